@@ -1,0 +1,107 @@
+# The interface to everything here. `make` prints this help; each target sets up what it needs by itself.
+#
+# Every level N offers the same verbs; a level joins by adding its number to LEVELS and naming its package and folder.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+LEVELS := 1
+FOLDER_1 := 01-beginner-iris-api
+PACKAGE_1 := iris_api
+
+PYTHON ?= python3
+VENV := .venvs/main
+PY := $(VENV)/bin/python
+UV := .venvs/uv/bin/uv
+SYNCED := $(VENV)/.synced
+LEVEL = $(or $(PACKAGE_$*),$(error level $*: no such level, expected one of: $(LEVELS)))
+
+.PHONY: help setup demo test lint format doctor lock proto clean test-images crds
+
+help: ## print this help
+	@echo "make demo     set up, then run every level with real requests and print an SLA verdict table"
+	@echo "make test     set up, then run every test that needs no Docker, cluster or GPU"
+	@echo
+	@awk -F':.*## ' '/^[a-z%-]+:.*## / {sub(/%/, "N", $$1); printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "N is a level: $(LEVELS)"
+
+# --- the whole -------------------------------------------------------------------------------------------------------
+
+setup: $(SYNCED) ## create the environment under .venvs/ (every target does this by itself)
+
+demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, stop
+	@$(PY) -m servekit.demo $(LEVELS)
+
+test: $(SYNCED) ## run every test that needs no Docker, cluster or GPU, with coverage
+	@$(PY) -m pytest -m "not images and not cluster" --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+
+test-images: $(SYNCED) ## build the container images and prove that they run (needs Docker)
+	@$(PY) -m pytest -m images tests/images $(ARGS)
+
+lint: $(SYNCED) ## ruff, mypy strict, import contracts
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@PATH=$(VENV)/bin:$$PATH lint-imports
+
+format: $(SYNCED) ## format the code
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+doctor: $(SYNCED) ## what this machine has, what each level needs, and what is missing
+	@$(PY) -m servekit.doctor
+
+clean: ## stop every level and delete what can be rebuilt
+	@$(foreach n,$(LEVELS),test ! -x $(PY) || $(PY) -m $(PACKAGE_$(n)).entrypoints.stack down;)
+	rm -rf .run .venvs .cache .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .schemathesis
+
+# --- one level -------------------------------------------------------------------------------------------------------
+
+train-%: $(SYNCED) ## train level N's models and write the artefacts
+	@$(PY) -m $(LEVEL).entrypoints.train
+
+up-%: $(SYNCED) ## start level N and wait until it is ready
+	@$(PY) -m $(LEVEL).entrypoints.stack up
+
+down-%: $(SYNCED) ## stop level N
+	@$(PY) -m $(LEVEL).entrypoints.stack down
+
+status-%: $(SYNCED) ## show level N's processes
+	@$(PY) -m $(LEVEL).entrypoints.stack status
+
+logs-%: $(SYNCED) ## show level N's newest log lines
+	@$(PY) -m $(LEVEL).entrypoints.stack logs
+
+client-%: $(SYNCED) ## send real requests to level N and check every answer
+	@$(PY) -m $(LEVEL).entrypoints.client
+
+sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
+	@$(PY) -m servekit.sla $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/sla.toml
+
+test-1: $(SYNCED) ## run one level's tests
+	@$(PY) -m pytest -m "not images and not cluster" -k iris_api $(ARGS)
+
+# --- set-up ----------------------------------------------------------------------------------------------------------
+
+$(UV): infra/requirements/uv.txt
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(0 if sys.version_info >= (3, 11) else f"$(PYTHON) {v}: Python 3.11 or newer is needed; say which one with PYTHON=python3.11")'
+	@echo "set-up: uv"
+	@$(PYTHON) -m venv .venvs/uv
+	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(SYNCED): infra/requirements/main.txt $(UV)
+	@echo "set-up: $(VENV)"
+	@test -x $(PY) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	@$(UV) pip sync --quiet --python $(PY) --require-hashes --compile-bytecode $<
+	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", *"$(foreach n,$(LEVELS),$(FOLDER_$(n)))".split()]))'
+	@touch $@
+
+lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
+	@cd infra/requirements && for f in uv main iris-api; do \
+	  $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
+
+proto: $(SYNCED) ## regenerate the gRPC code of the Open Inference Protocol
+	@PATH=$(CURDIR)/$(VENV)/bin:$$PATH $(PY) -m grpc_tools.protoc -I shared --python_out=shared --grpc_python_out=shared --mypy_out=quiet:shared shared/servekit/oip/inference.proto
