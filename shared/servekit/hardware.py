@@ -30,8 +30,8 @@ class HardwareStamp(TypedDict):
 def hardware_stamp() -> HardwareStamp:
     """The machine as this process sees it, now.
 
-    ``cores`` are those this process may run on (its affinity), not those of the host; ``ram_gib`` is the smaller
-    of the machine's memory and the control group's limit; ``date`` is UTC, ISO 8601, to the second.
+    ``cores`` are those this process may run on (its affinity), not those of the host; ``ram_gib`` is the
+    smaller of the machine's memory and the control group's limit; ``date`` is UTC, ISO 8601, to the second.
     """
     return HardwareStamp(
         cpu=_cpu_model(),

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from servekit import hardware
 from servekit.hardware import describe, hardware_stamp
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_stamp_names_the_machine_and_survives_json() -> None:
