@@ -17,7 +17,7 @@ UV := .venvs/uv/bin/uv
 SYNCED := $(VENV)/.synced
 LEVEL = $(or $(PACKAGE_$*),$(error level $*: no such level, expected one of: $(LEVELS)))
 
-.PHONY: help setup demo test lint format doctor lock proto clean test-images crds
+.PHONY: help setup demo test lint format doctor lock proto-code clean test-images crds
 
 help: ## print this help
 	@echo "make demo     set up, then run every level with real requests and print an SLA verdict table"
@@ -92,16 +92,17 @@ $(UV): infra/requirements/uv.txt
 	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(SYNCED): infra/requirements/main.txt $(UV)
+$(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(UV)
 	@echo "set-up: $(VENV)"
 	@test -x $(PY) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
 	@$(UV) pip sync --quiet --python $(PY) --require-hashes --compile-bytecode $<
 	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", *"$(foreach n,$(LEVELS),$(FOLDER_$(n)))".split()]))'
+	@$(MAKE) proto-code
 	@touch $@
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
 	@cd infra/requirements && for f in uv main iris-api; do \
 	  $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
 
-proto: $(SYNCED) ## regenerate the gRPC code of the Open Inference Protocol
+proto-code: # gRPC code is generated at set-up, from the one .proto in the repository
 	@PATH=$(CURDIR)/$(VENV)/bin:$$PATH $(PY) -m grpc_tools.protoc -I shared --python_out=shared --grpc_python_out=shared --mypy_out=quiet:shared shared/servekit/oip/inference.proto

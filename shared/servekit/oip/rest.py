@@ -1,0 +1,217 @@
+"""The REST wire of the Open Inference Protocol: JSON, with the binary tensor extension.
+
+A body is JSON alone, or JSON followed by the raw bytes of its binary tensors; then the header
+``Inference-Header-Content-Length`` says where the JSON ends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from servekit.errors import InvalidValueError, MalformedError
+from servekit.oip.tensors import Inference, InferenceResult, Tensor, from_bytes, from_values, to_bytes
+
+__all__ = [
+    "HEADER_LENGTH",
+    "ModelMetadata",
+    "ServerMetadata",
+    "TensorMetadata",
+    "decode_request",
+    "decode_response",
+    "encode_request",
+    "encode_response",
+]
+
+HEADER_LENGTH = "inference-header-content-length"
+"""The header that gives the size in bytes of the JSON part of a body with binary tensors."""
+
+Parameters = dict[str, bool | int | float | str]
+
+
+class TensorMetadata(msgspec.Struct, frozen=True):
+    """An input or output as a model declares it; -1 in the shape is any size."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(msgspec.Struct, frozen=True):
+    """The answer of ``GET /v2/models/{model}``."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class ServerMetadata(msgspec.Struct, frozen=True):
+    """The answer of ``GET /v2``."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class _WireTensor(msgspec.Struct, omit_defaults=True):
+    name: str
+    datatype: str
+    shape: list[int]
+    parameters: Parameters = {}
+    data: Any = None
+
+
+class _WireOutput(msgspec.Struct, omit_defaults=True):
+    name: str
+    parameters: Parameters = {}
+
+
+class _WireRequest(msgspec.Struct, omit_defaults=True):
+    inputs: list[_WireTensor]
+    id: str = ""
+    parameters: Parameters = {}
+    outputs: list[_WireOutput] = []
+
+
+class _WireResponse(msgspec.Struct, omit_defaults=True):
+    model_name: str
+    outputs: list[_WireTensor]
+    model_version: str = ""
+    id: str = ""
+    parameters: Parameters = {}
+
+
+_decode_request = msgspec.json.Decoder(_WireRequest).decode
+_decode_response = msgspec.json.Decoder(_WireResponse).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def decode_request(body: bytes, header_length: str | None = None) -> Inference:
+    """Reads the body of an infer call.
+
+    Args:
+        body: the whole body.
+        header_length: the value of the ``Inference-Header-Content-Length`` header, if the caller sent one.
+
+    Raises:
+        MalformedError: the JSON or the header does not parse, or a field is missing or of the wrong type.
+        InvalidValueError: a tensor's values do not fit its shape or datatype.
+    """
+    text, binary = _split(body, header_length)
+    try:
+        wire = _decode_request(text)
+    except msgspec.ValidationError as error:
+        raise MalformedError("body", None, f"not an inference request: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedError("body", None, f"not JSON: {error}") from None
+    except RecursionError:
+        raise MalformedError("body", None, "not an inference request: nested too deeply") from None
+    inputs = _tensors(wire.inputs, binary)
+    return Inference(inputs, tuple(out.name for out in wire.outputs), wire.id, _binary_outputs(wire))
+
+
+def encode_response(result: InferenceResult, request: Inference) -> tuple[bytes, int | None]:
+    """The body of an answer, and the length of its JSON part when binary tensors follow it (else ``None``)."""
+    binary = request.binary
+    return _join(
+        lambda tensors: _WireResponse(result.model, tensors, result.version, request.request_id),
+        result.outputs,
+        {tensor.name for tensor in result.outputs if binary is None or tensor.name in binary},
+    )
+
+
+def encode_request(request: Inference, *, binary_inputs: bool = False) -> tuple[bytes, int | None]:
+    """The body of an infer call, for clients; with the JSON part's length when the inputs travel as binary tensors."""
+    wanted = request.binary
+    outputs = [
+        _WireOutput(name, {"binary_data": True} if wanted is None or name in wanted else {}) for name in request.outputs
+    ]
+    parameters: Parameters = {"binary_data_output": True} if wanted is None else {}
+    return _join(
+        lambda tensors: _WireRequest(tensors, request.request_id, parameters, outputs),
+        request.inputs,
+        {tensor.name for tensor in request.inputs} if binary_inputs else set(),
+    )
+
+
+def decode_response(body: bytes, header_length: str | None = None) -> InferenceResult:
+    """Reads an answer, for clients.
+
+    Raises:
+        MalformedError: the body is not an inference response.
+    """
+    text, binary = _split(body, header_length)
+    try:
+        wire = _decode_response(text)
+    except msgspec.MsgspecError as error:
+        raise MalformedError("body", None, f"not an inference response: {error}") from None
+    return InferenceResult(wire.model_name, wire.model_version, _tensors(wire.outputs, binary))
+
+
+def _split(body: bytes, header_length: str | None) -> tuple[memoryview, memoryview]:
+    view = memoryview(body)
+    if header_length is None:
+        return view, view[:0]
+    size = int(header_length) if header_length.isascii() and header_length.isdigit() else -1
+    if not 0 <= size <= len(body):
+        raise MalformedError(
+            f"header {HEADER_LENGTH}", header_length, f"expected a number of bytes from 0 to {len(body)}"
+        )
+    return view[:size], view[size:]
+
+
+def _tensors(wires: list[_WireTensor], binary: memoryview) -> tuple[Tensor, ...]:
+    tensors = []
+    at = 0
+    for wire in wires:
+        size = wire.parameters.get("binary_data_size")
+        if size is None:
+            tensors.append(from_values(wire.name, wire.datatype, wire.shape, wire.data))
+            continue
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(binary) - at:
+            raise MalformedError(
+                f"input {wire.name} binary_data_size",
+                size,
+                f"expected 0 to {len(binary) - at} bytes after the JSON",
+            )
+        tensors.append(from_bytes(wire.name, wire.datatype, wire.shape, binary[at : at + size]))
+        at += size
+    if at != len(binary):
+        raise MalformedError("body", f"{len(binary) - at} bytes", "belong to no binary tensor")
+    return tuple(tensors)
+
+
+def _binary_outputs(wire: _WireRequest) -> frozenset[str] | None:
+    default = bool(wire.parameters.get("binary_data_output", False))
+    if not wire.outputs:
+        return None if default else frozenset()
+    return frozenset(out.name for out in wire.outputs if out.parameters.get("binary_data", default))
+
+
+def _join(envelope: Any, tensors: tuple[Tensor, ...], binary: set[str]) -> tuple[bytes, int | None]:
+    wires, tail = [], []
+    for tensor in tensors:
+        wire = _WireTensor(tensor.name, tensor.datatype, list(tensor.data.shape))
+        if tensor.name in binary:
+            tail.append(to_bytes(tensor))
+            wire.parameters = {"binary_data_size": len(tail[-1])}
+        else:
+            wire.data = _values(tensor)
+        wires.append(wire)
+    head = _encode(envelope(wires))
+    return (head + b"".join(tail), len(head)) if tail else (head, None)
+
+
+def _values(tensor: Tensor) -> list[Any]:
+    flat: list[Any] = tensor.data.ravel().tolist()
+    if tensor.datatype != "BYTES":
+        return flat
+    try:
+        return [item.decode() for item in flat]
+    except UnicodeDecodeError:
+        raise InvalidValueError(
+            f"tensor {tensor.name}", None, "holds bytes that are not UTF-8: ask for it as a binary tensor"
+        ) from None

@@ -1,0 +1,200 @@
+"""Tensors and their datatypes, as the Open Inference Protocol names them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from servekit.errors import InvalidValueError
+
+__all__ = [
+    "DTYPES",
+    "Inference",
+    "InferenceResult",
+    "Tensor",
+    "element_count",
+    "from_bytes",
+    "from_values",
+    "to_bytes",
+]
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    "BOOL": np.dtype(np.bool_),
+    "UINT8": np.dtype("u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "INT8": np.dtype("i1"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+    "BYTES": np.dtype(object),
+}
+"""Protocol datatype → numpy dtype, little-endian as on the wire. BYTES elements are Python ``bytes``."""
+
+_TAKES = {"b": "b", "u": "ui", "i": "ui", "f": "uif"}
+
+
+class Tensor(msgspec.Struct, frozen=True):
+    """A named array with its protocol datatype; the shape is the array's."""
+
+    name: str
+    datatype: str
+    data: NDArray[Any]
+
+
+class Inference(msgspec.Struct, frozen=True):
+    """One inference request, whichever wire it came over.
+
+    Attributes:
+        inputs: the tensors, in the order sent.
+        outputs: names of the outputs asked for; empty means all.
+        request_id: the caller's id, echoed in the answer; empty when absent.
+        binary: names of the outputs wanted as binary tensors; ``None`` means every one.
+    """
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[str, ...] = ()
+    request_id: str = ""
+    binary: frozenset[str] | None = frozenset()
+
+
+class InferenceResult(msgspec.Struct, frozen=True):
+    """What a model answered: tensors, and which model and version made them."""
+
+    model: str
+    version: str
+    outputs: tuple[Tensor, ...]
+
+
+def from_values(name: str, datatype: str, shape: list[int], values: object) -> Tensor:
+    """A tensor from JSON values, flat in row-major order or nested as the shape.
+
+    Raises:
+        InvalidValueError: unknown datatype, ragged or wrongly typed values, or a size that the shape does not have.
+    """
+    dtype = _dtype(name, datatype)
+    count = element_count(name, shape)
+    if not isinstance(values, list):
+        raise InvalidValueError(f"input {name} data", values, "expected a list of values")
+    array = _bytes_array(name, values) if datatype == "BYTES" else _numeric_array(name, datatype, dtype, values)
+    return Tensor(name, datatype, _reshape(name, array, shape, count))
+
+
+def from_bytes(name: str, datatype: str, shape: list[int], raw: bytes | memoryview) -> Tensor:
+    """A tensor from its binary form: little-endian elements, or length-prefixed (``<u4``) BYTES.
+
+    Numeric arrays are read-only views of ``raw``: nothing is copied.
+
+    Raises:
+        InvalidValueError: unknown datatype, or a byte count that does not fit shape and datatype.
+    """
+    dtype = _dtype(name, datatype)
+    count = element_count(name, shape)
+    if datatype == "BYTES":
+        return Tensor(name, datatype, _reshape(name, _split_bytes(name, raw), shape, count))
+    expected = count * dtype.itemsize
+    if len(raw) != expected:
+        raise InvalidValueError(
+            f"input {name} data", f"{len(raw)} bytes", f"expected {expected} for shape {shape} of {datatype}"
+        )
+    return Tensor(name, datatype, np.frombuffer(raw, dtype).reshape(shape))
+
+
+def to_bytes(tensor: Tensor) -> bytes:
+    """The tensor's elements in the protocol's binary form."""
+    if tensor.datatype == "BYTES":
+        return b"".join(len(item).to_bytes(4, "little") + item for item in tensor.data.ravel())
+    return np.ascontiguousarray(tensor.data, DTYPES[tensor.datatype]).tobytes()
+
+
+def _dtype(name: str, datatype: str) -> np.dtype[Any]:
+    try:
+        return DTYPES[datatype]
+    except KeyError:
+        expectation = f"expected one of {', '.join(DTYPES)}"
+        raise InvalidValueError(f"input {name} datatype", datatype, expectation) from None
+
+
+def element_count(name: str, shape: list[int]) -> int:
+    """How many elements a tensor of that shape has.
+
+    Raises:
+        InvalidValueError: a size is negative.
+    """
+    if any(size < 0 for size in shape):
+        raise InvalidValueError(f"input {name} shape", shape, "expected sizes of 0 or more")
+    return math.prod(shape)
+
+
+def _reshape(name: str, array: NDArray[Any], shape: list[int], count: int) -> NDArray[Any]:
+    if array.size != count:
+        expectation = f"expected {count} for shape {shape}"
+        raise InvalidValueError(f"input {name} data", f"{array.size} values", expectation)
+    return array.reshape(shape)
+
+
+def _numeric_array(name: str, datatype: str, dtype: np.dtype[Any], values: list[object]) -> NDArray[Any]:
+    if not values:
+        return np.empty(0, dtype)
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError):
+        raise InvalidValueError(f"input {name} data", None, "expected a flat or regularly nested list") from None
+    if array.dtype.kind not in _TAKES[dtype.kind]:
+        raise InvalidValueError(f"input {name} data", _odd_one(array), f"expected values of {datatype}")
+    if dtype.kind in "ui":
+        _check_range(name, datatype, dtype, array)
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)
+
+
+def _check_range(name: str, datatype: str, dtype: np.dtype[Any], array: NDArray[Any]) -> None:
+    limits = np.iinfo(dtype)
+    low, high = int(array.min()), int(array.max())
+    if low < limits.min or high > limits.max:
+        worst = low if low < limits.min else high
+        raise InvalidValueError(f"input {name} data", worst, f"expected values of {datatype}")
+
+
+def _odd_one(array: NDArray[Any]) -> object:
+    return next((item for item in array.ravel().tolist() if not isinstance(item, int | float)), array.dtype.name)
+
+
+def _bytes_array(name: str, values: list[object]) -> NDArray[Any]:
+    flat: list[bytes] = []
+    pending = list(reversed(values))
+    while pending:
+        item = pending.pop()
+        if isinstance(item, list):
+            pending.extend(reversed(item))
+        elif isinstance(item, str):
+            flat.append(item.encode())
+        else:
+            raise InvalidValueError(f"input {name} data", item, "expected strings for datatype BYTES")
+    return _object_array(flat)
+
+
+def _split_bytes(name: str, raw: bytes | memoryview) -> NDArray[Any]:
+    items: list[bytes] = []
+    at = 0
+    while at < len(raw):
+        end = at + 4 + int.from_bytes(raw[at : at + 4], "little")
+        if at + 4 > len(raw) or end > len(raw):
+            raise InvalidValueError(f"input {name} data", f"element {len(items)}", "its length runs past the end")
+        items.append(bytes(raw[at + 4 : end]))
+        at = end
+    return _object_array(items)
+
+
+def _object_array(items: list[bytes]) -> NDArray[Any]:
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array
