@@ -18,6 +18,10 @@ __all__ = [
     "ModelMetadata",
     "ServerMetadata",
     "TensorMetadata",
+    "WireOutput",
+    "WireRequest",
+    "WireResponse",
+    "WireTensor",
     "decode_request",
     "decode_response",
     "encode_request",
@@ -56,7 +60,9 @@ class ServerMetadata(msgspec.Struct, frozen=True):
     extensions: list[str]
 
 
-class _WireTensor(msgspec.Struct, omit_defaults=True):
+class WireTensor(msgspec.Struct, omit_defaults=True):
+    """A tensor in JSON: ``data`` flat or nested, or absent when ``binary_data_size`` bytes follow the JSON."""
+
     name: str
     datatype: str
     shape: list[int]
@@ -64,28 +70,34 @@ class _WireTensor(msgspec.Struct, omit_defaults=True):
     data: Any = None
 
 
-class _WireOutput(msgspec.Struct, omit_defaults=True):
+class WireOutput(msgspec.Struct, omit_defaults=True):
+    """An output asked for; the parameter ``binary_data`` asks for it as raw bytes."""
+
     name: str
     parameters: Parameters = {}
 
 
-class _WireRequest(msgspec.Struct, omit_defaults=True):
-    inputs: list[_WireTensor]
+class WireRequest(msgspec.Struct, omit_defaults=True):
+    """The JSON of an infer call."""
+
+    inputs: list[WireTensor]
     id: str = ""
     parameters: Parameters = {}
-    outputs: list[_WireOutput] = []
+    outputs: list[WireOutput] = []
 
 
-class _WireResponse(msgspec.Struct, omit_defaults=True):
+class WireResponse(msgspec.Struct, omit_defaults=True):
+    """The JSON of its answer."""
+
     model_name: str
-    outputs: list[_WireTensor]
+    outputs: list[WireTensor]
     model_version: str = ""
     id: str = ""
     parameters: Parameters = {}
 
 
-_decode_request = msgspec.json.Decoder(_WireRequest).decode
-_decode_response = msgspec.json.Decoder(_WireResponse).decode
+_decode_request = msgspec.json.Decoder(WireRequest).decode
+_decode_response = msgspec.json.Decoder(WireResponse).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -117,7 +129,7 @@ def encode_response(result: InferenceResult, request: Inference) -> tuple[bytes,
     """The body of an answer, and the length of its JSON part when binary tensors follow it (else ``None``)."""
     binary = request.binary
     return _join(
-        lambda tensors: _WireResponse(result.model, tensors, result.version, request.request_id),
+        lambda tensors: WireResponse(result.model, tensors, result.version, request.request_id),
         result.outputs,
         {tensor.name for tensor in result.outputs if binary is None or tensor.name in binary},
     )
@@ -127,11 +139,11 @@ def encode_request(request: Inference, *, binary_inputs: bool = False) -> tuple[
     """The body of an infer call, for clients; with the JSON part's length when the inputs travel as binary tensors."""
     wanted = request.binary
     outputs = [
-        _WireOutput(name, {"binary_data": True} if wanted is None or name in wanted else {}) for name in request.outputs
+        WireOutput(name, {"binary_data": True} if wanted is None or name in wanted else {}) for name in request.outputs
     ]
     parameters: Parameters = {"binary_data_output": True} if wanted is None else {}
     return _join(
-        lambda tensors: _WireRequest(tensors, request.request_id, parameters, outputs),
+        lambda tensors: WireRequest(tensors, request.request_id, parameters, outputs),
         request.inputs,
         {tensor.name for tensor in request.inputs} if binary_inputs else set(),
     )
@@ -163,7 +175,7 @@ def _split(body: bytes, header_length: str | None) -> tuple[memoryview, memoryvi
     return view[:size], view[size:]
 
 
-def _tensors(wires: list[_WireTensor], binary: memoryview) -> tuple[Tensor, ...]:
+def _tensors(wires: list[WireTensor], binary: memoryview) -> tuple[Tensor, ...]:
     tensors = []
     at = 0
     for wire in wires:
@@ -184,7 +196,7 @@ def _tensors(wires: list[_WireTensor], binary: memoryview) -> tuple[Tensor, ...]
     return tuple(tensors)
 
 
-def _binary_outputs(wire: _WireRequest) -> frozenset[str] | None:
+def _binary_outputs(wire: WireRequest) -> frozenset[str] | None:
     default = bool(wire.parameters.get("binary_data_output", False))
     if not wire.outputs:
         return None if default else frozenset()
@@ -194,7 +206,7 @@ def _binary_outputs(wire: _WireRequest) -> frozenset[str] | None:
 def _join(envelope: Any, tensors: tuple[Tensor, ...], binary: set[str]) -> tuple[bytes, int | None]:
     wires, tail = [], []
     for tensor in tensors:
-        wire = _WireTensor(tensor.name, tensor.datatype, list(tensor.data.shape))
+        wire = WireTensor(tensor.name, tensor.datatype, list(tensor.data.shape))
         if tensor.name in binary:
             tail.append(to_bytes(tensor))
             wire.parameters = {"binary_data_size": len(tail[-1])}

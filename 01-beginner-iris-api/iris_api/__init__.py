@@ -1,0 +1,1 @@
+"""Level 1: one scikit-learn model, served well. `python -m iris_api` serves it."""

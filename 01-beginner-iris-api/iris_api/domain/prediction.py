@@ -1,0 +1,36 @@
+"""What the service answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from iris_api.domain.flower import CLASS_NAMES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Answer", "Prediction", "answer"]
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """The species of one flower; ``probabilities`` in the order setosa, versicolor, virginica."""
+
+    label: int
+    class_name: str
+    probabilities: list[float]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One prediction for each flower sent, in their order, and the model version that made them."""
+
+    model: str
+    version: str
+    predictions: list[Prediction]
+
+
+def answer(model: str, version: str, labels: NDArray[Any], probabilities: NDArray[Any]) -> Answer:
+    """The answer for ``labels`` of shape (n,) and ``probabilities`` of shape (n, 3)."""
+    pairs = zip(labels.tolist(), probabilities.tolist(), strict=True)
+    return Answer(model, version, [Prediction(label, CLASS_NAMES[label], each) for label, each in pairs])

@@ -1,0 +1,99 @@
+"""FastAPI routes whose handler is called straight from ASGI.
+
+FastAPI's own call path (dependency solving, two exit stacks, pydantic, a response object) costs more than this model's
+inference. A `DirectRoute` keeps what FastAPI is here for — routing, OpenAPI, /docs — and skips that path: the
+handler gets the body's bytes and returns bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from fastapi.routing import APIRoute
+
+from servekit.errors import MediaTypeError, ServingError, TooLargeError
+
+__all__ = ["ARROW", "BINARY", "JSON", "DirectRoute", "Handler", "Reply", "check_media_type", "header", "send_error"]
+
+JSON = b"application/json"
+BINARY = b"application/octet-stream"
+ARROW = b"application/vnd.apache.arrow.stream"
+
+Headers = list[tuple[bytes, bytes]]
+Reply = tuple[bytes, Headers]
+Handler = Callable[[Any, bytes], Awaitable[Reply]]
+"""``await handler(scope, body)`` → the answer's body and headers. It raises `ServingError` for what it cannot answer."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class DirectRoute(APIRoute):
+    """One POST operation.
+
+    Args:
+        path: the route's template.
+        handler: answers a body.
+        max_body_bytes: a larger body is refused with 413.
+        docs: what FastAPI's routes take to describe an operation (summary, openapi_extra, …).
+    """
+
+    def __init__(self, path: str, handler: Handler, max_body_bytes: int, **docs: Any) -> None:
+        super().__init__(path, _documented, methods=["POST"], name=handler.__name__, **docs)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                body, headers = await handler(scope, await _read(scope, receive, max_body_bytes))
+            except ServingError as error:
+                await send_error(send, error)
+            else:
+                await _send(send, 200, body, headers)
+
+        self.app = app
+
+
+def header(scope: Any, name: bytes) -> bytes | None:
+    """The value of a request header; ``name`` in lower case."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
+
+
+def check_media_type(scope: Any, *allowed: bytes) -> None:
+    """Raises `MediaTypeError` unless the body is said to be of one of those types."""
+    sent = header(scope, b"content-type")
+    if sent not in allowed and (sent or b"").split(b";")[0].strip().lower() not in allowed:
+        shown = None if sent is None else sent.decode("latin-1")
+        expectation = f"expected {b' or '.join(allowed).decode()}"
+        raise MediaTypeError("content-type", shown, expectation if sent else f"missing: {expectation}")
+
+
+async def send_error(send: Any, error: ServingError) -> None:
+    """Sends the error as ``{"error": …}`` under its own status."""
+    await _send(send, error.status, _encode({"error": str(error)}), [(b"content-type", JSON)])
+
+
+async def _send(send: Any, status: int, body: bytes, headers: Headers) -> None:
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _read(scope: Any, receive: Any, limit: int) -> bytes:
+    announced = header(scope, b"content-length")
+    if announced and announced.isdigit() and int(announced) > limit:
+        raise TooLargeError("body", f"{int(announced)} bytes", f"expected at most {limit}")
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise TooLargeError("body", f"over {limit} bytes", f"expected at most {limit}")
+    return body
+
+
+async def _documented() -> None:
+    """Stands for the handler in FastAPI's signature analysis; requests never reach it."""

@@ -1,0 +1,69 @@
+"""Predict: rows in, labels and probabilities out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from iris_api.domain.flower import MAX_BATCH, check_rows
+from servekit.errors import NotReadyError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Model", "Predictor"]
+
+
+
+class Model(Protocol):
+    """A classifier that is loaded and ready to run."""
+
+    name: str
+    version: str
+    sha256: str
+
+    def run(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Labels (n,) and probabilities (n, 3) of rows (n, 4), in cm."""
+        ...
+
+
+class Predictor:
+    """Runs the model on valid rows, and knows whether the service may be called.
+
+    Attributes:
+        model: the model in service.
+        draining: set once the process has been told to stop; it is then no longer ready, but still answers.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.run = model.run
+        self.draining = False
+
+    async def predict(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Labels and probabilities of any number of rows.
+
+        A batch up to 1,000 rows runs here and now: it takes less time than a hop to a thread and back. A larger one
+        runs in a thread, so that the requests of others do not wait behind it.
+
+        Raises:
+            InvalidValueError: no rows, or a length outside 0 to 100 cm.
+        """
+        check_rows(rows)
+        if len(rows) <= MAX_BATCH:
+            return self.model.run(rows)
+        return await asyncio.to_thread(self.model.run, rows)
+
+    def check_ready(self) -> None:
+        """Proves with a warm-up prediction that the model answers.
+
+        Raises:
+            NotReadyError: the process is draining, or the model does not answer as it must.
+        """
+        if self.draining:
+            raise NotReadyError("server", "draining", "call another replica")
+        label, probabilities = self.model.run(np.array([[5.1, 3.5, 1.4, 0.2]], np.float32))
+        if label.shape != (1,) or not np.isclose(probabilities.sum(), 1, atol=1e-3):
+            raise NotReadyError("model", self.model.name, "its warm-up prediction is not a distribution")

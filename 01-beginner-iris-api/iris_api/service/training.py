@@ -1,0 +1,63 @@
+"""Train: fit, evaluate, and say how good the model is before anyone serves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Report", "train"]
+
+_SEED = 20260101
+
+
+class Report(msgspec.Struct, frozen=True):
+    """How good the model is; accuracies from 0 to 1.
+
+    Attributes:
+        cross_validated_accuracy: mean over five stratified folds of the training part.
+        cross_validated_deviation: standard deviation over those folds.
+        test_accuracy: on the 30 flowers it never saw.
+        baseline_accuracy: of always answering the most frequent class of the training part, on the same flowers.
+        train_rows: flowers it was fitted on.
+        test_rows: flowers held out.
+    """
+
+    cross_validated_accuracy: float
+    cross_validated_deviation: float
+    test_accuracy: float
+    baseline_accuracy: float
+    train_rows: int
+    test_rows: int
+
+
+def train(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Pipeline, Report]:
+    """A fitted pipeline (standardise, multinomial logistic regression) and its report.
+
+    The split is stratified and seeded, so two runs fit the same model.
+    """
+    fitting, held_out, fitting_labels, held_out_labels = train_test_split(
+        features, labels, test_size=0.2, stratify=labels, random_state=_SEED
+    )
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
+    folds = StratifiedKFold(5, shuffle=True, random_state=_SEED)
+    scores = cross_val_score(pipeline, fitting, fitting_labels, cv=folds)
+    pipeline.fit(fitting, fitting_labels)
+    most_frequent = np.bincount(fitting_labels).argmax()
+    report = Report(
+        cross_validated_accuracy=round(float(scores.mean()), 4),
+        cross_validated_deviation=round(float(scores.std()), 4),
+        test_accuracy=round(float(pipeline.score(held_out, held_out_labels)), 4),
+        baseline_accuracy=round(float((held_out_labels == most_frequent).mean()), 4),
+        train_rows=len(fitting),
+        test_rows=len(held_out),
+    )
+    return pipeline, report

@@ -1,0 +1,92 @@
+"""The Prometheus metrics every server exposes, under the same names."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+if TYPE_CHECKING:
+    from servekit.telemetry.record import RequestRecord
+
+__all__ = ["LATENCY_BUCKETS", "RequestMetrics", "render"]
+
+LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""Seconds; dense where the SLAs lie (10 to 100 ms), so their quantiles are read without much interpolation."""
+
+
+class RequestMetrics:
+    """Duration by endpoint, model, version and code; requests in flight; duration by step.
+
+    Args:
+        level: the constant ``level`` label.
+        registry: where the metrics live; one registry takes them once.
+    """
+
+    def __init__(self, level: str, registry: CollectorRegistry = REGISTRY) -> None:
+        self._level = level
+        self._duration = Histogram(
+            "serving_request_duration_seconds",
+            "From the request's first byte read to its last byte sent.",
+            ["level", "endpoint", "model", "version", "code"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self._steps = Histogram(
+            "serving_step_duration_seconds",
+            "One step inside a request.",
+            ["level", "step"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        in_flight = Gauge(
+            "serving_requests_in_flight",
+            "Requests being answered now.",
+            ["level"],
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._models = Gauge(
+            "serving_model_info",
+            "1 for each model version that is loaded.",
+            ["level", "model", "version", "sha256"],
+            multiprocess_mode="max",
+            registry=registry,
+        )
+        self.in_flight = in_flight.labels(level)
+        # labels() costs more than observe(): the few combinations there are keep their child.
+        self._duration_of: dict[tuple[str, str, str, int], Histogram] = {}
+        self._step_of: dict[str, Histogram] = {}
+
+    def loaded(self, model: str, version: str, sha256: str) -> None:
+        """Says that a model version is being served."""
+        self._models.labels(self._level, model, version, sha256).set(1)
+
+    def observe(self, record: RequestRecord, endpoint: str, code: int, duration_s: float) -> None:
+        """Counts a request that has ended, and its steps."""
+        key = (endpoint, record.model, record.version, code)
+        child = self._duration_of.get(key)
+        if child is None:
+            child = self._duration.labels(self._level, endpoint, record.model, record.version, str(code))
+            self._duration_of[key] = child
+        child.observe(duration_s)
+        at = record.started_ns
+        for step, end in record.laps:
+            self._step(step).observe((end - at) / 1e9)
+            at = end
+
+    def _step(self, step: str) -> Histogram:
+        child = self._step_of.get(step)
+        if child is None:
+            child = self._step_of[step] = self._steps.labels(self._level, step)
+        return child
+
+
+def render(registry: CollectorRegistry = REGISTRY) -> bytes:
+    """The exposition text; of all worker processes together where ``PROMETHEUS_MULTIPROC_DIR`` is set."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

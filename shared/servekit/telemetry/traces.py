@@ -1,0 +1,124 @@
+"""Spans of kept requests, handed to OpenTelemetry's own batching and export.
+
+The SDK's `start_span`/`end` cost tens of microseconds a span whether it is kept or not. Here a request carries only its
+ids while it runs; the spans of the few that are kept are built after the answer has left.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from opentelemetry.util.types import Attributes
+
+    from servekit.telemetry.record import RequestRecord
+    from servekit.telemetry.settings import TelemetrySettings
+
+__all__ = ["JsonLinesSpanExporter", "SpanLog", "span_log"]
+
+_log = logging.getLogger(__name__)
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_SCOPE = InstrumentationScope("servekit.telemetry")
+
+
+class JsonLinesSpanExporter(SpanExporter):
+    """Appends spans to a file, one JSON object a line: ids in hex, times in Unix nanoseconds."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab", buffering=0)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Writes the batch in one call, so lines of several processes do not mix."""
+        self._file.write(b"".join(msgspec.json.encode(_as_line(span)) + b"\n" for span in spans))
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class SpanLog:
+    """Turns the records of ended requests into spans: one for the request, one child for each step."""
+
+    def __init__(self, service: str, exporter: SpanExporter) -> None:
+        self._resource = Resource({"service.name": service})
+        self._processor = BatchSpanProcessor(exporter)
+
+    def write(
+        self, record: RequestRecord, name: str, attributes: Attributes, duration_ns: int, *, failed: bool
+    ) -> None:
+        """Queues the request's spans; they are exported in the background, and dropped when the queue is full."""
+        started = record.started_unix_ns
+        context = _context(record.trace_id, record.span_id)
+        parent = _context(record.trace_id, record.parent_id, remote=True) if record.parent_id else None
+        status = Status(StatusCode.ERROR if failed else StatusCode.UNSET)
+        at = started
+        for number, (step, end) in enumerate(record.laps, 1):
+            ended = started + end - record.started_ns
+            child = _context(record.trace_id, (record.span_id + number) % 2**64 or 1)
+            self._emit(name=step, context=child, parent=context, start_time=at, end_time=ended)
+            at = ended
+        self._emit(
+            name=name,
+            context=context,
+            parent=parent,
+            kind=SpanKind.SERVER,
+            start_time=started,
+            end_time=started + duration_ns,
+            attributes=attributes,
+            status=status,
+        )
+
+    def shutdown(self) -> None:
+        """Exports what is queued and closes the exporter."""
+        self._processor.shutdown()  # type: ignore[no-untyped-call]
+
+    def _emit(self, **fields: Any) -> None:
+        span = ReadableSpan(resource=self._resource, instrumentation_scope=_SCOPE, **fields)
+        self._processor.on_end(span)
+
+
+def span_log(service: str, settings: TelemetrySettings) -> SpanLog | None:
+    """The span log the settings ask for: OTLP where a collector is named, else a file, else none."""
+    if settings.otlp_endpoint:
+        # requests and protobuf cost 0.2 s to import: only who exports pays
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
+        return SpanLog(service, OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces"))
+    if settings.trace_file:
+        return SpanLog(service, JsonLinesSpanExporter(settings.trace_file))
+    _log.info("traces are not kept: set OTEL_EXPORTER_OTLP_ENDPOINT or TELEMETRY_TRACE_FILE")
+    return None
+
+
+def _context(trace_id: int, span_id: int, *, remote: bool = False) -> SpanContext:
+    return SpanContext(trace_id, span_id, is_remote=remote, trace_flags=_SAMPLED)
+
+
+def _as_line(span: ReadableSpan) -> dict[str, object]:
+    context, parent = span.get_span_context(), span.parent
+    assert context is not None  # noqa: S101 - SpanLog always sets it
+    return {
+        "trace_id": f"{context.trace_id:032x}",
+        "span_id": f"{context.span_id:016x}",
+        "parent_span_id": f"{parent.span_id:016x}" if parent else None,
+        "service": span.resource.attributes["service.name"],
+        "name": span.name,
+        "kind": span.kind.name.lower(),
+        "start_unix_ns": span.start_time,
+        "end_unix_ns": span.end_time,
+        "status": span.status.status_code.name.lower(),
+        "attributes": dict(span.attributes or {}),
+    }
