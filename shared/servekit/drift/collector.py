@@ -1,0 +1,80 @@
+"""The monitors' reports as Prometheus gauges, computed when scraped.
+
+| gauge | labels | value |
+|---|---|---|
+| ``serving_drift_psi`` | model, version, feature | population stability index of the window |
+| ``serving_drift_ks`` | model, version, feature | Kolmogorov-Smirnov distance of the window |
+| ``serving_drift_threshold`` | model, version, feature, statistic | what the statistic must exceed to be an alarm |
+| ``serving_drift_alarm`` | model, version, feature | 1 while either statistic is above its threshold |
+| ``serving_drift_window_rows`` | model, version | rows in the window |
+| ``serving_drift_window_required_rows`` | model, version | rows from which on the window is judged |
+
+The feature label also carries the scores' names; all label values come from the profile, none from a request.
+
+Several worker processes: prometheus_client's multiprocess files carry no custom collectors, so register this one,
+in every worker, on the registry that answers the scrape (beside ``MultiProcessCollector``, if that is used), and
+give the monitors a ``directory``: whichever worker answers then reports the window of all. Without a directory each
+worker reports its own share of the traffic, a valid sample too, and the gauges jump between workers from scrape to
+scrape.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from servekit.drift.monitor import ColumnDrift, DriftMonitor
+
+__all__ = ["DriftCollector"]
+
+_LABELS = ("model", "version", "feature")
+
+
+class DriftCollector(Collector):
+    """Exports the report of each monitor; hand it to ``CollectorRegistry.register``."""
+
+    def __init__(self, monitors: Sequence[DriftMonitor]) -> None:
+        self._monitors = monitors
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """The gauges without values, so that registering does not take a look."""
+        return _families().values()
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """The gauges of every monitor's latest look."""
+        families = _families()
+        for monitor in self._monitors:
+            report = monitor.report()
+            version = (monitor.profile.model, monitor.profile.version)
+            families["window_rows"].add_metric(version, report.rows)
+            families["window_required_rows"].add_metric(version, report.required)
+            for column in report.columns:
+                _add(families, (*version, column.feature), column)
+        return families.values()
+
+
+def _add(families: dict[str, GaugeMetricFamily], labels: tuple[str, ...], column: ColumnDrift) -> None:
+    families["psi"].add_metric(labels, column.psi)
+    families["ks"].add_metric(labels, column.ks)
+    families["threshold"].add_metric((*labels, "psi"), column.psi_threshold)
+    families["threshold"].add_metric((*labels, "ks"), column.ks_threshold)
+    families["alarm"].add_metric(labels, float(bool(column.alarms)))
+
+
+def _families() -> dict[str, GaugeMetricFamily]:
+    def gauge(name: str, documentation: str, labels: Sequence[str] = _LABELS) -> GaugeMetricFamily:
+        return GaugeMetricFamily(f"serving_drift_{name}", documentation, labels=labels)
+
+    return {
+        "psi": gauge("psi", "Population stability index of the window against the reference"),
+        "ks": gauge("ks", "Kolmogorov-Smirnov distance of the window from the reference"),
+        "threshold": gauge("threshold", "Above this the statistic is an alarm", (*_LABELS, "statistic")),
+        "alarm": gauge("alarm", "1 while a statistic of the feature is above its threshold"),
+        "window_rows": gauge("window_rows", "Rows in the sliding window", _LABELS[:2]),
+        "window_required_rows": gauge("window_required_rows", "Rows from which on the window is judged", _LABELS[:2]),
+    }

@@ -1,0 +1,109 @@
+"""The drift verdict of a running server, read from its metrics."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections import defaultdict
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import TYPE_CHECKING
+
+from prometheus_client.parser import text_string_to_metric_families
+from rich.text import Text
+
+from servekit.terminal import make_console, make_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = ["VersionDrift", "main", "parse", "render"]
+
+_TIMEOUT_S = 5.0
+_QUIET, _ALARM, _UNREACHABLE = 0, 1, 2
+
+
+@dataclass
+class VersionDrift:
+    """The drift gauges of one model version; ``features`` maps a feature to its gauges by short name."""
+
+    rows: int = 0
+    required: int = 0
+    features: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+
+    @property
+    def drifted(self) -> list[str]:
+        """The features in alarm."""
+        return [name for name, gauges in self.features.items() if gauges.get("alarm")]
+
+
+def parse(exposition: str) -> dict[tuple[str, str], VersionDrift]:
+    """The drift gauges in a Prometheus exposition, by (model, version)."""
+    versions: dict[tuple[str, str], VersionDrift] = defaultdict(VersionDrift)
+    for family in text_string_to_metric_families(exposition):
+        if not family.name.startswith("serving_drift_"):
+            continue
+        short = family.name.removeprefix("serving_drift_")
+        for sample in family.samples:
+            version = versions[sample.labels["model"], sample.labels["version"]]
+            if short == "window_rows":
+                version.rows = int(sample.value)
+            elif short == "window_required_rows":
+                version.required = int(sample.value)
+            else:
+                key = f"{sample.labels['statistic']}_threshold" if short == "threshold" else short
+                version.features[sample.labels["feature"]][key] = sample.value
+    return dict(versions)
+
+
+def render(console: Console, model: str, version: str, drift: VersionDrift) -> Table:
+    """One model version's table: a row for each feature and score."""
+    title = f"{model} {version}: the last {drift.rows} rows against the training data"
+    table = make_table(console, "feature", "PSI", "alarm above", "KS", "alarm above", "verdict", title=title)
+    for column in table.columns[1:5]:
+        column.justify = "right"
+    for name, gauges in drift.features.items():
+        cells = [_distance(gauges, "psi"), _bound(gauges, "psi"), _distance(gauges, "ks"), _bound(gauges, "ks")]
+        table.add_row(name, *cells, Text("DRIFT", "bold red") if gauges.get("alarm") else Text("quiet", "green"))
+    if not drift.features:
+        table.add_row(Text(f"{drift.rows} of the {drift.required} rows that a verdict needs", "yellow"))
+    return table
+
+
+def main(arguments: list[str], console: Console | None = None) -> int:
+    """Print the verdict of ``URL`` (a /metrics address): 0 quiet, 1 alarm, 2 unreachable or without drift gauges."""
+    console = console or make_console()
+    if len(arguments) != 1 or not arguments[0].startswith(("http://", "https://")):
+        console.print("usage: python -m servekit.drift http://HOST:PORT/metrics", markup=False)
+        return _UNREACHABLE
+    url = arguments[0]
+    try:
+        versions = parse(_fetch(url))
+    except (OSError, HTTPException, ValueError) as error:
+        console.print(f"{url}: {error}; is the server up?", style="red", markup=False)
+        return _UNREACHABLE
+    if not versions:
+        console.print(f"{url}: no serving_drift_* gauges; does the server monitor drift?", style="red", markup=False)
+        return _UNREACHABLE
+    for (model, version), drift in versions.items():
+        console.print(render(console, model, version, drift))
+    drifted = [f"{model} {version}: {name}" for (model, version), drift in versions.items() for name in drift.drifted]
+    console.print(f"drift: {', '.join(drifted)}" if drifted else "no drift", style="red" if drifted else "green")
+    return _ALARM if drifted else _QUIET
+
+
+def _fetch(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:  # noqa: S310 - main let http(s) through only
+        body: bytes = response.read()
+    return body.decode()
+
+
+def _distance(gauges: dict[str, float], statistic: str) -> Text:
+    value = gauges.get(statistic, float("nan"))
+    over = value > gauges.get(f"{statistic}_threshold", float("inf"))
+    return Text(f"{value:.3f}", "red" if over else "")
+
+
+def _bound(gauges: dict[str, float], statistic: str) -> Text:
+    return Text(f"{gauges.get(f'{statistic}_threshold', float('nan')):.3f}", "dim")

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from servekit.drift import DriftCollector, DriftMonitor, ReferenceProfile
+
+REFERENCE = np.random.default_rng(0).normal(size=(1000, 2))
+
+
+@pytest.fixture
+def monitor() -> DriftMonitor:
+    names = ["left", "right"]
+    return DriftMonitor(ReferenceProfile.of(REFERENCE, REFERENCE[:, 0], model="pair", version="7", feature_names=names))
+
+
+@pytest.fixture
+def registry(monitor: DriftMonitor) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(DriftCollector([monitor]))
+    return registry
+
+
+def test_an_empty_window_exports_its_size_and_no_statistics(registry: CollectorRegistry) -> None:
+    labels = {"model": "pair", "version": "7"}
+    assert registry.get_sample_value("serving_drift_window_rows", labels) == 0
+    assert registry.get_sample_value("serving_drift_window_required_rows", labels) == 250
+    assert b"serving_drift_psi{" not in generate_latest(registry)
+
+
+def test_the_gauges_are_the_report(registry: CollectorRegistry, monitor: DriftMonitor) -> None:
+    rows = REFERENCE[:500] + np.array([0, 3])
+    monitor.observe(rows, rows[:, :1])
+    right = {"model": "pair", "version": "7", "feature": "right"}
+    report = monitor.report().columns[1]
+    assert registry.get_sample_value("serving_drift_psi", right) == report.psi
+    assert registry.get_sample_value("serving_drift_ks", right) == report.ks
+    assert registry.get_sample_value("serving_drift_threshold", right | {"statistic": "ks"}) == report.ks_threshold
+    assert registry.get_sample_value("serving_drift_threshold", right | {"statistic": "psi"}) == report.psi_threshold
+    assert registry.get_sample_value("serving_drift_alarm", right) == 1
+    assert registry.get_sample_value("serving_drift_alarm", right | {"feature": "left"}) == 0
+    assert registry.get_sample_value("serving_drift_alarm", right | {"feature": "score"}) == 0

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry, start_http_server
+from rich.console import Console
+
+from servekit.drift import DriftCollector, DriftMonitor, ReferenceProfile
+from servekit.drift.terminal import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REFERENCE = np.random.default_rng(0).normal(size=(1000, 2))
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def url(registry: CollectorRegistry) -> Iterator[str]:
+    server, thread = start_http_server(0, "127.0.0.1", registry)
+    yield f"http://127.0.0.1:{server.server_port}/metrics"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def monitor(registry: CollectorRegistry) -> DriftMonitor:
+    profile = ReferenceProfile.of(REFERENCE, REFERENCE[:, 0], model="pair", version="7", feature_names=["a", "b"])
+    monitor = DriftMonitor(profile)
+    registry.register(DriftCollector([monitor]))
+    return monitor
+
+
+def verdict(*arguments: str) -> tuple[int, str]:
+    text = StringIO()
+    return main(list(arguments), Console(file=text, width=200)), text.getvalue()
+
+
+def test_quiet_traffic_exits_zero(monitor: DriftMonitor, url: str) -> None:
+    monitor.observe(REFERENCE[:500], REFERENCE[:500, :1])
+    status, text = verdict(url)
+    assert status == 0
+    assert "pair 7: the last 500 rows against the training data" in text
+    assert text.count("quiet") == 3
+    assert text.endswith("no drift\n")
+
+
+def test_drift_exits_one_and_names_the_features(monitor: DriftMonitor, url: str) -> None:
+    monitor.observe(REFERENCE[:500] + np.array([0, 2]), REFERENCE[:500, :1])
+    status, text = verdict(url)
+    assert status == 1
+    assert text.count("DRIFT") == 1
+    assert text.endswith("drift: pair 7: b\n")
+
+
+@pytest.mark.usefixtures("monitor")
+def test_a_young_server_is_quiet_and_says_how_much_is_missing(url: str) -> None:
+    status, text = verdict(url)
+    assert status == 0
+    assert "0 of the 250 rows that a verdict needs" in text
+
+
+def test_a_server_without_drift_gauges_exits_two(url: str) -> None:
+    assert verdict(url) == (2, f"{url}: no serving_drift_* gauges; does the server monitor drift?\n")
+
+
+def test_an_unreachable_server_and_a_wrong_call_exit_two() -> None:
+    status, text = verdict("http://127.0.0.1:1/metrics")
+    assert status == 2
+    assert "refused" in text
+    assert "is the server up?" in text
+    assert verdict()[0] == verdict("file:///etc/hostname")[0] == 2
+
+
+def test_the_command_exits_with_the_verdict(monitor: DriftMonitor, url: str) -> None:
+    monitor.observe(REFERENCE[:500] + 2, REFERENCE[:500, :1])
+    command = [sys.executable, "-m", "servekit.drift", url]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert finished.returncode == 1
+    assert "drift: pair 7: a, pair 7: b" in finished.stdout
