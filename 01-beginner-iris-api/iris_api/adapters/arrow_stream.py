@@ -38,9 +38,7 @@ def write_rows(rows: NDArray[np.float32]) -> bytes:
     return _write(pa.table({name: rows[:, index] for index, name in enumerate(FEATURES)}))
 
 
-def write_answer(
-    model: str, version: str, labels: NDArray[np.int64], probabilities: NDArray[np.float32]
-) -> bytes:
+def write_answer(model: str, version: str, labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> bytes:
     """The stream of an answer: label, class name, and a column of probabilities for each class."""
     names = pa.DictionaryArray.from_arrays(labels.astype(np.int8), pa.array(CLASS_NAMES))
     columns = {"label": labels, "class_name": names}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.datasets import load_iris
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["data_sha256", "iris_rows"]
 

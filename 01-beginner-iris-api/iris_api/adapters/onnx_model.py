@@ -47,7 +47,7 @@ def _session(onnx: bytes, card: ModelCard, folder: Path) -> onnxruntime.Inferenc
     options.enable_cpu_mem_arena = False
     try:
         session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a dozen unrelated types
         raise ArtefactError(f"{folder / 'model.onnx'}: ONNX Runtime refuses it: {error}") from None
     declared = {tensor.name for tensor in (*card.inputs, *card.outputs)}
     actual = {tensor.name for tensor in (*session.get_inputs(), *session.get_outputs())}

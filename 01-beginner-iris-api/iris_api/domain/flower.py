@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from servekit.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["CLASS_NAMES", "FEATURES", "MAX_BATCH", "MAX_CM", "Batch", "Flower", "as_row", "as_rows", "check_rows"]
 

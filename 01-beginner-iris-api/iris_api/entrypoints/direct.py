@@ -24,7 +24,7 @@ ARROW = b"application/vnd.apache.arrow.stream"
 Headers = list[tuple[bytes, bytes]]
 Reply = tuple[bytes, Headers]
 Handler = Callable[[Any, bytes], Awaitable[Reply]]
-"""``await handler(scope, body)`` → the answer's body and headers. It raises `ServingError` for what it cannot answer."""
+"""``await handler(scope, body)`` → the answer's body and headers; raises `ServingError` for what it cannot answer."""
 
 _encode = msgspec.json.Encoder().encode
 

@@ -15,6 +15,7 @@ from servekit.telemetry.rpc import TelemetryInterceptor, call_record
 
 if TYPE_CHECKING:
     from iris_api.service.predictor import Predictor
+    from iris_api.settings import IrisSettings
     from servekit.oip.rest import TensorMetadata
     from servekit.telemetry import Telemetry
 
@@ -30,20 +31,20 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
         self._model = model
         self._predictor = predictor
 
-    async def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802, D102, ARG002
+    async def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         return pb.ServerLiveResponse(live=True)
 
-    async def ServerReady(self, request: Any, context: Any) -> Any:  # noqa: N802, D102, ARG002
+    async def ServerReady(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         return pb.ServerReadyResponse(ready=self._ready())
 
-    async def ModelReady(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
+    async def ModelReady(self, request: Any, context: Any) -> Any:  # noqa: N802
         await self._check_known(request.name, request.version, context)
         return pb.ModelReadyResponse(ready=self._ready())
 
-    async def ServerMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802, D102, ARG002
+    async def ServerMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         return pb.ServerMetadataResponse(name=SERVER.name, version=SERVER.version, extensions=SERVER.extensions)
 
-    async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
+    async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
         await self._check_known(request.name, request.version, context)
         known = self._model.metadata
         return pb.ModelMetadataResponse(
@@ -54,7 +55,7 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
             outputs=[_tensor(tensor) for tensor in known.outputs],
         )
 
-    async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
+    async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         record = call_record()
         try:
             self._model.check_known(request.model_name, request.model_version)
@@ -84,11 +85,19 @@ def _tensor(tensor: TensorMetadata) -> _Tensor:
     return _Tensor(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
 
 
-async def start_grpc(model: OipModel, predictor: Predictor, telemetry: Telemetry, address: str, limit: int) -> Any:
-    """A started server at ``address``; ``limit`` is the largest message in bytes."""
-    options = [("grpc.max_receive_message_length", limit), ("grpc.max_send_message_length", limit)]
+async def start_grpc(model: OipModel, predictor: Predictor, telemetry: Telemetry, settings: IrisSettings) -> Any:
+    """A started server on the settings' gRPC port.
+
+    Raises:
+        RuntimeError: the port is taken.
+    """
+    options = [
+        ("grpc.max_receive_message_length", settings.max_body_bytes),
+        ("grpc.max_send_message_length", settings.max_body_bytes),
+        ("grpc.so_reuseport", int(settings.share_ports)),
+    ]
     server = grpc.aio.server(interceptors=[TelemetryInterceptor(telemetry)], options=options)
-    rpc.add_GRPCInferenceServiceServicer_to_server(InferenceService(model, predictor), server)
-    server.add_insecure_port(address)
+    rpc.add_GRPCInferenceServiceServicer_to_server(InferenceService(model, predictor), server)  # type: ignore[no-untyped-call]
+    server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
     await server.start()
     return server

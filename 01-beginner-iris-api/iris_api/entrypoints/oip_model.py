@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from iris_api.domain.flower import FEATURES
 from servekit.errors import InvalidValueError, UnknownModelError
@@ -12,6 +10,9 @@ from servekit.oip.rest import ModelMetadata, ServerMetadata
 from servekit.oip.tensors import Inference, InferenceResult, Tensor
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from iris_api.adapters.artefact import ModelCard
     from iris_api.service.predictor import Predictor
 
@@ -48,11 +49,11 @@ class OipModel:
             if name not in self._outputs:
                 raise InvalidValueError("output", name, f"unknown: the model has {', '.join(self._outputs)}")
         labels, probabilities = await self._predictor.predict(self._rows(request))
-        data = {"label": labels, "probabilities": probabilities}
+        data: dict[str, NDArray[Any]] = {"label": labels, "probabilities": probabilities}
         tensors = tuple(Tensor(name, self._outputs[name], data[name]) for name in wanted)
         return InferenceResult(self.metadata.name, self.metadata.versions[0], tensors)
 
-    def _rows(self, request: Inference) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    def _rows(self, request: Inference) -> NDArray[np.float32]:
         expected = self._input
         if len(request.inputs) != 1:
             raise InvalidValueError("inputs", f"{len(request.inputs)} tensors", f"expected one, {expected.name}")

@@ -54,19 +54,19 @@ def oip_router(model: OipModel, predictor: Predictor) -> APIRouter:
     return router
 
 
-def infer_route(path: str, model: OipModel, max_body_bytes: int, **parameters: str) -> DirectRoute:
-    """The infer operation at that path; ``parameters`` are the path's, by example."""
+def infer_route(path: str, oip: OipModel, max_body_bytes: int) -> DirectRoute:
+    """The infer operation at that path, which names the model and perhaps a version."""
 
     async def infer(scope: Any, body: bytes) -> Reply:
         check_media_type(scope, JSON, BINARY)
         at = scope["path_params"]
-        model.check_known(at["model"], at.get("version", ""))
+        oip.check_known(at["model"], at.get("version", ""))
         record = request_record(scope)
-        record.model, record.version = model.metadata.name, model.metadata.versions[0]
+        record.model, record.version = oip.metadata.name, oip.metadata.versions[0]
         length = header(scope, HEADER_LENGTH.encode())
         request = decode_request(body, None if length is None else length.decode("latin-1"))
         record.lap("decode")
-        result = await model.infer(request)
+        result = await oip.infer(request)
         record.lap("infer")
         encoded, json_length = encode_response(result, request)
         record.lap("encode")
@@ -76,7 +76,7 @@ def infer_route(path: str, model: OipModel, max_body_bytes: int, **parameters: s
 
     content = json(WireRequest, one_flower=_EXAMPLE) | binary(BINARY)
     answer = json(WireResponse) | binary(BINARY)
-    docs = body_operation(content, answer, 400, 404, 413, 415, 422, parameters=path_parameters(**parameters))
+    docs = body_operation(content, answer, 400, 404, 413, 415, 422, parameters=path_parameters(path))
     return DirectRoute(path, infer, max_body_bytes, tags=["open inference protocol"], summary="Infer", **docs)
 
 

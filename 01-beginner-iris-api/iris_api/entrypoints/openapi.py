@@ -46,12 +46,14 @@ def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"description": _PROBLEMS[code], "content": json(Problem)} for code in codes}
 
 
-def path_parameters(**examples: str) -> list[dict[str, Any]]:
-    """Required string parameters in the path, by example."""
+def path_parameters(path: str) -> list[dict[str, Any]]:
+    """The ``{model}`` and ``{version}`` of a path."""
+    examples = {"model": "iris", "version": "1"}
     schema = {"type": "string", "minLength": 1}
     return [
         {"name": name, "in": "path", "required": True, "schema": schema, "example": example}
         for name, example in examples.items()
+        if f"{{{name}}}" in path
     ]
 
 

@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 
 def main(folder: Path | None = None) -> None:
-    """Writes ``model.onnx``, ``model.json`` and ``golden.json``: scikit-learn's own answers, the oracle for every client."""
+    """Writes the artefact, and ``golden.json``: scikit-learn's own answers, the oracle for every client."""
     folder = folder or IrisSettings().model_dir
     features, labels = iris_rows()
     pipeline, report = train(features, labels)
@@ -51,7 +51,9 @@ def main(folder: Path | None = None) -> None:
 def _print(report: Report, card: ModelCard, folder: Path) -> None:
     print(f"trained        iris {card.version}: {report.train_rows} flowers to fit, {report.test_rows} held out")
     accuracy, deviation = report.cross_validated_accuracy, report.cross_validated_deviation
-    print(f"accuracy       {accuracy:.3f} ± {deviation:.3f} cross-validated, {report.test_accuracy:.3f} on the held-out")
+    print(
+        f"accuracy       {accuracy:.3f} ± {deviation:.3f} cross-validated, {report.test_accuracy:.3f} on the held-out"
+    )
     print(f"baseline       {report.baseline_accuracy:.3f} (always the most frequent class)")
     print(f"sha256         {card.sha256}")
     print(f"artefact       {folder}")

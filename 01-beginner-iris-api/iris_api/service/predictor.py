@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["Model", "Predictor"]
 
 
-
 class Model(Protocol):
     """A classifier that is loaded and ready to run."""
 

@@ -105,3 +105,4 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     handler.setFormatter(ecs_logging.StdlibFormatter(extra={"service": {"name": service}}))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start and stop lines repeat the service's own

@@ -1,0 +1,67 @@
+"""Several server processes on the same ports: the kernel spreads the connections over them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from iris_api.settings import IrisSettings
+
+__all__ = ["Workers"]
+
+_TOO_SOON_S = 2.0
+_TRIES = 3
+
+
+class Workers:
+    """Starts the workers, replaces one that dies, stops them together.
+
+    Each worker is ``python -m iris_api`` with one process. They write their metrics to a shared folder, so a scrape of
+    any of them shows all.
+    """
+
+    def __init__(self, settings: IrisSettings) -> None:
+        self._count = settings.workers
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._stopping = False
+        self._failures = 0
+
+    def run(self) -> int:
+        """Blocks until a signal stops all workers; 0, or 1 when they die as fast as they start."""
+        for sig in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sig, self._stop)
+        with tempfile.TemporaryDirectory(prefix="iris-metrics-") as folder:
+            shared = {"IRIS_WORKERS": "1", "IRIS_SHARE_PORTS": "true", "PROMETHEUS_MULTIPROC_DIR": folder}
+            environment = {**os.environ, **shared}
+            for _ in range(self._count):
+                self._start(environment)
+            while self._running:
+                self._replace_one(environment)
+        return 1 if self._failures >= _TRIES else 0
+
+    def _start(self, environment: dict[str, str]) -> None:
+        worker = subprocess.Popen([sys.executable, "-m", "iris_api"], env=environment)
+        self._running[worker.pid] = worker
+
+    def _replace_one(self, environment: dict[str, str]) -> None:
+        started = time.monotonic()
+        pid, _ = os.wait()
+        self._running.pop(pid, None)
+        if self._stopping:
+            return
+        self._failures = self._failures + 1 if time.monotonic() - started < _TOO_SOON_S else 0
+        if self._failures >= _TRIES:
+            self._stop()
+        else:
+            self._start(environment)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+        for worker in list(self._running.values()):
+            worker.terminate()
