@@ -1,0 +1,30 @@
+"""Starts, stops and watches the processes of a level through supervisord.
+
+A level describes its processes once and hands them to `main`::
+
+    ready = HttpReady("http://127.0.0.1:8100/readyz")
+    iris = Process("iris", [sys.executable, "-m", "iris_api"], ready, ports={"http": 8100})
+    sys.exit(main(Stack(level=1, processes=[iris], run_dir=Path(".run/1"))))
+"""
+
+from __future__ import annotations
+
+from servekit.stack.commands import main
+from servekit.stack.lifecycle import down, up
+from servekit.stack.readiness import CommandReady, HttpReady, Readiness, TcpReady
+from servekit.stack.spec import Process, Stack, StackError
+from servekit.stack.status import status
+
+__all__ = [
+    "CommandReady",
+    "HttpReady",
+    "Process",
+    "Readiness",
+    "Stack",
+    "StackError",
+    "TcpReady",
+    "down",
+    "main",
+    "status",
+    "up",
+]

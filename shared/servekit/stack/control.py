@@ -1,0 +1,228 @@
+"""One supervisord: started, asked, told and stopped; over its Unix socket while it answers, by signals when not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from supervisor.states import RUNNING_STATES, ProcessStates
+from supervisor.xmlrpc import SupervisorTransport
+
+from servekit.stack import inspection
+from servekit.stack.config import render
+from servekit.stack.spec import StackError
+
+if TYPE_CHECKING:
+    from servekit.stack.spec import Process, Stack
+
+__all__ = ["ProcessState", "ask", "halt", "is_current", "launch", "start", "stop"]
+
+_ANSWERS_WITHIN_S = 5.0
+_STARTS_WITHIN_S = 15.0
+_KILLED_WITHIN_S = 5.0
+_POLL_S = 0.1
+# A socket's path fits in 108 bytes on Linux, 104 on macOS; supervisord first binds it with its pid appended.
+_SOCKET_BYTES = 90
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """What supervisord knows of a process.
+
+    Args:
+        name: as in the stack.
+        pid: None when it does not run.
+        status: supervisord's word in lower case: running, starting, backoff, fatal, exited, stopped …
+        uptime_s: seconds since its start; 0 when it does not run.
+        problem: why it could not be started, where supervisord knows.
+    """
+
+    name: str
+    pid: int | None
+    status: str
+    uptime_s: int
+    problem: str
+
+
+def start(stack: Stack) -> None:
+    """Write the configuration and start supervisord, which starts all processes.
+
+    Raises:
+        StackError: supervisord does not start, with what it said.
+    """
+    stack.log_dir.mkdir(parents=True, exist_ok=True)
+    stack.daemon_log.unlink(missing_ok=True)
+    stack.config_file.write_text(render(stack, _new_socket(stack)), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "supervisor.supervisord", "-c", os.path.relpath(stack.config_file)],
+        env={**os.environ, inspection.MARKER: str(stack.home)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise StackError(f"supervisord: exit status {done.returncode}: {done.stdout.strip()}")
+    deadline = time.monotonic() + _STARTS_WITHIN_S
+    while not stack.pid_file.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    ask(stack)
+
+
+def is_current(stack: Stack) -> bool:
+    """Whether the supervisord that runs was started with this very configuration."""
+    try:
+        written = stack.config_file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return written == render(stack, _socket(stack))
+
+
+def ask(stack: Stack) -> dict[str, ProcessState]:
+    """The state of every process, by name.
+
+    Raises:
+        StackError: supervisord does not answer.
+    """
+    return {answer["name"]: _state(answer) for answer in _call(stack, "getAllProcessInfo")}
+
+
+def halt(stack: Stack, process: Process) -> None:
+    """Stop one process, if it runs; it stays stopped until `launch`.
+
+    Raises:
+        StackError: supervisord does not answer, or refuses.
+    """
+    if _call(stack, "getProcessInfo", process.name)["state"] in RUNNING_STATES:
+        _call(stack, "stopProcess", process.name, timeout_s=process.stop_wait_s + _KILLED_WITHIN_S)
+
+
+def launch(stack: Stack, process: Process) -> None:
+    """Start one process that `halt` stopped; returns before it is ready.
+
+    Raises:
+        StackError: supervisord does not answer, or refuses.
+    """
+    _call(stack, "startProcess", process.name, False)
+
+
+def stop(stack: Stack) -> bool:
+    """Stop all that belongs to the stack and remove its pid file and socket; returns whether anything ran.
+
+    While supervisord lives it stops the processes in order, the last first, each with SIGTERM, after its `stop_wait_s`
+    with SIGKILL. What is left without a supervisord gets the same, parents before their children.
+
+    Raises:
+        StackError: a process survived SIGKILL.
+    """
+    running = bool(inspection.members(stack.home))
+    if running:
+        with suppress(StackError):
+            _call(stack, "shutdown")
+        waits = [process.stop_wait_s for process in stack.processes]
+        _terminate(stack, patience_s=_KILLED_WITHIN_S + (sum(waits) if _supervised(stack) else max(waits, default=0)))
+    _remove_socket(stack)
+    stack.pid_file.unlink(missing_ok=True)
+    return running
+
+
+def _supervised(stack: Stack) -> bool:
+    return any(map(inspection.is_supervisord, inspection.members(stack.home)))
+
+
+def _terminate(stack: Stack, patience_s: float) -> None:
+    begun, told = time.monotonic(), set[int]()
+    while found := inspection.members(stack.home):
+        waited = time.monotonic() - begun
+        if waited > patience_s + _KILLED_WITHIN_S:
+            raise StackError(f"{inspection.describe(found[0])}: survived SIGKILL; look at it by hand")
+        pids = {process.pid for process in found}
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                if waited > patience_s:
+                    process.kill()
+                elif process.pid not in told and process.ppid() not in pids:
+                    told.add(process.pid)
+                    process.terminate()
+        _wake(stack)
+
+
+def _wake(stack: Stack) -> None:
+    """Any call wakes supervisord, which else looks for ended children once a second."""
+    begun = time.monotonic()
+    with suppress(StackError):
+        _call(stack, "getState", timeout_s=_POLL_S)
+    time.sleep(max(0.0, begun + _POLL_S - time.monotonic()))
+
+
+def _state(answer: dict[str, Any]) -> ProcessState:
+    alive = bool(answer["pid"])
+    return ProcessState(
+        name=answer["name"],
+        pid=answer["pid"] or None,
+        status="running" if answer["state"] == ProcessStates.STARTING and alive else answer["statename"].lower(),
+        uptime_s=answer["now"] - answer["start"] if alive else 0,
+        problem=answer["spawnerr"],
+    )
+
+
+class _Connection(HTTPConnection):
+    """HTTP over a Unix socket, with a timeout."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _call(stack: Stack, method: str, *arguments: object, timeout_s: float | None = None) -> Any:
+    path = str(_socket(stack))
+    transport = SupervisorTransport(None, None, f"unix://{path}")
+    transport._get_connection = lambda: _Connection(path, timeout_s or _ANSWERS_WITHIN_S)  # noqa: SLF001 - the transport has no timeout
+    try:
+        return getattr(xmlrpc.client.ServerProxy("http://localhost", transport).supervisor, method)(*arguments)
+    except xmlrpc.client.Fault as fault:
+        raise StackError(f"supervisord {method}: {fault.faultString}; see {stack.daemon_log}") from None
+    except (OSError, HTTPException, xmlrpc.client.Error) as error:
+        raise StackError(
+            f"supervisord of level {stack.level}: does not answer ({error}); `make down-{stack.level}` cleans up"
+        ) from None
+    finally:
+        transport.close()
+
+
+def _link(stack: Stack) -> Path:
+    return stack.home / "supervisord.sock"
+
+
+def _socket(stack: Stack) -> Path:
+    return _link(stack).readlink() if _link(stack).is_symlink() else _link(stack)
+
+
+def _new_socket(stack: Stack) -> Path:
+    """The socket's path: in the run folder, or behind a link from there where that path is too long for a socket."""
+    _remove_socket(stack)
+    if len(os.fsencode(_link(stack))) <= _SOCKET_BYTES:
+        return _link(stack)
+    short = tempfile.gettempdir() if len(os.fsencode(tempfile.gettempdir())) <= _SOCKET_BYTES // 2 else "/tmp"  # noqa: S108 - mkdtemp makes a private folder
+    _link(stack).symlink_to(Path(tempfile.mkdtemp(prefix="servekit-", dir=short), "supervisord.sock"))
+    return _socket(stack)
+
+
+def _remove_socket(stack: Stack) -> None:
+    if _link(stack).is_symlink():
+        shutil.rmtree(_socket(stack).parent, ignore_errors=True)
+    _link(stack).unlink(missing_ok=True)

@@ -1,0 +1,137 @@
+"""Which processes of this machine belong to a stack, and what holds a port.
+
+Every process of a stack inherits an environment variable with the stack's folder. It finds them again when supervisord
+was killed, when the pid file is gone, and tells the stacks of two checkouts apart.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import psutil
+
+from servekit.stack.spec import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from servekit.stack.spec import Process, Stack
+
+__all__ = ["MARKER", "check_ports", "describe", "is_supervisord", "is_taken", "members", "port_holder", "supervisord"]
+
+MARKER = "SERVEKIT_STACK"
+_SHOWN = 160
+
+
+def members(home: Path) -> list[psutil.Process]:
+    """The living processes of the stack in `home`, supervisord included; the caller and its ancestors are left out."""
+    own = {os.getpid(), *(ancestor.pid for ancestor in psutil.Process().parents())}
+    return [process for process in psutil.process_iter() if process.pid not in own and _home(process) == str(home)]
+
+
+def supervisord(stack: Stack) -> psutil.Process | None:
+    """The stack's living supervisord, by its pid file; None when there is no pid file.
+
+    Raises:
+        StackError: the pid file is stale: its process is gone, or the number belongs to another program by now.
+    """
+    try:
+        text = stack.pid_file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    process = _living(text)
+    if process and _home(process) == str(stack.home) and is_supervisord(process):
+        return process
+    why = f"pid {text} is another program, {describe(process)}" if process else f"its process {text} is gone"
+    raise StackError(f"pid file {stack.pid_file}: stale, {why}; `make down-{stack.level}` cleans up")
+
+
+def is_supervisord(process: psutil.Process) -> bool:
+    """Whether a process runs supervisord, whoever's."""
+    try:
+        return "supervisor.supervisord" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def describe(process: psutil.Process) -> str:
+    """A process for a message: its name, pid and command line, as far as they are visible."""
+    try:
+        name, command = process.name(), shlex.join(process.cmdline())
+    except psutil.Error:
+        return f"pid {process.pid}"
+    return f"{name} (pid {process.pid}: {command[:_SHOWN]})" if command else f"{name} (pid {process.pid})"
+
+
+def is_taken(port: int) -> bool:
+    """Whether something on this machine listens on a TCP port of 127.0.0.1."""
+    with socket.socket() as probe:
+        # as servers do: connections that are merely winding down do not count
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+            raise StackError(f"port {port}: {os.strerror(error.errno or 0).lower()}; choose another one") from None
+    return False
+
+
+def port_holder(port: int) -> psutil.Process | None:
+    """The process that listens on a TCP port; None when there is none, or when this user may not see it."""
+    for process, ports in _listeners():
+        if port in ports:
+            return process
+    return None
+
+
+def check_ports(stack: Stack, processes: list[Process]) -> None:
+    """Return when every declared port of `processes` is free.
+
+    Raises:
+        StackError: a port is taken; names the process that holds it and the remedy.
+    """
+    for process in processes:
+        for use, port in process.ports.items():
+            if is_taken(port):
+                raise StackError(f"port {port} ({use} of {process.name}): {_taken_by(stack, port)}")
+
+
+def _living(pid: str) -> psutil.Process | None:
+    try:
+        process = psutil.Process(int(pid))
+        return None if process.status() == psutil.STATUS_ZOMBIE else process
+    except (ValueError, psutil.NoSuchProcess):
+        return None
+
+
+def _taken_by(stack: Stack, port: int) -> str:
+    again = f"then `make up-{stack.level}` again"
+    holder = port_holder(port)
+    if holder is None:
+        return f"taken by a process that this user cannot see; `sudo lsof -i :{port}` names it; stop it, {again}"
+    home = _home(holder)
+    if home is None or home == str(stack.home):
+        return f"taken by {describe(holder)}; stop it, {again}"
+    return f"taken by {describe(holder)} of the stack in {home}; `make down-{stack.level}` there stops it, {again}"
+
+
+def _listeners() -> Iterator[tuple[psutil.Process, set[int]]]:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            connections = process.net_connections(kind="tcp")
+            yield process, {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN and c.laddr}
+
+
+def _home(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(MARKER)
+    except psutil.Error:
+        return None

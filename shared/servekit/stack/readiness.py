@@ -1,0 +1,90 @@
+"""Probes that say whether a process can do its work yet."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import subprocess
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["CommandReady", "HttpReady", "Readiness", "TcpReady"]
+
+
+class Readiness(Protocol):
+    """Anything that can be asked, again and again, what a process still lacks."""
+
+    def missing(self) -> str | None:
+        """None when the process is ready, else what it still lacks, in a few words. Never raises."""
+        ...
+
+
+@dataclass(frozen=True)
+class HttpReady:
+    """Ready when GET `url` answers 2xx; proxy settings of the environment do not apply."""
+
+    url: str
+    timeout_s: float = 2.0
+
+    def missing(self) -> str | None:
+        """See `Readiness`."""
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=self.timeout_s)
+        try:
+            connection.request("GET", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}")
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            return f"{self.url}: {_reason(error)}"
+        finally:
+            connection.close()
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            return None
+        return f"{self.url}: HTTP {status}"
+
+
+@dataclass(frozen=True)
+class TcpReady:
+    """Ready when the port accepts a connection."""
+
+    port: int
+    host: str = "127.0.0.1"
+    timeout_s: float = 2.0
+
+    def missing(self) -> str | None:
+        """See `Readiness`."""
+        try:
+            socket.create_connection((self.host, self.port), timeout=self.timeout_s).close()
+        except OSError as error:
+            return f"port {self.port}: {_reason(error)}"
+        return None
+
+
+@dataclass(frozen=True)
+class CommandReady:
+    """Ready when the command exits with 0."""
+
+    command: Sequence[str]
+    timeout_s: float = 5.0
+
+    def missing(self) -> str | None:
+        """See `Readiness`."""
+        try:
+            done = subprocess.run(
+                self.command, capture_output=True, stdin=subprocess.DEVNULL, timeout=self.timeout_s, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"{self.command[0]}: {_reason(error)}"
+        return f"{self.command[0]}: exit status {done.returncode}" if done.returncode else None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError | subprocess.TimeoutExpired):
+        return "no answer yet"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return type(error).__name__
