@@ -1,0 +1,32 @@
+"""Kubernetes manifests, built and validated offline as strictly as a server with field validation would.
+
+``build`` renders a kustomize overlay with the environment's own kubectl, ``load`` reads YAML files, ``validate`` checks
+the documents: Kubernetes' own kinds against the published schemas of a version, custom resources against their CRD,
+unknown fields refused everywhere. ``check_policy`` adds what a schema cannot say: security contexts, probes, resources,
+selectors that select something.
+
+Not covered offline: admission webhooks, CEL rules (``x-kubernetes-validations``) and defaults that other rules read.
+"""
+
+from __future__ import annotations
+
+from servekit.manifests.crds import CRDS_REMEDY, CrdCatalogue, find_crds
+from servekit.manifests.documents import Document, ManifestError, Problem, load
+from servekit.manifests.kustomize import build, find_kubectl
+from servekit.manifests.policy import check_policy
+from servekit.manifests.validation import is_native, validate
+
+__all__ = [
+    "CRDS_REMEDY",
+    "CrdCatalogue",
+    "Document",
+    "ManifestError",
+    "Problem",
+    "build",
+    "check_policy",
+    "find_crds",
+    "find_kubectl",
+    "is_native",
+    "load",
+    "validate",
+]

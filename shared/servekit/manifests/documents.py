@@ -1,0 +1,133 @@
+"""YAML documents and what can be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Document", "ManifestError", "Problem", "load", "parse"]
+
+_SHOWN = 80
+
+try:
+    _Base: type[yaml.SafeLoader] = yaml.CSafeLoader  # type: ignore[assignment]  # same interface, ten times faster
+except AttributeError:  # PyYAML built without libyaml
+    _Base = yaml.SafeLoader
+
+
+class ManifestError(Exception):
+    """Manifests that could not be read or built at all."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """One Kubernetes object and the file or overlay it came from."""
+
+    source: str
+    body: dict[str, Any]
+
+    @property
+    def api_version(self) -> str:
+        """``group/version``, or ``version`` alone for the core group; empty when absent."""
+        return str(self.body.get("apiVersion") or "")
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def kind(self) -> str:
+        """The kind; empty when absent."""
+        return str(self.body.get("kind") or "")
+
+    @property
+    def name(self) -> str:
+        """``metadata.name``; empty when absent."""
+        metadata = self.body.get("metadata")
+        return str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.kind or 'no kind'}/{self.name or 'no name'}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a document: where (``$.spec.replicas``), what stands there, and what was expected."""
+
+    document: Document
+    path: str
+    value: object
+    expectation: str
+
+    def __str__(self) -> str:
+        return f"{self.document}: {self.path} {_shorten(self.value)}: {self.expectation}"
+
+
+def load(path: Path) -> list[Document]:
+    """The documents of a YAML file, or of every ``*.yaml`` and ``*.yml`` directly in a folder.
+
+    Raises:
+        ManifestError: nothing there, not YAML, a key given twice, or a document that is not an object.
+    """
+    if not path.is_dir():
+        return parse(_read(path), str(path))
+    files = sorted(file for file in path.iterdir() if file.suffix in {".yaml", ".yml"})
+    if not files:
+        raise ManifestError(f"{path}: no YAML files in this folder")
+    return [document for file in files for document in load(file)]
+
+
+def parse(text: str, source: str) -> list[Document]:
+    """The documents of a YAML stream; empty ones are skipped, lists (``kind: List``) are taken apart."""
+    try:
+        bodies = [body for body in yaml.load_all(text, Loader=_StrictLoader) if body is not None]
+    except yaml.YAMLError as error:
+        raise ManifestError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
+    documents: list[Document] = []
+    for body in bodies:
+        if not isinstance(body, dict):
+            raise ManifestError(f"{source}: {_shorten(body)}: a document must be an object")
+        items = body.get("items") if body.get("kind") == "List" else None
+        documents += [Document(source, item) for item in (items if isinstance(items, list) else [body])]
+    return documents
+
+
+class _StrictLoader(_Base):  # type: ignore[misc, valid-type]  # the base is chosen at run time
+    """Safe YAML as Kubernetes reads it: a repeated key is an error, a date is a string."""
+
+    # PyYAML's signature
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+        keys = [(self.construct_object(key, deep=True), key.start_mark) for key, _ in node.value]
+        hashable = [(key, mark) for key, mark in keys if isinstance(key, Hashable)]  # PyYAML refuses the others
+        first = dict(reversed(hashable))
+        for key, mark in hashable:
+            if first[key] is not mark:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", mark)
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in _Base.yaml_implicit_resolvers.items()
+}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ManifestError(f"{path}: cannot be read: {reason}") from None
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
