@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from iris_api.adapters.artefact import ModelCard, write_artefact
+from iris_api.adapters.golden import Golden, write_golden
 from iris_api.adapters.iris_data import data_sha256, iris_rows
 from iris_api.adapters.onnx_export import INPUTS, LIBRARIES, OUTPUTS, export_onnx
 from iris_api.service.training import Report, train
@@ -39,12 +39,7 @@ def main(folder: Path | None = None) -> None:
         libraries=LIBRARIES,
     )
     write_artefact(folder, onnx, card)
-    golden = {
-        "features": features.tolist(),
-        "label": np.asarray(pipeline.predict(features)).tolist(),
-        "probabilities": pipeline.predict_proba(features).tolist(),
-    }
-    (folder / "golden.json").write_bytes(msgspec.json.encode(golden))
+    write_golden(folder, Golden(features, pipeline.predict(features), pipeline.predict_proba(features)))
     _print(report, card, folder)
 
 

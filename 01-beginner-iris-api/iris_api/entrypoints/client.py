@@ -1,0 +1,73 @@
+"""``make client-1``: the 150 flowers over every protocol, each answer checked against scikit-learn's own."""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import grpc
+import httpx
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from iris_api.adapters.golden import Golden, read_golden
+from iris_api.entrypoints.calls import CALLS, Target
+from iris_api.settings import IrisSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from iris_api.entrypoints.calls import Labelled
+
+__all__ = ["TOLERANCE", "main"]
+
+TOLERANCE = 1e-5
+"""ONNX computes in float32, scikit-learn in float64: equal probabilities agree to this."""
+
+
+def main() -> int:
+    """Prints a row for each protocol; 0 when every answer is right, 1 when one is not, 2 when nothing answers."""
+    settings = IrisSettings()
+    golden = read_golden(settings.model_dir)
+    base_url = f"http://127.0.0.1:{settings.port}"
+    with (
+        httpx.Client(base_url=base_url, timeout=10) as http,
+        grpc.insecure_channel(f"127.0.0.1:{settings.grpc_port}") as channel,
+    ):
+        target = Target(http, channel)
+        try:
+            http.get("/readyz").raise_for_status()
+            rows = [_check(name, call, target, golden) for name, call in CALLS.items()]
+        except (httpx.HTTPError, grpc.RpcError) as error:
+            reason = error.details() if isinstance(error, grpc.Call) else str(error)
+            print(f"{base_url}: {reason}: run make up-1, then make logs-1", file=sys.stderr)
+            return 2
+    Console().print(_table(rows))
+    wrong = sum(row[2] for row in rows)
+    print(f"every answer agrees with scikit-learn to {TOLERANCE:g}" if not wrong else f"{wrong} answers are wrong")
+    return 1 if wrong else 0
+
+
+def _check(
+    name: str, call: Callable[[Target, np.ndarray], Labelled], target: Target, golden: Golden
+) -> tuple[str, int, int, float]:
+    started = perf_counter()
+    labels, probabilities = call(target, golden.features)
+    elapsed_ms = (perf_counter() - started) * 1e3
+    right = (labels == golden.labels) & np.isclose(probabilities, golden.probabilities, rtol=0, atol=TOLERANCE).all(1)
+    return name, len(labels), int((~right).sum()), elapsed_ms
+
+
+def _table(rows: list[tuple[str, int, int, float]]) -> Table:
+    table = Table(title="iris client", title_justify="left")
+    for column, justify in (("protocol", "left"), ("flowers", "right"), ("wrong", "right"), ("ms", "right")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for name, flowers, wrong, elapsed_ms in rows:
+        table.add_row(name, str(flowers), str(wrong), f"{elapsed_ms:.1f}", style="red" if wrong else None)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

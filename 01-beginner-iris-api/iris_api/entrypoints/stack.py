@@ -1,0 +1,29 @@
+"""``make up-1``, ``down-1``, ``status-1``, ``logs-1``: the level's one process under supervision."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from iris_api.settings import IrisSettings
+from servekit.stack import HttpReady, Process, Stack, main
+
+__all__ = ["stack"]
+
+
+def stack() -> Stack:
+    """The API on the ports of its settings; ready once a warm-up prediction succeeds."""
+    settings = IrisSettings()
+    run_dir = Path(".run/1").resolve()
+    api = Process(
+        "iris-api",
+        [sys.executable, "-m", "iris_api"],
+        HttpReady(f"http://127.0.0.1:{settings.port}/readyz"),
+        ports={"http": settings.port, "grpc": settings.grpc_port},
+        environment={"TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl")},
+    )
+    return Stack(1, [api], run_dir)
+
+
+if __name__ == "__main__":
+    sys.exit(main(stack()))
