@@ -1,0 +1,193 @@
+"""The highest rate that still meets the SLA."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from servekit.hardware import HardwareStamp, hardware_stamp
+from servekit.sla.load import Window
+from servekit.sla.run import attempt, command_line
+from servekit.sla.settings import Thresholds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from servekit.sla.load import Progress
+    from servekit.sla.result import Result
+    from servekit.sla.settings import Capacity, Sla
+
+__all__ = ["CapacityResult", "Probe", "Search", "find_capacity"]
+
+Limit = Literal["server", "generator", "max_rps", "none", "interrupted"]
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """One rate, tried once."""
+
+    rate_rps: float
+    achieved_rps: float = 0.0
+    goodput_rps: float = 0.0
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    error_rate: float = 0.0
+    lag_p99_ms: float = 0.0
+    verdict: str
+    generator_saturated: bool = False
+    steal: float = 0.0
+
+
+class CapacityResult(msgspec.Struct, frozen=True, kw_only=True):
+    """``.run/sla/capacity-N.json``.
+
+    Attributes:
+        capacity_rps: the highest rate that met the SLA in every one of ``confirmations`` probes; 0 when none did.
+        failed_rps: the lowest rate above it that failed; ``None`` when none did.
+        limit: what stopped the search: the ``server`` broke its SLA, the ``generator`` could send no more (the server's
+            capacity is at least this), ``max_rps`` was reached, no rate passed (``none``), or Ctrl-C (``interrupted``).
+        goodput_rps: answers per second, right and within the p99 limit, at that rate (median of the confirmations).
+        p99_ms: likewise.
+    """
+
+    level: int
+    capacity_rps: float
+    failed_rps: float | None
+    limit: Limit
+    confirmations: int
+    goodput_rps: float
+    p99_ms: float
+    thresholds: Thresholds
+    mix: dict[str, float]
+    target: str
+    workers: int
+    probes: list[Probe]
+    hardware: HardwareStamp
+    date: str
+    command: str
+
+
+class Search:
+    """Doubling until a rate fails, bisection of the bracket, then repeats of the highest rate that passed.
+
+    A rate fails when two probes of it fail, so that one hiccup of the machine does not end the doubling early.
+    """
+
+    def __init__(self, settings: Capacity, probe: Callable[[float], Probe]) -> None:
+        self._settings = settings
+        self._measure = probe
+        self.probes: list[Probe] = []
+        self.low = 0.0
+        self.high = math.inf
+
+    def run(self, start_rps: float) -> None:
+        """Search from a rate that is expected to pass; ``low`` and ``high`` are then the bracket."""
+        self._bracket(min(start_rps, self._settings.max_rps))
+        while self.low:
+            self._bisect()
+            if self._confirm():
+                return
+
+    def passes_at(self, rate_rps: float) -> list[Probe]:
+        """The probes of a rate that met the SLA."""
+        return [probe for probe in self.probes if probe.rate_rps == rate_rps and probe.verdict == "met"]
+
+    def _bracket(self, rate: float) -> None:
+        while rate >= 1 and not self._passes(rate):
+            rate /= 2
+        while self.low and self.high == math.inf and self.low < self._settings.max_rps:
+            self._passes(min(self.low * 2, self._settings.max_rps))
+
+    def _bisect(self) -> None:
+        while self.high < math.inf and self.high / self.low > 1 + self._settings.precision:
+            self._passes(float(round(math.sqrt(self.low * self.high), 1)))
+
+    def _confirm(self) -> bool:
+        rate = self.low
+        while len(self.passes_at(rate)) < self._settings.repeats:
+            if not self._passes(rate):
+                self.low = round(rate / (1 + self._settings.precision), 1) if rate > 1 else 0.0
+                return False
+        return True
+
+    def _passes(self, rate: float) -> bool:
+        for _ in range(2):
+            probe = self._measure(rate)
+            self.probes.append(probe)
+            if probe.verdict == "met":
+                self.low = max(self.low, rate)
+                return True
+        self.high = min(self.high, rate)
+        return False
+
+
+def find_capacity(path: Path, sla: Sla, folder: Path, progress: Progress) -> CapacityResult:
+    """Search the highest rate at which the server keeps every threshold of its SLA; Ctrl-C ends it early.
+
+    Raises:
+        NotReadyError: nothing answers, or another server does.
+    """
+
+    def probe(rate_rps: float) -> Probe:
+        window = Window(rate_rps, sla.capacity.warmup_s, sla.capacity.probe_s)
+        result, load = attempt(path, sla, window, folder, progress)
+        if load.interrupted:
+            raise KeyboardInterrupt
+        return _probe(result)
+
+    search = Search(sla.capacity, probe)
+    interrupted = False
+    try:
+        search.run(sla.rate_rps)
+    except KeyboardInterrupt:
+        interrupted = True
+    passed = search.passes_at(search.low)
+    stamp = hardware_stamp()
+    return CapacityResult(
+        level=sla.level,
+        capacity_rps=search.low,
+        failed_rps=None if search.high == math.inf else search.high,
+        limit="interrupted" if interrupted else _limit(search),
+        confirmations=len(passed),
+        goodput_rps=_median([probe.goodput_rps for probe in passed]),
+        p99_ms=_median([probe.p99_ms for probe in passed]),
+        thresholds=sla.thresholds,
+        mix=sla.mix,
+        target=sla.server.url,
+        workers=sla.generator.workers,
+        probes=search.probes,
+        hardware=stamp,
+        date=stamp["date"],
+        command=command_line(),
+    )
+
+
+def _probe(result: Result) -> Probe:
+    return Probe(
+        rate_rps=result.rate_rps,
+        achieved_rps=result.achieved_rps,
+        goodput_rps=result.goodput_rps,
+        p50_ms=result.p50_ms,
+        p99_ms=result.p99_ms,
+        error_rate=result.error_rate,
+        lag_p99_ms=result.lag_p99_ms,
+        verdict=result.verdict,
+        generator_saturated=result.generator_saturated,
+        steal=result.host.steal,
+    )
+
+
+def _limit(search: Search) -> Limit:
+    if not search.low:
+        return "none"
+    if search.high == math.inf:
+        return "max_rps"
+    failed = [probe for probe in search.probes if probe.rate_rps == search.high and probe.verdict != "met"]
+    return "generator" if all(probe.generator_saturated for probe in failed) else "server"
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2] if ordered else 0.0

@@ -1,0 +1,130 @@
+"""A capacity search in the terminal and as a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+
+from servekit.sla.chart import Mark, Series, line_chart, linear, logarithmic
+from servekit.sla.page import figure, page, stamp_list, table, tiles
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from servekit.sla.capacity import CapacityResult, Probe
+
+__all__ = ["capacity_line", "print_capacity", "render_capacity"]
+
+_WHY: Final = {
+    "server": "above it the server breaks its SLA",
+    "generator": "above it the load generator is the limit, not the server: its capacity is at least this",
+    "max_rps": "the highest rate of the search: the server's capacity is at least this",
+    "none": "no rate met the SLA",
+    "interrupted": "interrupted: the search was not finished",
+}
+
+
+def capacity_line(result: CapacityResult) -> str:
+    """The finding in one line."""
+    return f"{result.capacity_rps:g} requests/s within the SLA; {_WHY[result.limit]}"
+
+
+def print_capacity(console: Console, result: CapacityResult) -> None:
+    """Every probe in order of rate, then the finding."""
+    title = f"level {result.level} · {result.target} · p99 ≤ {result.thresholds.p99_ms:g} ms"
+    probes = Table(title=title, title_justify="left", title_style="bold")
+    for heading in ("offered/s", "answered/s", "goodput/s", "p50 ms", "p99 ms", "errors", "generator lag ms"):
+        probes.add_column(heading, justify="right")
+    probes.add_column("")
+    for probe in _ordered(result):
+        probes.add_row(*_cells(probe))
+    console.print(probes)
+    console.print(f"capacity: {capacity_line(result)}", style="bold", highlight=False)
+    if result.capacity_rps:
+        console.print(
+            f"goodput {result.goodput_rps:g}/s, p99 {result.p99_ms:g} ms, met in {result.confirmations} probes there",
+            style="dim",
+            highlight=False,
+        )
+
+
+def render_capacity(result: CapacityResult) -> str:
+    """The latency-throughput curve as a page."""
+    figures = [
+        ("Capacity", f"{result.capacity_rps:,.0f}/s", _why_short(result), ""),
+        ("Goodput there", f"{result.goodput_rps:,.0f}/s", f"within {result.thresholds.p99_ms:g} ms", ""),
+        ("p99 there", f"{result.p99_ms:.3g} ms", f"promised ≤ {result.thresholds.p99_ms:g} ms", ""),
+        ("Confirmed", f"{result.confirmations} times", "probes at that rate met the SLA", ""),
+    ]
+    rows = [_cells(probe) for probe in _ordered(result)]
+    columns = ("Offered/s", "answered/s", "goodput/s", "p50 ms", "p99 ms", "errors", "lag p99 ms", "verdict")
+    facts = [
+        ("Mix", ", ".join(f"{name} {weight:g}" for name, weight in result.mix.items())),
+        ("Generator", f"{result.workers} process(es)"),
+        ("Date", result.date),
+        ("Command", result.command),
+    ]
+    body = [tiles(figures)]
+    if result.probes:
+        body += [_latency(result), _goodput(result), table("Every probe", columns, rows)]
+    body.append(stamp_list(result.hardware, facts))
+    status = {"none": "broken", "interrupted": "interrupted"}.get(result.limit, "met")
+    lead = "Doubling until a rate fails twice, bisection, then repeats of the highest rate that passed."
+    verdict = capacity_line(result)
+    return page(f"Level {result.level} capacity · {result.target}", status, verdict, lead, body)
+
+
+def _latency(result: CapacityResult) -> str:
+    probes = _ordered(result)
+    rates = linear(max(probe.rate_rps for probe in probes), "offered requests per second")
+    values = [ms for probe in probes for ms in (probe.p50_ms, probe.p99_ms) if ms]
+    limit = result.thresholds.p99_ms
+    y = logarithmic(min(values, default=1.0), max([limit, *values]), "ms")
+    notes = [f"{p.rate_rps:g}/s: p99 {p.p99_ms:.3g} ms, p50 {p.p50_ms:.3g} ms, {p.verdict}" for p in probes]
+    chart = line_chart(
+        "Latency by offered rate",
+        rates,
+        y,
+        [
+            Series("p50", [(p.rate_rps, p.p50_ms) for p in probes], (), "s1", dots=True),
+            Series("p99", [(p.rate_rps, p.p99_ms) for p in probes], notes, "s0", dots=True),
+        ],
+        marks=[Mark(limit, f"p99 promised: {limit:g} ms")],
+        height=330,
+    )
+    return figure("Latency by offered rate", [("s0", "p99, ms"), ("s1", "p50, ms")], chart)
+
+
+def _goodput(result: CapacityResult) -> str:
+    probes = _ordered(result)
+    highest = max(probe.rate_rps for probe in probes)
+    notes = [f"{p.rate_rps:g}/s: {p.goodput_rps:g}/s within the limit" for p in probes]
+    chart = line_chart(
+        "Goodput by offered rate",
+        linear(highest, "offered requests per second"),
+        linear(highest, "/s"),
+        [
+            Series("offered", [(0.0, 0.0), (highest, highest)], (), "s1"),
+            Series("goodput", [(p.rate_rps, p.goodput_rps) for p in probes], notes, "s0", dots=True),
+        ],
+    )
+    legend = [("s0", "answers per second, right and within the p99 limit"), ("s1", "offered per second")]
+    return figure("Goodput by offered rate", legend, chart)
+
+
+def _ordered(result: CapacityResult) -> list[Probe]:
+    return sorted(result.probes, key=lambda probe: probe.rate_rps)
+
+
+def _cells(probe: Probe) -> tuple[str, ...]:
+    verdict = "generator saturated" if probe.generator_saturated else probe.verdict
+    rates = (f"{value:,.0f}" for value in (probe.rate_rps, probe.achieved_rps, probe.goodput_rps))
+    times = (f"{value:.3g}" for value in (probe.p50_ms, probe.p99_ms))
+    return (*rates, *times, f"{probe.error_rate:.2%}", f"{probe.lag_p99_ms:.3g}", verdict)
+
+
+def _why_short(result: CapacityResult) -> str:
+    if result.limit == "server":
+        return f"fails at {result.failed_rps:,.0f}/s"
+    return {"generator": "limited by the generator", "max_rps": "end of the search"}.get(result.limit, result.limit)

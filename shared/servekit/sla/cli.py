@@ -1,0 +1,97 @@
+"""The command line: run, capacity, locust."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from rich.console import Console
+
+from servekit.errors import ServingError
+from servekit.sla.capacity import find_capacity
+from servekit.sla.capacity_report import print_capacity, render_capacity
+from servekit.sla.load import locust_command, locust_environment
+from servekit.sla.report import render_report
+from servekit.sla.result import ExitCode, write_json
+from servekit.sla.run import run
+from servekit.sla.settings import load_sla
+from servekit.sla.table import LiveProgress, print_result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from servekit.sla.settings import Sla
+
+__all__ = ["main"]
+
+_VERBS: Final = ("run", "capacity", "locust")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Dispatch; returns the exit code: 0 met, 1 broken, 2 invalid, 130 interrupted."""
+    verb, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in _VERBS else ("run", arguments)
+    options, extra = _parser(verb).parse_known_args(rest)
+    if extra and verb != "locust":
+        _parser(verb).error(f"unknown options: {' '.join(extra)}")
+    console = Console()
+    try:
+        sla = _overridden(load_sla(options.path), options)
+        if verb == "locust":
+            _locust(options.path, sla, options.out, extra)
+        return (_capacity if verb == "capacity" else _run)(options.path, sla, options.out, console)
+    except ServingError as problem:
+        console.print(str(problem), style="yellow", highlight=False, markup=False, soft_wrap=True)
+        return ExitCode.INVALID
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def _parser(verb: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m servekit.sla {verb}")
+    parser.add_argument("path", type=Path, help="the level's sla.toml")
+    parser.add_argument("--out", type=Path, default=Path(".run/sla"), help="folder of the results")
+    parser.add_argument("--url", help="another target than the one in sla.toml")
+    parser.add_argument("--workers", type=int, help="load processes")
+    if verb == "run":
+        parser.add_argument("--rate", type=float, dest="rate_rps", help="requests per second")
+        parser.add_argument("--duration", type=float, dest="duration_s", help="seconds")
+    return parser
+
+
+def _overridden(sla: Sla, options: argparse.Namespace) -> Sla:
+    given = {name: value for name in ("rate_rps", "duration_s") if (value := getattr(options, name, None))}
+    if options.url:
+        given["server"] = msgspec.structs.replace(sla.server, url=options.url.rstrip("/"))
+    if options.workers:
+        given["generator"] = msgspec.structs.replace(sla.generator, workers=options.workers)
+    return msgspec.structs.replace(sla, **given)
+
+
+def _run(path: Path, sla: Sla, out: Path, console: Console) -> int:
+    with LiveProgress(console) as progress:
+        result, load = run(path, sla, out / str(sla.level), progress)
+    write_json(out / f"{sla.level}.json", result)
+    report = out / f"{sla.level}.html"
+    report.write_text(render_report(result, load.samples), encoding="utf-8")
+    print_result(console, result)
+    console.print(f"report: {report}", style="dim", highlight=False)
+    return result.exit_code
+
+
+def _capacity(path: Path, sla: Sla, out: Path, console: Console) -> int:
+    with LiveProgress(console) as progress:
+        result = find_capacity(path, sla, out / f"capacity-{sla.level}", progress)
+    write_json(out / f"capacity-{sla.level}.json", result)
+    report = out / f"capacity-{sla.level}.html"
+    report.write_text(render_capacity(result), encoding="utf-8")
+    print_capacity(console, result)
+    console.print(f"report: {report}", style="dim", highlight=False)
+    return {"none": ExitCode.BROKEN, "interrupted": ExitCode.INTERRUPTED}.get(result.limit, ExitCode.MET)
+
+
+def _locust(path: Path, sla: Sla, out: Path, options: Sequence[str]) -> None:
+    command = locust_command(options)
+    os.execve(command[0], command, locust_environment(path, sla, out / str(sla.level)))  # noqa: S606

@@ -1,0 +1,162 @@
+"""From samples to a verdict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from servekit.sla.closed_loop import closed_loop
+from servekit.sla.result import Endpoint, Judged, Limit, Verdict
+from servekit.sla.samples import describe_outcome
+
+if TYPE_CHECKING:
+    from servekit.sla.recorder import Checked
+    from servekit.sla.samples import Samples
+    from servekit.sla.settings import Sla
+
+__all__ = ["in_window", "judge", "percentiles_ms"]
+
+_PERCENTILES: Final = (50.0, 95.0, 99.0, 99.9)
+_LEAST_OFFERED: Final = 0.9
+
+
+def judge(sla: Sla, rate_rps: float, window: tuple[float, float], samples: Samples, answers: Checked) -> Judged:
+    """Judge the requests intended within the window.
+
+    Args:
+        sla: the promise.
+        rate_rps: the rate that was asked of the generator.
+        window: warm-up and duration in seconds.
+        samples: every request of the run, warm-up included.
+        answers: how many answers were compared with the oracle, and how many were wrong.
+
+    Returns:
+        ``invalid`` when the samples cannot tell (no requests, the generator saturated, nothing to check), else
+        ``broken`` with one reason for each limit not kept, else ``met``.
+    """
+    judged = in_window(samples, *window)
+    if not len(judged):
+        return Judged(verdict="invalid", reasons=["no request was sent"], correctness=answers)
+    answered = _answered_within(samples, *window)
+    limits = _limits(sla, judged, answered / len(judged), answers)
+    saturated = _saturation(sla, rate_rps * window[1], judged)
+    invalid = [*saturated, *_unchecked(sla, judged, answers)]
+    broken = [_sentence(limit) for limit in limits if not limit.kept]
+    verdict: Verdict = "invalid" if invalid else "broken" if broken else "met"
+    p50, p95, p99, p999 = percentiles_ms(judged, _PERCENTILES)
+    ok = judged["outcome"] == 0
+    good = np.count_nonzero(ok & (judged["latency_s"] * 1e3 <= sla.thresholds.p99_ms))
+    lag_p50, lag_p99 = _lags_ms(judged)
+    return Judged(
+        requests=len(judged),
+        offered_rps=round(len(judged) / window[1], 2),
+        achieved_rps=round(answered / window[1], 2),
+        goodput_rps=round(float(good) / window[1], 2),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        p999_ms=p999,
+        max_ms=round(float(judged["latency_s"].max()) * 1e3, 3),
+        error_rate=round(1 - float(np.count_nonzero(ok)) / len(judged), 6),
+        errors=_errors(judged),
+        lag_p50_ms=lag_p50,
+        lag_p99_ms=lag_p99,
+        generator_saturated=bool(saturated),
+        limits=limits,
+        closed_loop=closed_loop(judged, rate_rps),
+        endpoints=[_endpoint(name, judged[judged["kind"] == n], window[1]) for n, name in enumerate(sla.mix)],
+        correctness=answers,
+        verdict=verdict,
+        reasons=invalid or broken,
+    )
+
+
+def in_window(samples: Samples, warmup_s: float, duration_s: float) -> Samples:
+    """The requests that were meant to start after the warm-up and before the end."""
+    intended = samples["intended_s"]
+    return samples[(intended >= warmup_s) & (intended < warmup_s + duration_s)]
+
+
+def percentiles_ms(samples: Samples, percentiles: tuple[float, ...]) -> list[float]:
+    """Exact percentiles of the latency in milliseconds, to the microsecond; zeros without samples."""
+    if not len(samples):
+        return [0.0] * len(percentiles)
+    return [round(float(value) * 1e3, 3) for value in np.percentile(samples["latency_s"], percentiles)]
+
+
+def _answered_within(samples: Samples, warmup_s: float, duration_s: float) -> int:
+    finished = samples["intended_s"] + samples["latency_s"]
+    within = (finished >= warmup_s) & (finished < warmup_s + duration_s)
+    return int(np.count_nonzero(within & (samples["outcome"] == 0)))
+
+
+def _limits(sla: Sla, judged: Samples, achieved: float, answers: Checked) -> list[Limit]:
+    promise = sla.thresholds
+    upper = zip(("p50_ms", "p95_ms", "p99_ms", "p999_ms"), percentiles_ms(judged, _PERCENTILES), strict=True)
+    limits = [_at_most(name, value, limit) for name, value in upper if (limit := getattr(promise, name)) is not None]
+    limits.append(_at_most("error_rate", float(np.mean(judged["outcome"] != 0)), promise.error_rate))
+    limits.append(_at_least("achieved_ratio", achieved, promise.achieved_ratio))
+    if answers.checked:
+        limits.append(_at_least("correct_ratio", 1 - answers.wrong / answers.checked, promise.correct_ratio))
+    return limits
+
+
+def _at_most(name: str, measured: float, limit: float) -> Limit:
+    return Limit(name, round(float(measured), 6), limit, kept=bool(measured <= limit))
+
+
+def _at_least(name: str, measured: float, limit: float) -> Limit:
+    return Limit(name, round(float(measured), 6), limit, kept=bool(measured >= limit))
+
+
+def _sentence(limit: Limit) -> str:
+    bound = "at least" if limit.name.endswith("_ratio") else "at most"
+    return f"{limit.name} {limit.measured:g}: expected {bound} {limit.limit:g}"
+
+
+def _saturation(sla: Sla, expected: float, judged: Samples) -> list[str]:
+    reasons = []
+    _, lag = _lags_ms(judged)
+    if lag > sla.lag_limit_ms:
+        reasons.append(
+            f"generator lag p99 {lag:g} ms: expected at most {sla.lag_limit_ms:g} ms; "
+            "the generator was saturated, so this says nothing about the server"
+        )
+    # A Poisson count strays by its square root; four of them are one run in 30,000.
+    if len(judged) < _LEAST_OFFERED * expected - 4 * expected**0.5:
+        reasons.append(f"requests sent {len(judged)}: expected about {expected:.0f}; the generator did not keep up")
+    return reasons
+
+
+def _unchecked(sla: Sla, judged: Samples, answers: Checked) -> list[str]:
+    unchecked = not answers.checked and sla.generator.check_ratio > 0
+    # Too few answers to draw one from, or none at all: the error rate tells that story.
+    drawn = np.count_nonzero(judged["outcome"] == 0) * sla.generator.check_ratio
+    return ["answers checked 0: expected at least one"] if unchecked and drawn > 20 else []  # noqa: PLR2004
+
+
+def _lags_ms(judged: Samples) -> tuple[float, float]:
+    p50, p99 = np.percentile(judged["lag_s"], [50, 99]) * 1e3
+    return round(float(p50), 3), round(float(p99), 3)
+
+
+def _errors(judged: Samples) -> dict[str, int]:
+    outcomes, counts = np.unique(judged["outcome"][judged["outcome"] != 0], return_counts=True)
+    return {describe_outcome(int(o)): int(n) for o, n in zip(outcomes, counts, strict=True)}
+
+
+def _endpoint(name: str, samples: Samples, duration_s: float) -> Endpoint:
+    p50, p95, p99, longest = percentiles_ms(samples, (50.0, 95.0, 99.0, 100.0))
+    count = max(len(samples), 1)
+    return Endpoint(
+        name=name,
+        requests=len(samples),
+        rps=round(len(samples) / duration_s, 2),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        max_ms=longest,
+        error_rate=round(float(np.count_nonzero(samples["outcome"])) / count, 6),
+        mean_bytes=round(float(samples["size"].sum()) / count, 1),
+    )

@@ -1,0 +1,140 @@
+"""The outcome of a run: what was measured, what was promised, and the verdict."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from servekit.hardware import HardwareStamp
+from servekit.sla.recorder import Checked
+from servekit.sla.settings import Thresholds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["ClosedLoop", "Endpoint", "ExitCode", "Host", "Judged", "Limit", "Result", "Verdict", "write_json"]
+
+Verdict = Literal["met", "broken", "invalid", "interrupted"]
+
+
+class ExitCode(IntEnum):
+    """What the shell learns."""
+
+    MET = 0
+    BROKEN = 1
+    INVALID = 2
+    INTERRUPTED = 130  # the shell's own convention: 128 + SIGINT
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """One threshold beside what was measured; ``kept`` says whether it holds."""
+
+    name: str
+    measured: float
+    limit: float
+    kept: bool
+
+
+class ClosedLoop(msgspec.Struct, frozen=True):
+    """What a closed-loop test with ``users`` users would have reported of this very run, and what it would have missed.
+
+    ``omitted`` is the share of the requests it would never have sent, because all its users were still waiting.
+    """
+
+    users: int = 0
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    p999_ms: float = 0.0
+    omitted: float = 0.0
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One kind of the mix."""
+
+    name: str
+    requests: int
+    rps: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    error_rate: float
+    mean_bytes: float
+
+
+class Host(msgspec.Struct, frozen=True):
+    """How busy the machine was during the run.
+
+    ``steal`` is the share of the CPU time that the hypervisor gave to others; ``run_queue`` is the number of runnable
+    processes (mean and highest of samples every 0.1 s); ``generator_cpu`` the load processes' CPU use, 1.0 = one core.
+    """
+
+    steal: float = 0.0
+    run_queue: float = 0.0
+    run_queue_max: int = 0
+    cores: int = 1
+    generator_cpu: float = 0.0
+    noisy: bool = False
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """What the samples say, before anything is known about the machine."""
+
+    requests: int = 0
+    offered_rps: float = 0.0
+    achieved_rps: float = 0.0
+    goodput_rps: float = 0.0
+    p50_ms: float = 0.0
+    p95_ms: float = 0.0
+    p99_ms: float = 0.0
+    p999_ms: float = 0.0
+    max_ms: float = 0.0
+    error_rate: float = 0.0
+    errors: dict[str, int] = {}
+    lag_p50_ms: float = 0.0
+    lag_p99_ms: float = 0.0
+    generator_saturated: bool = False
+    limits: list[Limit] = []
+    closed_loop: ClosedLoop = ClosedLoop()
+    endpoints: list[Endpoint] = []
+    correctness: Checked = msgspec.field(default_factory=Checked)
+    verdict: Verdict = "invalid"
+    reasons: list[str] = []
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 met, 1 broken, 2 invalid, 130 interrupted."""
+        return ExitCode[self.verdict.upper()]
+
+
+class Result(Judged, frozen=True, kw_only=True):
+    """``.run/sla/N.json``: a judged run, where and how it was taken.
+
+    ``repeated`` is true when a first attempt failed on a visibly noisy machine; ``first_attempt`` is its p99, verdict
+    and reasons.
+    """
+
+    level: int
+    rate_rps: float
+    duration_s: float
+    warmup_s: float
+    workers: int
+    seed: int
+    mix: dict[str, float]
+    thresholds: Thresholds
+    target: str
+    server: dict[str, Any] = {}
+    host: Host = Host()
+    repeated: bool = False
+    first_attempt: dict[str, Any] | None = None
+    hardware: HardwareStamp
+    date: str
+    command: str
+
+
+def write_json(path: Path, result: msgspec.Struct) -> None:
+    """Write a result for machines, indented for people."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")

@@ -1,0 +1,88 @@
+"""One run against an SLA: is it the right server, load it, judge it, and say where and how that was measured."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from servekit.hardware import hardware_stamp
+from servekit.sla.judge import judge
+from servekit.sla.load import Load, Progress, Window, generate
+from servekit.sla.result import Judged, Result
+from servekit.sla.scenario import load_scenario
+from servekit.sla.target import identify
+
+if TYPE_CHECKING:
+    from servekit.sla.settings import Sla
+
+__all__ = ["attempt", "command_line", "run"]
+
+
+def run(path: Path, sla: Sla, folder: Path, progress: Progress) -> tuple[Result, Load]:
+    """Run an SLA test; one that failed on a visibly noisy machine is repeated once, and the result says so.
+
+    Args:
+        path: the ``sla.toml`` that ``sla`` was read from.
+        sla: what is promised and how it is tested.
+        folder: where the samples and Locust's log go.
+        progress: shown the run while it lasts.
+
+    Raises:
+        NotReadyError: nothing answers, or another server does.
+        InvalidValueError: the scenario cannot be loaded.
+    """
+    window = Window(sla.rate_rps, sla.warmup_s, sla.duration_s)
+    result, load = attempt(path, sla, window, folder, progress)
+    if result.verdict not in {"broken", "invalid"} or not result.host.noisy:
+        return result, load
+    first = {"verdict": result.verdict, "p99_ms": result.p99_ms, "reasons": result.reasons}
+    second, load = attempt(path, sla, window, folder, progress)
+    return msgspec.structs.replace(second, repeated=True, first_attempt=first), load
+
+
+def attempt(path: Path, sla: Sla, window: Window, folder: Path, progress: Progress) -> tuple[Result, Load]:
+    """One load of the server at the window's rate, judged.
+
+    Raises:
+        NotReadyError: nothing answers, or another server does.
+        InvalidValueError: the scenario cannot be loaded.
+    """
+    server = identify(sla.server)
+    load_scenario(sla.scenario, path.parent)
+    load = generate(path, sla, window, folder, progress)
+    judged = judge(sla, window.rate_rps, (window.warmup_s, window.duration_s), load.samples, load.answers)
+    if load.interrupted:
+        judged = _interrupted(judged)
+    result = Result(
+        **{name: getattr(judged, name) for name in judged.__struct_fields__},
+        level=sla.level,
+        rate_rps=window.rate_rps,
+        duration_s=window.duration_s,
+        warmup_s=window.warmup_s,
+        workers=sla.generator.workers,
+        seed=sla.generator.seed,
+        mix=sla.mix,
+        thresholds=sla.thresholds,
+        target=sla.server.url,
+        server=server,
+        host=load.host,
+        hardware=(stamp := hardware_stamp()),
+        date=stamp["date"],
+        command=command_line(),
+    )
+    return result, load
+
+
+def command_line() -> str:
+    """The command that a reader types to measure again."""
+    program = "python -m servekit.sla" if Path(sys.argv[0]).name == "__main__.py" else Path(sys.argv[0]).name
+    return shlex.join([*program.split(), *sys.argv[1:]])
+
+
+def _interrupted(judged: Judged) -> Judged:
+    reason = "interrupted: the figures are those of the requests until then"
+    return msgspec.structs.replace(judged, verdict="interrupted", reasons=[reason])

@@ -1,0 +1,120 @@
+"""A run in the terminal: a progress line while it lasts, a table of verdicts when it is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from servekit.hardware import describe
+from servekit.sla.judge import in_window, percentiles_ms
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from servekit.sla.load import Window
+    from servekit.sla.result import Limit, Result
+    from servekit.sla.samples import Samples
+
+__all__ = ["LiveProgress", "print_result", "verdict_line"]
+
+_STYLE: Final = {"met": "bold green", "broken": "bold red", "invalid": "bold yellow", "interrupted": "bold yellow"}
+_WORD: Final = {"met": "SLA met", "broken": "SLA broken", "invalid": "run invalid", "interrupted": "interrupted"}
+_RECENT_S: Final = 1.0
+
+
+class LiveProgress:
+    """A progress bar with the p99 so far, the rate of the last second, and the errors."""
+
+    def __init__(self, console: Console) -> None:
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=None, figures="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def update(self, window: Window, samples: Samples) -> None:
+        """Show where the run is."""
+        if not len(samples):
+            self._bar.update(self._task, description="starting", total=None, figures="")
+            return
+        finished = samples["intended_s"] + samples["latency_s"]
+        now = float(finished.max())
+        warm = now >= window.warmup_s
+        judged = in_window(samples, window.warmup_s, window.duration_s) if warm else samples
+        rate = np.count_nonzero(finished > now - _RECENT_S) / min(now, _RECENT_S)
+        errors = np.count_nonzero(judged["outcome"])
+        self._bar.update(
+            self._task,
+            description=f"{window.rate_rps:g}/s" if warm else "warm-up",
+            total=window.warmup_s + window.duration_s,
+            completed=now,
+            figures=f"p99 {percentiles_ms(judged, (99.0,))[0]:.1f} ms  {rate:.0f}/s  errors {errors}",
+        )
+
+
+def print_result(console: Console, result: Result) -> None:
+    """The verdict table, then what a reader needs to trust it."""
+    title = f"level {result.level} · {result.target} · {result.rate_rps:g} requests/s for {result.duration_s:g} s"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading, justify in (("", "left"), ("measured", "right"), ("promised", "right"), ("", "left")):
+        table.add_column(heading, justify="right" if justify == "right" else "left")
+    for limit in result.limits:
+        table.add_row(*_row(limit))
+    console.print(table)
+    for line in _footnotes(result):
+        console.print(line, style="dim", highlight=False)
+    console.print(verdict_line(result), style=_STYLE[result.verdict], highlight=False)
+    for reason in result.reasons:
+        console.print(f"  {reason}", highlight=False, markup=False)
+
+
+def verdict_line(result: Result) -> str:
+    """The verdict with the rate and the p99 that it stands on."""
+    word = _WORD[result.verdict]
+    return f"{word}: p99 {result.p99_ms:g} ms at {result.achieved_rps:g} answers/s, {result.requests} requests"
+
+
+def _row(limit: Limit) -> tuple[str, str, str, str]:
+    name = limit.name.removesuffix("_ms").replace("p999", "p99.9").replace("_", " ")
+    sign = "≥" if limit.name.endswith("_ratio") else "≤"
+    unit = " ms" if limit.name.endswith("_ms") else ""
+    mark = "[green]✔[/]" if limit.kept else "[red]✘[/]"
+    return name, f"{limit.measured:g}{unit}", f"{sign} {limit.limit:g}{unit}", mark
+
+
+def _footnotes(result: Result) -> list[str]:
+    loop, host, answers = result.closed_loop, result.host, result.correctness
+    notes = [
+        (
+            f"a closed-loop test ({loop.users} users) would have said: p99 {loop.p99_ms:g} ms, "
+            f"leaving out {loop.omitted:.1%} of the requests"
+        ),
+        (
+            f"answers checked {answers.checked}, wrong {answers.wrong} · goodput {result.goodput_rps:g}/s · "
+            f"generator lag p99 {result.lag_p99_ms:g} ms, {host.generator_cpu:g} cores"
+        ),
+        (
+            f"machine: CPU steal {host.steal:.1%}, run queue {host.run_queue:g} on {host.cores} cores"
+            f"{' (noisy)' if host.noisy else ''} · {describe(result.hardware)}"
+        ),
+        *(f"wrong answer: {example}" for example in answers.examples),
+        *(f"error: {name} ({count})" for name, count in result.errors.items()),
+    ]
+    if result.first_attempt:
+        notes.append(f"repeated: the machine was noisy and the first attempt was {result.first_attempt['verdict']}")
+    return notes
