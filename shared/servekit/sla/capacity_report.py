@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
-from servekit.sla.chart import Mark, Series, line_chart, linear, logarithmic
+from servekit.sla.chart import WIDE, Mark, Series, line_chart, linear, logarithmic
 from servekit.sla.page import figure, page, stamp_list, table, tiles
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _latency(result: CapacityResult) -> str:
             Series("p99", [(p.rate_rps, p.p99_ms) for p in probes], notes, "s0", dots=True),
         ],
         marks=[Mark(limit, f"p99 promised: {limit:g} ms")],
-        height=330,
+        width=WIDE,
     )
     return figure("Latency by offered rate", [("s0", "p99, ms"), ("s1", "p50, ms")], chart)
 
@@ -108,6 +108,7 @@ def _goodput(result: CapacityResult) -> str:
             Series("offered", [(0.0, 0.0), (highest, highest)], (), "s1"),
             Series("goodput", [(p.rate_rps, p.goodput_rps) for p in probes], notes, "s0", dots=True),
         ],
+        width=WIDE,
     )
     legend = [("s0", "answers per second, right and within the p99 limit"), ("s1", "offered per second")]
     return figure("Goodput by offered rate", legend, chart)

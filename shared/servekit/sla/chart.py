@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Axis", "Mark", "Series", "line_chart", "linear", "logarithmic"]
+__all__ = ["HALF", "WIDE", "Axis", "Mark", "Series", "line_chart", "linear", "logarithmic"]
 
-_WIDTH: Final = 720
+WIDE: Final = 1000
+HALF: Final = 480
 _LEFT: Final = 52
 _RIGHT: Final = 16
 _TOP: Final = 12
 _BOTTOM: Final = 40
+_HEIGHT: Final = {WIDE: 380, HALF: 260}
 
 
 class Axis(NamedTuple):
@@ -46,13 +48,13 @@ class Mark(NamedTuple):
     label: str
 
 
-def linear(highest: float, title: str, lowest: float = 0.0) -> Axis:
-    """An axis from ``lowest`` up to at least ``highest``, with round ticks."""
-    step = _round_step((highest - lowest) / 4)
-    count = max(1, math.ceil((highest - lowest) / step - 1e-9))
-    top = lowest + count * step
-    ticks = [(lowest + n * step, f"{lowest + n * step:,.10g}") for n in range(count + 1)]
-    return Axis(lambda value: (value - lowest) / (top - lowest), ticks, title)
+def linear(highest: float, title: str, *, exact: bool = False) -> Axis:
+    """An axis from 0 with round ticks, up to the first tick that reaches ``highest`` or ``exact``-ly to it."""
+    step = _ceil_tick(highest / 4) if highest > 0 else 1.0
+    count = max(1, math.ceil(highest / step - 1e-9))
+    top = highest if exact and highest > 0 else count * step
+    ticks = [(n * step, f"{n * step:,.10g}") for n in range(count + 1) if n * step <= top * 1.001]
+    return Axis(lambda value: value / top, ticks, title)
 
 
 def logarithmic(lowest: float, highest: float, title: str) -> Axis:
@@ -68,12 +70,13 @@ def logarithmic(lowest: float, highest: float, title: str) -> Axis:
 
 
 def line_chart(  # noqa: PLR0913 - a chart is its parts
-    label: str, x: Axis, y: Axis, series: Sequence[Series], *, marks: Sequence[Mark] = (), height: int = 280
+    label: str, x: Axis, y: Axis, series: Sequence[Series], *, marks: Sequence[Mark] = (), width: int = HALF
 ) -> str:
-    """The chart as one ``<svg>`` element that scales to its container; ``label`` is what a screen reader says."""
-    plot = _Plot(x, y, height)
+    """The chart as one ``<svg>`` element; ``label`` is what a screen reader says, ``width`` `WIDE` or `HALF` a page."""
+    height = _HEIGHT[width]
+    plot = _Plot(x, y, width, height)
     parts = [
-        f'<svg class="chart" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(label)}">',
+        f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">',
         *plot.grid(),
         *(plot.mark(mark) for mark in marks),
         *(plot.line(line) for line in series),
@@ -84,31 +87,32 @@ def line_chart(  # noqa: PLR0913 - a chart is its parts
 
 
 class _Plot:
-    def __init__(self, x: Axis, y: Axis, height: int) -> None:
+    def __init__(self, x: Axis, y: Axis, width: int, height: int) -> None:
         self._x, self._y = x, y
+        self._right = width - _RIGHT
         self._bottom = height - _BOTTOM
 
     def at(self, point: tuple[float, float]) -> tuple[float, float]:
-        across = _LEFT + self._x.place(point[0]) * (_WIDTH - _LEFT - _RIGHT)
+        across = _LEFT + self._x.place(point[0]) * (self._right - _LEFT)
         return round(across, 1), self._height_of(point[1])
 
     def grid(self) -> list[str]:
         parts = []
         for value, text in self._y.ticks:
             height = self._height_of(value)
-            parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{height}" y2="{height}"/>')
+            parts.append(f'<line class="grid" x1="{_LEFT}" x2="{self._right}" y1="{height}" y2="{height}"/>')
             parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{height + 4}" text-anchor="end">{text}</text>')
         for value, text in self._x.ticks:
             across, _ = self.at((value, self._y.ticks[0][0]))
             parts.append(f'<text class="tick" x="{across}" y="{self._bottom + 18}" text-anchor="middle">{text}</text>')
-        middle, below = (_LEFT + _WIDTH - _RIGHT) / 2, self._bottom + 36
+        middle, below = (_LEFT + self._right) / 2, self._bottom + 36
         title = escape(self._x.title)
         return [*parts, f'<text class="axis" x="{middle}" y="{below}" text-anchor="middle">{title}</text>']
 
     def mark(self, mark: Mark) -> str:
         height = self._height_of(mark.value)
         return (
-            f'<line class="mark" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{height}" y2="{height}"/>'
+            f'<line class="mark" x1="{_LEFT}" x2="{self._right}" y1="{height}" y2="{height}"/>'
             f'<text class="mark-label" x="{_LEFT + 6}" y="{height - 5}">{escape(mark.label)}</text>'
         )
 
@@ -130,12 +134,8 @@ class _Plot:
         return round(self._bottom - share * (self._bottom - _TOP), 1)
 
 
-def _round_step(step: float) -> float:
-    """The next of 1, 2, 5 times a power of ten."""
-    return _ceil_tick(step) if step > 0 else 1.0
-
-
 def _ceil_tick(value: float) -> float:
+    """The next of 1, 2, 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(max(value, 1e-9)))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= value * 0.999)
 

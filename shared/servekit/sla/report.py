@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from servekit.sla.chart import Axis, Mark, Series, line_chart, linear, logarithmic
+from servekit.sla.chart import WIDE, Axis, Mark, Series, line_chart, linear, logarithmic
 from servekit.sla.closed_loop import closed_loop_waits
 from servekit.sla.judge import in_window
 from servekit.sla.page import Tile, figure, page, stamp_list, table, tiles
-from servekit.sla.table import verdict_line
+from servekit.sla.table import show_ms, verdict_line
 from servekit.sla.timeline import Moment, timeline
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _lead(result: Result) -> str:
 def _tiles(result: Result) -> list[Tile]:
     limits = {limit.name: limit for limit in result.limits}
     latencies = [
-        (name, f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms", *_promise(limits.get(key), " ms"))  # noqa: PLR2004
+        (name, show_ms(value), *_promise(limits.get(key), " ms"))
         for name, key, value in (
             ("p50", "p50_ms", result.p50_ms),
             ("p95", "p95_ms", result.p95_ms),
@@ -70,12 +70,12 @@ def _tiles(result: Result) -> list[Tile]:
         )
     ]
     answers = result.correctness
-    right = f"{answers.checked - answers.wrong:,} of {answers.checked:,}"
+    right = f"{1 - answers.wrong / answers.checked:.4g}" if answers.checked else "none checked"
     return [
         *latencies,
         ("Errors", f"{result.error_rate:.2%}", *_promise(limits.get("error_rate"), "")),
         ("Answered", f"{result.achieved_rps:,.0f}/s", *_promise(limits.get("achieved_ratio"), " of offered")),
-        ("Right answers", right, *_promise(limits.get("correct_ratio"), " of checked")),
+        ("Right answers", right, *_promise(limits.get("correct_ratio"), f" of {answers.checked:,} checked")),
     ]
 
 
@@ -89,7 +89,7 @@ def _promise(limit: Limit | None, unit: str) -> tuple[str, str]:
 
 
 def _percentile_curve(result: Result, window: Samples) -> str:
-    users, waits = closed_loop_waits(window, result.rate_rps)
+    _, waits = closed_loop_waits(window, result.rate_rps)
     opened = _curve(window["latency_s"])
     closed = _curve(waits)
     values = [y for _, y in (*opened, *closed)]
@@ -106,12 +106,12 @@ def _percentile_curve(result: Result, window: Samples) -> str:
             Series("open", opened, _curve_notes(opened), "s0"),
         ],
         marks=[Mark(result.thresholds.p99_ms, f"p99 promised: {result.thresholds.p99_ms:g} ms")],
-        height=330,
+        width=WIDE,
     )
     caption = (
-        f"A closed-loop test waits for each answer before it sends again. With the {users} users that this rate "
-        f"calls for, it would have left out {loop.omitted:.1%} of these requests and reported a p99 of "
-        f"{loop.p99_ms:.3g} ms instead of {result.p99_ms:.3g} ms."
+        f"A closed-loop test waits for each answer before it sends again. With the {loop.crew} that this rate calls for, it "
+        f"would have left out {loop.omitted:.1%} of these requests and reported a p99 of {show_ms(loop.p99_ms)} instead "
+        f"of {show_ms(result.p99_ms)}."
     )
     legend = [("s0", "latency from the intended start, ms"), ("s1", "what a closed-loop test would have reported, ms")]
     return figure("Latency by percentile", legend, chart, caption)
@@ -128,7 +128,7 @@ def _curve_notes(curve: Sequence[tuple[float, float]]) -> list[str]:
 
 
 def _seconds(moments: Sequence[Moment]) -> Axis:
-    return linear(moments[-1].at_s + moments[0].at_s, "seconds")
+    return linear(moments[-1].at_s + moments[0].at_s, "seconds", exact=True)
 
 
 def _latency(result: Result, moments: Sequence[Moment]) -> str:

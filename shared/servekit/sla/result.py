@@ -49,6 +49,11 @@ class ClosedLoop(msgspec.Struct, frozen=True):
     p999_ms: float = 0.0
     omitted: float = 0.0
 
+    @property
+    def crew(self) -> str:
+        """The users in words."""
+        return f"{self.users} user" if self.users == 1 else f"{self.users} users"
+
 
 class Endpoint(msgspec.Struct, frozen=True):
     """One kind of the mix."""

@@ -98,7 +98,7 @@ def load_scenario(reference: str, folder: Path) -> Scenario:
     """Build the scenario named ``module:Class`` or ``file.py:Class`` (relative to ``folder``).
 
     Raises:
-        InvalidValueError: the reference names no module, file or class.
+        InvalidValueError: the reference names no module, file or class, or the scenario lacks what it needs.
     """
     place, _, name = reference.partition(":")
     try:
@@ -106,7 +106,10 @@ def load_scenario(reference: str, folder: Path) -> Scenario:
         factory = getattr(module, name)
     except (ImportError, FileNotFoundError, AttributeError) as problem:
         raise InvalidValueError("scenario", reference, f"expected module:Class or file.py:Class ({problem})") from None
-    scenario: Scenario = factory()
+    try:
+        scenario: Scenario = factory()
+    except Exception as problem:  # noqa: BLE001 - whatever a level needs and does not have, its message says it
+        raise InvalidValueError("scenario", reference, f"cannot start: {problem}") from None
     return scenario
 
 

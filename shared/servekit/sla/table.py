@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from servekit.hardware import describe
 from servekit.sla.judge import in_window, percentiles_ms
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from servekit.sla.result import Limit, Result
     from servekit.sla.samples import Samples
 
-__all__ = ["LiveProgress", "print_result", "verdict_line"]
+__all__ = ["LiveProgress", "print_result", "show_ms", "verdict_line"]
 
 _STYLE: Final = {"met": "bold green", "broken": "bold red", "invalid": "bold yellow", "interrupted": "bold yellow"}
 _WORD: Final = {"met": "SLA met", "broken": "SLA broken", "invalid": "run invalid", "interrupted": "interrupted"}
@@ -70,9 +70,8 @@ class LiveProgress:
 def print_result(console: Console, result: Result) -> None:
     """The verdict table, then what a reader needs to trust it."""
     title = f"level {result.level} · {result.target} · {result.rate_rps:g} requests/s for {result.duration_s:g} s"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for heading, justify in (("", "left"), ("measured", "right"), ("promised", "right"), ("", "left")):
-        table.add_column(heading, justify="right" if justify == "right" else "left")
+    console.print(title, style="bold", highlight=False)
+    table = Table("", Column("measured", justify="right"), Column("promised", justify="right"), "")
     for limit in result.limits:
         table.add_row(*_row(limit))
     console.print(table)
@@ -86,27 +85,34 @@ def print_result(console: Console, result: Result) -> None:
 def verdict_line(result: Result) -> str:
     """The verdict with the rate and the p99 that it stands on."""
     word = _WORD[result.verdict]
-    return f"{word}: p99 {result.p99_ms:g} ms at {result.achieved_rps:g} answers/s, {result.requests} requests"
+    rate = f"{result.achieved_rps:,.0f}" if result.achieved_rps >= 10 else f"{result.achieved_rps:g}"  # noqa: PLR2004
+    return f"{word}: p99 {show_ms(result.p99_ms)} at {rate} answers/s, {result.requests:,} requests"
+
+
+def show_ms(value: float) -> str:
+    """Milliseconds to three figures: what a run of this size can tell apart."""
+    return f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms"  # noqa: PLR2004
 
 
 def _row(limit: Limit) -> tuple[str, str, str, str]:
     name = limit.name.removesuffix("_ms").replace("p999", "p99.9").replace("_", " ")
-    sign = "≥" if limit.name.endswith("_ratio") else "≤"
-    unit = " ms" if limit.name.endswith("_ms") else ""
     mark = "[green]✔[/]" if limit.kept else "[red]✘[/]"
-    return name, f"{limit.measured:g}{unit}", f"{sign} {limit.limit:g}{unit}", mark
+    if limit.name.endswith("_ms"):
+        return name, show_ms(limit.measured), f"≤ {limit.limit:g} ms", mark
+    sign = "≥" if limit.name.endswith("_ratio") else "≤"
+    return name, f"{limit.measured:.4g}", f"{sign} {limit.limit:g}", mark
 
 
 def _footnotes(result: Result) -> list[str]:
     loop, host, answers = result.closed_loop, result.host, result.correctness
     notes = [
         (
-            f"a closed-loop test ({loop.users} users) would have said: p99 {loop.p99_ms:g} ms, "
+            f"a closed-loop test ({loop.crew}) would have said: p99 {show_ms(loop.p99_ms)}, "
             f"leaving out {loop.omitted:.1%} of the requests"
         ),
         (
             f"answers checked {answers.checked}, wrong {answers.wrong} · goodput {result.goodput_rps:g}/s · "
-            f"generator lag p99 {result.lag_p99_ms:g} ms, {host.generator_cpu:g} cores"
+            f"generator lag p99 {show_ms(result.lag_p99_ms)}, {host.generator_cpu:g} cores"
         ),
         (
             f"machine: CPU steal {host.steal:.1%}, run queue {host.run_queue:g} on {host.cores} cores"
