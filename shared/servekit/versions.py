@@ -61,10 +61,10 @@ def load_versions(path: Path = ROOT / "versions.toml") -> dict[str, Any]:
 
 
 def cluster(level: int, path: Path = ROOT / "versions.toml") -> Cluster:
-    """The Kubernetes of a level; ``KeyError`` when ``versions.toml`` has no ``[kubernetes.level-N]``."""
+    """The Kubernetes of a level; ``LookupError`` when ``versions.toml`` has no ``[kubernetes.level-N]``."""
     tables = load_versions(path)["kubernetes"]
     if f"level-{level}" not in tables:
-        raise KeyError(f"level {level}: {path.name} has no [kubernetes.level-{level}], only {', '.join(tables)}")
+        raise LookupError(f"level {level}: {path.name} has no [kubernetes.level-{level}], only {', '.join(tables)}")
     table = tables[f"level-{level}"]
     return Cluster(level, table["profile"], table["version"], tuple(table["also"]))
 

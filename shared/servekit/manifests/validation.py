@@ -29,7 +29,7 @@ __all__ = ["is_native", "supported_versions", "validate"]
 _SCHEMAS = files("kubernetes_validate") / "kubernetes-json-schema"
 _DEFINITIONS = "https://kubernetes.io/api/_definitions.json"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-_QUANTITY = r"^[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$"
+_QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
@@ -104,7 +104,7 @@ def _native_schema(kubernetes: str, api_version: str, kind: str) -> Schema | Non
 def _registry(kubernetes: str) -> Registry[Any]:
     definitions = json.loads((_folder(kubernetes) / "_definitions.json").read_text(encoding="utf-8"))
     quantity = definitions["$defs"]["io.k8s.apimachinery.pkg.api.resource.Quantity"]
-    quantity |= {"pattern": _QUANTITY}  # the published schema takes any string: 512MB, 1cpu
+    quantity["x-quantity"] = True  # the published schema takes any string: 512MB, 1cpu
     registry: Registry[Any] = Registry().with_resource(_DEFINITIONS, Resource.from_contents(definitions))
     return registry
 
@@ -180,8 +180,13 @@ def _unique(validator: Validator, list_type: str, instance: Any, schema: Schema)
         seen.append(key)
 
 
+def _quantity(validator: Validator, _: bool, instance: Any, __: Schema) -> Iterator[ValidationError]:  # noqa: FBT001 (jsonschema's signature)
+    if validator.is_type(instance, "string") and not _QUANTITY.fullmatch(instance):
+        yield ValidationError("expected a quantity such as 500m, 1.5 or 256Mi")
+
+
 _Strict: type[Validator] = extend(  # type: ignore[no-untyped-call]  # jsonschema types its validators, not this
-    Draft202012Validator, {"x-kubernetes-list-type": _unique}
+    Draft202012Validator, {"x-kubernetes-list-type": _unique, "x-quantity": _quantity}
 )
 
 

@@ -1,0 +1,162 @@
+"""``make cluster-up-N deploy-N cluster-down-N``: a level on a minikube of its own.
+
+Each level has its profile and its Kubernetes version (``versions.toml``), for what one level's operator needs another's
+refuses. Only what was validated is applied: the overlay is rendered by the environment's kubectl and handed over as is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from servekit.manifests import Document, ManifestError, find_kubectl, validate
+from servekit.manifests.documents import parse
+from servekit.manifests.kustomize import render
+from servekit.manifests.pods import pod_templates
+from servekit.versions import ROOT, Cluster, cluster, load_versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["ClusterError", "deploy", "down", "find_overlay", "up"]
+
+_ROLLOUT_S = 180
+
+
+class ClusterError(Exception):
+    """A cluster that is not there, or that refused; says what to do."""
+
+
+def up(level: Cluster) -> None:
+    """Start the level's minikube; one that runs already is left as it is.
+
+    Raises:
+        ClusterError: minikube is missing or could not start.
+    """
+    _run([_minikube(), "start", "--profile", level.profile, "--kubernetes-version", f"v{level.version}"])
+    _say(f"cluster {level.profile}: Kubernetes {level.version}; next: make deploy-{level.level}")
+
+
+def down(level: Cluster) -> None:
+    """Delete the level's minikube and everything in it."""
+    _run([_minikube(), "delete", "--profile", level.profile])
+
+
+def deploy(level: Cluster, overlay: Path) -> None:
+    """Load the images the overlay runs into the cluster, apply it, wait for the rollout, say how to call it.
+
+    Raises:
+        ClusterError: a missing tool, cluster or image, an invalid overlay, or a rollout that did not finish.
+    """
+    minikube = _minikube()
+    if _run([minikube, "status", "--profile", level.profile], check=False, quiet=True).returncode:
+        raise ClusterError(f"cluster {level.profile}: not running, `make cluster-up-{level.level}` starts it")
+    text = render(overlay)
+    documents = parse(text, str(overlay))
+    if problems := validate(documents, level.minors[0]):
+        raise ClusterError("\n".join(map(str, problems)))
+    for image in _own_images(documents):
+        _say(f"loading {image} into {level.profile}")
+        remedy = f"is it built? `make image-{level.level}`"
+        _run([minikube, "image", "load", image, "--profile", level.profile], remedy=remedy)
+    kubectl = [_kubectl(), "--context", level.profile]
+    applied = _run([*kubectl, "apply", "-f", "-"], text=text, quiet=True).stdout
+    _say(applied.rstrip())
+    _roll_out(kubectl, documents, applied)
+    _explain_calls(level, documents)
+
+
+def find_overlay(level: int, root: Path = ROOT) -> Path:
+    """The level's ``deploy/overlays/minikube``."""
+    found = sorted(root.glob(f"{level:02d}-*/deploy/overlays/minikube"))
+    if not found:
+        raise ClusterError(f"level {level}: no {level:02d}-*/deploy/overlays/minikube in {root}")
+    return found[0]
+
+
+def _roll_out(kubectl: list[str], documents: list[Document], applied: str) -> None:
+    for pod in pod_templates(documents):
+        place = ["--namespace", pod.namespace or "default"]
+        what = f"{pod.document.kind.lower()}/{pod.document.name}"
+        # The tag stays "dev" when the image is rebuilt, so an unchanged Deployment would keep running the old one.
+        if f"{pod.document.kind.lower()}.apps/{pod.document.name} unchanged" in applied:
+            _run([*kubectl, *place, "rollout", "restart", what])
+        wait = [*kubectl, *place, "rollout", "status", what, f"--timeout={_ROLLOUT_S}s"]
+        if _run(wait, check=False).returncode:
+            _run([*kubectl, *place, "get", "pods", "--output", "wide"], check=False)
+            _run([*kubectl, *place, "get", "events", "--sort-by", ".lastTimestamp"], check=False)
+            _run([*kubectl, *place, "logs", what, "--tail", "20"], check=False)
+            raise ClusterError(f"{what}: not rolled out within {_ROLLOUT_S} s; pods, events and last logs are above")
+
+
+def _own_images(documents: list[Document]) -> list[str]:
+    """The images that are built here, not pulled: those of ``[images]`` with their development tag."""
+    tables = load_versions()["images"].items()
+    ours = {f"{name}:{table['development']}" for name, table in tables if "development" in table}
+    used = {container["image"] for pod in pod_templates(documents) for _, container in pod.containers()}
+    return sorted(used & ours)
+
+
+def _explain_calls(level: Cluster, documents: list[Document]) -> None:
+    for service in (document for document in documents if document.kind == "Service" and not document.group):
+        port = service.body["spec"]["ports"][0]["port"]
+        place = f"--namespace {service.body['metadata'].get('namespace', 'default')}"
+        _say(f"{service.name} is ready. In another terminal:")
+        _say(f"  kubectl --context {level.profile} {place} port-forward service/{service.name} {port}:{port}")
+        _say(f"  curl http://127.0.0.1:{port}/readyz")
+
+
+def _minikube() -> str:
+    found = shutil.which("minikube")
+    if found is None:
+        version = load_versions()["minikube"]["version"]
+        raise ClusterError(
+            f"minikube: not on PATH; install {version} or newer from https://minikube.sigs.k8s.io/docs/start/"
+        )
+    return found
+
+
+def _kubectl() -> str:
+    """The user's own kubectl, which their kubeconfig works with, else the environment's."""
+    return shutil.which("kubectl") or find_kubectl()
+
+
+def _run(
+    command: list[str], *, text: str | None = None, check: bool = True, quiet: bool = False, remedy: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a tool with its output passed through (``quiet``: kept), its failure as a :class:`ClusterError`."""
+    result = subprocess.run(command, input=text, text=True, stdout=subprocess.PIPE if quiet else None, check=False)
+    if check and result.returncode:
+        shown = " ".join([command[0].rpartition("/")[2], *command[1:]])
+        raise ClusterError(f"{shown}: exit {result.returncode}{f'; {remedy}' if remedy else ''}")
+    return result
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()  # the tools write to the same terminal
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """``python -m servekit.cluster up|deploy|down LEVEL``; 0, or 1 with the reason on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m servekit.cluster", description="A level on its own minikube.")
+    parser.add_argument("command", choices=["up", "deploy", "down"])
+    parser.add_argument("level", type=int)
+    options = parser.parse_args(arguments)
+    try:
+        level = cluster(options.level)
+        if options.command == "deploy":
+            deploy(level, find_overlay(options.level))
+        else:
+            {"up": up, "down": down}[options.command](level)
+    except (ClusterError, ManifestError, LookupError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
