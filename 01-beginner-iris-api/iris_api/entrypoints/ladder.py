@@ -1,0 +1,101 @@
+"""``make ladder-1``: the tutorial's server and each improvement on it, measured side by side."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import joblib
+import msgspec
+import numpy as np
+from rich.console import Console
+
+from iris_api.adapters.golden import Golden, read_golden
+from iris_api.adapters.iris_data import iris_rows
+from iris_api.entrypoints.calls import named
+from iris_api.entrypoints.ladder_report import conclude, ladder_table, write_report
+from iris_api.service.training import train
+from iris_api.settings import IrisSettings
+from servekit.bench import Peer, compare, http_request
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["main"]
+
+LADDER = Path(__file__).parents[2] / "ladder"
+_FIRST_PORT = 8110
+
+
+def main() -> int:
+    """Prints and writes the table; 0 when the API reaches four times the tutorial with a lower p99, else 1."""
+    settings = IrisSettings()
+    golden = read_golden(settings.model_dir)
+    bodies = [msgspec.json.encode(named(row)) for row in golden.features]
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="iris-ladder-") as folder, console.status("") as status:
+        joblib.dump(train(*iris_rows())[0], Path(folder, "model.joblib"))
+        rows = compare(
+            _peers(settings, folder),
+            [http_request("/v1/predict", body) for body in bodies],
+            lambda peer: _checked_answers(peer, bodies, golden),
+            progress=status.update,
+        )
+    console.print(ladder_table(rows))
+    write_report(rows, Path(".run/bench/ladder-1.json"))
+    return conclude(rows, console)
+
+
+def _peers(settings: IrisSettings, folder: str) -> list[Peer]:
+    models = {
+        "LADDER_JOBLIB": str(Path(folder, "model.joblib")),
+        "LADDER_ONNX": str(settings.model_dir.resolve() / "model.onnx"),
+    }
+    rungs = sorted(LADDER.glob("rung_*.py"))
+    peers = [_rung(path.stem, _FIRST_PORT + number, models) for number, path in enumerate(rungs)]
+    port = _FIRST_PORT + len(rungs)
+    ours = {"IRIS_PORT": str(port), "IRIS_GRPC_PORT": str(port + 1), "TELEMETRY_TRACE_FILE": f"{folder}/traces.jsonl"}
+    return [*peers, Peer("the API, telemetry on", [sys.executable, "-m", "iris_api"], port, ours)]
+
+
+def _rung(module: str, port: int, environment: dict[str, str]) -> Peer:
+    # every rung gets the fastest server settings there are: uvloop, httptools, no access log
+    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        f"{module}:app",
+        "--app-dir",
+        str(LADDER),
+        "--port",
+        str(port),
+        *options,
+    ]
+    return Peer(" ".join(module.split("_")[1:]), command, port, environment)
+
+
+def _checked_answers(peer: Peer, bodies: list[bytes], golden: Golden) -> list[bytes]:
+    """How the peer's answers to all flowers begin (up to the species), once they are known to be right."""
+    answers = [_post(peer.port, body) for body in bodies]
+    predictions = [msgspec.json.decode(answer)["predictions"][0] for answer in answers]
+    probabilities: NDArray[np.float64] = np.array([each["probabilities"] for each in predictions])
+    if not np.allclose(probabilities, golden.probabilities, rtol=0, atol=1e-5):
+        raise SystemExit(f"{peer.name}: its answers are not those of scikit-learn, so its speed does not count")
+    # batched with others, a row may differ from itself alone in the last bit: its digits are not compared under load
+    return [answer.split(b'"probabilities"')[0] for answer in answers]
+
+
+def _post(port: int, body: bytes) -> bytes:
+    url, headers = f"http://127.0.0.1:{port}/v1/predict", {"content-type": "application/json"}
+    request = urllib.request.Request(url, body, headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        content: bytes = answer.read()
+    return content
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+"""Servers measured side by side: same payload, same connections, same core, in turn, answers checked.
+
+`compare` holds to what makes a ratio believable: servers pinned to core 0 and the generator to core 1, every peer
+started before the first is measured, rounds run forwards and backwards (A B B A) so that a drifting machine favours
+nobody, medians over the rounds, and CPU time per request beside the wall clock's figures.
+"""
+
+from servekit.bench.compare import Peer, Row, compare
+from servekit.bench.load import LoadResult, closed_loop, http_request
+
+__all__ = ["LoadResult", "Peer", "Row", "closed_loop", "compare", "http_request"]

@@ -1,0 +1,153 @@
+"""The side-by-side protocol: start all, pin, run in turn, take medians."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from statistics import median
+from typing import TYPE_CHECKING
+
+import msgspec
+import psutil
+
+from servekit.bench.load import LoadResult, closed_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Peer", "Row", "compare"]
+
+_READY_WITHIN_S = 30
+_CORES = (0, 1)
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """A server to be measured.
+
+    Attributes:
+        name: what the table calls it.
+        command: starts it in the foreground.
+        port: where it will listen on 127.0.0.1.
+        environment: added to this process's.
+    """
+
+    name: str
+    command: Sequence[str]
+    port: int
+    environment: Mapping[str, str] = {}
+
+
+class Row(msgspec.Struct, frozen=True):
+    """Medians over the rounds; ``cpu_us`` is the server's CPU time for one request, in microseconds."""
+
+    name: str
+    rps: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+    rss_mb: float
+
+
+def compare(  # noqa: PLR0913 - an experiment has that many knobs
+    peers: Sequence[Peer],
+    requests: Sequence[bytes],
+    answers: Callable[[Peer], Sequence[bytes] | None],
+    *,
+    connections: int = 16,
+    rounds: int = 6,
+    seconds: float = 2.0,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Row]:
+    """Measures the peers against each other.
+
+    Args:
+        peers: the servers, in the order of the table.
+        requests: the same for each, see `servekit.bench.http_request`.
+        answers: what a running peer's bodies must start with; called once for each, before the first round.
+        connections: kept alive by the generator.
+        rounds: each measures every peer once, odd ones in reverse order.
+        seconds: of each measurement.
+        progress: told what is being done.
+
+    Raises:
+        RuntimeError: a peer does not start.
+    """
+    measured: dict[str, list[tuple[LoadResult, float]]] = {peer.name: [] for peer in peers}
+    with ExitStack() as stack:
+        progress("starting")
+        running = {peer.name: stack.enter_context(_running(peer)) for peer in peers}
+        expected = {peer.name: answers(peer) for peer in peers}
+        _pin(_CORES[1])
+        stack.callback(_unpin)
+        for number in range(rounds):
+            for peer in peers if number % 2 == 0 else list(reversed(peers)):
+                progress(f"round {number + 1} of {rounds}: {peer.name}")
+                process = running[peer.name]
+                before = _cpu_s(process)
+                result = closed_loop(peer.port, requests, expected[peer.name], connections, seconds)
+                warm_share = 1.1  # CPU time includes the generator's warm-up, a tenth of the measurement
+                measured[peer.name].append((result, (_cpu_s(process) - before) / warm_share / result.requests))
+        rss = {name: process.memory_info().rss / 1e6 for name, process in running.items()}
+    return [_row(name, runs, rss[name]) for name, runs in measured.items()]
+
+
+def _row(name: str, runs: list[tuple[LoadResult, float]], rss_mb: float) -> Row:
+    return Row(
+        name=name,
+        rps=median(result.rps for result, _ in runs),
+        p50_ms=median(result.p50_ms for result, _ in runs),
+        p99_ms=median(result.p99_ms for result, _ in runs),
+        cpu_us=median(cpu for _, cpu in runs) * 1e6,
+        rss_mb=rss_mb,
+    )
+
+
+@contextmanager
+def _running(peer: Peer) -> Iterator[psutil.Process]:
+    _pin(_CORES[0])  # a child inherits it, and so do the threads it starts
+    try:
+        process = subprocess.Popen(peer.command, env={**os.environ, **peer.environment}, stdout=subprocess.DEVNULL)
+    finally:
+        _unpin()
+    try:
+        _wait_for(peer, process)
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(peer: Peer, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{peer.name}: exited with {process.returncode} before it was ready")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", peer.port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"{peer.name}: not listening on port {peer.port} within {_READY_WITHIN_S} s")
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def _pin(core: int) -> None:
+    """Pins this process where the platform can, and where there are two cores to tell apart."""
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > core:
+        os.sched_setaffinity(0, {core})
+
+
+def _unpin() -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))

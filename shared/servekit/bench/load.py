@@ -1,0 +1,138 @@
+"""A closed-loop load generator lean enough to saturate a server from one core.
+
+Each connection sends its next request when the last is answered, so the rate is what the server can do. That measures
+capacity and cost; it hides queueing, so SLAs are judged by the open-loop harness (`servekit.sla`) instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import cycle
+from time import perf_counter
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+import uvloop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["LoadResult", "closed_loop", "http_request"]
+
+
+class LoadResult(msgspec.Struct, frozen=True):
+    """What one run measured; times in milliseconds."""
+
+    requests: int
+    rps: float
+    p50_ms: float
+    p99_ms: float
+
+
+class BadAnswerError(Exception):
+    """A server answered something else than the status or the body expected of it."""
+
+
+def http_request(path: str, body: bytes, content_type: str = "application/json") -> bytes:
+    """A keep-alive POST as the bytes on the wire."""
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def closed_loop(
+    port: int, requests: Sequence[bytes], answers: Sequence[bytes] | None, connections: int, seconds: float
+) -> LoadResult:
+    """Loads a local HTTP server from this process.
+
+    Args:
+        port: on 127.0.0.1.
+        requests: from `http_request`; each connection goes through them in turn, from a place of its own.
+        answers: what the body of each answer must start with; ``None`` checks the status alone.
+        connections: kept alive, one request in flight on each.
+        seconds: how long to measure, after a tenth of that to warm up.
+
+    Raises:
+        BadAnswerError: an answer is not 200, or not the expected one.
+        ConnectionError: the server refuses or closes a connection.
+    """
+    return uvloop.run(_run(port, requests, answers, connections, seconds))
+
+
+async def _run(
+    port: int, requests: Sequence[bytes], answers: Sequence[bytes] | None, connections: int, seconds: float
+) -> LoadResult:
+    loop = asyncio.get_running_loop()
+    failed: asyncio.Future[None] = loop.create_future()
+    latencies: list[float] = []
+    expected: Sequence[bytes | None] = answers or [None] * len(requests)
+    pairs = list(zip(requests, expected, strict=True))
+    starts = [number * len(pairs) // connections for number in range(connections)]
+    opened = [_Connection(cycle(pairs[start:] + pairs[:start]), latencies, failed) for start in starts]
+    transports = [(await loop.create_connection(each.itself, "127.0.0.1", port))[0] for each in opened]
+    try:
+        await asyncio.wait([failed], timeout=seconds / 10)
+        latencies.clear()
+        started = perf_counter()
+        await asyncio.wait([failed], timeout=seconds)
+        elapsed = perf_counter() - started
+    finally:
+        for transport in transports:
+            transport.abort()
+    if failed.done():
+        failed.result()
+    failed.cancel()
+    latencies.sort()
+    count = len(latencies)
+    if not count:
+        raise BadAnswerError(f"port {port}: no answer within {seconds} s")
+    return LoadResult(count, count / elapsed, latencies[count // 2] * 1e3, latencies[int(count * 0.99)] * 1e3)
+
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection with one request in flight."""
+
+    def __init__(
+        self, turn: Iterator[tuple[bytes, bytes | None]], latencies: list[float], failed: asyncio.Future[None]
+    ) -> None:
+        self._turn = turn
+        self._latencies = latencies
+        self._failed = failed
+        self._received = b""
+
+    def itself(self) -> _Connection:
+        """The protocol factory that a connection is opened with."""
+        return self
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.WriteTransport", transport)
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        if not found or len(body) < _content_length(head):
+            return
+        self._latencies.append(perf_counter() - self._sent)
+        if head[9:12] != b"200" or not body.startswith(self._expected or b""):
+            self._fail(BadAnswerError(f"answered {head[9:12].decode()} {body[:200]!r}, expected {self._expected!r}"))
+            return
+        self._received = b""
+        self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._fail(ConnectionError(f"the server closed a connection: {error or 'no reason given'}"))
+
+    def _send(self) -> None:
+        request, self._expected = next(self._turn)
+        self._sent = perf_counter()
+        self._transport.write(request)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+
+def _content_length(head: bytes) -> int:
+    lowered = head.lower()
+    at = lowered.find(b"content-length:")
+    return int(lowered[at + 15 :].split(b"\r\n", 1)[0])
