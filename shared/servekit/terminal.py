@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -12,9 +14,11 @@ _PIPED_WIDTH = 200
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """A console as wide as the terminal; piped, wide enough that no table cell is cut."""
+    """A console as wide as the terminal, or as COLUMNS says; piped, wide enough that no table cell is cut."""
     console = Console(stderr=stderr, highlight=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=_PIPED_WIDTH)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPED_WIDTH
+    return console
 
 
 def make_table(console: Console, *columns: str, title: str | None = None) -> Table:

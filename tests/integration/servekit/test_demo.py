@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from servekit.demo import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAKEFILE = """\
+train-%: ; @echo training level $*; echo; echo train-$* >> calls
+up-%: ; @touch up-$*; echo up-$* >> calls
+client-%: ; @test -e up-$*; printf '\\033[32m150\\033[0m rows\\n'; echo client-$* >> calls; exec sleep $(SLEEP)
+sla-%: ; @mkdir -p .run/sla; cp $*.json .run/sla/$*.json; echo sla-$* >> calls; grep -q '"met"' $*.json
+down-%: ; @rm -f up-$*; echo down-$* >> calls; test ! -e jammed
+"""
+
+
+@pytest.fixture(autouse=True)
+def levels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    for level in (1, 2):
+        measured(tmp_path / f"{level}.json", level=level)
+
+
+def measured(path: Path, **changes: Any) -> None:
+    result = {
+        "level": 1, "rate_rps": 500.0, "achieved_rps": 499.6, "duration_s": 10.0, "requests": 4996, "p50_ms": 1.21,
+        "p95_ms": 2.0, "p99_ms": 4.31, "p999_ms": 9.0, "error_rate": 0.0002, "verdict": "met", "hardware": {},
+        "thresholds": {"p99_ms": 50.0, "p50_ms": None, "p999_ms": 100, "error_rate": 0.001, "achieved_ratio": 0.95},
+    }  # fmt: skip
+    path.write_text(json.dumps({**result, **changes}))
+
+
+def calls(tmp_path: Path) -> list[str]:
+    return (tmp_path / "calls").read_text().split()
+
+
+def rows(output: str) -> dict[str, str]:
+    """The rows of the verdict table by level."""
+    table = output[output.index("\nlevel  requests") :].splitlines()[2:]
+    return {row.split()[0]: row.rstrip() for row in table if row[:1].isdigit()}
+
+
+def demo(*levels: str, sleep: str = "0") -> int:
+    return main([*levels, "--make", f"make SLEEP={sleep}"])
+
+
+def test_every_level_is_shown_and_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo("1", "2") == 0
+    assert calls(tmp_path) == [f"{verb}-{n}" for n in (1, 2) for verb in ("train", "up", "client", "sla", "down")]
+    output = capsys.readouterr().out
+    assert "▶ make train-1  train the models\n│ training level 1\n✓ 0." in output
+    assert "│ 150 rows\n" in output
+    figures = "4,996     500 of 500/s  1.2 ms  4.3 ms  0.02%   p99 ≤ 50 ms, p999 ≤ 100 ms, errors ≤ 0.10%  ✓ met"
+    assert rows(output) == {"1": f"1      {figures}", "2": f"2      {figures}"}
+    assert "every level keeps its SLA · " in output
+
+
+def test_a_broken_sla_fails_the_demo_but_not_the_other_levels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured(tmp_path / "1.json", verdict="broken", p99_ms=71.5)
+    assert demo("1", "2") == 1
+    assert calls(tmp_path)[-6:] == ["down-1", "train-2", "up-2", "client-2", "sla-2", "down-2"]
+    output = capsys.readouterr().out
+    assert rows(output)["1"].endswith("✗ broken")
+    assert "71.5 ms" in rows(output)["1"]
+    assert rows(output)["2"].endswith("✓ met")
+    assert "level 1 failed · " in output
+
+
+def test_a_failing_step_skips_the_rest_stops_the_level_and_never_shows_an_old_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert demo("1") == 0
+    (tmp_path / "calls").unlink()
+    assert demo("1", sleep="nonsense") == 1
+    assert calls(tmp_path) == ["train-1", "up-1", "client-1", "down-1"]
+    assert not (tmp_path / "up-1").exists()
+    output = capsys.readouterr().out
+    assert "✗ exit status 2 after" in output
+    assert rows(output.split("every level keeps")[1])["1"].split(maxsplit=1) == ["1", "✗ make client-1 failed"]
+
+
+def test_a_level_that_does_not_stop_or_leaves_no_result_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "jammed").touch()
+    (tmp_path / "2.json").write_text('"met"')
+    assert demo("1", "2") == 1
+    verdicts = rows(capsys.readouterr().out)
+    assert verdicts["1"].endswith("✗ make down-1 failed")
+    (tmp_path / "jammed").unlink()
+    assert demo("2") == 1
+    assert rows(capsys.readouterr().out)["2"].endswith("✗ no result")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_stops_the_level(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "servekit.demo", "1", "2", "--make", "make SLEEP=600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "calls").exists() or "client-1" not in calls(tmp_path):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert calls(tmp_path)[-2:] == ["client-1", "down-1"]
+    assert not (tmp_path / "up-1").exists()
+    assert output.endswith("interrupted: everything is stopped\n")
