@@ -1,0 +1,15 @@
+"""The engine that builds and runs images; every test here is skipped, with the reason, where there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from servekit.images import Engine, EngineError, find_engine
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    try:
+        return find_engine()
+    except EngineError as reason:
+        pytest.skip(str(reason))

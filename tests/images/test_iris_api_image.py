@@ -1,0 +1,191 @@
+"""The Iris API's image, built and run for real: right, hardened, slim, quick to stop, clear about a broken model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import grpc
+import httpx
+import numpy as np
+import pytest
+
+from iris_api.adapters.golden import Golden, read_golden
+from iris_api.entrypoints.calls import CALLS, Target
+from iris_api.entrypoints.client import TOLERANCE
+from servekit.images import Container, Engine, EngineError, Image, build, recipes
+from servekit.versions import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.images
+
+MODEL = ROOT / ".run/1/models/iris/1"
+PORTS = {"IRIS_PORT": 8100, "IRIS_GRPC_PORT": 8101}
+TRAINING = ("sklearn", "scipy", "joblib", "onnx", "skl2onnx", "locust", "pytest", "pip", "setuptools")
+DRAIN_S = 15  # the drain and its limit, with room for the engine
+
+
+@pytest.fixture(scope="module")
+def golden() -> Golden:
+    """The rows with scikit-learn's own answers; trains first where that was not done."""
+    if not (MODEL / "golden.json").is_file():
+        subprocess.run([sys.executable, "-m", "iris_api.entrypoints.train"], cwd=ROOT, check=True)
+    return read_golden(MODEL)
+
+
+@pytest.fixture(scope="module")
+def image(engine: Engine, golden: Golden) -> Iterator[Image]:
+    assert len(golden.labels) == 150
+    built = build(engine, recipes(1)[0], tag="test")
+    yield built
+    engine.run("image", "rm", built.reference)
+
+
+@pytest.fixture(scope="module")
+def serving(engine: Engine, image: Image) -> Iterator[Container]:
+    """The service as a cluster would run it, ready."""
+    with Container(engine, image.reference, PORTS, flags=(*Container.flags, "--health-interval=1s")) as container:
+        until(lambda: is_ready(container), "ready", container)
+        yield container
+
+
+def until(condition: Callable[[], bool], state: str, container: Container, limit_s: float = 60) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert container.state()["Running"], f"ended before it was {state}:\n{container.logs()}"
+        assert time.monotonic() < deadline, f"not {state} within {limit_s} s:\n{container.logs()}"
+        time.sleep(0.1)
+
+
+def is_ready(container: Container) -> bool:
+    try:
+        return httpx.get(f"{url(container)}/readyz", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def url(container: Container) -> str:
+    return f"http://{container.addresses['IRIS_PORT']}"
+
+
+def inside(container: Container, code: str) -> str:
+    """What a Python program prints, run by the container's own interpreter and user."""
+    return container.execute("python", "-c", code)
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", CALLS)
+def test_every_answer_is_the_one_scikit_learn_gave(serving: Container, golden: Golden, protocol: str) -> None:
+    with (
+        httpx.Client(base_url=url(serving), trust_env=False, timeout=30) as http,
+        grpc.insecure_channel(serving.addresses["IRIS_GRPC_PORT"]) as channel,
+    ):
+        labels, probabilities = CALLS[protocol](Target(http, channel), golden.features)
+    np.testing.assert_array_equal(labels, golden.labels)
+    np.testing.assert_allclose(probabilities, golden.probabilities, atol=TOLERANCE)
+
+
+def test_the_engine_finds_it_healthy(serving: Container) -> None:
+    until(lambda: serving.state()["Health"]["Status"] == "healthy", "healthy", serving)
+
+
+def test_its_log_is_nothing_but_json_lines(serving: Container) -> None:
+    messages = [json.loads(line)["message"] for line in serving.logs().splitlines()]
+    assert any(message.startswith("serving iris on ") for message in messages)
+
+
+# --- hardening -------------------------------------------------------------------------------------------------------
+
+
+def test_it_runs_as_a_user_without_name_or_privilege(serving: Container) -> None:
+    status = dict(line.split(":\t", 1) for line in serving.execute("cat", "/proc/1/status").splitlines())
+    assert status["Uid"].split() == ["10001"] * 4
+    assert status["Gid"].split() == ["10001"] * 4
+    assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+
+
+@pytest.mark.parametrize("folder", ["/", "/app", "/opt/venv", "/models/iris/1", "/dev"])
+def test_it_cannot_write_anywhere(serving: Container, folder: str) -> None:
+    code = f"open({folder!r} + '/intruder', 'w')"
+    with pytest.raises(EngineError, match=r"Read-only file system|Permission denied"):
+        inside(serving, code)
+
+
+@pytest.mark.parametrize("folder", ["/app", "/opt/venv", "/models"])
+def test_its_user_owns_nothing_of_what_it_runs(serving: Container, folder: str) -> None:
+    assert (
+        serving.execute("find", folder, "(", "-user", "10001", "-o", "-perm", "-o+w", "-a", "!", "-type", "l", ")")
+        == ""
+    )
+
+
+# --- contents --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", TRAINING)
+def test_no_package_for_training_testing_or_installing_is_inside(serving: Container, package: str) -> None:
+    found = inside(serving, f"import importlib.util as u; print(u.find_spec({package!r}))")
+    assert found == "None"
+
+
+def test_bytecode_is_compiled_so_that_a_start_compiles_nothing(serving: Container) -> None:
+    code = "import os, {0}; print(os.path.isfile({0}.__cached__))"
+    for module in ("iris_api.settings", "servekit.errors", "onnxruntime", "fastapi"):
+        assert inside(serving, code.format(module)) == "True"
+
+
+def test_neither_the_answers_nor_the_ca_of_the_build_are_inside(serving: Container) -> None:
+    assert serving.execute("find", "/models", "-type", "f", "!", "-name", "model.*") == ""
+    with pytest.raises(EngineError):
+        serving.execute("test", "-s", "/run/secrets/ca.pem")
+
+
+def test_it_says_what_it_is(engine: Engine, image: Image, capfd: pytest.CaptureFixture[str]) -> None:
+    with capfd.disabled():
+        sys.stdout.write(f"\n{image}\n")
+    (seen,) = json.loads(engine.run("image", "inspect", image.reference))
+    assert seen["Config"]["Labels"]["org.opencontainers.image.title"] == "iris-api"
+    assert seen["Config"]["Labels"]["org.opencontainers.image.revision"] not in ("", "unknown")
+    assert seen["Config"]["User"] == "10001:10001"
+    assert set(seen["Config"]["ExposedPorts"]) == {"8100/tcp", "8101/tcp"}
+
+
+# --- start and stop --------------------------------------------------------------------------------------------------
+
+
+def test_sigterm_ends_it_within_the_drain_with_exit_code_0(engine: Engine, image: Image) -> None:
+    with Container(engine, image.reference, PORTS) as container:
+        until(lambda: is_ready(container), "ready", container)
+        asked = time.monotonic()
+        assert container.stop(grace_s=60) == 0, container.logs()
+        assert time.monotonic() - asked < DRAIN_S
+        assert not container.state()["OOMKilled"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "model.onnx"), (b"not a model", "sha256")], ids=["missing", "corrupted"]
+)
+def test_a_broken_model_ends_the_start_with_one_clear_line(
+    engine: Engine, image: Image, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "model.json").write_bytes((MODEL / "model.json").read_bytes())
+    if content is not None:
+        (model / "model.onnx").write_bytes(content)
+    for path in (tmp_path, model, *model.iterdir()):
+        path.chmod(0o755)
+    with Container(engine, image.reference, PORTS, mounts={model: "/models/iris/1"}) as container:
+        assert container.wait() != 0
+        said = container.logs()
+    assert reason in said
+    assert "Traceback" not in said
