@@ -1,0 +1,66 @@
+r"""The audit log: append-only, hash-chained JSON lines that say which model answered what, and when.
+
+Format. A writer (one process) named W appends to ``W.000001.jsonl``, ``W.000002.jsonl``, … Each line is one JSON
+object in UTF-8:
+
+- ``kind``: ``opened`` (first line of every file, and again after every restart) or ``prediction``;
+- ``seq``: 1, 2, 3, … over all files of W, without gaps;
+- ``time``: UTC, RFC 3339; then the members of its kind (see ``servekit.audit.line``);
+- ``prev``: the ``hash`` of the line before, across files too; 64 zeros for the very first;
+- ``hash``: always the last member: the hex SHA-256 of the line's own bytes with ``,"hash":"…"`` and the newline cut
+  out (or their HMAC-SHA256 under the key in AUDIT_KEY).
+
+Nothing is re-serialised, so a verifier needs no JSON canonicalisation. All of it, in ten lines of your own:
+
+    import glob, hashlib, json
+    prev, seq = "0" * 64, 0
+    for path in sorted(glob.glob("W.*.jsonl")):
+        for number, line in enumerate(open(path, "rb"), 1):
+            body, separator, seal = line.rpartition(b',"hash":"')
+            digest = hashlib.sha256(body + b"}").hexdigest()
+            assert seal == digest.encode() + b'"}\n', f"{path}:{number}: changed"
+            record = json.loads(body + b"}")
+            assert (record["seq"], record["prev"]) == (seq + 1, prev), f"{path}:{number}: dropped, added or reordered"
+            prev, seq = digest, record["seq"]
+
+What it protects against. A plain chain finds accidents and clumsy edits: a changed, dropped, repeated or reordered
+line, a missing file. It does not stop someone who may write the files: SHA-256 has no secret, so whoever changes a
+line can compute every hash after it anew. With AUDIT_KEY (a secret the log's editors do not have) that takes the
+key.
+
+The tail. Cutting lines off the end leaves a valid chain, key or no key. Therefore ``W.head``, one sealed line that is
+rewritten after each flush, holds the last ``seq`` and ``hash``: a log that ends before its head was truncated.
+Someone who puts back an old log *and* the old head that went with it, or deletes both, is found only by what lies
+elsewhere: note ``AuditLog.head`` (a metric, a ticket, another machine) and give it to ``verify --anchor``.
+
+Raw features and answers are never logged, only digests. A digest of few possible values can be found by trying them
+all; with AUDIT_KEY digests are keyed too.
+
+    log = AuditLog(settings)                                    # in the worker process, after any fork
+    log.record(request_id=…, model="iris", version="1", input_digest=log.digest(features),
+               output_digest=log.digest(probabilities), decision="setosa", latency_s=0.0012)   # each answer
+    log.close()                                                 # at shutdown
+
+``python -m servekit.audit verify DIR`` checks a directory, ``python -m servekit.audit bench`` measures the cost of
+a record.
+"""
+
+from __future__ import annotations
+
+from servekit.audit.errors import AuditBacklogError, AuditError, AuditLockedError, AuditSealError
+from servekit.audit.line import digest
+from servekit.audit.settings import AuditSettings
+from servekit.audit.verify import WriterReport, verify
+from servekit.audit.writer import AuditLog
+
+__all__ = [
+    "AuditBacklogError",
+    "AuditError",
+    "AuditLockedError",
+    "AuditLog",
+    "AuditSealError",
+    "AuditSettings",
+    "WriterReport",
+    "digest",
+    "verify",
+]

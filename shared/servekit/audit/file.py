@@ -1,0 +1,70 @@
+"""The files under a log: appended to, rotated, and anchored by the head."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from servekit.audit.recovery import head_path, log_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["LogFile"]
+
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+
+
+class LogFile:
+    """A writer's current file.
+
+    Args:
+        directory: where the files lie.
+        writer: whose they are.
+        number: which one to append to first.
+        fsync: whether what was written is forced to the disk before the head says it is there.
+    """
+
+    def __init__(self, directory: Path, writer: str, number: int, *, fsync: bool) -> None:
+        self._directory, self._writer, self._fsync = directory, writer, fsync
+        self._number = number
+        self._file = self._open(number)
+
+    def rotate(self) -> None:
+        """Go on in the next file."""
+        full = self._file
+        self._file = self._open(self._number + 1)
+        self._number += 1
+        os.close(full)
+
+    def write(self, chunk: bytearray) -> None:
+        """Append ``chunk``, taking from it what was written: after an OSError the rest is still in it."""
+        while chunk:
+            with memoryview(chunk) as view:
+                written = os.write(self._file, view)
+            del chunk[:written]
+
+    def sync(self) -> None:
+        """Force the file to the disk, if so configured."""
+        if self._fsync:
+            os.fsync(self._file)
+
+    def anchor(self, line: bytes) -> None:
+        """Replace the head file, atomically."""
+        path = head_path(self._directory, self._writer)
+        fresh = path.with_suffix(".head.new")
+        fresh.write_bytes(line)
+        fresh.replace(path)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _open(self, number: int) -> int:
+        file = os.open(log_path(self._directory, self._writer, number), _FLAGS, 0o640)
+        if self._fsync:
+            # the file's name is data of its directory
+            entry = os.open(self._directory, os.O_RDONLY)
+            os.fsync(entry)
+            os.close(entry)
+        return file

@@ -1,0 +1,137 @@
+"""Where the chain goes on after a start: clean, or after a crash that cut the last line off."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from servekit.audit.errors import AuditSealError
+from servekit.audit.line import GENESIS, Head, Opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from servekit.audit.line import Sealer
+
+__all__ = ["Resumption", "files_of", "head_path", "log_path", "read_head", "resume"]
+
+_NAME = re.compile(r"(?P<writer>.+)\.(?P<file>\d{6,})\.jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """The end of the log as found: the next line has ``seq + 1`` and ``prev``, in ``file`` of ``size`` bytes."""
+
+    file: int
+    size: int
+    seq: int
+    prev: str
+    torn_bytes: int
+    head: Literal["new", "kept", "missing", "broken"]
+
+
+class _Link(msgspec.Struct):
+    seq: int
+    hash: str
+
+
+def log_path(directory: Path, writer: str, file: int) -> Path:
+    """The path of a writer's file number ``file``."""
+    return directory / f"{writer}.{file:06}.jsonl"
+
+
+def head_path(directory: Path, writer: str) -> Path:
+    """The path of a writer's head file."""
+    return directory / f"{writer}.head"
+
+
+def files_of(directory: Path) -> dict[str, dict[int, Path]]:
+    """Each writer's files by number, ascending."""
+    found: dict[str, dict[int, Path]] = {}
+    for path in directory.iterdir():
+        if match := _NAME.fullmatch(path.name):
+            found.setdefault(match["writer"], {})[int(match["file"])] = path
+    return {writer: dict(sorted(files.items())) for writer, files in sorted(found.items())}
+
+
+def read_head(directory: Path, writer: str, sealer: Sealer) -> Head | Literal["missing", "broken"]:
+    """The writer's head, or why there is none."""
+    try:
+        opened = sealer.open(head_path(directory, writer).read_bytes())
+    except FileNotFoundError:
+        return "missing"
+    head = opened[0] if opened else None
+    return head if isinstance(head, Head) and head.writer == writer else "broken"
+
+
+def resume(directory: Path, writer: str, sealer: Sealer) -> Resumption:
+    """Find the end of the log and cut a torn line off it, into a ``.torn`` file beside.
+
+    Lines that the head knows and the log lacks keep their numbers, so that the gap stays visible. Raises AuditSealError
+    when the log is sealed in another way than ``sealer`` does.
+    """
+    files = files_of(directory).get(writer, {})
+    _check_seal(files, sealer)
+    head = read_head(directory, writer, sealer)
+    torn = _cut_torn(files[max(files)]) if files else 0
+    last = next((link for path in reversed(files.values()) if (link := _last_link(path))), _Link(0, GENESIS))
+    file = max(files, default=1)
+    return Resumption(
+        file=file,
+        size=files[file].stat().st_size if files else 0,
+        seq=max(last.seq, head.seq) if isinstance(head, Head) else last.seq,
+        prev=last.hash,
+        torn_bytes=torn,
+        head="kept" if isinstance(head, Head) else "new" if head == "missing" and not files else head,
+    )
+
+
+def _check_seal(files: dict[int, Path], sealer: Sealer) -> None:
+    for path in reversed(files.values()):
+        with path.open("rb") as file:
+            first = _decoded(file.readline())
+        if first is not None:
+            if first.seal != sealer.name:
+                raise AuditSealError(
+                    f"audit log {path}: sealed with {first.seal}, AUDIT_KEY asks for {sealer.name}; "
+                    "keep the key as it was or begin a new directory"
+                )
+            return
+
+
+def _decoded(line: bytes) -> Opened | None:
+    try:
+        return msgspec.json.decode(line, type=Opened)
+    except msgspec.DecodeError:
+        return None
+
+
+def _cut_torn(path: Path) -> int:
+    data = path.read_bytes()
+    end = len(data)
+    # a crash of the machine may leave whole lines of zeros where data blocks never reached the disk
+    while end and _link(data[data.rfind(b"\n", 0, end - 1) + 1 : end]) is None:
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    if end < len(data):
+        with path.with_suffix(".jsonl.torn").open("ab") as aside:
+            aside.write(data[end:] + b"\n")
+        with path.open("r+b") as log:
+            log.truncate(end)
+    return len(data) - end
+
+
+def _last_link(path: Path) -> _Link | None:
+    data = path.read_bytes()
+    return _link(data[data.rfind(b"\n", 0, len(data) - 1) + 1 :])
+
+
+def _link(line: bytes) -> _Link | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        return msgspec.json.decode(line, type=_Link)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,84 @@
+"""The commands: verify a directory, measure a record."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from servekit.audit.bench import bench
+from servekit.audit.errors import AuditError
+from servekit.audit.verify import verify
+from servekit.terminal import make_console, make_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from servekit.audit.verify import FileReport, WriterReport
+
+__all__ = ["main"]
+
+_SOUND, _TAMPERED, _UNVERIFIED = 0, 1, 2
+_SHOWN = 10
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command: 0 sound, 1 tampered with (or too slow), 2 cannot be verified."""
+    parser = argparse.ArgumentParser(prog="python -m servekit.audit", description="The hash-chained audit log.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("verify", help="find changed, dropped, reordered lines (under AUDIT_KEY, if set)")
+    check.add_argument("directory", type=Path)
+    check.add_argument("--anchor", action="append", default=[], help="a hash noted elsewhere that must be in a chain")
+    cost = commands.add_parser("bench", help="measure the cost of a record")
+    cost.add_argument("--events", type=int, default=20_000, help="records a round (default 20000)")
+    cost.add_argument("--output", type=Path, default=Path(".run/bench/audit.json"))
+    options = parser.parse_args(arguments)
+    console = make_console()
+    if options.command == "bench":
+        return bench(console, options.events, options.output)
+    return _verify(console, options.directory, options.anchor)
+
+
+def _verify(console: Console, directory: Path, anchors: list[str]) -> int:
+    try:
+        reports = verify(directory, os.environ.get("AUDIT_KEY", ""))
+    except AuditError as error:
+        console.print(Text(str(error), "red"))
+        return _UNVERIFIED
+    _table(console, reports)
+    problems = [str(problem) for report in reports for problem in report.problems]
+    known = set[str]().union(*(report.hashes for report in reports))
+    problems += [
+        f"anchor {anchor}: no line has this hash, the log was rewritten" for anchor in anchors if anchor not in known
+    ]
+    for problem in problems[:_SHOWN]:
+        console.print(Text(problem, "red"))
+    if len(problems) > _SHOWN:
+        console.print(Text(f"and {len(problems) - _SHOWN} more", "red"))
+    if not problems:
+        console.print(Text("every line is as it was written, none is missing", "green"))
+    return _TAMPERED if problems else _SOUND
+
+
+def _table(console: Console, reports: list[WriterReport]) -> None:
+    table = make_table(console, "file", "lines", "first", "last", "state")
+    table.columns[1].justify = "right"
+    for report in reports:
+        for file in report.files:
+            times = (f"{time:%Y-%m-%d %H:%M:%S}" if time else "" for time in (file.first, file.last))
+            table.add_row(file.path.name, str(file.lines), *times, _state(file))
+    console.print(table)
+    for report in reports:
+        console.print(f"{report.writer}: ends at seq {report.head[0]}, hash {report.head[1]}")
+
+
+def _state(file: FileReport) -> Text:
+    if file.problems:
+        first = file.problems[0]
+        return Text(first.text if first.line is None else f"line {first.line} {first.text}", "bold red")
+    return Text("; ".join(file.notes), "yellow") if file.notes else Text("sound", "green")

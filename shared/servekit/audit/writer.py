@@ -1,0 +1,239 @@
+"""The writing side: chained in memory by the caller, written by a thread.
+
+The caller pays for encoding and hashing one line; the disk is never on its way, unless ``fsync`` is ``record``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+from datetime import UTC, datetime
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from servekit.audit.errors import AuditBacklogError, AuditError, AuditLockedError
+from servekit.audit.file import LogFile
+from servekit.audit.line import Head, Opened, Prediction, Sealer, digest
+from servekit.audit.lock import WriterLock
+from servekit.audit.recovery import Resumption, resume
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from servekit.audit.line import Line
+    from servekit.audit.settings import AuditSettings
+
+__all__ = ["AuditLog"]
+
+_WRITER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MAX_WORKERS = 256
+
+
+class AuditLog:
+    """The log of one process; safe to use from several threads. Make it after any fork.
+
+    Args:
+        settings: where and how it is kept.
+        writer: the name of its files. ``None`` takes the first free one of ``worker-0``, ``worker-1``, …: how the
+            workers of one server each get their own, and after a restart go on with the chains there are.
+
+    Raises AuditLockedError when the named writer is another process, AuditSealError when the log on disk is sealed with
+    another kind of seal.
+    """
+
+    def __init__(self, settings: AuditSettings, writer: str | None = None) -> None:
+        settings.dir.mkdir(parents=True, exist_ok=True)
+        self._settings = settings
+        self._sealer = Sealer(settings.key.get_secret_value())
+        self._chain, self._disk = Lock(), Lock()
+        # one chunk for each file: all but the first belong to files not begun yet
+        self._pending = [bytearray()]
+        self._pending_bytes = 0
+        self._failure: OSError | None = None
+        self.writer, self._held = _claim(settings, writer)
+        try:
+            self._begin(resume(settings.dir, self.writer, self._sealer))
+        except BaseException:
+            self._held.release()
+            raise
+        self._wake, self._closed = Event(), False
+        self._thread = Thread(target=self._run, name=f"audit-{self.writer}", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """The ``seq`` and ``hash`` of the last line recorded, written or not yet."""
+        with self._chain:
+            return self._seq, self._prev
+
+    def digest(self, data: bytes | np.ndarray[Any, Any]) -> str:
+        """The digest of ``data``, keyed when the log is."""
+        return digest(data, self._sealer.key)
+
+    def record(  # noqa: PLR0913 - the members of the line, all by keyword
+        self,
+        *,
+        request_id: str,
+        model: str,
+        version: str,
+        input_digest: str,
+        output_digest: str,
+        decision: str,
+        latency_s: float,
+    ) -> None:
+        """Chain one answer to the log; it is on its way to the disk when this returns (on it with ``fsync=record``).
+
+        Raises AuditBacklogError while the disk fails and too many lines wait, AuditError once the log is closed.
+        """
+        with self._chain:
+            if self._closed or self._pending_bytes > self._settings.backlog_bytes:
+                self._refuse()
+            self._append(
+                Prediction(
+                    self._seq + 1,
+                    datetime.now(UTC),
+                    request_id,
+                    model,
+                    version,
+                    input_digest,
+                    output_digest,
+                    decision,
+                    latency_s,
+                    self._prev,
+                )
+            )
+            if self._size > self._settings.max_bytes:
+                self._rotate()
+            full = self._pending_bytes >= self._settings.flush_bytes
+        if self._settings.fsync == "record":
+            self.flush()
+        elif full and not self._wake.is_set():
+            self._wake.set()
+
+    def flush(self) -> None:
+        """Write what waits; raises OSError when the disk refuses, and keeps the lines for the next try."""
+        with self._disk:
+            with self._chain:
+                chunks, self._pending, self._pending_bytes = self._pending, [bytearray()], 0
+                head = Head(self._seq, datetime.now(UTC), self.writer, self._prev)
+            if chunks == [b""]:
+                return
+            try:
+                self._write(chunks)
+            except OSError as error:
+                self._put_back(chunks)
+                self._failure = error
+                raise
+            self._failure = None
+            self._file.anchor(self._sealer.seal(head)[0])
+
+    def close(self) -> None:
+        """Flush and give the log up; raises OSError when the last lines cannot be written. Twice does no harm."""
+        with self._chain:
+            if self._closed:
+                return
+            self._closed = True
+        atexit.unregister(self.close)
+        self._wake.set()
+        self._thread.join()
+        try:
+            self.flush()
+        finally:
+            self._file.close()
+            self._held.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _begin(self, end: Resumption) -> None:
+        self._seq, self._prev, self._number, self._size = end.seq, end.prev, end.file, end.size
+        fsync = self._settings.fsync != "never"
+        self._file = LogFile(self._settings.dir, self.writer, end.file, fsync=fsync)
+        # the head is there before the first line: a log without one was tampered with, not young
+        if end.head == "new":
+            self._file.anchor(self._sealer.seal(Head(0, datetime.now(UTC), self.writer, self._prev))[0])
+        self._opened("start", end.torn_bytes, end.head)
+        self.flush()
+
+    def _rotate(self) -> None:
+        self._number += 1
+        self._size = 0
+        self._pending.append(bytearray())
+        self._opened("rotation", 0, "kept")
+
+    def _opened(
+        self, reason: Literal["start", "rotation"], torn: int, head: Literal["new", "kept", "missing", "broken"]
+    ) -> None:
+        self._append(
+            Opened(
+                self._seq + 1,
+                datetime.now(UTC),
+                "servekit.audit/1",
+                self.writer,
+                self._number,
+                self._sealer.name,
+                os.getpid(),
+                reason,
+                torn,
+                head,
+                self._prev,
+            )
+        )
+
+    def _append(self, record: Line) -> None:
+        line, self._prev = self._sealer.seal(record)
+        self._seq += 1
+        self._pending[-1] += line
+        self._pending_bytes += len(line)
+        self._size += len(line)
+
+    def _refuse(self) -> None:
+        if self._closed:
+            raise AuditError(f"audit log {self._settings.dir / self.writer}: closed, no more answers can be recorded")
+        raise AuditBacklogError(
+            f"audit log {self._settings.dir / self.writer}: {self._pending_bytes} bytes wait for the disk "
+            f"({self._failure or 'slower than the requests'}); make room, the lines are kept"
+        )
+
+    def _write(self, chunks: list[bytearray]) -> None:
+        while True:
+            self._file.write(chunks[0])
+            self._file.sync()
+            if len(chunks) == 1:
+                return
+            self._file.rotate()
+            del chunks[0]
+
+    def _put_back(self, chunks: list[bytearray]) -> None:
+        with self._chain:
+            chunks[-1] += self._pending[0]
+            self._pending = chunks + self._pending[1:]
+            self._pending_bytes = sum(map(len, self._pending))
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._wake.wait(self._settings.flush_interval_s)
+            self._wake.clear()
+            try:
+                self.flush()
+            except OSError:
+                # kept for record() to report: the lines wait, and the next round tries again
+                continue
+
+
+def _claim(settings: AuditSettings, writer: str | None) -> tuple[str, WriterLock]:
+    if writer is not None:
+        if not _WRITER.fullmatch(writer):
+            raise AuditError(f"audit writer {writer!r}: expected 1 to 64 letters, digits, _ or -")
+        return writer, WriterLock(settings.dir / f"{writer}.lock")
+    for number in range(_MAX_WORKERS):
+        try:
+            return f"worker-{number}", WriterLock(settings.dir / f"worker-{number}.lock")
+        except AuditLockedError:
+            continue
+    raise AuditLockedError(f"audit directory {settings.dir}: all {_MAX_WORKERS} writers are taken")
