@@ -77,6 +77,12 @@ logs-%: $(SYNCED) ## show level N's newest log lines
 client-%: $(SYNCED) ## send real requests to level N and check every answer
 	@$(PY) -m $(LEVEL).entrypoints.client
 
+ladder-1: $(SYNCED) train-1 ## from the tutorial's server to ours, measured side by side (2 minutes)
+	@$(PY) -m iris_api.entrypoints.ladder
+
+formats-1: $(SYNCED) train-1 ## JSON, protobuf and Arrow: bytes, time to encode and decode
+	@$(PY) -m iris_api.entrypoints.formats
+
 sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
 	@$(PY) -m servekit.sla $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/sla.toml
 

@@ -7,7 +7,8 @@ import sys
 from pydantic import ValidationError
 
 from iris_api.adapters.artefact import ArtefactError, read_artefact
-from iris_api.entrypoints.serve import StartupError, serve
+from iris_api.entrypoints.listener import StartupError
+from iris_api.entrypoints.serve import serve
 from iris_api.entrypoints.workers import Workers
 from iris_api.settings import IrisSettings
 

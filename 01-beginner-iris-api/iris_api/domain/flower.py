@@ -12,7 +12,18 @@ from servekit.errors import InvalidValueError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CLASS_NAMES", "FEATURES", "MAX_BATCH", "MAX_CM", "Batch", "Flower", "as_row", "as_rows", "check_rows"]
+__all__ = [
+    "CLASS_NAMES",
+    "FEATURES",
+    "MAX_BATCH",
+    "MAX_CM",
+    "Batch",
+    "Flower",
+    "as_row",
+    "as_rows",
+    "check_rows",
+    "named",
+]
 
 CLASS_NAMES = ("setosa", "versicolor", "virginica")
 """The species, in the order of the model's labels 0, 1, 2."""
@@ -26,8 +37,8 @@ MAX_CM = 100.0
 Centimetres = Annotated[float, msgspec.Meta(ge=0, le=MAX_CM, description="a length in cm, from 0 to 100")]
 
 
-class Flower(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The four lengths, in centimetres."""
+class Flower(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """The four lengths, in centimetres. ``gc=False``: a batch of them must not wake the garbage collector."""
 
     sepal_length_cm: Centimetres
     sepal_width_cm: Centimetres
@@ -49,6 +60,11 @@ def as_row(flower: Flower) -> NDArray[np.float32]:
 def as_rows(flowers: list[Flower]) -> NDArray[np.float32]:
     """A batch as the model's input, shape (n, 4)."""
     return np.array([msgspec.structs.astuple(flower) for flower in flowers], np.float32)
+
+
+def named(row: NDArray[Any]) -> dict[str, float]:
+    """A row (4,) as a JSON object, the inverse of `as_row`."""
+    return dict(zip(FEATURES, row.tolist(), strict=True))
 
 
 def check_rows(rows: NDArray[Any]) -> None:

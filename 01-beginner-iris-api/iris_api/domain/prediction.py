@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Prediction", "answer"]
 
 
-class Prediction(msgspec.Struct, frozen=True):
+class Prediction(msgspec.Struct, frozen=True, gc=False):
     """The species of one flower; ``probabilities`` in the order setosa, versicolor, virginica."""
 
     label: int
@@ -22,7 +22,7 @@ class Prediction(msgspec.Struct, frozen=True):
     probabilities: list[float]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """One prediction for each flower sent, in their order, and the model version that made them."""
 
     model: str

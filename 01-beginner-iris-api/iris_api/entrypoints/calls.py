@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from iris_api.adapters.arrow_stream import read_answer, write_rows
-from iris_api.domain.flower import FEATURES
+from iris_api.domain.flower import named
 from servekit.oip import inference_pb2_grpc, rest, rpc
 from servekit.oip.tensors import Inference, InferenceResult, Tensor
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CALLS", "Labelled", "Target", "named"]
+__all__ = ["CALLS", "Labelled", "Target"]
 
 Labelled = tuple["NDArray[Any]", "NDArray[Any]"]
 """Labels (n,) and probabilities (n, 3)."""
@@ -30,11 +30,6 @@ class Target(msgspec.Struct, frozen=True):
 
     http: httpx.Client
     grpc: grpc.Channel
-
-
-def named(row: NDArray[Any]) -> dict[str, float]:
-    """A row as the JSON object of ``/v1/predict``."""
-    return dict(zip(FEATURES, row.tolist(), strict=True))
 
 
 def one_by_one(target: Target, rows: NDArray[Any]) -> Labelled:
@@ -58,7 +53,7 @@ def arrow(target: Target, rows: NDArray[Any]) -> Labelled:
 
 def oip_json(target: Target, rows: NDArray[Any]) -> Labelled:
     """The Open Inference Protocol in JSON."""
-    body, _ = rest.encode_request(_inference(rows))
+    body = rest.encode_request(_inference(rows))[0]
     headers = {"content-type": "application/json"}
     answer = target.http.post("/v2/models/iris/infer", content=body, headers=headers).raise_for_status()
     return _tensors(rest.decode_response(answer.content))

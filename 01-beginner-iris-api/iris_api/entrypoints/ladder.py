@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import joblib
 import msgspec
 import numpy as np
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from iris_api.adapters.golden import Golden, read_golden
 from iris_api.adapters.iris_data import iris_rows
-from iris_api.entrypoints.calls import named
+from iris_api.domain.flower import named
 from iris_api.entrypoints.ladder_report import conclude, ladder_table, write_report
 from iris_api.service.training import train
 from iris_api.settings import IrisSettings
@@ -58,7 +58,7 @@ def _peers(settings: IrisSettings, folder: str) -> list[Peer]:
     peers = [_rung(path.stem, _FIRST_PORT + number, models) for number, path in enumerate(rungs)]
     port = _FIRST_PORT + len(rungs)
     ours = {"IRIS_PORT": str(port), "IRIS_GRPC_PORT": str(port + 1), "TELEMETRY_TRACE_FILE": f"{folder}/traces.jsonl"}
-    return [*peers, Peer("the API, telemetry on", [sys.executable, "-m", "iris_api"], port, ours)]
+    return [*peers, Peer("the API, observed", [sys.executable, "-m", "iris_api"], port, ours)]
 
 
 def _rung(module: str, port: int, environment: dict[str, str]) -> Peer:
@@ -90,11 +90,8 @@ def _checked_answers(peer: Peer, bodies: list[bytes], golden: Golden) -> list[by
 
 
 def _post(port: int, body: bytes) -> bytes:
-    url, headers = f"http://127.0.0.1:{port}/v1/predict", {"content-type": "application/json"}
-    request = urllib.request.Request(url, body, headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        content: bytes = answer.read()
-    return content
+    headers = {"content-type": "application/json"}
+    return httpx.post(f"http://127.0.0.1:{port}/v1/predict", content=body, headers=headers).raise_for_status().content
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ _GOAL = 4.0
 
 
 def ladder_table(rows: list[Row]) -> Table:
-    """One row a rung; the ratio is of requests per second to the tutorial's."""
+    """One row a rung; CPU time is a request's, the ratio is of requests per second to the tutorial's."""
     table = Table(title="one core, one worker, 16 keep-alive connections", title_justify="left")
     table.add_column("rung")
-    for column in ("requests/s", "p50 ms", "p99 ms", "CPU µs/request", "memory MB", "ratio"):
+    for column in ("req/s", "p50 ms", "p99 ms", "CPU µs", "MB", "ratio"):
         table.add_column(column, justify="right")
     for row in rows:
         figures = f"{row.rps:,.0f}", f"{row.p50_ms:.2f}", f"{row.p99_ms:.2f}", f"{row.cpu_us:.0f}", f"{row.rss_mb:.0f}"

@@ -86,11 +86,7 @@ def _tensor(tensor: TensorMetadata) -> _Tensor:
 
 
 async def start_grpc(model: OipModel, predictor: Predictor, telemetry: Telemetry, settings: IrisSettings) -> Any:
-    """A started server on the settings' gRPC port.
-
-    Raises:
-        RuntimeError: the port is taken.
-    """
+    """A started server on the settings' gRPC port; RuntimeError when it is taken."""
     options = [
         ("grpc.max_receive_message_length", settings.max_body_bytes),
         ("grpc.max_send_message_length", settings.max_body_bytes),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import signal
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import uvicorn
 
 from iris_api.adapters.onnx_model import OnnxModel
 from iris_api.entrypoints.app import create_app
+from iris_api.entrypoints.listener import listen
 from iris_api.service.predictor import Predictor
 from servekit.telemetry import TelemetrySettings, configure_logging
 
@@ -21,13 +21,9 @@ if TYPE_CHECKING:
 
     from iris_api.settings import IrisSettings
 
-__all__ = ["DrainingServer", "StartupError", "build_server", "listen", "serve"]
+__all__ = ["DrainingServer", "build_server", "serve"]
 
 _log = logging.getLogger("iris_api")
-
-
-class StartupError(Exception):
-    """The process cannot start, and what would help."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -83,24 +79,6 @@ def build_server(settings: IrisSettings) -> DrainingServer:
         timeout_graceful_shutdown=settings.drain_timeout_s,
     )
     return DrainingServer(config, predictor, settings.drain_s)
-
-
-def listen(settings: IrisSettings) -> socket.socket:
-    """The listening HTTP socket.
-
-    Raises:
-        StartupError: the port is taken or the address is not this machine's.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if settings.share_ports:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        raise StartupError(f"{settings.host}:{settings.port}: {error.strerror}: free it, or set IRIS_PORT") from None
-    listener.set_inheritable(False)
-    return listener
 
 
 def serve(settings: IrisSettings) -> None:
