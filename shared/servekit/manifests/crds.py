@@ -53,7 +53,7 @@ def _find(folder: Path, group: str, kind: str) -> dict[str, Any] | None:
     for file in sorted(folder.glob("*.yaml")):
         for text in split(_read(file)):
             if group in text and kind in text and "CustomResourceDefinition" in text:
-                for document in parse(text, str(file)):
+                for document in parse(text, str(file), generated=True):
                     spec = document.body.get("spec", {})
                     if spec.get("group") == group and spec.get("names", {}).get("kind") == kind:
                         return document.body

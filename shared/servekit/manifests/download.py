@@ -79,7 +79,7 @@ def _select(release: Release, text: str) -> str:
     for part in split(text):
         if "CustomResourceDefinition" not in part:
             continue
-        for document in parse(part, release.url):
+        for document in parse(part, release.url, generated=True):
             if document.kind == "CustomResourceDefinition" and document.body["spec"]["group"] in release.groups:
                 kept[part] = document
     kinds = {document.body["spec"]["names"]["kind"] for document in kept.values()}

@@ -1,0 +1,154 @@
+"""What is asked of minikube and kubectl, told by stand-ins on PATH that write their arguments down.
+
+No cluster runs here: these tests prove the commands, their order and what happens when one fails. That the manifests
+are right is proven in ``tests/manifests``; that a real cluster takes them, in ``tests/cluster`` where there is one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from servekit.cluster import ClusterError, deploy, down, find_overlay, main, up
+from servekit.versions import ROOT, Cluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEVEL = Cluster(1, "iris", "1.36.4", ("1.35",))
+OVERLAY = ROOT / "01-beginner-iris-api" / "deploy" / "overlays" / "minikube"
+
+STAND_IN = """#!/bin/sh
+echo "$(basename "$0") $*" >> {log}
+case "$(basename "$0") $*" in
+  *" apply "*) cat > {folder}/applied.yaml; cat {folder}/answer ;;
+esac
+case "$(basename "$0") $*" in
+  *"$(cat {folder}/failing)"*) exit 3 ;;
+esac
+"""
+
+
+class Tools:
+    """The stand-ins of minikube and kubectl."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "failing").write_text("no command at all")
+        (folder / "answer").write_text("deployment.apps/iris-api configured\n")
+        for name in ("minikube", "kubectl"):
+            (folder / name).write_text(STAND_IN.format(log=folder / "log", folder=folder))
+            (folder / name).chmod(0o755)
+
+    def answer(self, text: str) -> None:
+        (self.folder / "answer").write_text(text)
+
+    def fail(self, part_of_a_command: str) -> None:
+        (self.folder / "failing").write_text(part_of_a_command)
+
+    @property
+    def calls(self) -> list[str]:
+        return (self.folder / "log").read_text().splitlines()
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return Tools(tmp_path)
+
+
+def test_up_starts_the_levels_profile_with_its_kubernetes(tools: Tools, capfd: pytest.CaptureFixture[str]) -> None:
+    up(LEVEL)
+    assert tools.calls == ["minikube start --profile iris --kubernetes-version v1.36.4"]
+    assert "next: make deploy-1" in capfd.readouterr().out
+
+
+def test_down_deletes_the_levels_profile_and_no_other(tools: Tools) -> None:
+    down(LEVEL)
+    assert tools.calls == ["minikube delete --profile iris"]
+
+
+def test_deploy_loads_the_image_applies_what_was_validated_and_waits(
+    tools: Tools, capfd: pytest.CaptureFixture[str]
+) -> None:
+    deploy(LEVEL, OVERLAY)
+    assert tools.calls == [
+        "minikube status --profile iris",
+        "minikube image load iris-api:dev --profile iris",
+        "kubectl --context iris apply -f -",
+        "kubectl --context iris --namespace iris rollout status deployment/iris-api --timeout=180s",
+    ]
+    assert "image: iris-api:dev" in (tools.folder / "applied.yaml").read_text()
+    shown = capfd.readouterr().out
+    assert "kubectl --context iris --namespace iris port-forward service/iris-api 8100:8100" in shown
+    assert "curl http://127.0.0.1:8100/readyz" in shown
+
+
+def test_an_unchanged_deployment_is_restarted_for_the_image_may_have_changed(tools: Tools) -> None:
+    tools.answer("service/iris-api unchanged\ndeployment.apps/iris-api unchanged\n")
+    deploy(LEVEL, OVERLAY)
+    assert "kubectl --context iris --namespace iris rollout restart deployment/iris-api" in tools.calls
+
+
+def test_without_its_cluster_deploy_says_how_to_start_it(tools: Tools) -> None:
+    tools.fail("minikube status")
+    with pytest.raises(ClusterError) as caught:
+        deploy(LEVEL, OVERLAY)
+    assert str(caught.value) == "cluster iris: not running, `make cluster-up-1` starts it"
+    assert len(tools.calls) == 1
+
+
+def test_an_image_that_cannot_be_loaded_says_how_to_build_it(tools: Tools) -> None:
+    tools.fail("image load")
+    with pytest.raises(ClusterError) as caught:
+        deploy(LEVEL, OVERLAY)
+    expected = "minikube image load iris-api:dev --profile iris: exit 3; is it built? `make image-1`"
+    assert str(caught.value) == expected
+
+
+def test_a_rollout_that_hangs_shows_pods_events_and_logs(tools: Tools) -> None:
+    tools.fail("rollout status")
+    with pytest.raises(ClusterError, match="deployment/iris-api: not rolled out within 180 s"):
+        deploy(LEVEL, OVERLAY)
+    assert [call.split()[5] for call in tools.calls[-3:]] == ["get", "get", "logs"]
+
+
+def test_an_invalid_overlay_never_reaches_the_cluster(tools: Tools, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay"
+    overlay.mkdir()
+    (overlay / "a.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndta: {}\n")
+    (overlay / "kustomization.yaml").write_text("resources: [a.yaml]\n")
+    with pytest.raises(ClusterError, match=r"ConfigMap/a: \$\.dta \{\}: unknown field; did you mean data\?"):
+        deploy(LEVEL, overlay)
+    assert tools.calls == ["minikube status --profile iris"]
+
+
+def test_a_failed_start_names_the_command(tools: Tools, capsys: pytest.CaptureFixture[str]) -> None:
+    tools.fail("minikube start")
+    assert main(["up", "1"]) == 1
+    assert "minikube start --profile iris --kubernetes-version v" in capsys.readouterr().err
+
+
+def test_the_commands_find_the_levels_overlay_and_cluster(tools: Tools) -> None:
+    assert main(["deploy", "1"]) == 0
+    assert main(["down", "1"]) == 0
+    assert tools.calls[-1] == "minikube delete --profile iris"
+
+
+def test_without_minikube_the_remedy_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["up", "1"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("minikube: not on PATH; install ")
+    assert "https://minikube.sigs.k8s.io/docs/start/" in shown
+
+
+def test_a_level_without_a_cluster_or_an_overlay_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["up", "9"]) == 1
+    assert "level 9: versions.toml has no [kubernetes.level-9]" in capsys.readouterr().err
+    with pytest.raises(ClusterError, match="level 1: no 01-"):
+        find_overlay(1, tmp_path)
+    assert find_overlay(1) == OVERLAY
