@@ -52,14 +52,8 @@ def test_a_sealed_line_of_an_unknown_kind_does_not_open() -> None:
 
 def test_digests_tell_values_types_shapes_and_keys_apart() -> None:
     row = np.arange(4, dtype=np.float32)
-    variants: list[np.ndarray[Any, np.dtype[Any]]] = [
-        row,
-        row + 1,
-        row.astype(np.float64),
-        row.reshape(2, 2),
-        row.view(np.int32),
-    ]
-    digests = {digest(variant) for variant in variants} | {digest(row.tobytes()), digest(row, b"key"), digest(b"")}
+    tables: list[np.ndarray[Any, Any]] = [row, row + 1, row.astype(np.float64), row.reshape(2, 2), row.view(np.int32)]
+    digests = {digest(table) for table in tables} | {digest(row.tobytes()), digest(row, b"key"), digest(b"")}
     assert len(digests) == 8
     assert all(len(text) == 32 for text in digests)
 
