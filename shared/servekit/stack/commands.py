@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -63,8 +64,9 @@ def _logs(stack: Stack, names: Sequence[str], arguments: argparse.Namespace, con
     for line in logs.newest(files, arguments.lines):
         logs.show(line, console, width)
     if arguments.follow:
-        for line in logs.follow(files):
-            logs.show(line, console, width)
+        with suppress(KeyboardInterrupt):  # how following ends
+            for line in logs.follow(files):
+                logs.show(line, console, width)
 
 
 def _parser(stack: Stack) -> argparse.ArgumentParser:

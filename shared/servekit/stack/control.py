@@ -215,11 +215,17 @@ def _socket(stack: Stack) -> Path:
 def _new_socket(stack: Stack) -> Path:
     """The socket's path: in the run folder, or behind a link from there where that path is too long for a socket."""
     _remove_socket(stack)
-    if len(os.fsencode(_link(stack))) <= _SOCKET_BYTES:
+    if _fits(_link(stack)):
         return _link(stack)
-    short = tempfile.gettempdir() if len(os.fsencode(tempfile.gettempdir())) <= _SOCKET_BYTES // 2 else "/tmp"  # noqa: S108 - mkdtemp makes a private folder
-    _link(stack).symlink_to(Path(tempfile.mkdtemp(prefix="servekit-", dir=short), "supervisord.sock"))
-    return _socket(stack)
+    _link(stack).symlink_to(Path(tempfile.mkdtemp(prefix="servekit-"), "supervisord.sock"))
+    if _fits(_socket(stack)):
+        return _socket(stack)
+    _remove_socket(stack)
+    raise StackError(f"folder {tempfile.gettempdir()}: too long a path for a socket; set TMPDIR to a short one")
+
+
+def _fits(path: Path) -> bool:
+    return len(os.fsencode(path)) <= _SOCKET_BYTES
 
 
 def _remove_socket(stack: Stack) -> None:

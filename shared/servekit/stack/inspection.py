@@ -1,13 +1,15 @@
 """Which processes of this machine belong to a stack, and what holds a port.
 
 Every process of a stack inherits an environment variable with the stack's folder. It finds them again when supervisord
-was killed, when the pid file is gone, and tells the stacks of two checkouts apart.
+was killed, when the pid file is gone, and tells the stacks of two checkouts apart. Some servers write their title over
+their environment (Redis, Valkey, nginx): those are known as the pids that supervisord's log names, of its session.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 import socket
 from contextlib import suppress
@@ -32,7 +34,9 @@ _SHOWN = 160
 def members(home: Path) -> list[psutil.Process]:
     """The living processes of the stack in `home`, supervisord included; the caller and its ancestors are left out."""
     own = {os.getpid(), *(ancestor.pid for ancestor in psutil.Process().parents())}
-    return [process for process in psutil.process_iter() if process.pid not in own and _home(process) == str(home)]
+    spawned = _spawned(home) - own
+    everyone = [process for process in psutil.process_iter() if process.pid not in own]
+    return [process for process in everyone if process.pid in spawned or _home(process) == str(home)]
 
 
 def supervisord(stack: Stack) -> psutil.Process | None:
@@ -102,6 +106,22 @@ def check_ports(stack: Stack, processes: list[Process]) -> None:
         for use, port in process.ports.items():
             if is_taken(port):
                 raise StackError(f"port {port} ({use} of {process.name}): {_taken_by(stack, port)}")
+
+
+def _spawned(home: Path) -> set[int]:
+    """The pids in supervisord's log that are still of its session: no number is reused while it names a session."""
+    with suppress(FileNotFoundError, ValueError):
+        session = int((home / "supervisord.pid").read_text(encoding="utf-8"))
+        log = (home / "supervisord.log").read_text(encoding="utf-8")
+        return {pid for pid in map(int, re.findall(r"with pid (\d+)$", log, re.MULTILINE)) if _is_of(session, pid)}
+    return set()
+
+
+def _is_of(session: int, pid: int) -> bool:
+    try:
+        return os.getsid(pid) == session and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (OSError, psutil.NoSuchProcess):
+        return False
 
 
 def _living(pid: str) -> psutil.Process | None:

@@ -114,9 +114,10 @@ def _parse_all(process: str, lines: Sequence[str], before: float = 0.0) -> Itera
 
 
 def _words(record: Mapping[str, Any]) -> Iterator[str]:
-    yield str(_field(record, "message") or "")
+    message = str(_field(record, "message") or "")
     status, duration_ns = _field(record, "http.response.status_code"), _field(record, "event.duration")
-    if status is not None:
+    yield message
+    if status is not None and str(status) not in message.split():
         yield str(status)
     if isinstance(duration_ns, int | float):
         yield f"{duration_ns / 1e6:.1f} ms"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def record(second: int, **fields: Any) -> str:
     when = f"2026-11-20T10:00:{second:02d}.500Z"
-    return json.dumps({"@timestamp": when, "log.level": "info", "message": f"at {second}", **fields})
+    return json.dumps({"@timestamp": when, "log.level": "info", "message": f"at {second}"} | fields)
 
 
 def at(second: int) -> float:
@@ -32,6 +32,7 @@ def test_a_request_shows_its_status_and_duration() -> None:
     assert parse("iris", record(7, **fields)) == Line(at(7), "iris", "at 7 422 1.2 ms", "info")
     dotted = {"http.response.status_code": 200, "event.duration": 12_000_000}
     assert parse("iris", record(7, **dotted)).text == "at 7 200 12.0 ms"
+    assert parse("iris", record(7, **(dotted | {"message": "GET / 200"}))).text == "GET / 200 12.0 ms"
 
 
 def test_the_level_may_be_nested_and_upper_case() -> None:
@@ -132,7 +133,7 @@ def test_the_command_follows_until_interrupted(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("servekit.stack.logs.time.sleep", interrupt)
-    assert main(stack, ["logs", "--follow"]) == 130
+    assert main(stack, ["logs", "--follow"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from servekit.stack import Stack
 
 SERVER = """
-import http.server, json, os, signal, subprocess, sys
+import ctypes, http.server, json, os, signal, subprocess, sys
 
 port, *modes = sys.argv[1:]
 
@@ -38,6 +38,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 signal.signal(signal.SIGTERM, stop)
 if "parent" in modes:
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+if "titled" in modes:  # as servers do that write a title over their environment
+    start, end = map(int, open("/proc/self/stat").read().rpartition(")")[2].split()[47:49])
+    ctypes.memset(start, 0, end - start)
 server = http.server.HTTPServer(("127.0.0.1", int(port)), Handler)
 print("listening", flush=True)
 server.serve_forever()
@@ -52,7 +55,7 @@ def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> str:
-    """A real HTTP server as a script: ``server.py PORT [stubborn] [deaf] [parent]``."""
+    """A real HTTP server as a script: ``server.py PORT [stubborn] [deaf] [parent] [titled]``."""
     path = tmp_path / "server.py"
     path.write_text(SERVER)
     return str(path)

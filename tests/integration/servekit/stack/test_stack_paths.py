@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,18 @@ def test_a_checkout_may_have_any_name(
     assert run(stack, "down") == 0
     assert not socket.is_symlink()
     assert socket.is_symlink() or folder_of_socket == stack.home or not folder_of_socket.exists()
+
+
+def test_a_checkout_and_a_temporary_folder_both_too_deep_for_a_socket_are_refused(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = Path.cwd() / ODD["depth"]
+    deep.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    assert run(Stack(7, [Process("web", ["true"], HttpReady("http://127.0.0.1/"))], deep / "7"), "up") == 1
+    message = f"error: folder {deep}: too long a path for a socket; set TMPDIR to a short one\n"
+    assert capsys.readouterr().err == message
+    assert [path.name for path in deep.iterdir()] == ["7"]
 
 
 def test_environment_values_arrive_as_they_are(run: Run, server: str, ports: tuple[int, int, int]) -> None:

@@ -27,7 +27,7 @@ RUN_DIR = Path(".run/7")
 @pytest.fixture
 def stack(server: str, ports: tuple[int, int, int]) -> Stack:
     command = [sys.executable, server, str(ports[0]), "parent"]
-    return Stack(7, [Process("web", command, TcpReady(ports[0]), ports={"http": ports[0]}, stop_wait_s=2)], RUN_DIR)
+    return Stack(7, [Process("web", command, TcpReady(ports[0]), ports={"http": ports[0]}, stop_wait_s=1)], RUN_DIR)
 
 
 @pytest.fixture
@@ -138,6 +138,23 @@ def test_down_cleans_after_supervisord_was_killed(
     assert members(stack.home) == []
     assert not is_taken(ports[0])
     assert Path("asked-to-stop").exists()
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="reads the address of the environment from Linux's /proc"
+)
+def test_down_finds_an_orphan_that_wrote_over_its_environment(
+    run: Run, server: str, ports: tuple[int, int, int]
+) -> None:
+    command = [sys.executable, server, str(ports[0]), "titled"]
+    stack = Stack(7, [Process("cache", command, TcpReady(ports[0]))], RUN_DIR)
+    assert run(stack, "up") == 0
+    (cache,) = [process for process in members(stack.home) if process != supervisord(stack)]
+    assert "SERVEKIT_STACK" not in cache.environ()
+    kill_supervisord(stack)
+    assert run(stack, "down") == 0
+    assert Path("asked-to-stop").exists()
+    assert not is_taken(ports[0])
 
 
 def test_down_cleans_after_the_run_folder_was_deleted(

@@ -186,10 +186,10 @@ def test_a_process_that_is_never_ready_is_given_up_with_the_reason(
     run: Run, server: str, ports: tuple[int, int, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack = Stack(7, [serving("web", server, ports[0], "deaf")], RUN_DIR)
-    assert run(stack, "up", "--timeout", "1.5") == 1
+    assert run(stack, "up", "--timeout", "0.8") == 1
     captured = capsys.readouterr()
     url = f"http://127.0.0.1:{ports[0]}/"
-    assert captured.err == f"error: web: not ready after 1.5 s: {url}: HTTP 503\n"
+    assert captured.err == f"error: web: not ready after 0.8 s: {url}: HTTP 503\n"
     assert "web printed:\n  listening\n" in captured.out
     assert members(stack.home) == []
 
