@@ -1,7 +1,7 @@
 """What is asked of minikube and kubectl, told by stand-ins on PATH that write their arguments down.
 
 No cluster runs here: these tests prove the commands, their order and what happens when one fails. That the manifests
-are right is proven in ``tests/manifests``; that a real cluster takes them, in ``tests/cluster`` where there is one.
+are right is proven in ``tests/manifests``, offline; nothing here shows a real cluster taking them.
 """
 
 from __future__ import annotations
