@@ -1,0 +1,71 @@
+"""The command line: what ``make trace-N query-N observe observe-down dashboards`` run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from servekit.observe import query, waterfall
+from servekit.observe.errors import ObserveError
+from servekit.observe.spans import by_id, last, read_trace, slowest
+from servekit.terminal import make_console
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it did what was asked, 1 when it could not, with the reason, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except ObserveError as error:
+        make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m servekit.observe", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    trace = commands.add_parser("trace", help="draw a trace of a level in the terminal")
+    trace.add_argument("level", metavar="N", help="the level, a folder of .run/")
+    which = trace.add_mutually_exclusive_group()
+    which.add_argument("--slowest", action="store_const", dest="chooser", const=slowest, help="the slowest (default)")
+    which.add_argument("--last", action="store_const", dest="chooser", const=last, help="the one that ended last")
+    which.add_argument("--id", dest="trace_id", metavar="TRACE_ID", help="the one whose id begins so")
+    trace.set_defaults(run=_trace, chooser=slowest)
+    sql = commands.add_parser("query", help="query a level's logs and spans with SQL")
+    sql.add_argument("level", metavar="N", help="the level, a folder of .run/")
+    sql.add_argument("sql", nargs="?", default=os.environ.get("SQL", ""), help="the query (default: $SQL)")
+    sql.set_defaults(run=_query)
+    return parser
+
+
+def _trace(options: argparse.Namespace) -> None:
+    choose = by_id(options.trace_id) if options.trace_id else options.chooser
+    waterfall.draw(read_trace(_run_dir(options) / "traces.jsonl", choose), make_console())
+
+
+def _query(options: argparse.Namespace) -> None:
+    with query.load(_run_dir(options)) as connection:
+        query.run(connection, options.sql, make_console())
+
+
+def _run_dir(options: argparse.Namespace) -> Path:
+    return Path(".run", str(options.level))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
