@@ -8,8 +8,10 @@ set -euo pipefail
 state=${DOCKER_STATE:-${TMPDIR:-/tmp}/model-serving-docker}
 patience_s=60
 
-# From the ordinary engine to one that needs neither overlayfs nor netfilter; containers then share the host's network.
-readonly attempts=("" "--storage-driver=vfs" "--iptables=false --bridge=none" "--iptables=false --bridge=none --storage-driver=vfs")
+# From the ordinary engine to one that needs neither overlayfs nor netfilter; containers then share the host's network. Vfs
+# has a data root of its own, because BuildKit's cache does not survive a change of driver.
+readonly vfs="--storage-driver=vfs --data-root=/var/lib/docker-vfs" shared="--iptables=false --bridge=none"
+readonly attempts=("" "$vfs" "$shared" "$shared $vfs")
 
 answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
