@@ -17,7 +17,7 @@ UV := .venvs/uv/bin/uv
 SYNCED := $(VENV)/.synced
 LEVEL = $(or $(PACKAGE_$*),$(error level $*: no such level, expected one of: $(LEVELS)))
 
-.PHONY: help setup demo test lint format doctor lock proto-code clean test-images crds
+.PHONY: help setup demo test lint format doctor lock proto-code clean test-images crds bench
 
 help: ## print this help
 	@echo "make demo     set up, then run every level with real requests and print an SLA verdict table"
@@ -37,7 +37,7 @@ demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, st
 test: $(SYNCED) ## run every test that needs no Docker, cluster or GPU, with coverage
 	@$(PY) -m pytest -m "not images and not cluster" --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
-test-images: $(SYNCED) ## build the container images and prove that they run (needs Docker)
+test-images: $(SYNCED) train-1 ## build the container images and prove that they run (needs Docker)
 	@$(PY) -m pytest -m images tests/images $(ARGS)
 
 lint: $(SYNCED) ## ruff, mypy strict, import contracts
@@ -63,7 +63,7 @@ train-%: $(SYNCED) ## train level N's models and write the artefacts
 	@$(PY) -m $(LEVEL).entrypoints.train
 
 up-%: $(SYNCED) ## start level N and wait until it is ready
-	@$(PY) -m $(LEVEL).entrypoints.stack up
+	@$(PY) -m $(LEVEL).entrypoints.stack up $(ARGS)
 
 down-%: $(SYNCED) ## stop level N
 	@$(PY) -m $(LEVEL).entrypoints.stack down
@@ -72,7 +72,7 @@ status-%: $(SYNCED) ## show level N's processes
 	@$(PY) -m $(LEVEL).entrypoints.stack status
 
 logs-%: $(SYNCED) ## show level N's newest log lines
-	@$(PY) -m $(LEVEL).entrypoints.stack logs
+	@$(PY) -m $(LEVEL).entrypoints.stack logs $(ARGS)
 
 client-%: $(SYNCED) ## send real requests to level N and check every answer
 	@$(PY) -m $(LEVEL).entrypoints.client
@@ -83,11 +83,40 @@ ladder-1: $(SYNCED) train-1 ## from the tutorial's server to ours, measured side
 formats-1: $(SYNCED) train-1 ## JSON, protobuf and Arrow: bytes, time to encode and decode
 	@$(PY) -m iris_api.entrypoints.formats
 
+drift-%: $(SYNCED) ## compare level N's live traffic with its training data
+	@$(PY) -m servekit.drift http://127.0.0.1:8$*00/metrics
+
+audit-%: $(SYNCED) ## verify level N's audit log: changed, dropped, reordered lines
+	@$(PY) -m servekit.audit verify .run/$*/audit
+
 sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
 	@$(PY) -m servekit.sla $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/sla.toml
 
 test-1: $(SYNCED) ## run one level's tests
 	@$(PY) -m pytest -m "not images and not cluster" -k iris_api $(ARGS)
+
+capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA
+	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml
+
+# --- containers and clusters -----------------------------------------------------------------------------------------
+
+image-%: $(SYNCED) train-% ## build level N's container image (needs Docker)
+	@$(PY) -m servekit.images build $*
+
+cluster-up-%: $(SYNCED) ## start level N's own minikube
+	@$(PY) -m servekit.cluster up $*
+
+deploy-%: $(SYNCED) ## deploy level N to its minikube and wait for the rollout
+	@$(PY) -m servekit.cluster deploy $*
+
+cluster-down-%: $(SYNCED) ## delete level N's minikube
+	@$(PY) -m servekit.cluster down $*
+
+crds: $(SYNCED) ## fetch the CRD schemas of the releases in versions.toml, for strict validation
+	@$(PY) -m servekit.manifests crds
+
+bench: $(SYNCED) ## what the shared parts cost: an audit record, in microseconds
+	@$(PY) -m servekit.audit bench
 
 # --- set-up ----------------------------------------------------------------------------------------------------------
 

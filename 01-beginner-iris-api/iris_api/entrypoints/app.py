@@ -11,79 +11,69 @@ from starlette.exceptions import HTTPException
 
 from iris_api.entrypoints.arrow import arrow_route
 from iris_api.entrypoints.direct import JSON
+from iris_api.entrypoints.front_door import FrontDoor
 from iris_api.entrypoints.oip_grpc import start_grpc
 from iris_api.entrypoints.oip_model import SERVER, OipModel
 from iris_api.entrypoints.oip_rest import infer_route, oip_router
-from iris_api.entrypoints.openapi import problems
+from iris_api.entrypoints.operations import QUIET, operations_router
 from iris_api.entrypoints.predict import predict_route
+from servekit.drift import DriftCollector
 from servekit.errors import ServingError
 from servekit.telemetry import Telemetry, TelemetryMiddleware, TelemetrySettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from iris_api.adapters.onnx_model import OnnxModel
+    from iris_api.adapters.oversight import Oversight
     from iris_api.service.predictor import Predictor
     from iris_api.settings import IrisSettings
 
 __all__ = ["create_app"]
 
 _DESCRIPTION = 'The species of an iris from four lengths. Every error is `{"error": "<thing> <value>: <expectation>"}`.'
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def create_app(
-    settings: IrisSettings, observed: TelemetrySettings, model: OnnxModel, predictor: Predictor, **telemetry: Any
+    settings: IrisSettings, observed: TelemetrySettings, predictor: Predictor, oversight: Oversight, **telemetry: Any
 ) -> TelemetryMiddleware:
     """The HTTP application; its lifespan runs the gRPC server beside it, on the same loop and the same model.
 
     Args:
         settings: ports and limits.
         observed: where traces go.
-        model: the loaded model.
-        predictor: the use case around it; its ``draining`` is set by who stops the process.
+        predictor: the use case; its ``draining`` is set by who stops the process.
+        oversight: drift and audit of its answers.
         telemetry: further arguments of `Telemetry`, e.g. a registry of its own for a test.
     """
-    watch = Telemetry("iris-api", "1", observed, quiet=_QUIET, **telemetry)
+    watch = Telemetry("iris-api", "1", observed, quiet=QUIET, **telemetry)
+    model = oversight.model
     watch.metrics.loaded(model.name, model.version, model.sha256)
-    tensors = OipModel(predictor, model.card)
+    if oversight.monitor:
+        watch.register(DriftCollector([oversight.monitor]))
+    tensors = OipModel(predictor, oversight, model.card)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         grpc = await start_grpc(tensors, predictor, watch, settings)
         yield
         await grpc.stop(settings.drain_timeout_s)
+        oversight.close()
         watch.shutdown()
 
     app = FastAPI(title="Iris API", version=SERVER.version, description=_DESCRIPTION, lifespan=lifespan, redoc_url=None)
     limit = settings.max_body_bytes
-    # Routes are tried in order: the busiest comes first.
-    app.router.routes[:0] = [
-        predict_route(predictor, limit),
+    direct = [
+        predict_route(predictor, oversight, limit),
         infer_route("/v2/models/{model}/infer", tensors, limit),
         infer_route("/v2/models/{model}/versions/{version}/infer", tensors, limit),
-        arrow_route(predictor, limit),
+        arrow_route(predictor, oversight, limit),
     ]
+    app.router.routes[:0] = direct
     app.include_router(oip_router(tensors, predictor))
-    _add_operations(app, predictor, watch)
+    app.include_router(operations_router(predictor, watch))
     app.add_exception_handler(ServingError, _render_serving_error)
     app.add_exception_handler(HTTPException, _render_http_error)
-    return TelemetryMiddleware(app, watch)
-
-
-def _add_operations(app: FastAPI, predictor: Predictor, watch: Telemetry) -> None:
-    @app.get("/healthz", tags=["operations"], summary="The process runs: restart it when this fails")
-    async def healthz() -> dict[str, str]:
-        return {"status": "alive"}
-
-    @app.get("/readyz", tags=["operations"], summary="The model answers: send requests", responses=problems(503))
-    async def readyz() -> dict[str, str]:
-        predictor.check_ready()
-        return {"status": "ready"}
-
-    @app.get("/metrics", tags=["operations"], summary="Prometheus metrics", response_class=Response)
-    async def metrics() -> Response:
-        return Response(watch.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return TelemetryMiddleware(FrontDoor(app, direct), watch)
 
 
 async def _render_serving_error(_: Request, error: Exception) -> Response:

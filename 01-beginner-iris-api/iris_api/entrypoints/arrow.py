@@ -10,6 +10,7 @@ from iris_api.entrypoints.openapi import binary, body_operation
 from servekit.telemetry import request_record
 
 if TYPE_CHECKING:
+    from iris_api.adapters.oversight import Oversight
     from iris_api.entrypoints.direct import Reply
     from iris_api.service.predictor import Predictor
 
@@ -22,7 +23,7 @@ _DESCRIPTION = (
 )
 
 
-def arrow_route(predictor: Predictor, max_body_bytes: int) -> DirectRoute:
+def arrow_route(predictor: Predictor, oversight: Oversight, max_body_bytes: int) -> DirectRoute:
     """The route."""
     model = predictor.model
 
@@ -37,6 +38,7 @@ def arrow_route(predictor: Predictor, max_body_bytes: int) -> DirectRoute:
         record.lap("decode")
         labels, probabilities = await predictor.predict(rows)
         record.lap("infer")
+        oversight.note(record, rows, labels, probabilities)
         encoded = write_answer(model.name, model.version, labels, probabilities)
         record.lap("encode")
         return encoded, [(b"content-type", ARROW)]

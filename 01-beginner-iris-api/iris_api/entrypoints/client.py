@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import grpc
 import httpx
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from iris_api.adapters.golden import Golden, read_golden
 from iris_api.entrypoints.calls import CALLS, Target
 from iris_api.settings import IrisSettings
+from servekit.terminal import make_console, make_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +43,7 @@ def main() -> int:
             reason = error.details() if isinstance(error, grpc.Call) else str(error)
             print(f"{base_url}: {reason}: run make up-1, then make logs-1", file=sys.stderr)
             return 2
-    Console().print(_table(rows))
+    _print(rows)
     wrong = sum(row[2] for row in rows)
     print(f"every answer agrees with scikit-learn to {TOLERANCE:g}" if not wrong else f"{wrong} answers are wrong")
     return 1 if wrong else 0
@@ -60,13 +59,14 @@ def _check(
     return name, len(labels), int((~right).sum()), elapsed_ms
 
 
-def _table(rows: list[tuple[str, int, int, float]]) -> Table:
-    table = Table(title="iris client", title_justify="left")
-    for column, justify in (("protocol", "left"), ("flowers", "right"), ("wrong", "right"), ("ms", "right")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+def _print(rows: list[tuple[str, int, int, float]]) -> None:
+    console = make_console()
+    table = make_table(console, "protocol", "flowers", "wrong", "ms")
+    for column in table.columns[1:]:
+        column.justify = "right"
     for name, flowers, wrong, elapsed_ms in rows:
         table.add_row(name, str(flowers), str(wrong), f"{elapsed_ms:.1f}", style="red" if wrong else None)
-    return table
+    console.print(table)
 
 
 if __name__ == "__main__":

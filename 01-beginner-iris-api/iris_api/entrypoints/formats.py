@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from iris_api.adapters.golden import read_golden
 from iris_api.entrypoints.codecs import CODECS, Codec
 from iris_api.settings import IrisSettings
 from servekit.hardware import hardware_stamp
+from servekit.terminal import make_console, make_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +42,7 @@ def main() -> int:
     features = read_golden(IrisSettings().model_dir).features
     batches = [np.resize(features, (size, features.shape[1])) for size in _SIZES]
     results = [measure(name, codec, rows) for rows in batches for name, codec in CODECS.items()]
-    Console().print(_table(results))
+    _print(results)
     path = Path(".run/bench/formats-1.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     report = {"command": "make formats-1", "hardware": hardware_stamp(), "rows": results}
@@ -64,20 +63,17 @@ def measure(name: str, codec: Codec, rows: NDArray[np.float64], enough_ns: int =
     return Measurement(len(rows), name, len(data), encode_us, _fastest_us(lambda: decode(data), enough_ns))
 
 
-def _table(results: list[Measurement]) -> Table:
-    table = Table(title="a batch of flowers in each format", title_justify="left")
-    for column in ("rows", "format", "bytes", "bytes/row", "encode µs", "decode µs"):
-        table.add_column(column, justify="left" if column == "format" else "right")
+def _print(results: list[Measurement]) -> None:
+    console = make_console()
+    table = make_table(console, "rows", "format", "bytes", "bytes/row", "encode µs", "decode µs")
+    for column in table.columns:
+        column.justify = "left" if column.header == "format" else "right"
     for each in results:
-        figures = (
-            f"{each.bytes:,}",
-            f"{each.bytes / each.rows:,.1f}",
-            f"{each.encode_us:,.1f}",
-            f"{each.decode_us:,.1f}",
-        )
+        size = f"{each.bytes:,}", f"{each.bytes / each.rows:,.1f}"
         last = each.format == list(CODECS)[-1]
-        table.add_row(f"{each.rows:,}", each.format, *figures, end_section=last)
-    return table
+        times = f"{each.encode_us:,.1f}", f"{each.decode_us:,.1f}"
+        table.add_row(f"{each.rows:,}", each.format, *size, *times, end_section=last)
+    console.print(table)
 
 
 def _fastest_us(action: Callable[[], object], enough_ns: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +12,6 @@ import httpx
 import joblib
 import msgspec
 import numpy as np
-from rich.console import Console
 
 from iris_api.adapters.golden import Golden, read_golden
 from iris_api.adapters.iris_data import iris_rows
@@ -20,6 +20,7 @@ from iris_api.entrypoints.ladder_report import conclude, ladder_table, write_rep
 from iris_api.service.training import train
 from iris_api.settings import IrisSettings
 from servekit.bench import Peer, compare, http_request
+from servekit.terminal import make_console
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,22 +32,25 @@ _FIRST_PORT = 8110
 
 
 def main() -> int:
-    """Prints and writes the table; 0 when the API reaches four times the tutorial with a lower p99, else 1."""
+    """Prints and writes the table. ``LADDER_ROUNDS`` and ``LADDER_SECONDS`` (of each measurement) shorten a try-out."""
     settings = IrisSettings()
     golden = read_golden(settings.model_dir)
     bodies = [msgspec.json.encode(named(row)) for row in golden.features]
-    console = Console()
+    console = make_console()
     with tempfile.TemporaryDirectory(prefix="iris-ladder-") as folder, console.status("") as status:
         joblib.dump(train(*iris_rows())[0], Path(folder, "model.joblib"))
         rows = compare(
             _peers(settings, folder),
             [http_request("/v1/predict", body) for body in bodies],
             lambda peer: _checked_answers(peer, bodies, golden),
+            rounds=int(os.environ.get("LADDER_ROUNDS", "6")),
+            seconds=float(os.environ.get("LADDER_SECONDS", "2")),
             progress=status.update,
         )
-    console.print(ladder_table(rows))
+    console.print(ladder_table(rows, console))
     write_report(rows, Path(".run/bench/ladder-1.json"))
-    return conclude(rows, console)
+    conclude(rows, console)
+    return 0
 
 
 def _peers(settings: IrisSettings, folder: str) -> list[Peer]:

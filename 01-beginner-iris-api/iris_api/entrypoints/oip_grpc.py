@@ -61,9 +61,8 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
             self._model.check_known(request.model_name, request.model_version)
             record.model, record.version = self._model.metadata.name, self._model.metadata.versions[0]
             inference = decode_request(request)
-            result = await self._model.infer(inference)
-            record.lap("infer")
-            return encode_response(result, inference)
+            record.lap("decode")
+            return encode_response(await self._model.infer(inference, record), inference)
         except ServingError as error:
             await context.abort(grpc.StatusCode[error.grpc_code], str(error))
 

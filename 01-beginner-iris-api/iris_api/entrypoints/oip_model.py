@@ -14,18 +14,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from iris_api.adapters.artefact import ModelCard
+    from iris_api.adapters.oversight import Oversight
     from iris_api.service.predictor import Predictor
+    from servekit.telemetry import RequestRecord
 
 __all__ = ["SERVER", "OipModel"]
 
-SERVER = ServerMetadata("iris-api", "1.0.0", ["binary_tensor_data"])
+SERVER = ServerMetadata("iris-api", "0.1.0", ["binary_tensor_data"])
 
 
 class OipModel:
     """Checks requests against the model's signature and runs them."""
 
-    def __init__(self, predictor: Predictor, card: ModelCard) -> None:
+    def __init__(self, predictor: Predictor, oversight: Oversight, card: ModelCard) -> None:
         self._predictor = predictor
+        self._oversight = oversight
         self._input = card.inputs[0]
         self._outputs = {tensor.name: tensor.datatype for tensor in card.outputs}
         self.metadata = ModelMetadata(card.name, [card.version], "onnxruntime_onnx", card.inputs, card.outputs)
@@ -38,7 +41,7 @@ class OipModel:
             expectation = f"unknown: {model} has {', '.join(self.metadata.versions)}"
             raise UnknownModelError("version", version, expectation)
 
-    async def infer(self, request: Inference) -> InferenceResult:
+    async def infer(self, request: Inference, record: RequestRecord) -> InferenceResult:
         """Runs the request.
 
         Raises:
@@ -48,7 +51,10 @@ class OipModel:
         for name in wanted:
             if name not in self._outputs:
                 raise InvalidValueError("output", name, f"unknown: the model has {', '.join(self._outputs)}")
-        labels, probabilities = await self._predictor.predict(self._rows(request))
+        rows = self._rows(request)
+        labels, probabilities = await self._predictor.predict(rows)
+        record.lap("infer")
+        self._oversight.note(record, rows, labels, probabilities)
         data: dict[str, NDArray[Any]] = {"label": labels, "probabilities": probabilities}
         tensors = tuple(Tensor(name, self._outputs[name], data[name]) for name in wanted)
         return InferenceResult(self.metadata.name, self.metadata.versions[0], tensors)

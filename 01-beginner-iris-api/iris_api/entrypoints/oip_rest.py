@@ -66,8 +66,7 @@ def infer_route(path: str, oip: OipModel, max_body_bytes: int) -> DirectRoute:
         length = header(scope, HEADER_LENGTH.encode())
         request = decode_request(body, None if length is None else length.decode("latin-1"))
         record.lap("decode")
-        result = await oip.infer(request)
-        record.lap("infer")
+        result = await oip.infer(request, record)
         encoded, json_length = encode_response(result, request)
         record.lap("encode")
         if json_length is None:

@@ -14,6 +14,7 @@ from iris_api.entrypoints.openapi import body_operation, json
 from servekit.telemetry import request_record
 
 if TYPE_CHECKING:
+    from iris_api.adapters.oversight import Oversight
     from iris_api.entrypoints.direct import Reply
     from iris_api.service.predictor import Predictor
 
@@ -23,12 +24,12 @@ _FLOWER = {"sepal_length_cm": 5.1, "sepal_width_cm": 3.5, "petal_length_cm": 1.4
 _LARGER = {"sepal_length_cm": 6.7, "sepal_width_cm": 3.0, "petal_length_cm": 5.2, "petal_width_cm": 2.3}
 
 
-def predict_route(predictor: Predictor, max_body_bytes: int) -> DirectRoute:
+def predict_route(predictor: Predictor, oversight: Oversight, max_body_bytes: int) -> DirectRoute:
     """The route. Its handler neither awaits nor hops to a thread between body and answer: this is the hot path."""
     decode = msgspec.json.Decoder(Flower | Batch).decode
     encode = msgspec.json.Encoder().encode
     model = predictor.model
-    run, name, version = model.run, model.name, model.version
+    run, name, version, note = model.run, model.name, model.version, oversight.note
 
     async def predict(scope: Any, body: bytes) -> Reply:
         check_media_type(scope, JSON)
@@ -42,6 +43,7 @@ def predict_route(predictor: Predictor, max_body_bytes: int) -> DirectRoute:
         record.lap("decode")
         labels, probabilities = run(rows)
         record.lap("infer")
+        note(record, rows, labels, probabilities)
         encoded = encode(answer(name, version, labels, probabilities))
         record.lap("encode")
         return encoded, [(b"content-type", JSON)]

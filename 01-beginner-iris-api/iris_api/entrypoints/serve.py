@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from iris_api.adapters.onnx_model import OnnxModel
+from iris_api.adapters.oversight import open_oversight
 from iris_api.entrypoints.app import create_app
 from iris_api.entrypoints.listener import listen
 from iris_api.service.predictor import Predictor
@@ -65,7 +66,7 @@ def build_server(settings: IrisSettings) -> DrainingServer:
     model = OnnxModel(settings.model_dir)
     predictor = Predictor(model)
     predictor.check_ready()
-    app = create_app(settings, TelemetrySettings(), model, predictor)
+    app = create_app(settings, TelemetrySettings(), predictor, open_oversight(model, settings.model_dir))
     config = uvicorn.Config(
         app,
         http="httptools",

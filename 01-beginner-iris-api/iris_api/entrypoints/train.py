@@ -12,8 +12,10 @@ from iris_api.adapters.artefact import ModelCard, write_artefact
 from iris_api.adapters.golden import Golden, write_golden
 from iris_api.adapters.iris_data import data_sha256, iris_rows
 from iris_api.adapters.onnx_export import INPUTS, LIBRARIES, OUTPUTS, export_onnx
-from iris_api.service.training import Report, train
+from iris_api.domain.flower import CLASS_NAMES, FEATURES
+from iris_api.service.training import Report, out_of_fold, train
 from iris_api.settings import IrisSettings
+from servekit.drift import ReferenceProfile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +24,7 @@ __all__ = ["main"]
 
 
 def main(folder: Path | None = None) -> None:
-    """Writes the artefact, and ``golden.json``: scikit-learn's own answers, the oracle for every client."""
+    """Writes the artefact, ``golden.json`` (scikit-learn's own answers: the oracle) and ``drift.json``."""
     folder = folder or IrisSettings().model_dir
     features, labels = iris_rows()
     pipeline, report = train(features, labels)
@@ -39,6 +41,15 @@ def main(folder: Path | None = None) -> None:
         libraries=LIBRARIES,
     )
     write_artefact(folder, onnx, card)
+    profile = ReferenceProfile.of(
+        features,
+        out_of_fold(features, labels),
+        model=card.name,
+        version=card.version,
+        feature_names=FEATURES,
+        score_names=[f"probability_{name}" for name in CLASS_NAMES],
+    )
+    profile.save(folder / "drift.json")
     write_golden(folder, Golden(features, pipeline.predict(features), pipeline.predict_proba(features)))
     _print(report, card, folder)
 

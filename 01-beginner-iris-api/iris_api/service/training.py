@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+from sklearn.model_selection import StratifiedKFold, cross_val_predict, cross_val_score, train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Report", "train"]
+__all__ = ["Report", "out_of_fold", "train"]
 
 _SEED = 20260101
 
@@ -47,9 +47,8 @@ def train(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Pipeline, Repor
     fitting, held_out, fitting_labels, held_out_labels = train_test_split(
         features, labels, test_size=0.2, stratify=labels, random_state=_SEED
     )
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
-    folds = StratifiedKFold(5, shuffle=True, random_state=_SEED)
-    scores = cross_val_score(pipeline, fitting, fitting_labels, cv=folds)
+    pipeline = _pipeline()
+    scores = cross_val_score(pipeline, fitting, fitting_labels, cv=_folds())
     pipeline.fit(fitting, fitting_labels)
     most_frequent = np.bincount(fitting_labels).argmax()
     report = Report(
@@ -61,3 +60,19 @@ def train(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Pipeline, Repor
         test_rows=len(held_out),
     )
     return pipeline, report
+
+
+def out_of_fold(features: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float64]:
+    """Probabilities (n, 3) of every row by a model that was not fitted on it: what live scores should look like."""
+    probabilities: NDArray[np.float64] = cross_val_predict(
+        _pipeline(), features, labels, cv=_folds(), method="predict_proba"
+    )
+    return probabilities
+
+
+def _pipeline() -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
+
+
+def _folds() -> StratifiedKFold:
+    return StratifiedKFold(5, shuffle=True, random_state=_SEED)

@@ -15,6 +15,7 @@ from servekit.telemetry.traces import span_log
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
+    from prometheus_client.registry import Collector
 
     from servekit.telemetry.settings import TelemetrySettings
 
@@ -47,6 +48,7 @@ class Telemetry:
     ) -> None:
         self.metrics = RequestMetrics(level, registry)
         self._registry = registry
+        self._collectors: list[Collector] = []
         self._settings = settings
         self._quiet = quiet
         self._log = RequestLog(service, log_descriptor)
@@ -85,9 +87,14 @@ class Telemetry:
             }
             self._spans.write(record, f"{method} {endpoint}", attributes, duration_ns, failed=failed)
 
+    def register(self, collector: Collector) -> None:
+        """Adds metrics that are computed when they are scraped."""
+        self._collectors.append(collector)
+        self._registry.register(collector)
+
     def exposition(self) -> bytes:
         """The text of ``/metrics``."""
-        return render(self._registry)
+        return render(self._registry, self._collectors)
 
     def shutdown(self) -> None:
         """Writes out what is buffered."""

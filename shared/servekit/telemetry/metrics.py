@@ -16,6 +16,10 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client.registry import Collector
+
     from servekit.telemetry.record import RequestRecord
 
 __all__ = ["LATENCY_BUCKETS", "RequestMetrics", "render"]
@@ -93,9 +97,14 @@ class RequestMetrics:
         return child
 
 
-def render(registry: CollectorRegistry = REGISTRY) -> bytes:
-    """The exposition text; of all worker processes together where ``PROMETHEUS_MULTIPROC_DIR`` is set."""
+def render(registry: CollectorRegistry = REGISTRY, collectors: Iterable[Collector] = ()) -> bytes:
+    """The exposition text; of all worker processes together where ``PROMETHEUS_MULTIPROC_DIR`` is set.
+
+    The files that the workers share hold counters and gauges but no collectors: those are asked here.
+    """
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        for collector in collectors:
+            registry.register(collector)
     return generate_latest(registry)

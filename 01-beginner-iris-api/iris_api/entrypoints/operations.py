@@ -1,0 +1,38 @@
+"""What an operator and a cluster ask of the process: is it alive, is it ready, how does it do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Response
+
+from iris_api.entrypoints.openapi import problems
+
+if TYPE_CHECKING:
+    from iris_api.service.predictor import Predictor
+    from servekit.telemetry import Telemetry
+
+__all__ = ["QUIET", "operations_router"]
+
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+"""These leave no line in the log: a probe each second would drown the requests."""
+
+
+def operations_router(predictor: Predictor, watch: Telemetry) -> APIRouter:
+    """Liveness never depends on the model; readiness is proven by a prediction."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/healthz", summary="The process runs: restart it when this fails")
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @router.get("/readyz", summary="The model answers: send requests", responses=problems(503))
+    async def readyz() -> dict[str, str]:
+        predictor.check_ready()
+        return {"status": "ready"}
+
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def metrics() -> Response:
+        return Response(watch.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return router
