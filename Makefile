@@ -1,14 +1,17 @@
 # The interface to everything here. `make` prints this help; each target sets up what it needs by itself.
 #
-# Every level N offers the same verbs; a level joins by adding its number to LEVELS and naming its package and folder.
+# Every level N offers the same verbs; a level joins by adding its number to LEVELS and naming its folder, its package and
+# a file that its training writes.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+.SECONDEXPANSION:
 
 LEVELS := 1
 FOLDER_1 := 01-beginner-iris-api
 PACKAGE_1 := iris_api
+ARTEFACT_1 := .run/1/models/iris/1/model.json
 
 PYTHON ?= python3
 VENV := .venvs/main
@@ -23,7 +26,7 @@ help: ## print this help
 	@echo "make demo     set up, then run every level with real requests and print an SLA verdict table"
 	@echo "make test     set up, then run every test that needs no Docker, cluster or GPU"
 	@echo
-	@awk -F':.*## ' '/^[a-z%-]+:.*## / {sub(/%/, "N", $$1); printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9%-]+:.*## / {sub(/%/, "N", $$1); printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "N is a level: $(LEVELS)"
 
@@ -37,7 +40,7 @@ demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, st
 test: $(SYNCED) ## run every test that needs no Docker, cluster or GPU, with coverage
 	@$(PY) -m pytest -m "not images and not cluster" --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
-test-images: $(SYNCED) train-1 ## build the container images and prove that they run (needs Docker)
+test-images: $(SYNCED) $(foreach n,$(LEVELS),$(ARTEFACT_$(n))) ## build the container images and prove that they run (needs Docker)
 	@$(PY) -m pytest -m images tests/images $(ARGS)
 
 lint: $(SYNCED) ## ruff, mypy strict, import contracts
@@ -62,7 +65,9 @@ clean: ## stop every level and delete what can be rebuilt
 train-%: $(SYNCED) ## train level N's models and write the artefacts
 	@$(PY) -m $(LEVEL).entrypoints.train
 
-up-%: $(SYNCED) ## start level N and wait until it is ready
+$(foreach n,$(LEVELS),$(eval $(ARTEFACT_$(n)): | $(SYNCED) ; @$$(PY) -m $(PACKAGE_$(n)).entrypoints.train))
+
+up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
 	@$(PY) -m $(LEVEL).entrypoints.stack up $(ARGS)
 
 down-%: $(SYNCED) ## stop level N
@@ -77,10 +82,10 @@ logs-%: $(SYNCED) ## show level N's newest log lines
 client-%: $(SYNCED) ## send real requests to level N and check every answer
 	@$(PY) -m $(LEVEL).entrypoints.client
 
-ladder-1: $(SYNCED) train-1 ## from the tutorial's server to ours, measured side by side (2 minutes)
+ladder-1: $(SYNCED) $(ARTEFACT_1) ## from the tutorial's server to ours, measured side by side (2 minutes)
 	@$(PY) -m iris_api.entrypoints.ladder
 
-formats-1: $(SYNCED) train-1 ## JSON, protobuf and Arrow: bytes, time to encode and decode
+formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to encode and decode
 	@$(PY) -m iris_api.entrypoints.formats
 
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
@@ -100,7 +105,7 @@ capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its 
 
 # --- containers and clusters -----------------------------------------------------------------------------------------
 
-image-%: $(SYNCED) train-% ## build level N's container image (needs Docker)
+image-%: $(SYNCED) $$(ARTEFACT_$$*) ## build level N's container image (needs Docker)
 	@$(PY) -m servekit.images build $*
 
 cluster-up-%: $(SYNCED) ## start level N's own minikube
