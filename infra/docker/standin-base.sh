@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Make a stand-in for the pinned Python base image out of Debian packages, for a machine that reaches no image registry.
 #
-#   standin-base.sh IMAGE   as root, with debootstrap; does nothing where IMAGE is there or can be pulled
+#   standin-base.sh [IMAGE]   as root, with debootstrap; does nothing where IMAGE (by default the base pinned in
+#                             versions.toml) is there or can be pulled
 #
 # The stand-in has Debian's python3 where the original has Python's own build of the pinned version. It proves that a
 # Dockerfile builds and runs; it is nothing to ship, so it carries the label serving.base.stand-in, and so does
 # whatever is built on it.
 set -euo pipefail
 
-image=${1:?usage: standin-base.sh IMAGE}
+versions=$(dirname "${BASH_SOURCE[0]}")/../../versions.toml
+image=${1:-$(sed -n '/^\[images.python\]/,/^$/ s/^reference = "\(.*\)"/\1/p' "$versions")}
 suite=bookworm
 
 if docker image inspect "$image" >/dev/null 2>&1; then

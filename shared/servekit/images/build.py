@@ -23,6 +23,7 @@ STAND_IN = "serving.base.stand-in"  # the label that infra/docker/standin-base.s
 
 _CA_BUNDLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # what pip itself reads, in its order
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy")
+_STANDARD_ERROR = 2
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -61,12 +62,8 @@ def build(
         f"--build-arg=VERSION={tag}",
         str(recipe.root),
     ]
-    settings = {
-        **environment,
-        "DOCKER_BUILDKIT": "1",
-        "BUILDKIT_PROGRESS": environment.get("BUILDKIT_PROGRESS", "plain"),
-    }
-    done = subprocess.run([engine.docker, *command], env=settings, stdout=2, check=False)
+    settings = {**environment, "DOCKER_BUILDKIT": "1"}
+    done = subprocess.run([engine.docker, *command], env=settings, stdout=_STANDARD_ERROR, check=False)
     if done.returncode:
         raise EngineError(
             f"image {reference}: `docker build` failed with exit code {done.returncode}, its reason is above"
