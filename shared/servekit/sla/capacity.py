@@ -37,7 +37,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     lag_p99_ms: float = 0.0
     verdict: str
     generator_saturated: bool = False
-    steal: float = 0.0
+    noisy: bool = False
 
 
 class CapacityResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,10 +85,8 @@ class Search:
     def run(self, start_rps: float) -> None:
         """Search from a rate that is expected to pass; ``low`` and ``high`` are then the bracket."""
         self._bracket(min(start_rps, self._settings.max_rps))
-        while self.low:
-            self._bisect()
-            if self._confirm():
-                return
+        self._bisect()
+        self._confirm()
 
     def passes_at(self, rate_rps: float) -> list[Probe]:
         """The probes of a rate that met the SLA."""
@@ -101,14 +99,18 @@ class Search:
             self._passes(min(self.low * 2, self._settings.max_rps))
 
     def _bisect(self) -> None:
-        while self.high < math.inf and self.high / self.low > 1 + self._settings.precision:
+        while self.low and math.inf > self.high > self.low * (1 + self._settings.precision):
             self._passes(float(round(math.sqrt(self.low * self.high), 1)))
 
-    def _confirm(self) -> bool:
-        rate = self.low
+    def _confirm(self) -> None:
+        step = 1 + self._settings.precision
+        while self.low and not self._holds(self.low):
+            self.low = round(self.low / step, 1) if self.low > 1 else 0.0
+            step *= step
+
+    def _holds(self, rate: float) -> bool:
         while len(self.passes_at(rate)) < self._settings.repeats:
             if not self._passes(rate):
-                self.low = round(rate / (1 + self._settings.precision), 1) if rate > 1 else 0.0
                 return False
         return True
 
@@ -175,7 +177,7 @@ def _probe(result: Result) -> Probe:
         lag_p99_ms=result.lag_p99_ms,
         verdict=result.verdict,
         generator_saturated=result.generator_saturated,
-        steal=result.host.steal,
+        noisy=result.host.noisy,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rich.table import Table
+from rich.box import SIMPLE_HEAD
+from rich.table import Column, Table
 
 from servekit.sla.chart import WIDE, Mark, Series, line_chart, linear, logarithmic
 from servekit.sla.page import figure, page, stamp_list, table, tiles
+from servekit.sla.table import show_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["capacity_line", "print_capacity", "render_capacity"]
 
+_COLUMNS: Final = ("offered/s", "answered", "goodput", "p50 ms", "p99 ms", "errors", "lag ms")
 _WHY: Final = {
     "server": "above it the server breaks its SLA",
     "generator": "above it the load generator is the limit, not the server: its capacity is at least this",
@@ -33,19 +36,18 @@ def capacity_line(result: CapacityResult) -> str:
 def print_capacity(console: Console, result: CapacityResult) -> None:
     """Every probe in order of rate, then the finding."""
     title = f"level {result.level} · {result.target} · p99 ≤ {result.thresholds.p99_ms:g} ms"
-    probes = Table(title=title, title_justify="left", title_style="bold")
-    for heading in ("offered/s", "answered/s", "goodput/s", "p50 ms", "p99 ms", "errors", "generator lag ms"):
-        probes.add_column(heading, justify="right")
-    probes.add_column("")
+    console.print(title, style="bold", highlight=False, soft_wrap=True)
+    probes = Table(*(Column(name, justify="right", no_wrap=True) for name in _COLUMNS), "", box=SIMPLE_HEAD)
     for probe in _ordered(result):
         probes.add_row(*_cells(probe))
     console.print(probes)
-    console.print(f"capacity: {capacity_line(result)}", style="bold", highlight=False)
+    console.print(f"capacity: {capacity_line(result)}", style="bold", highlight=False, soft_wrap=True)
     if result.capacity_rps:
         console.print(
             f"goodput {result.goodput_rps:g}/s, p99 {result.p99_ms:g} ms, met in {result.confirmations} probes there",
             style="dim",
             highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -58,16 +60,16 @@ def render_capacity(result: CapacityResult) -> str:
         ("Confirmed", f"{result.confirmations} times", "probes at that rate met the SLA", ""),
     ]
     rows = [_cells(probe) for probe in _ordered(result)]
-    columns = ("Offered/s", "answered/s", "goodput/s", "p50 ms", "p99 ms", "errors", "lag p99 ms", "verdict")
     facts = [
         ("Mix", ", ".join(f"{name} {weight:g}" for name, weight in result.mix.items())),
         ("Generator", f"{result.workers} process(es)"),
+        ("Noise", f"{sum(probe.noisy for probe in result.probes)} of {len(result.probes)} probes on a noisy machine"),
         ("Date", result.date),
         ("Command", result.command),
     ]
     body = [tiles(figures)]
     if result.probes:
-        body += [_latency(result), _goodput(result), table("Every probe", columns, rows)]
+        body += [_latency(result), _goodput(result), table("Every probe", (*_COLUMNS, "verdict"), rows)]
     body.append(stamp_list(result.hardware, facts))
     status = {"none": "broken", "interrupted": "interrupted"}.get(result.limit, "met")
     lead = "Doubling until a rate fails twice, bisection, then repeats of the highest rate that passed."
@@ -119,10 +121,11 @@ def _ordered(result: CapacityResult) -> list[Probe]:
 
 
 def _cells(probe: Probe) -> tuple[str, ...]:
-    verdict = "generator saturated" if probe.generator_saturated else probe.verdict
+    verdict = "generator" if probe.generator_saturated else probe.verdict
     rates = (f"{value:,.0f}" for value in (probe.rate_rps, probe.achieved_rps, probe.goodput_rps))
-    times = (f"{value:.3g}" for value in (probe.p50_ms, probe.p99_ms))
-    return (*rates, *times, f"{probe.error_rate:.2%}", f"{probe.lag_p99_ms:.3g}", verdict)
+    times = (show_ms(value).removesuffix(" ms") for value in (probe.p50_ms, probe.p99_ms))
+    lag = show_ms(probe.lag_p99_ms).removesuffix(" ms")
+    return (*rates, *times, f"{probe.error_rate:.2%}", lag, verdict)
 
 
 def _why_short(result: CapacityResult) -> str:

@@ -77,7 +77,7 @@ def _run(path: Path, sla: Sla, out: Path, console: Console) -> int:
     report = out / f"{sla.level}.html"
     report.write_text(render_report(result, load.samples), encoding="utf-8")
     print_result(console, result)
-    console.print(f"report: {report}", style="dim", highlight=False)
+    console.print(f"report: {report}", style="dim", highlight=False, soft_wrap=True)
     return result.exit_code
 
 
@@ -88,7 +88,7 @@ def _capacity(path: Path, sla: Sla, out: Path, console: Console) -> int:
     report = out / f"capacity-{sla.level}.html"
     report.write_text(render_capacity(result), encoding="utf-8")
     print_capacity(console, result)
-    console.print(f"report: {report}", style="dim", highlight=False)
+    console.print(f"report: {report}", style="dim", highlight=False, soft_wrap=True)
     return {"none": ExitCode.BROKEN, "interrupted": ExitCode.INTERRUPTED}.get(result.limit, ExitCode.MET)
 
 

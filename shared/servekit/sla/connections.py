@@ -127,7 +127,17 @@ def _receive(connection: socket.socket, response: _Response) -> bool:
         if not data and not begun:
             return False
         begun = True
-        response.feed(data)
-        if not data and not response.message_complete:
-            raise ConnectionResetError
+        _feed(response, data)
     return True
+
+
+def _feed(response: _Response, data: bytes) -> None:
+    if data:
+        response.feed(data)
+        return
+    try:
+        response.feed(b"")  # the end of the connection may be the end of the body (RFC 9112, 6.3)
+    except HTTPParseError:
+        raise ConnectionResetError from None
+    if not response.message_complete:
+        raise ConnectionResetError

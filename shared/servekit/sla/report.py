@@ -70,22 +70,20 @@ def _tiles(result: Result) -> list[Tile]:
         )
     ]
     answers = result.correctness
-    right = f"{1 - answers.wrong / answers.checked:.4g}" if answers.checked else "none checked"
+    right = f"{1 - answers.wrong / answers.checked:.4g}" if answers.checked else "none"
     return [
         *latencies,
-        ("Errors", f"{result.error_rate:.2%}", *_promise(limits.get("error_rate"), "")),
+        ("Error rate", f"{result.error_rate:.4g}", *_promise(limits.get("error_rate"), "")),
         ("Answered", f"{result.achieved_rps:,.0f}/s", *_promise(limits.get("achieved_ratio"), " of offered")),
         ("Right answers", right, *_promise(limits.get("correct_ratio"), f" of {answers.checked:,} checked")),
     ]
 
 
-def _promise(limit: Limit | None, unit: str) -> tuple[str, str]:
+def _promise(limit: Limit | None, of: str) -> tuple[str, str]:
     if limit is None:
-        return "no promise", ""
-    if unit == " ms":
-        return f"promised ≤ {limit.limit:g} ms", "kept" if limit.kept else "missed"
+        return "not promised", ""
     sign = "≥" if limit.name.endswith("_ratio") else "≤"
-    return f"promised {sign} {limit.limit:.4g}{unit}", "kept" if limit.kept else "missed"
+    return f"{sign} {limit.limit:g}{of}", "kept" if limit.kept else "missed"
 
 
 def _percentile_curve(result: Result, window: Samples) -> str:
@@ -109,9 +107,9 @@ def _percentile_curve(result: Result, window: Samples) -> str:
         width=WIDE,
     )
     caption = (
-        f"A closed-loop test waits for each answer before it sends again. With the {loop.crew} that this rate calls for, it "
-        f"would have left out {loop.omitted:.1%} of these requests and reported a p99 of {show_ms(loop.p99_ms)} instead "
-        f"of {show_ms(result.p99_ms)}."
+        "A closed-loop test waits for each answer before it sends again. "
+        f"With the {loop.crew} that this rate calls for, it would have left out {loop.omitted:.1%} of these requests "
+        f"and reported a p99 of {show_ms(loop.p99_ms)} instead of {show_ms(result.p99_ms)}."
     )
     legend = [("s0", "latency from the intended start, ms"), ("s1", "what a closed-loop test would have reported, ms")]
     return figure("Latency by percentile", legend, chart, caption)

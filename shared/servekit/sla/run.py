@@ -12,11 +12,12 @@ import msgspec
 from servekit.hardware import hardware_stamp
 from servekit.sla.judge import judge
 from servekit.sla.load import Load, Progress, Window, generate
-from servekit.sla.result import Judged, Result
+from servekit.sla.result import Result
 from servekit.sla.scenario import load_scenario
 from servekit.sla.target import identify
 
 if TYPE_CHECKING:
+    from servekit.sla.samples import Samples
     from servekit.sla.settings import Sla
 
 __all__ = ["attempt", "command_line", "run"]
@@ -54,14 +55,17 @@ def attempt(path: Path, sla: Sla, window: Window, folder: Path, progress: Progre
     server = identify(sla.server)
     load_scenario(sla.scenario, path.parent)
     load = generate(path, sla, window, folder, progress)
-    judged = judge(sla, window.rate_rps, (window.warmup_s, window.duration_s), load.samples, load.answers)
+    duration_s = _sent_for(window, load.samples) if load.interrupted else window.duration_s
+    judged = judge(sla, window.rate_rps, (window.warmup_s, duration_s), load.samples, load.answers)
     if load.interrupted:
-        judged = _interrupted(judged)
+        reason = "interrupted: the figures are those of the requests until then"
+        judged = msgspec.structs.replace(judged, verdict="interrupted", reasons=[reason])
+    stamp = hardware_stamp()
     result = Result(
         **{name: getattr(judged, name) for name in judged.__struct_fields__},
         level=sla.level,
         rate_rps=window.rate_rps,
-        duration_s=window.duration_s,
+        duration_s=duration_s,
         warmup_s=window.warmup_s,
         workers=sla.generator.workers,
         seed=sla.generator.seed,
@@ -70,7 +74,7 @@ def attempt(path: Path, sla: Sla, window: Window, folder: Path, progress: Progre
         target=sla.server.url,
         server=server,
         host=load.host,
-        hardware=(stamp := hardware_stamp()),
+        hardware=stamp,
         date=stamp["date"],
         command=command_line(),
     )
@@ -83,6 +87,7 @@ def command_line() -> str:
     return shlex.join([*program.split(), *sys.argv[1:]])
 
 
-def _interrupted(judged: Judged) -> Judged:
-    reason = "interrupted: the figures are those of the requests until then"
-    return msgspec.structs.replace(judged, verdict="interrupted", reasons=[reason])
+def _sent_for(window: Window, samples: Samples) -> float:
+    """How many judged seconds an interrupted run had behind it."""
+    last = float(samples["intended_s"].max()) if len(samples) else 0.0
+    return round(min(max(last - window.warmup_s, 0.001), window.duration_s), 3)

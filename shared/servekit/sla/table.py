@@ -37,6 +37,7 @@ class LiveProgress:
             TextColumn("{task.fields[figures]}"),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._task = self._bar.add_task("starting", total=None, figures="")
 
@@ -70,16 +71,16 @@ class LiveProgress:
 def print_result(console: Console, result: Result) -> None:
     """The verdict table, then what a reader needs to trust it."""
     title = f"level {result.level} · {result.target} · {result.rate_rps:g} requests/s for {result.duration_s:g} s"
-    console.print(title, style="bold", highlight=False)
+    console.print(title, style="bold", highlight=False, soft_wrap=True)
     table = Table("", Column("measured", justify="right"), Column("promised", justify="right"), "")
     for limit in result.limits:
         table.add_row(*_row(limit))
     console.print(table)
     for line in _footnotes(result):
-        console.print(line, style="dim", highlight=False)
-    console.print(verdict_line(result), style=_STYLE[result.verdict], highlight=False)
+        console.print(line, style="dim", highlight=False, soft_wrap=True)
+    console.print(verdict_line(result), style=_STYLE[result.verdict], highlight=False, soft_wrap=True)
     for reason in result.reasons:
-        console.print(f"  {reason}", highlight=False, markup=False)
+        console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
 
 
 def verdict_line(result: Result) -> str:

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+import pytest
+
+from servekit.errors import NotReadyError
+from servekit.sla import load_sla
+from servekit.sla.cli import main
+from servekit.sla.load import Window, locust_command, locust_environment
+from servekit.sla.report import render_report
+from servekit.sla.run import attempt
+from servekit.sla.settings import Server
+from servekit.sla.target import identify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from servekit.sla.samples import Samples
+
+    StartServer = Callable[..., str]
+    WriteSla = Callable[..., Path]
+
+FIELDS = [
+    "level", "rate_rps", "achieved_rps", "duration_s", "requests", "p50_ms", "p95_ms", "p99_ms", "p999_ms",
+    "error_rate", "thresholds", "verdict", "hardware", "date", "command", "closed_loop", "lag_p99_ms", "host",
+    "repeated", "endpoints",
+]  # fmt: skip
+
+
+class Silent:
+    def update(self, window: Window, samples: Samples) -> None:
+        pass
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def read(path: Path) -> dict[str, Any]:
+    result: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+    return result
+
+
+def test_a_met_sla_exits_0_and_leaves_json_a_table_and_a_page(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main([str(sla_file(tiny_server())), "--out", str(tmp_path), "--rate", "150"])
+    result = read(tmp_path / "7.json")
+    page = (tmp_path / "7.html").read_text(encoding="utf-8")
+    output = capsys.readouterr().out
+    assert code == 0, output
+    assert [field for field in FIELDS if field not in result] == []
+    assert result["rate_rps"] == 150
+    assert result["correctness"]["checked"] > 0
+    assert [endpoint["name"] for endpoint in result["endpoints"]] == ["small", "large"]
+    assert sum(endpoint["requests"] for endpoint in result["endpoints"]) == result["requests"]
+    assert "SLA met: p99" in output
+    assert page.count('<svg class="chart"') == 3
+    assert re.findall(r"(?:src|href)=|<script|https?://(?!127\.0\.0\.1)", page) == []
+
+
+def test_errors_break_the_sla_and_are_counted_and_drawn(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
+) -> None:
+    path = sla_file(tiny_server(), mix="small = 1\nbroken = 1")
+    result, load = attempt(path, load_sla(path), Window(100, 0.2, 1), tmp_path, Silent())
+    assert (result.verdict, result.exit_code) == ("broken", 1)
+    assert result.errors == {"HTTP 500": result.endpoints[1].requests}
+    assert "Errors over time" in render_report(result, load.samples)
+
+
+def test_a_run_of_several_load_processes_divides_the_rate_and_brings_every_sample_home(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
+) -> None:
+    path = sla_file(tiny_server(), rate=200)
+    assert main(["run", str(path), "--out", str(tmp_path), "--workers", "2"]) == 0
+    result = read(tmp_path / "7.json")
+    assert result["workers"] == 2
+    assert 140 < result["requests"] < 260  # five standard deviations around 200
+    assert result["correctness"]["checked"] > 0
+
+
+def test_a_run_that_failed_on_a_noisy_machine_is_repeated_once_and_says_so(
+    tiny_server: StartServer,
+    sla_file: WriteSla,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("servekit.sla.host._NOISY_QUEUE", -1.0)  # every machine is noisy now
+    path = sla_file(tiny_server(), mix="broken = 1", duration=0.3)
+    assert main(["run", str(path), "--out", str(tmp_path)]) == 1
+    result = read(tmp_path / "7.json")
+    assert result["repeated"]
+    assert result["first_attempt"]["verdict"] == "broken"
+    assert "repeated: the machine was noisy and the first attempt was broken" in capsys.readouterr().out
+
+
+def test_a_target_where_nothing_answers_says_what_to_run(
+    sla_file: WriteSla, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    assert main(["run", str(sla_file(url)), "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().out == f"{url}: nothing answers: run the tiny server\n"
+
+
+def test_another_server_makes_the_run_invalid(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = tiny_server()
+    assert main(["run", str(sla_file(url, name="iris-api")), "--out", str(tmp_path)]) == 2
+    expected = f"{url}/identity: is another server: name is 'tiny', expected 'iris-api'\n"
+    assert capsys.readouterr().out == expected
+
+
+def test_a_server_that_does_not_say_what_it_is_is_not_the_one(tiny_server: StartServer) -> None:
+    server = Server(url=tiny_server(), start="the tiny server", identity_path="/elsewhere", identity={"name": "tiny"})
+    with pytest.raises(NotReadyError) as refused:
+        identify(server)
+    message = f"{server.url}/elsewhere: answers 200 b'', expected JSON with {{'name': 'tiny'}}"
+    assert str(refused.value) == message
+
+
+def test_ctrl_c_leaves_a_partial_report_that_says_so(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
+) -> None:
+    path = sla_file(tiny_server(), duration=60)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "servekit.sla", "run", str(path), "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    samples = tmp_path / "7" / "samples.bin"
+    deadline = time.monotonic() + 30
+    while (not samples.exists() or samples.stat().st_size < 32 * 100) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    result = read(tmp_path / "7.json")
+    assert process.returncode == 130
+    assert result["verdict"] == "interrupted"
+    assert 0 < result["requests"] < 6000
+    assert result["correctness"]["checked"] > 0
+    assert "interrupted: the figures are those of the requests until then" in output
+
+
+def test_capacity_is_searched_up_to_the_highest_rate_allowed(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = sla_file(tiny_server(), rate=200, max_rps=200)
+    assert main(["capacity", str(path), "--out", str(tmp_path)]) == 0
+    result = read(tmp_path / "capacity-7.json")
+    assert (result["capacity_rps"], result["limit"], result["confirmations"]) == (200, "max_rps", 2)
+    assert result["goodput_rps"] > 100
+    page = (tmp_path / "capacity-7.html").read_text(encoding="utf-8")
+    assert page.count('<svg class="chart"') == 2
+    assert "the server's capacity is at least this" in capsys.readouterr().out
+
+
+def test_locust_itself_exits_1_on_a_broken_sla_and_writes_its_csv(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
+) -> None:
+    path = sla_file(tiny_server(), p99_ms=0.001)
+    path.write_text(path.read_text() + "[generator]\nlag_p99_ms = 1000\n")
+    command = locust_command(["--headless", "--csv", str(tmp_path / "csv"), "--loglevel", "ERROR"])
+    environment = locust_environment(path, load_sla(path), tmp_path / "locust")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    lines = (tmp_path / "csv_stats.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in lines[1:]] == [["POST", "large"], ["POST", "small"], ["", "Aggregated"]]
+
+
+def test_the_web_interface_starts_and_stops_the_same_load(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
+) -> None:
+    path = sla_file(tiny_server())
+    port = free_port()
+    command = [sys.executable, "-m", "servekit.sla", "locust", str(path), "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [*command, "--web-host", "127.0.0.1", "--web-port", str(port), "--loglevel", "ERROR"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        web = f"http://127.0.0.1:{port}"
+        _until(lambda: _get(f"{web}/stats/requests") is not None)
+        form = {"user_count": 2, "spawn_rate": 2, "host": load_sla(path).server.url, "rate": 80}
+        httpx.post(f"{web}/swarm", data=form, timeout=10).raise_for_status()
+        _until(lambda: _requests(web) > 80)
+        httpx.post(f"{web}/stop", timeout=10).raise_for_status()
+        stats = _get(f"{web}/stats/requests") or {}
+        assert {entry["name"] for entry in stats["stats"]} == {"small", "large", "Aggregated"}
+        assert stats["fail_ratio"] == 0
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _until(condition: Any, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.1)
+
+
+def _get(url: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = httpx.get(url, timeout=10).raise_for_status().json()
+    except httpx.HTTPError:
+        return None
+    return found
+
+
+def _requests(web: str) -> int:
+    stats = (_get(f"{web}/stats/requests") or {"stats": []})["stats"]
+    return sum(entry["num_requests"] for entry in stats if entry["name"] == "Aggregated")

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from servekit.sla.closed_loop import closed_loop
+from servekit.sla.judge import judge
+from servekit.sla.recorder import Checked
+from servekit.sla.samples import RECORD, Failure, Samples, describe_outcome, read_samples
+from servekit.sla.settings import Server, Sla, Thresholds
+from servekit.sla.timeline import timeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WINDOW = (1.0, 10.0)
+RIGHT = Checked(checked=50, wrong=0)
+
+
+def promised(**thresholds: float) -> Sla:
+    return Sla(
+        level=1,
+        rate_rps=100,
+        duration_s=10,
+        scenario="traffic.py:Traffic",
+        server=Server(url="http://127.0.0.1:8100", start="make up-1"),
+        mix={"single": 3.0, "batch": 1.0},
+        thresholds=Thresholds(**{"p99_ms": 50.0, **thresholds}),
+    )
+
+
+def steady(count: int = 1100, latency_s: float = 0.01) -> Samples:
+    """One request each 10 ms over 11 s, a quarter of them of the second kind."""
+    samples = np.zeros(count, dtype=RECORD)
+    samples["intended_s"] = np.arange(count) / 100
+    samples["latency_s"] = latency_s
+    samples["kind"] = np.arange(count) % 4 == 0
+    samples["size"] = 100
+    return samples
+
+
+def test_a_steady_server_meets_its_sla() -> None:
+    judged = judge(promised(p50_ms=20, p999_ms=20), 100, WINDOW, steady(), RIGHT)
+    assert (judged.verdict, judged.exit_code, judged.reasons) == ("met", 0, [])
+    assert (judged.requests, judged.p99_ms, judged.goodput_rps) == (1000, 10.0, 100.0)
+    names = ["p50_ms", "p99_ms", "p999_ms", "error_rate", "achieved_ratio", "correct_ratio"]
+    assert [limit.name for limit in judged.limits] == names
+    assert [(endpoint.name, endpoint.requests) for endpoint in judged.endpoints] == [("single", 750), ("batch", 250)]
+
+
+def test_percentiles_are_exact_not_rounded_to_buckets() -> None:
+    samples = steady()
+    samples["latency_s"] = np.arange(len(samples)) / 1e3 + 0.123456
+    window = samples["latency_s"][100:]
+    judged = judge(promised(), 100, WINDOW, samples, RIGHT)
+    assert judged.p99_ms == pytest.approx(np.percentile(window, 99) * 1e3, abs=0.001)
+
+
+def test_the_warm_up_is_not_judged() -> None:
+    samples = steady()
+    samples["latency_s"][:100] = 9.0
+    assert judge(promised(), 100, WINDOW, samples, RIGHT).max_ms == 10.0
+
+
+def test_each_broken_limit_gives_a_reason() -> None:
+    samples = steady(latency_s=0.06)
+    samples["outcome"][100:200] = 503
+    samples["outcome"][200:250] = Failure.TIMEOUT
+    judged = judge(promised(p50_ms=20), 100, WINDOW, samples, Checked(checked=10, wrong=1, examples=["label 2"]))
+    assert (judged.verdict, judged.exit_code) == ("broken", 1)
+    assert judged.reasons == [
+        "p50_ms 60: expected at most 20",
+        "p99_ms 60: expected at most 50",
+        "error_rate 0.15: expected at most 0",
+        "achieved_ratio 0.85: expected at least 0.95",
+        "correct_ratio 0.9: expected at least 1",
+    ]
+    assert judged.errors == {"timeout": 50, "HTTP 503": 100}
+    assert judged.goodput_rps == 0
+
+
+def test_a_run_without_requests_is_invalid() -> None:
+    judged = judge(promised(), 100, WINDOW, steady(0), Checked())
+    assert (judged.verdict, judged.exit_code, judged.reasons) == ("invalid", 2, ["no request was sent"])
+
+
+def test_a_lagging_generator_makes_the_run_invalid_whatever_the_latency() -> None:
+    samples = steady()
+    samples["lag_s"] = 0.04
+    judged = judge(promised(), 100, WINDOW, samples, RIGHT)
+    assert (judged.verdict, judged.generator_saturated) == ("invalid", True)
+    assert judged.reasons[0].startswith("generator lag p99 40 ms: expected at most 25 ms; the generator was saturated")
+
+
+def test_a_generator_that_sent_too_little_makes_the_run_invalid() -> None:
+    judged = judge(promised(), 200, WINDOW, steady(), RIGHT)
+    assert judged.reasons == ["requests sent 1000: expected about 2000; the generator did not keep up"]
+
+
+def test_a_run_whose_answers_nobody_checked_is_invalid() -> None:
+    judged = judge(promised(), 100, WINDOW, steady(), Checked())
+    assert (judged.verdict, judged.reasons) == ("invalid", ["answers checked 0: expected at least one"])
+
+
+def test_a_closed_loop_user_sends_nothing_while_it_waits() -> None:
+    samples = steady(1000, latency_s=0.002)
+    samples["latency_s"][100:300] = np.linspace(2.0, 0.0, 200) + 0.002  # a stall of 2 s, by open-loop arrivals
+    seen = closed_loop(samples, 100)
+    assert (seen.users, seen.crew) == (1, "1 user")
+    assert seen.omitted == pytest.approx(0.2, abs=0.002)
+    assert seen.p99_ms == pytest.approx(2.0)
+    assert judge(promised(), 100, (0, 10), samples, RIGHT).p99_ms > 1000
+
+
+def test_little_s_law_gives_the_closed_loop_users() -> None:
+    assert closed_loop(steady(latency_s=0.035), 100).crew == "4 users"
+    assert closed_loop(steady(0), 100).users == 0
+
+
+def test_the_timeline_counts_answers_when_they_came_and_latency_when_it_was_meant_to_start() -> None:
+    samples = steady()
+    stalled = (samples["intended_s"] >= 4) & (samples["intended_s"] < 5)
+    samples["latency_s"][stalled] = 5.25 - samples["intended_s"][stalled]
+    samples["outcome"][-1] = Failure.BROKEN
+    moments = timeline(samples, 1.0, 10.0)
+    assert len(moments) == 20
+    stall = [moment for moment in moments if 3 <= moment.at_s < 4]
+    assert [round(moment.answered_rps) for moment in stall] == [2, 0]
+    assert stall[0].p99_ms > 1200
+    assert moments[8].answered_rps == pytest.approx(298, abs=4)
+    assert [moment.errors for moment in moments][-1] == 1
+
+
+def test_samples_still_being_written_are_read_up_to_the_last_whole_one(tmp_path: Path) -> None:
+    path = tmp_path / "samples.bin"
+    assert len(read_samples(path)) == 0
+    path.write_bytes(steady(3).tobytes() + b"half a sample")
+    assert len(read_samples(path)) == 3
+    assert read_samples(path, RECORD.itemsize)["intended_s"].tolist() == [0.01, 0.02]
+
+
+def test_outcomes_have_words() -> None:
+    outcomes = (0, Failure.TIMEOUT, Failure.REFUSED, Failure.BROKEN, Failure.MALFORMED, 503)
+    words = ["ok", "timeout", "connection refused", "connection broken", "not HTTP", "HTTP 503"]
+    assert [describe_outcome(outcome) for outcome in outcomes] == words
