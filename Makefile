@@ -12,6 +12,7 @@ LEVELS := 1
 FOLDER_1 := 01-beginner-iris-api
 PACKAGE_1 := iris_api
 ARTEFACT_1 := .run/1/models/iris/1/model.json
+METRICS_1 = http://127.0.0.1:$(or $(IRIS_PORT),8100)/metrics
 
 PYTHON ?= python3
 VENV := .venvs/main
@@ -82,6 +83,9 @@ logs-%: $(SYNCED) ## show level N's newest log lines
 client-%: $(SYNCED) ## send real requests to level N and check every answer
 	@$(PY) -m $(LEVEL).entrypoints.client
 
+conformance-1: $(SYNCED) ## prove that level 1 speaks the Open Inference Protocol, over REST and gRPC
+	@$(PY) -m servekit.oip.conformance http://127.0.0.1:$(or $(IRIS_PORT),8100) --model iris --grpc 127.0.0.1:$(or $(IRIS_GRPC_PORT),8101)
+
 ladder-1: $(SYNCED) $(ARTEFACT_1) ## from the tutorial's server to ours, measured side by side (2 minutes)
 	@$(PY) -m iris_api.entrypoints.ladder
 
@@ -89,7 +93,7 @@ formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to e
 	@$(PY) -m iris_api.entrypoints.formats
 
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
-	@$(PY) -m servekit.drift http://127.0.0.1:8$*00/metrics
+	@$(PY) -m servekit.drift $(METRICS_$*)
 
 audit-%: $(SYNCED) ## verify level N's audit log: changed, dropped, reordered lines
 	@$(PY) -m servekit.audit verify .run/$*/audit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from time import perf_counter_ns
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Measurement", "main", "measure"]
 
 _SIZES = (1, 100, 10_000)
-_ENOUGH_NS = 200_000_000
 
 
 class Measurement(msgspec.Struct, frozen=True):
@@ -38,10 +38,11 @@ class Measurement(msgspec.Struct, frozen=True):
 
 
 def main() -> int:
-    """Prints the table and writes ``.run/bench/formats-1.json``."""
+    """Prints and writes the table. ``FORMATS_SECONDS`` is how long each figure is repeated."""
+    enough_ns = int(float(os.environ.get("FORMATS_SECONDS", "0.2")) * 1e9)
     features = read_golden(IrisSettings().model_dir).features
     batches = [np.resize(features, (size, features.shape[1])) for size in _SIZES]
-    results = [measure(name, codec, rows) for rows in batches for name, codec in CODECS.items()]
+    results = [measure(name, codec, rows, enough_ns) for rows in batches for name, codec in CODECS.items()]
     _print(results)
     path = Path(".run/bench/formats-1.json")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ def main() -> int:
     return 0
 
 
-def measure(name: str, codec: Codec, rows: NDArray[np.float64], enough_ns: int = _ENOUGH_NS) -> Measurement:
+def measure(name: str, codec: Codec, rows: NDArray[np.float64], enough_ns: int) -> Measurement:
     """Checks that the format gives the rows back, and times it.
 
     The time is the fastest of as many repeats as fit in ``enough_ns``: noise can only slow a run down.

@@ -1,0 +1,92 @@
+"""Every README's commands, run in order in a copy of the checkout, on ports of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from servekit.course import Step, missing_programs, read_steps, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+LEVELS = {"01-beginner-iris-api": ("1", {"8100": "IRIS_PORT", "8101": "IRIS_GRPC_PORT"})}
+
+# The measurements are run for real but cut short: what they measure on a busy test machine is not looked at.
+SHORTENED = {"LADDER_ROUNDS": "1", "LADDER_SECONDS": "0.2", "FORMATS_SECONDS": "0.002"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The files git knows or would add, with the environment linked in: a lesson must not touch a running level."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tmp_path / name)
+    (tmp_path / ".venvs").symlink_to(ROOT / ".venvs")
+    return tmp_path
+
+
+@pytest.fixture
+def environment(checkout: Path, level: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+    """The environment of the lesson's commands, and which port replaces which."""
+    number, variables = LEVELS[level]
+    ports = {shown: str(free_port()) for shown in variables}
+    settings = {variables[shown]: port for shown, port in ports.items()}
+    # the checkout's own code, not that of the environment it borrows
+    path = os.pathsep.join([str(checkout / "shared"), str(checkout / level)])
+    yield {**os.environ, **settings, **SHORTENED, "PYTHONPATH": path, "COLUMNS": "200"}, ports
+    subprocess.run(["make", f"down-{number}"], cwd=checkout, capture_output=True, check=False)
+
+
+def on_ports(text: str, ports: dict[str, str]) -> str:
+    return re.sub("|".join(ports), lambda shown: ports[shown.group()], text)
+
+
+@pytest.mark.course
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_lesson_prints_what_it_says(
+    level: str, checkout: Path, environment: tuple[dict[str, str], dict[str, str]]
+) -> None:
+    variables, ports = environment
+    sla = checkout / level / "sla.toml"
+    sla.write_text(on_ports(sla.read_text(), ports))
+    for step in read_steps((ROOT / level / "README.md").read_text()):
+        if step.elsewhere or missing_programs(step):
+            continue
+        run(Step(on_ports(step.command, ports), on_ports(step.output, ports), step.line), checkout, variables)
+
+
+@pytest.mark.parametrize("readme", ["README.md", *(f"{level}/README.md" for level in LEVELS)])
+def test_every_make_target_a_readme_names_exists(readme: str) -> None:
+    text = (ROOT / readme).read_text()
+    targets = {
+        target for command in re.findall(r"\bmake ([a-z0-9 -]+)", text) for target in re.findall(r"[a-z]+-\d", command)
+    }
+    for target in sorted(targets):
+        done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{readme}: make {target}: {done.stderr}"
+
+
+@pytest.mark.parametrize("readme", ["README.md", *(f"{level}/README.md" for level in LEVELS)])
+def test_every_link_within_the_repository_leads_somewhere(readme: str) -> None:
+    text = (ROOT / readme).read_text()
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (ROOT / readme).parent.joinpath(target).exists(), f"{readme}: {target}: no such file or folder"
