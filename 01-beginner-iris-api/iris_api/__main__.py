@@ -1,4 +1,4 @@
-"""``python -m iris_api``: serve, with one process or several."""
+"""``python -m iris_api [--workers N …]``: serve. Each setting is a flag, or an ``IRIS_*`` variable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from iris_api.settings import IrisSettings
 def main() -> int:
     """0 after a clean stop; 1 with a one-line reason when the process cannot start."""
     try:
-        settings = IrisSettings()
+        settings = IrisSettings(_cli_parse_args=True, _cli_prog_name="python -m iris_api", _cli_kebab_case=True)
         read_artefact(settings.model_dir)
         if settings.workers > 1:
             return Workers(settings).run()

@@ -11,7 +11,7 @@ __all__ = ["IrisSettings"]
 
 
 class IrisSettings(BaseSettings):
-    """Read from ``IRIS_*``; observability has its own, see `servekit.telemetry.TelemetrySettings`."""
+    """Serve the iris model. Each option is also an environment variable, IRIS_PORT for --port."""
 
     model_config = SettingsConfigDict(env_prefix="IRIS_")
 

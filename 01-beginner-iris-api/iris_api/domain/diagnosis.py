@@ -6,54 +6,69 @@ The fast decoder only says that a request is invalid. This slow path runs for th
 from __future__ import annotations
 
 import json
-import math
+from typing import TYPE_CHECKING, Any
 
 from iris_api.domain.flower import FEATURES, MAX_BATCH, MAX_CM
 from servekit.errors import InvalidValueError, MalformedError, ServingError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = ["diagnose"]
+
+_LONGEST_INTEGER = 80
+_NAMES = ", ".join(FEATURES)
+
+
+class _Object(list[tuple[str, Any]]):
+    """A JSON object as the pairs it was written with: a `dict` would hide a name that is given twice."""
 
 
 def diagnose(body: bytes) -> ServingError:
     """The error that explains why ``body`` is not a flower, nor a list of flowers."""
     try:
-        document = json.loads(body)
+        # decoded first: json would guess at UTF-16 and UTF-32, which JSON between systems never is (RFC 8259, 8.1)
+        document = json.loads(body.decode(), object_pairs_hook=_Object, parse_int=_integer)
+        return next(_problems(document), MalformedError("body", None, "not strict JSON"))
     except (ValueError, RecursionError) as error:
         return MalformedError("body", None, f"not JSON: {error}")
-    match document:
-        case []:
-            return InvalidValueError("flowers", "0 in the list", f"expected 1 to {MAX_BATCH}")
-        case list() if len(document) > MAX_BATCH:
-            expectation = f"expected 1 to {MAX_BATCH}; larger batches travel as Arrow"
-            return InvalidValueError("flowers", f"{len(document)} in the list", expectation)
-        case list():
-            problems = (_flower(f"flowers[{row}]", item) for row, item in enumerate(document))
-        case _:
-            problems = (_flower("flower", item) for item in [document])
-    found = next((problem for problem in problems if problem), None)
-    return found or MalformedError("body", None, "not strict JSON")
 
 
-def _flower(thing: str, item: object) -> InvalidValueError | None:
-    if not isinstance(item, dict):
-        return InvalidValueError(thing, json.dumps(item), f"expected an object with {', '.join(FEATURES)}")
+def _problems(document: Any) -> Iterator[ServingError]:
+    if not isinstance(document, list) or isinstance(document, _Object):
+        yield from _of_flower("flower", document)
+        return
+    if not document:
+        yield InvalidValueError("flowers", "0 in the list", f"expected 1 to {MAX_BATCH}")
+    if len(document) > MAX_BATCH:
+        expectation = f"expected 1 to {MAX_BATCH}; larger batches travel as Arrow"
+        yield InvalidValueError("flowers", f"{len(document)} in the list", expectation)
+    for row, item in enumerate(document):
+        yield from _of_flower(f"flowers[{row}]", item)
+
+
+def _of_flower(thing: str, item: Any) -> Iterator[ServingError]:
+    if not isinstance(item, _Object):
+        yield InvalidValueError(thing, json.dumps(item), f"expected an object with {_NAMES}")
+        return
+    given = [name for name, _ in item]
     for name in FEATURES:
-        if name not in item:
-            return InvalidValueError(f"{thing}.{name}", None, "missing: expected a length in cm")
-    unknown = next((name for name in item if name not in FEATURES), None)
-    if unknown is not None:
-        return InvalidValueError(f"{thing}.{unknown}", None, f"unknown feature: expected only {', '.join(FEATURES)}")
-    checks = (_length(f"{thing}.{name}", item[name]) for name in FEATURES)
-    return next((problem for problem in checks if problem), None)
+        if given.count(name) != 1:
+            expectation = "given more than once" if name in given else "missing"
+            yield InvalidValueError(f"{thing}.{name}", None, f"{expectation}: expected a length in cm")
+    for name, value in item:
+        if name in FEATURES:
+            yield from _of_length(f"{thing}.{name}", value)
+        else:
+            yield InvalidValueError(f"{thing} feature", json.dumps(name), f"unknown: expected only {_NAMES}")
 
 
-def _length(thing: str, value: object) -> InvalidValueError | None:
+def _of_length(thing: str, value: Any) -> Iterator[ServingError]:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return InvalidValueError(thing, json.dumps(value), "expected a number of cm")
-    if not (math.isfinite(value) and 0 <= value <= MAX_CM):
-        return InvalidValueError(thing, _number(value), "expected a length from 0 to 100 cm")
-    return None
+        yield InvalidValueError(thing, json.dumps(value), "expected a number of cm")
+    elif not 0 <= value <= MAX_CM:  # so is NaN
+        yield InvalidValueError(thing, json.dumps(value), "expected a length from 0 to 100 cm")
 
 
-def _number(value: float) -> str:
-    return "a number of more than 80 digits" if isinstance(value, int) and abs(value) >= 10**80 else str(value)
+def _integer(text: str) -> int | float:
+    return int(text) if len(text) <= _LONGEST_INTEGER else float(text)  # Python refuses to read very long ones

@@ -27,7 +27,7 @@ class Workers:
     """
 
     def __init__(self, settings: IrisSettings) -> None:
-        self._count = settings.workers
+        self._settings = settings
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._stopping = False
         self._failures = 0
@@ -37,9 +37,10 @@ class Workers:
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, self._stop)
         with tempfile.TemporaryDirectory(prefix="iris-metrics-") as folder:
-            shared = {"IRIS_WORKERS": "1", "IRIS_SHARE_PORTS": "true", "PROMETHEUS_MULTIPROC_DIR": folder}
-            environment = {**os.environ, **shared}
-            for _ in range(self._count):
+            shared = self._settings.model_copy(update={"workers": 1, "share_ports": True})
+            settings = {f"IRIS_{name.upper()}": str(value) for name, value in shared.model_dump().items()}
+            environment = {**os.environ, **settings, "PROMETHEUS_MULTIPROC_DIR": folder}
+            for _ in range(self._settings.workers):
                 self._start(environment)
             while self._running:
                 self._replace_one(environment)
