@@ -114,7 +114,7 @@ def test_it_runs_as_a_user_without_name_or_privilege(serving: Container) -> None
 
 
 @pytest.mark.parametrize("folder", ["/", "/app", "/opt/venv", "/models/iris/1", "/dev"])
-def test_it_cannot_write_anywhere(serving: Container, folder: str) -> None:
+def test_it_cannot_write_to_its_root_file_system(serving: Container, folder: str) -> None:
     code = f"open({folder!r} + '/intruder', 'w')"
     with pytest.raises(EngineError, match=r"Read-only file system|Permission denied"):
         inside(serving, code)
@@ -156,6 +156,7 @@ def test_it_says_what_it_is(engine: Engine, image: Image, capfd: pytest.CaptureF
     assert seen["Config"]["Labels"]["org.opencontainers.image.title"] == "iris-api"
     assert seen["Config"]["Labels"]["org.opencontainers.image.revision"] not in ("", "unknown")
     assert seen["Config"]["User"] == "10001:10001"
+    assert "ORT_DISABLE_TELEMETRY=1" in seen["Config"]["Env"], "ONNX Runtime would report to its makers"
     assert set(seen["Config"]["ExposedPorts"]) == {"8100/tcp", "8101/tcp"}
 
 
@@ -169,6 +170,14 @@ def test_sigterm_ends_it_within_the_drain_with_exit_code_0(engine: Engine, image
         assert container.stop(grace_s=60) == 0, container.logs()
         assert time.monotonic() - asked < DRAIN_S
         assert not container.state()["OOMKilled"]
+
+
+def test_several_workers_need_no_writable_root_either(engine: Engine, image: Image) -> None:
+    with Container(engine, image.reference, PORTS, environment={"IRIS_WORKERS": "2"}) as container:
+        until(lambda: is_ready(container), "ready", container)
+        metrics = httpx.get(f"{url(container)}/metrics", trust_env=False).text
+        assert container.stop(grace_s=60) == 0, container.logs()
+    assert "serving_model_info" in metrics
 
 
 @pytest.mark.parametrize(
