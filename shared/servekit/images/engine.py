@@ -41,17 +41,7 @@ class Engine:
         Raises:
             EngineError: the command failed, with its own last line, or took longer than ``timeout_s``.
         """
-        try:
-            done = subprocess.run(
-                [self.docker, *arguments],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=timeout_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise EngineError(f"docker {arguments[0]}: no answer within {timeout_s:g} s") from None
+        done = _call(self.docker, arguments, timeout_s)
         if done.returncode:
             raise EngineError(f"docker {arguments[0]}: exit code {done.returncode}: {_last_line(done.stdout)}")
         return done.stdout.strip()
@@ -69,35 +59,50 @@ def find_engine(environment: Mapping[str, str] = os.environ) -> Engine:
     Raises:
         EngineError: none does, with the reason for each client that was tried.
     """
-    reasons = []
+    reasons: dict[str, list[str]] = {}
     for docker in _clients(environment):
         found = _try(docker)
         if isinstance(found, Engine):
             return found
-        reasons.append(found)
-    raise EngineError(f"Docker: {'; '.join(reasons) or 'no docker on PATH'}: {_REMEDY}")
+        reasons.setdefault(found, []).append(docker)
+    tried = "; ".join(f"{', '.join(clients)}: {reason}" for reason, clients in reasons.items())
+    raise EngineError(f"Docker: {tried or 'no docker on PATH'}: {_REMEDY}")
 
 
 def _clients(environment: Mapping[str, str]) -> list[str]:
     if named := environment.get("DOCKER"):
         return [named]
-    found = (shutil.which("docker", path=folder) for folder in environment.get("PATH", "").split(os.pathsep))
-    return list({os.path.realpath(path): path for path in found if path}.values())
+    found: dict[str, str] = {}
+    for folder in environment.get("PATH", "").split(os.pathsep):
+        if path := shutil.which("docker", path=folder):
+            found.setdefault(os.path.realpath(path), path)
+    return list(found.values())
 
 
 def _try(docker: str) -> Engine | str:
     """An engine, or the reason why this client gives none."""
     try:
-        answer = Engine(docker, "", buildx=False).run(
-            "version", "--format", "{{.Client.Version}} {{.Server.Version}}", timeout_s=30
-        )
+        answer = _call(docker, ("version", "--format", "{{.Client.Version}} {{.Server.Version}}"), timeout_s=30)
+        buildx = _call(docker, ("buildx", "version"), timeout_s=30).returncode == 0
     except (EngineError, OSError) as failure:
-        return f"{docker}: {failure}"
-    client, server = answer.splitlines()[-1].split()
-    buildx = subprocess.run([docker, "buildx", "version"], capture_output=True, check=False).returncode == 0
+        return str(failure)
+    if answer.returncode:
+        return _last_line(answer.stdout)
+    client, server = _last_line(answer.stdout).split()
     if not buildx and int(client.split(".")[0]) >= _BUILDX_ONLY:
-        return f"{docker} {client}: the buildx plugin, without which it cannot build, is missing"
+        return f"version {client} lacks the buildx plugin, without which it cannot build"
     return Engine(docker, server, buildx)
+
+
+def _call(docker: str, arguments: tuple[str, ...], timeout_s: float) -> subprocess.CompletedProcess[str]:
+    """The finished command, standard error within standard output."""
+    command = [docker, *arguments]
+    try:
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise EngineError(f"docker {arguments[0]}: no answer within {timeout_s:g} s") from None
 
 
 def _last_line(output: str) -> str:

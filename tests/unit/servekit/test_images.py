@@ -116,8 +116,16 @@ def test_the_message_has_the_reason_of_each_client_that_was_tried(tmp_path: Path
     hidden = make_client(tmp_path / "b", {"version": "28.2.2 20.10.24"})
     with pytest.raises(EngineError) as caught:
         find_engine({"PATH": f"{silent.path.parent}{os.pathsep}{hidden.path.parent}"})
-    assert f"{silent.path}: docker version: exit code 1: Cannot connect to the daemon.; " in str(caught.value)
-    assert f"{hidden.path} 28.2.2: the buildx plugin, without which it cannot build, is missing: " in str(caught.value)
+    assert str(caught.value).startswith(
+        f"Docker: {silent.path}: Cannot connect to the daemon.; "
+        f"{hidden.path}: version 28.2.2 lacks the buildx plugin, without which it cannot build: install or start one"
+    )
+
+
+def test_a_reason_that_two_clients_share_is_said_once(tmp_path: Path) -> None:
+    first, second = (make_client(tmp_path / name, {"version": "Is it running?"}, ("version",)) for name in "ab")
+    with pytest.raises(EngineError, match=f"^Docker: {first.path}, {second.path}: Is it running[?]: install or start"):
+        find_engine({"PATH": f"{first.path.parent}{os.pathsep}{second.path.parent}"})
 
 
 def test_a_docker_that_cannot_be_executed_is_a_reason_not_a_traceback(tmp_path: Path) -> None:
