@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
-from servekit.sla.cli import main
+from servekit.sla import load_sla
+from servekit.sla.load import Window
+from servekit.sla.run import attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from servekit.sla.result import Result
+    from servekit.sla.samples import Samples
 
     StartServer = Callable[..., str]
     WriteSla = Callable[..., Path]
@@ -25,10 +29,15 @@ STALL_S, EVERY_S = 0.2, 2.0
 ANALYTIC_P99_MS = (STALL_S - 0.01 * EVERY_S) * 1e3
 
 
-def run(path: Path, tmp_path: Path) -> tuple[int, dict[str, Any]]:
-    code = main(["run", str(path), "--out", str(tmp_path / "out")])
-    result: dict[str, Any] = msgspec.json.decode((tmp_path / "out" / "7.json").read_bytes())
-    return code, result
+class Silent:
+    def update(self, window: Window, samples: Samples) -> None:
+        pass
+
+
+def run(path: Path, tmp_path: Path) -> Result:
+    sla = load_sla(path)
+    result, _ = attempt(path, sla, Window(sla.rate_rps, sla.warmup_s, sla.duration_s), tmp_path, Silent())
+    return result
 
 
 def test_the_tail_of_a_stalling_server_is_reported_and_a_closed_loop_test_misses_it(
@@ -37,12 +46,12 @@ def test_the_tail_of_a_stalling_server_is_reported_and_a_closed_loop_test_misses
     url = tiny_server("--stall-s", str(STALL_S), "--every-s", str(EVERY_S))
     path = sla_file(url, rate=200, duration=12, warmup=0.5)
     for _ in range(2):  # a shared machine may itself stall for a moment, once
-        _, result = run(path, tmp_path)
-        if abs(result["p99_ms"] / ANALYTIC_P99_MS - 1) < 0.1:
+        result = run(path, tmp_path)
+        if abs(result.p99_ms / ANALYTIC_P99_MS - 1) < 0.1:
             break
-    assert abs(result["p99_ms"] / ANALYTIC_P99_MS - 1) < 0.1, result["p99_ms"]
-    assert abs(result["closed_loop"]["p99_ms"] / ANALYTIC_P99_MS - 1) > 0.1
-    assert result["closed_loop"]["omitted"] > 0.05
+    assert abs(result.p99_ms / ANALYTIC_P99_MS - 1) < 0.1, result.p99_ms
+    assert abs(result.closed_loop.p99_ms / ANALYTIC_P99_MS - 1) > 0.1
+    assert result.closed_loop.omitted > 0.05
 
 
 def test_the_closed_loop_figure_is_what_a_real_closed_loop_client_sees(tiny_server: StartServer) -> None:
@@ -56,12 +65,11 @@ def test_a_server_that_answers_a_constant_fails_correctness(
 ) -> None:
     path = sla_file(tiny_server("--answer", "small"))
     path.write_text(path.read_text() + "[generator]\ncheck_ratio = 0.5\n")
-    code, result = run(path, tmp_path)
-    assert code == 1
-    assert result["verdict"] == "broken"
-    assert result["correctness"]["wrong"] > 0
-    assert result["correctness"]["examples"][0] == "large: answer b'small': expected b'large'"
-    assert [reason for reason in result["reasons"] if reason.startswith("correct_ratio 0.")]
+    result = run(path, tmp_path)
+    assert (result.verdict, result.exit_code) == ("broken", 1)
+    assert result.correctness.wrong > 0
+    assert result.correctness.examples[0] == "large: answer b'small': expected b'large'"
+    assert [reason for reason in result.reasons if reason.startswith("correct_ratio 0.")]
 
 
 def test_a_saturated_generator_makes_the_run_invalid_although_no_limit_is_broken(
@@ -69,11 +77,10 @@ def test_a_saturated_generator_makes_the_run_invalid_although_no_limit_is_broken
 ) -> None:
     path = sla_file(tiny_server(), rate=300, scenario="Slow", p99_ms=60_000)
     path.write_text(path.read_text() + "[generator]\nlag_p99_ms = 100\n")
-    code, result = run(path, tmp_path)
-    assert code == 2
-    assert result["verdict"] == "invalid"
-    assert result["generator_saturated"]
-    assert "the generator was saturated, so this says nothing about the server" in result["reasons"][0]
+    result = run(path, tmp_path)
+    assert (result.verdict, result.exit_code) == ("invalid", 2)
+    assert result.generator_saturated
+    assert "the generator was saturated, so this says nothing about the server" in result.reasons[0]
 
 
 async def _one_user(port: int, seconds: float) -> float:

@@ -44,11 +44,11 @@ class CapacityResult(msgspec.Struct, frozen=True, kw_only=True):
     """``.run/sla/capacity-N.json``.
 
     Attributes:
-        capacity_rps: the highest rate that met the SLA in every one of ``confirmations`` probes; 0 when none did.
+        capacity_rps: the highest rate that met the SLA in ``confirmations`` probes; 0 when none did.
         failed_rps: the lowest rate above it that failed; ``None`` when none did.
         limit: what stopped the search: the ``server`` broke its SLA, the ``generator`` could send no more (the server's
             capacity is at least this), ``max_rps`` was reached, no rate passed (``none``), or Ctrl-C (``interrupted``).
-        goodput_rps: answers per second, right and within the p99 limit, at that rate (median of the confirmations).
+        goodput_rps: answers per second without error and within the p99 limit at that rate (median of its probes).
         p99_ms: likewise.
     """
 
@@ -72,7 +72,8 @@ class CapacityResult(msgspec.Struct, frozen=True, kw_only=True):
 class Search:
     """Doubling until a rate fails, bisection of the bracket, then repeats of the highest rate that passed.
 
-    A rate fails when two probes of it fail, so that one hiccup of the machine does not end the doubling early.
+    A rate fails when two probes of it in a row fail, so that one hiccup of the machine does not end the doubling
+    early; the answer must meet the SLA in ``repeats`` probes before it fails in as many.
     """
 
     def __init__(self, settings: Capacity, probe: Callable[[float], Probe]) -> None:
@@ -110,9 +111,13 @@ class Search:
 
     def _holds(self, rate: float) -> bool:
         while len(self.passes_at(rate)) < self._settings.repeats:
-            if not self._passes(rate):
+            self._passes(rate)
+            if self._failures_at(rate) >= self._settings.repeats:
                 return False
         return True
+
+    def _failures_at(self, rate: float) -> int:
+        return sum(probe.rate_rps == rate and probe.verdict != "met" for probe in self.probes)
 
     def _passes(self, rate: float) -> bool:
         for _ in range(2):

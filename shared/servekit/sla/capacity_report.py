@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE_HEAD
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["capacity_line", "print_capacity", "render_capacity"]
 
-_COLUMNS: Final = ("offered/s", "answered", "goodput", "p50 ms", "p99 ms", "errors", "lag ms")
+_COLUMNS: Final = ("rate/s", "answered", "goodput", "p50 ms", "p99 ms", "errors", "lag ms")
 _WHY: Final = {
     "server": "above it the server breaks its SLA",
     "generator": "above it the load generator is the limit, not the server: its capacity is at least this",
@@ -37,7 +39,9 @@ def print_capacity(console: Console, result: CapacityResult) -> None:
     """Every probe in order of rate, then the finding."""
     title = f"level {result.level} · {result.target} · p99 ≤ {result.thresholds.p99_ms:g} ms"
     console.print(title, style="bold", highlight=False, soft_wrap=True)
-    probes = Table(*(Column(name, justify="right", no_wrap=True) for name in _COLUMNS), "", box=SIMPLE_HEAD)
+    probes = Table(
+        *(Column(name, justify="right", no_wrap=True) for name in _COLUMNS), Column("", no_wrap=True), box=SIMPLE_HEAD
+    )
     for probe in _ordered(result):
         probes.add_row(*_cells(probe))
     console.print(probes)
@@ -78,24 +82,24 @@ def render_capacity(result: CapacityResult) -> str:
 
 
 def _latency(result: CapacityResult) -> str:
-    probes = _ordered(result)
-    rates = linear(max(probe.rate_rps for probe in probes), "offered requests per second")
-    values = [ms for probe in probes for ms in (probe.p50_ms, probe.p99_ms) if ms]
+    probes = [probe for probe in _ordered(result) if probe.p99_ms]
+    values = [ms for probe in probes for ms in (probe.p50_ms, probe.p99_ms)]
     limit = result.thresholds.p99_ms
-    y = logarithmic(min(values, default=1.0), max([limit, *values]), "ms")
-    notes = [f"{p.rate_rps:g}/s: p99 {p.p99_ms:.3g} ms, p50 {p.p50_ms:.3g} ms, {p.verdict}" for p in probes]
+    notes = [f"{p.rate_rps:g}/s: p99 {show_ms(p.p99_ms)}, p50 {show_ms(p.p50_ms)}, {p.verdict}" for p in probes]
     chart = line_chart(
         "Latency by offered rate",
-        rates,
-        y,
+        linear(max(probe.rate_rps for probe in result.probes), "offered requests per second"),
+        logarithmic(min(values, default=1.0), max([limit, *values]), "ms"),
         [
-            Series("p50", [(p.rate_rps, p.p50_ms) for p in probes], (), "s1", dots=True),
-            Series("p99", [(p.rate_rps, p.p99_ms) for p in probes], notes, "s0", dots=True),
+            Series("p50", _medians(probes, "p50_ms"), (), "s1"),
+            Series("p99", _medians(probes, "p99_ms"), (), "s0"),
+            Series("p99", [(p.rate_rps, p.p99_ms) for p in probes], notes, "s0", dots=True, joined=False),
         ],
         marks=[Mark(limit, f"p99 promised: {limit:g} ms")],
         width=WIDE,
     )
-    return figure("Latency by offered rate", [("s0", "p99, ms"), ("s1", "p50, ms")], chart)
+    legend = [("s0", "p99, ms: each probe, and the median of a rate"), ("s1", "p50, ms: the median of a rate")]
+    return figure("Latency by offered rate", legend, chart)
 
 
 def _goodput(result: CapacityResult) -> str:
@@ -108,12 +112,18 @@ def _goodput(result: CapacityResult) -> str:
         linear(highest, "/s"),
         [
             Series("offered", [(0.0, 0.0), (highest, highest)], (), "s1"),
-            Series("goodput", [(p.rate_rps, p.goodput_rps) for p in probes], notes, "s0", dots=True),
+            Series("goodput", _medians(probes, "goodput_rps"), (), "s0"),
+            Series("goodput", [(p.rate_rps, p.goodput_rps) for p in probes], notes, "s0", dots=True, joined=False),
         ],
         width=WIDE,
     )
-    legend = [("s0", "answers per second, right and within the p99 limit"), ("s1", "offered per second")]
+    legend = [("s0", "answers per second without error and within the p99 limit"), ("s1", "offered per second")]
     return figure("Goodput by offered rate", legend, chart)
+
+
+def _medians(probes: list[Probe], field: str) -> list[tuple[float, float]]:
+    by_rate = groupby(probes, key=lambda probe: probe.rate_rps)
+    return [(rate, median(getattr(probe, field) for probe in tried)) for rate, tried in by_rate]
 
 
 def _ordered(result: CapacityResult) -> list[Probe]:
@@ -130,5 +140,5 @@ def _cells(probe: Probe) -> tuple[str, ...]:
 
 def _why_short(result: CapacityResult) -> str:
     if result.limit == "server":
-        return f"fails at {result.failed_rps:,.0f}/s"
+        return f"failed at {result.failed_rps:,.0f}/s"
     return {"generator": "limited by the generator", "max_rps": "end of the search"}.get(result.limit, result.limit)

@@ -32,13 +32,14 @@ class Axis(NamedTuple):
 
 
 class Series(NamedTuple):
-    """One line. ``notes`` holds what a pointer over each point says; ``style`` is its CSS class."""
+    """One line, or the ``dots`` of its points, or both. ``notes`` holds what a pointer over each point says."""
 
     name: str
     points: Sequence[tuple[float, float]]
     notes: Sequence[str] = ()
     style: str = "s0"
     dots: bool = False
+    joined: bool = True
 
 
 class Mark(NamedTuple):
@@ -118,9 +119,10 @@ class _Plot:
 
     def line(self, series: Series) -> str:
         points = [self.at(point) for point in series.points]
-        path = "M" + "L".join(f"{across},{height}" for across, height in points)
+        way = "M" + "L".join(f"{across},{height}" for across, height in points)
+        path = f'<path class="line" d="{way}"/>' if series.joined else ""
         dots = "".join(f'<circle class="dot" cx="{a}" cy="{h}" r="3.5"/>' for a, h in points) if series.dots else ""
-        return f'<g class="{series.style}"><path class="line" d="{path}"/>{dots}</g>' if points else ""
+        return f'<g class="{series.style}">{path}{dots}</g>' if points else ""
 
     def notes(self, series: Series) -> list[str]:
         spots = zip(series.points, series.notes, strict=False)

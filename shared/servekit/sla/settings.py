@@ -72,7 +72,7 @@ class Capacity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How the highest sustainable rate is searched.
 
     Each probe runs ``warmup_s + probe_s``; the search ends when the bracket is narrower than ``precision`` (a share
-    of the rate), and the answer must pass ``repeats`` probes.
+    of the rate), and the answer must pass ``repeats`` probes before it fails as many.
     """
 
     warmup_s: NotNegative = 1.0

@@ -40,6 +40,7 @@ _FLUSH_S: Final = 0.25
 sla = load_sla(_PATH)
 scenario = load_scenario(sla.scenario, _PATH.parent)
 recorder = Recorder(_FOLDER)
+_KINDS: Final = tuple(sla.mix)
 _events: Any = events  # Locust types neither its hooks nor, for their sake, the environment they are given
 
 
@@ -56,19 +57,20 @@ class ArrivalStream(User):
         # Streams of one run differ, and the same stream of two runs is the same.
         stream = f"{sla.generator.seed}/{environment.runner.worker_index}/{len(environment.runner.user_greenlets)}"
         self._random = Random(stream)  # noqa: S311 - a load pattern, not a secret
+        # Drawn from as answers come, so apart: arrivals and payloads must not depend on the server's pace.
+        self._draw = Random(f"{stream}/checked")  # noqa: S311 - likewise
         self._connections = Connections(self.host, sla.generator.connections)
         self._flight = Group()
 
     @task
     def stream(self) -> None:
         """Send until the end or until Locust stops the test, then wait for what is in flight."""
-        kinds = list(sla.mix)
         weights = list(accumulate(sla.mix.values()))
         start = time.monotonic()
         with Alarm() as alarm:
             for arrival in poisson(self._rate, self._random):
-                kind = self._random.choices(range(len(kinds)), cum_weights=weights)[0]
-                request = scenario.request(kinds[kind], self._random)
+                kind = self._random.choices(range(len(_KINDS)), cum_weights=weights)[0]
+                request = scenario.request(_KINDS[kind], self._random)
                 if arrival >= self._end_s or not self._wait_for(start + arrival, alarm):
                     break
                 self._flight.spawn(self._send, start, arrival, kind, request)
@@ -92,13 +94,13 @@ class ArrivalStream(User):
         latency = time.monotonic() - intended
         recorder.record((arrival, latency, lag), len(answer.body), kind, answer.outcome)
         self._tell_locust(kind, request, answer, latency)
-        if answer.outcome == 0 and self._random.random() < sla.generator.check_ratio:
-            recorder.keep(list(sla.mix)[kind], request, answer.body)
+        if answer.outcome == 0 and self._draw.random() < sla.generator.check_ratio:
+            recorder.keep(_KINDS[kind], request, answer.body)
 
     def _tell_locust(self, kind: int, request: Request, answer: Answer, latency: float) -> None:
         self.environment.events.request.fire(
             request_type=request.method,
-            name=list(sla.mix)[kind],
+            name=_KINDS[kind],
             response_time=latency * 1e3,
             response_length=len(answer.body),
             exception=ConnectionError(describe_outcome(answer.outcome)) if answer.outcome else None,
