@@ -84,18 +84,15 @@ def _rung(module: str, port: int, environment: dict[str, str]) -> Peer:
 
 def _checked_answers(peer: Peer, bodies: list[bytes], golden: Golden) -> list[bytes]:
     """How the peer's answers to all flowers begin (up to the species), once they are known to be right."""
-    answers = [_post(peer.port, body) for body in bodies]
+    headers = {"content-type": "application/json"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{peer.port}", headers=headers) as client:
+        answers = [client.post("/v1/predict", content=body).raise_for_status().content for body in bodies]
     predictions = [msgspec.json.decode(answer)["predictions"][0] for answer in answers]
     probabilities: NDArray[np.float64] = np.array([each["probabilities"] for each in predictions])
     if not np.allclose(probabilities, golden.probabilities, rtol=0, atol=1e-5):
         raise SystemExit(f"{peer.name}: its answers are not those of scikit-learn, so its speed does not count")
     # batched with others, a row may differ from itself alone in the last bit: its digits are not compared under load
     return [answer.split(b'"probabilities"')[0] for answer in answers]
-
-
-def _post(port: int, body: bytes) -> bytes:
-    headers = {"content-type": "application/json"}
-    return httpx.post(f"http://127.0.0.1:{port}/v1/predict", content=body, headers=headers).raise_for_status().content
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -79,9 +79,12 @@ def compare(  # noqa: PLR0913 - an experiment has that many knobs
     measured: dict[str, list[tuple[LoadResult, float]]] = {peer.name: [] for peer in peers}
     with ExitStack() as stack:
         progress("starting")
-        running = {peer.name: stack.enter_context(_running(peer)) for peer in peers}
+        running = {peer.name: stack.enter_context(_started(peer)) for peer in peers}
+        for peer in peers:
+            _wait_for(peer, running[peer.name])
+            _pin(_CORES[0], *(thread.id for thread in running[peer.name].threads()))
         expected = {peer.name: answers(peer) for peer in peers}
-        _pin(_CORES[1])
+        _pin(_CORES[1], 0)
         stack.callback(_unpin)
         for number in range(rounds):
             for peer in peers if number % 2 == 0 else list(reversed(peers)):
@@ -107,25 +110,21 @@ def _row(name: str, runs: list[tuple[LoadResult, float]], rss_mb: float) -> Row:
 
 
 @contextmanager
-def _running(peer: Peer) -> Iterator[psutil.Process]:
-    _pin(_CORES[0])  # a child inherits it, and so do the threads it starts
+def _started(peer: Peer) -> Iterator[psutil.Popen]:
+    process = psutil.Popen(peer.command, env={**os.environ, **peer.environment}, stdout=subprocess.DEVNULL)
     try:
-        process = subprocess.Popen(peer.command, env={**os.environ, **peer.environment}, stdout=subprocess.DEVNULL)
+        yield process
     finally:
-        _unpin()
-    try:
-        _wait_for(peer, process)
-        yield psutil.Process(process.pid)
-    finally:
-        process.terminate()
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
         try:
             process.wait(10)
-        except subprocess.TimeoutExpired:
+        except psutil.TimeoutExpired:
             process.kill()
             process.wait()
 
 
-def _wait_for(peer: Peer, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(peer: Peer, process: psutil.Popen) -> None:
     deadline = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -142,10 +141,14 @@ def _cpu_s(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def _pin(core: int) -> None:
-    """Pins this process where the platform can, and where there are two cores to tell apart."""
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > core:
-        os.sched_setaffinity(0, {core})
+def _pin(core: int, *threads: int) -> None:
+    """Pins threads (0: this one) where the platform can, and where there are two cores to tell apart.
+
+    Threads that they start later inherit the core.
+    """
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > max(_CORES):
+        for thread in threads:
+            os.sched_setaffinity(thread, {core})
 
 
 def _unpin() -> None:

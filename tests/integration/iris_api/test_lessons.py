@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pytest
+
+from iris_api.entrypoints import formats, ladder
+from iris_api.entrypoints.codecs import CODECS
+from iris_api.entrypoints.formats import measure
+from iris_api.entrypoints.train import main as train
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder of the lesson's own, with a trained model where the settings look for it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FORMATS_SECONDS", "0.001")
+    monkeypatch.setenv("LADDER_ROUNDS", "1")
+    monkeypatch.setenv("LADDER_SECONDS", "0.2")
+    train()
+    return tmp_path
+
+
+def test_the_ladder_measures_every_rung_and_the_api(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ladder.main() == 0
+    report = msgspec.json.decode((folder / ".run/bench/ladder-1.json").read_bytes())
+    names = [row["name"] for row in report["rows"]]
+    expected = ["0 tutorial", "1 no thread", "2 onnx", "3 serialization", "4 server", "5 batching", "the API, observed"]
+    assert names == expected
+    assert all(row["rps"] > 0 and row["p99_ms"] >= row["p50_ms"] > 0 for row in report["rows"])
+    assert report["hardware"]
+    printed = capsys.readouterr().out
+    assert "× the tutorial's requests per second (goal: 4×)" in printed
+
+
+def test_a_rung_with_wrong_answers_does_not_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder / ".run/1/models/iris/1/golden.json"
+    golden = msgspec.json.decode(path.read_bytes())
+    golden["probabilities"][0] = [0.0, 0.0, 1.0]
+    path.write_bytes(msgspec.json.encode(golden))
+    (folder / "ladder").mkdir()
+    shutil.copy(ladder.LADDER / "rung_0_tutorial.py", folder / "ladder")
+    monkeypatch.setattr(ladder, "LADDER", folder / "ladder")
+    with pytest.raises(SystemExit, match="0 tutorial: its answers are not those of scikit-learn"):
+        ladder.main()
+
+
+def test_the_formats_are_measured_at_each_size(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert formats.main() == 0
+    rows = msgspec.json.decode((folder / ".run/bench/formats-1.json").read_bytes())["rows"]
+    assert [(row["rows"], row["format"]) for row in rows] == [(n, name) for n in (1, 100, 10_000) for name in CODECS]
+    assert all(row["encode_us"] > 0 and row["decode_us"] > 0 for row in rows)
+    assert "Arrow" in capsys.readouterr().out
+
+
+def test_a_format_that_changes_the_rows_is_refused() -> None:
+    lossy = (lambda rows: rows.astype(np.float16).tobytes(), lambda data: np.frombuffer(data, np.float16).reshape(1, 4))
+    with pytest.raises(SystemExit, match="lossy: does not give back the rows it was given"):
+        measure("lossy", lossy, np.array([[5.1, 3.5, 1.4, 0.2]]), 1)
