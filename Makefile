@@ -7,6 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .SECONDEXPANSION:
+export ORT_DISABLE_TELEMETRY := 1 # ONNX Runtime reports to its makers unless told not to
 
 LEVELS := 1
 FOLDER_1 := 01-beginner-iris-api

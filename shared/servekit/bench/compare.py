@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import psutil
 
-from servekit.bench.load import LoadResult, closed_loop
+from servekit.bench.load import WARM_SHARE, LoadResult, closed_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def compare(  # noqa: PLR0913 - an experiment has that many knobs
     Raises:
         RuntimeError: a peer does not start.
     """
-    measured: dict[str, list[tuple[LoadResult, float]]] = {peer.name: [] for peer in peers}
+    runs: dict[str, list[tuple[LoadResult, float]]] = {peer.name: [] for peer in peers}
     with ExitStack() as stack:
         progress("starting")
         running = {peer.name: stack.enter_context(_started(peer)) for peer in peers}
@@ -87,25 +87,22 @@ def compare(  # noqa: PLR0913 - an experiment has that many knobs
         _pin(_CORES[1], 0)
         stack.callback(_unpin)
         for number in range(rounds):
-            for peer in peers if number % 2 == 0 else list(reversed(peers)):
+            for peer in peers if number % 2 == 0 else reversed(peers):
                 progress(f"round {number + 1} of {rounds}: {peer.name}")
-                process = running[peer.name]
-                before = _cpu_s(process)
+                before = _cpu_s(running[peer.name])
                 result = closed_loop(peer.port, requests, expected[peer.name], connections, seconds)
-                warm_share = 1.1  # CPU time includes the generator's warm-up, a tenth of the measurement
-                measured[peer.name].append((result, (_cpu_s(process) - before) / warm_share / result.requests))
-        rss = {name: process.memory_info().rss / 1e6 for name, process in running.items()}
-    return [_row(name, runs, rss[name]) for name, runs in measured.items()]
+                runs[peer.name].append((result, _cpu_s(running[peer.name]) - before))
+        return [_row(peer.name, runs[peer.name], running[peer.name].memory_info().rss) for peer in peers]
 
 
-def _row(name: str, runs: list[tuple[LoadResult, float]], rss_mb: float) -> Row:
+def _row(name: str, runs: list[tuple[LoadResult, float]], rss: int) -> Row:
     return Row(
         name=name,
         rps=median(result.rps for result, _ in runs),
         p50_ms=median(result.p50_ms for result, _ in runs),
         p99_ms=median(result.p99_ms for result, _ in runs),
-        cpu_us=median(cpu for _, cpu in runs) * 1e6,
-        rss_mb=rss_mb,
+        cpu_us=median(cpu_s / (result.requests * WARM_SHARE) for result, cpu_s in runs) * 1e6,
+        rss_mb=rss / 1e6,
     )
 
 
