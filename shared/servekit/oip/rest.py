@@ -6,9 +6,11 @@ A body is JSON alone, or JSON followed by the raw bytes of its binary tensors; t
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from servekit.errors import InvalidValueError, MalformedError
 from servekit.oip.tensors import Inference, InferenceResult, Tensor, from_bytes, from_values, to_bytes
@@ -30,6 +32,8 @@ __all__ = [
 
 HEADER_LENGTH = "inference-header-content-length"
 """The header that gives the size in bytes of the JSON part of a body with binary tensors."""
+
+_MAX_DIGITS = 19  # of a 64-bit size; int() itself refuses thousands
 
 Parameters = dict[str, bool | int | float | str]
 
@@ -126,7 +130,12 @@ def decode_request(body: bytes, header_length: str | None = None) -> Inference:
 
 
 def encode_response(result: InferenceResult, request: Inference) -> tuple[bytes, int | None]:
-    """The body of an answer, and the length of its JSON part when binary tensors follow it (else ``None``)."""
+    """The body of an answer, and the length of its JSON part when binary tensors follow it (else ``None``).
+
+    Raises:
+        InvalidValueError: an output holds what JSON cannot (NaN, infinity, bytes that are not UTF-8) and was not asked
+            for as a binary tensor.
+    """
     binary = request.binary
     return _join(
         lambda tensors: WireResponse(result.model, tensors, result.version, request.request_id),
@@ -154,11 +163,12 @@ def decode_response(body: bytes, header_length: str | None = None) -> InferenceR
 
     Raises:
         MalformedError: the body is not an inference response.
+        InvalidValueError: an output's values do not fit its shape or datatype.
     """
     text, binary = _split(body, header_length)
     try:
         wire = _decode_response(text)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError("body", None, f"not an inference response: {error}") from None
     return InferenceResult(wire.model_name, wire.model_version, _tensors(wire.outputs, binary))
 
@@ -167,7 +177,8 @@ def _split(body: bytes, header_length: str | None) -> tuple[memoryview, memoryvi
     view = memoryview(body)
     if header_length is None:
         return view, view[:0]
-    size = int(header_length) if header_length.isascii() and header_length.isdigit() else -1
+    is_number = header_length.isascii() and header_length.isdigit() and len(header_length) <= _MAX_DIGITS
+    size = int(header_length) if is_number else -1
     if not 0 <= size <= len(body):
         raise MalformedError(
             f"header {HEADER_LENGTH}", header_length, f"expected a number of bytes from 0 to {len(body)}"
@@ -197,10 +208,19 @@ def _tensors(wires: list[WireTensor], binary: memoryview) -> tuple[Tensor, ...]:
 
 
 def _binary_outputs(wire: WireRequest) -> frozenset[str] | None:
-    default = bool(wire.parameters.get("binary_data_output", False))
+    default = _flag("binary_data_output", wire.parameters, default=False)
     if not wire.outputs:
         return None if default else frozenset()
-    return frozenset(out.name for out in wire.outputs if out.parameters.get("binary_data", default))
+    return frozenset(
+        out.name for out in wire.outputs if _flag(f"output {out.name} binary_data", out.parameters, default=default)
+    )
+
+
+def _flag(thing: str, parameters: Parameters, *, default: bool) -> bool:
+    value = parameters.get(thing.rpartition(" ")[2], default)
+    if not isinstance(value, bool):
+        raise MalformedError(thing, value, "expected true or false")
+    return value
 
 
 def _join(envelope: Any, tensors: tuple[Tensor, ...], binary: set[str]) -> tuple[bytes, int | None]:
@@ -220,6 +240,11 @@ def _join(envelope: Any, tensors: tuple[Tensor, ...], binary: set[str]) -> tuple
 def _values(tensor: Tensor) -> list[Any]:
     flat: list[Any] = tensor.data.ravel().tolist()
     if tensor.datatype != "BYTES":
+        # a sum is not finite when a value is not; it may also overflow, so the values themselves decide
+        if tensor.data.dtype.kind == "f" and not isfinite(sum(flat)) and not np.isfinite(tensor.data).all():
+            raise InvalidValueError(
+                f"tensor {tensor.name}", None, "holds NaN or infinity, which JSON lacks: ask for it as a binary tensor"
+            )
         return flat
     try:
         return [item.decode() for item in flat]

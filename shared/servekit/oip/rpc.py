@@ -19,6 +19,7 @@ from servekit.oip.tensors import (
     Tensor,
     element_count,
     from_bytes,
+    shaped,
     to_bytes,
 )
 
@@ -53,15 +54,14 @@ def decode_request(message: pb.ModelInferRequest) -> Inference:
 
 
 def encode_response(result: InferenceResult, request: Inference) -> pb.ModelInferResponse:
-    """The answer as a message: raw when the request was, typed otherwise."""
+    """The answer as a message: raw when the request was, typed otherwise (FP16 has no typed form: always raw)."""
     message = pb.ModelInferResponse(model_name=result.model, model_version=result.version, id=request.request_id)
-    raw = request.binary is None or any(tensor.datatype not in _FIELDS for tensor in result.outputs)
-    _fill(message.outputs, message.raw_output_contents, result.outputs, raw=raw)
+    _fill(message.outputs, message.raw_output_contents, result.outputs, raw=request.binary is None)
     return message
 
 
 def encode_request(model: str, version: str, request: Inference) -> pb.ModelInferRequest:
-    """The request as a message, for clients; its tensors travel raw when ``request.binary`` is ``None``."""
+    """The request as a message, for clients; raw when ``request.binary`` is ``None`` or a tensor is FP16."""
     message = pb.ModelInferRequest(model_name=model, model_version=version, id=request.request_id)
     _fill(message.inputs, message.raw_input_contents, request.inputs, raw=request.binary is None)
     message.outputs.extend(pb.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in request.outputs)
@@ -95,15 +95,16 @@ def _typed(wire: Any) -> Tensor:
     if len(values) != expected:
         expectation = f"expected {expected} in {field} for shape {shape} of {wire.datatype}"
         raise InvalidValueError(f"input {wire.name} data", f"{len(values)} values", expectation)
-    array = np.empty(expected, DTYPES[wire.datatype])
     try:
-        array[:] = values
+        # each value is checked on its way; assigning them to an array wraps an INT8 of 300 around to 44
+        array = np.fromiter(values, DTYPES[wire.datatype], expected)
     except OverflowError:
         raise InvalidValueError(f"input {wire.name} data", None, f"expected values of {wire.datatype}") from None
-    return Tensor(wire.name, wire.datatype, array.reshape(shape))
+    return Tensor(wire.name, wire.datatype, shaped(wire.name, array, shape))
 
 
 def _fill(wires: Any, raws: Any, tensors: tuple[Tensor, ...], *, raw: bool) -> None:
+    raw = raw or any(tensor.datatype not in _FIELDS for tensor in tensors)
     for tensor in tensors:
         wire = wires.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.data.shape)
         if raw:

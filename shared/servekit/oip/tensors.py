@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from servekit.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "DTYPES",
@@ -19,6 +23,7 @@ __all__ = [
     "element_count",
     "from_bytes",
     "from_values",
+    "shaped",
     "to_bytes",
 ]
 
@@ -40,6 +45,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 """Protocol datatype → numpy dtype, little-endian as on the wire. BYTES elements are Python ``bytes``."""
 
 _TAKES = {"b": "b", "u": "ui", "i": "ui", "f": "uif"}
+_PYTHON_TYPES: dict[str, set[type]] = {"b": {bool}, "u": {int}, "i": {int}, "f": {int, float}}
 
 
 class Tensor(msgspec.Struct, frozen=True):
@@ -78,7 +84,8 @@ def from_values(name: str, datatype: str, shape: list[int], values: object) -> T
     """A tensor from JSON values, flat in row-major order or nested as the shape.
 
     Raises:
-        InvalidValueError: unknown datatype, ragged or wrongly typed values, or a size that the shape does not have.
+        InvalidValueError: unknown datatype, ragged or wrongly typed values, values beyond the datatype's range, or a
+            size or nesting that the shape does not have.
     """
     dtype = _dtype(name, datatype)
     count = element_count(name, shape)
@@ -94,7 +101,8 @@ def from_bytes(name: str, datatype: str, shape: list[int], raw: bytes | memoryvi
     Numeric arrays are read-only views of ``raw``: nothing is copied.
 
     Raises:
-        InvalidValueError: unknown datatype, or a byte count that does not fit shape and datatype.
+        InvalidValueError: unknown datatype, a byte count that does not fit shape and datatype, or a BOOL that is
+            neither 0 nor 1.
     """
     dtype = _dtype(name, datatype)
     count = element_count(name, shape)
@@ -105,7 +113,9 @@ def from_bytes(name: str, datatype: str, shape: list[int], raw: bytes | memoryvi
         raise InvalidValueError(
             f"input {name} data", f"{len(raw)} bytes", f"expected {expected} for shape {shape} of {datatype}"
         )
-    return Tensor(name, datatype, np.frombuffer(raw, dtype).reshape(shape))
+    if datatype == "BOOL" and (worst := np.frombuffer(raw, np.uint8).max(initial=0)) > 1:
+        raise InvalidValueError(f"input {name} data", f"byte {worst}", "expected 0 or 1 for datatype BOOL")
+    return Tensor(name, datatype, shaped(name, np.frombuffer(raw, dtype), shape))
 
 
 def to_bytes(tensor: Tensor) -> bytes:
@@ -134,26 +144,62 @@ def element_count(name: str, shape: list[int]) -> int:
     return math.prod(shape)
 
 
+def shaped(name: str, array: NDArray[Any], shape: list[int]) -> NDArray[Any]:
+    """The array in that shape, which has the array's element count.
+
+    Raises:
+        InvalidValueError: more than 64 dimensions, or sizes that no memory holds (a 0 hides them from the count).
+    """
+    try:
+        return array.reshape(shape)
+    except (ValueError, OverflowError):
+        raise InvalidValueError(f"input {name} shape", shape, "expected sizes that an array can have") from None
+
+
 def _reshape(name: str, array: NDArray[Any], shape: list[int], count: int) -> NDArray[Any]:
     if array.size != count:
         expectation = f"expected {count} for shape {shape}"
         raise InvalidValueError(f"input {name} data", f"{array.size} values", expectation)
-    return array.reshape(shape)
+    if count and array.ndim != 1 and list(array.shape) != shape:
+        nesting = f"nested as {list(array.shape)}"
+        raise InvalidValueError(f"input {name} data", nesting, f"expected a flat list, or one nested as shape {shape}")
+    return shaped(name, array, shape)
 
 
-def _numeric_array(name: str, datatype: str, dtype: np.dtype[Any], values: list[object]) -> NDArray[Any]:
-    if not values:
-        return np.empty(0, dtype)
+def _numeric_array(name: str, datatype: str, dtype: np.dtype[Any], values: list[Any]) -> NDArray[Any]:
     try:
         array = np.asarray(values)
-    except (ValueError, OverflowError):
+        if array.size == 0:
+            return array.astype(dtype)
+        # numpy takes a bool among numbers for a number, and large integers for floats or objects
+        if array.dtype.kind not in _TAKES[dtype.kind] or (dtype.kind != "b" and _has_bool(values, array.ndim)):
+            array = _exact_array(name, datatype, dtype, values)
+        if dtype.kind in "ui":
+            _check_range(name, datatype, dtype, array)
+        with np.errstate(over="raise"):
+            return array.astype(dtype)
+    except ValueError:
         raise InvalidValueError(f"input {name} data", None, "expected a flat or regularly nested list") from None
-    if array.dtype.kind not in _TAKES[dtype.kind]:
-        raise InvalidValueError(f"input {name} data", _odd_one(array), f"expected values of {datatype}")
-    if dtype.kind in "ui":
-        _check_range(name, datatype, dtype, array)
-    with np.errstate(over="ignore"):
-        return array.astype(dtype)
+    except (FloatingPointError, OverflowError):
+        largest = max(np.asarray(values, object).ravel().tolist(), key=abs)
+        raise InvalidValueError(f"input {name} data", largest, f"expected values of {datatype}") from None
+
+
+def _has_bool(values: list[Any], depth: int) -> bool:
+    flat: Iterable[Any] = values
+    for _ in range(depth - 1):
+        flat = chain.from_iterable(flat)
+    return bool in map(type, flat)
+
+
+def _exact_array(name: str, datatype: str, dtype: np.dtype[Any], values: list[Any]) -> NDArray[Any]:
+    """The values as Python objects, each of a type that the datatype takes."""
+    array = np.asarray(values, object)
+    for item in array.ravel().tolist():
+        if type(item) not in _PYTHON_TYPES[dtype.kind]:
+            shown = item if isinstance(item, str) else msgspec.json.encode(item).decode()
+            raise InvalidValueError(f"input {name} data", shown, f"expected values of {datatype}")
+    return array
 
 
 def _check_range(name: str, datatype: str, dtype: np.dtype[Any], array: NDArray[Any]) -> None:
@@ -164,22 +210,14 @@ def _check_range(name: str, datatype: str, dtype: np.dtype[Any], array: NDArray[
         raise InvalidValueError(f"input {name} data", worst, f"expected values of {datatype}")
 
 
-def _odd_one(array: NDArray[Any]) -> object:
-    return next((item for item in array.ravel().tolist() if not isinstance(item, int | float)), array.dtype.name)
-
-
-def _bytes_array(name: str, values: list[object]) -> NDArray[Any]:
-    flat: list[bytes] = []
-    pending = list(reversed(values))
-    while pending:
-        item = pending.pop()
-        if isinstance(item, list):
-            pending.extend(reversed(item))
-        elif isinstance(item, str):
-            flat.append(item.encode())
-        else:
-            raise InvalidValueError(f"input {name} data", item, "expected strings for datatype BYTES")
-    return _object_array(flat)
+def _bytes_array(name: str, values: list[Any]) -> NDArray[Any]:
+    texts = np.asarray(values, object)
+    items = texts.ravel().tolist()
+    for item in items:
+        if not isinstance(item, str):
+            shown = "a list" if isinstance(item, list) else msgspec.json.encode(item).decode()
+            raise InvalidValueError(f"input {name} data", shown, "expected strings for datatype BYTES, evenly nested")
+    return _object_array([item.encode() for item in items]).reshape(texts.shape)
 
 
 def _split_bytes(name: str, raw: bytes | memoryview) -> NDArray[Any]:
