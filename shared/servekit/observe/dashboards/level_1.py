@@ -1,0 +1,101 @@
+"""Level 1's dashboard: the Iris API, endpoint by endpoint and step by step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from servekit.observe.dashboards.panels import SLO_S, Query, board, graph, heat, listing, number
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
+
+__all__ = ["level_1"]
+
+_ABOUT = "The Iris API: how much is asked of each endpoint, what fails, how long it takes and where the time goes."
+_COUNT = 'rate(serving_request_duration_seconds_count{level="1"}[$__rate_interval])'
+_FAILED = 'rate(serving_request_duration_seconds_count{level="1", code=~"5.."}[$__rate_interval])'
+_BUCKET = 'rate(serving_request_duration_seconds_bucket{level="1"}[$__rate_interval])'
+_STEP = "rate(serving_step_duration_seconds_{}{{level='1'}}[$__rate_interval])"
+_OURS = '* on (job, instance) group_left () max by (job, instance) (serving_model_info{level="1"})'
+
+
+def level_1(uid: str) -> Dashboard:
+    """Builds it."""
+    rows = {
+        "At a glance": _glance(),
+        "Requests, errors, duration by endpoint": _endpoints(),
+        "Steps inside a request": _steps(),
+        "Process": _process(),
+        "Model and drift": _model(),
+    }
+    return board(uid, "Level 1: Iris API", _ABOUT, rows)
+
+
+def _glance() -> list[Builder[Panel]]:
+    rate = 'sum(level_model_version:serving_requests:rate5m{level="1"})'
+    p99 = (
+        'max(level_model_version:serving_request_duration_seconds:quantile_rate5m{level="1",model!="",quantile="0.99"})'
+    )
+    failed, slow = 'level:serving_errors:ratio_rate5m{level="1"}', 'level:serving_slow:ratio_rate5m{level="1"}'
+    return [
+        number("Requests", "A second, over 5 minutes, without probes.", "reqps", Query(rate), width=6),
+        number("Failed", "Answered 5xx, over 5 minutes.", "percentunit", Query(failed), width=6, limit=0.001),
+        number("p99", "Over 5 minutes.", "s", Query(p99), width=6, limit=SLO_S),
+        number("Over 50 ms", "Over 5 minutes.", "percentunit", Query(slow), width=6, limit=0.01),
+    ]
+
+
+def _endpoints() -> list[Builder[Panel]]:
+    by_code = Query(f"sum by (endpoint, code) ({_COUNT})", "{{endpoint}} {{code}}")
+    failed = f"(sum by (endpoint) ({_FAILED}) or 0 * sum by (endpoint) ({_COUNT})) / sum by (endpoint) ({_COUNT})"
+    buckets = Query(f"sum by (le) ({_BUCKET})", "{{le}}")
+    return [
+        graph("Requests", "A second, by endpoint and status.", "reqps", by_code, stacked=True),
+        graph("Failed", "Share of 5xx by endpoint.", "percentunit", Query(failed, "{{endpoint}}")),
+        graph("Duration, p99", "The red line is the objective.", "s", _by_endpoint(0.99), limit=SLO_S),
+        graph("Duration, median", "Half of the requests take longer.", "s", _by_endpoint(0.5)),
+        heat("Durations", "How many requests a second took how long.", buckets, width=24),
+    ]
+
+
+def _by_endpoint(quantile: float) -> Query:
+    return Query(f"histogram_quantile({quantile}, sum by (endpoint, le) ({_BUCKET}))", "{{endpoint}}")
+
+
+def _steps() -> list[Builder[Panel]]:
+    p99 = f"histogram_quantile(0.99, sum by (step, le) ({_STEP.format('bucket')}))"
+    mean = f"sum by (step) ({_STEP.format('sum')}) / sum by (step) ({_STEP.format('count')})"
+    return [
+        graph("Steps, mean", "Where a request's time goes.", "s", Query(mean, "{{step}}"), stacked=True),
+        graph("Steps, p99", "Which step has the tail.", "s", Query(p99, "{{step}}")),
+    ]
+
+
+def _process() -> list[Builder[Panel]]:
+    flight = Query('sum by (instance) (serving_requests_in_flight{level="1"})', "{{instance}}")
+    cpu = Query(f"rate(process_cpu_seconds_total[$__rate_interval]) {_OURS}", "{{instance}}")
+    memory = Query(f"process_resident_memory_bytes {_OURS}", "{{instance}}")
+    files = Query(f"process_open_fds {_OURS}", "{{instance}}")
+    return [
+        graph("In flight", "Requests being answered at the moment of the scrape.", "short", flight, width=6, limit=64),
+        graph("CPU", "Cores; one event loop uses one at most.", "short", cpu, width=6, limit=0.9),
+        graph("Memory", "Resident; the pod's limit is 512 MiB.", "bytes", memory, width=6),
+        graph("Open files", "Connections included.", "short", files, width=6),
+    ]
+
+
+def _model() -> list[Builder[Panel]]:
+    loaded = Query('serving_model_info{level="1"}')
+    psi = Query('max by (version, feature) (serving_drift_psi{model="iris"})', "{{version}} {{feature}}")
+    ks = Query('max by (version, feature) (serving_drift_ks{model="iris"})', "{{version}} {{feature}}")
+    alarms = Query('max by (version, feature) (serving_drift_alarm{model="iris"})', "{{version}} {{feature}}")
+    rows = Query('max by (version) (serving_drift_window_rows{model="iris"})', "in the window, version {{version}}")
+    needed = Query('max by (version) (serving_drift_window_required_rows{model="iris"})', "needed, {{version}}")
+    return [
+        listing("Loaded models", "Every server's version and artefact.", loaded, ["Value", "job", "level"], width=24),
+        graph("Population stability index", "Distance of the latest requests from training.", "short", psi),
+        graph("Kolmogorov-Smirnov", "The largest gap between the two distributions.", "short", ks),
+        graph("Drift alarms", "1 while the server holds a feature for drifted.", "short", alarms, limit=1),
+        graph("Drift window", "Rows it holds, and rows from which on it is judged.", "short", rows, needed),
+    ]

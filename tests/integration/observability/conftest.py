@@ -1,0 +1,136 @@
+"""A real level 1 under load and, where it is on PATH, a real Prometheus that scrapes it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import yaml
+
+from iris_api.entrypoints import train
+from servekit.versions import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+FLOWER = {"sepal_length_cm": 5.1, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
+TENSOR = {"name": "features", "datatype": "FP32", "shape": [1, 4], "data": [6.3, 3.3, 6.0, 2.5]}
+_READY_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True)
+class Level:
+    """A running level: where it answers, and its ``.run/1``."""
+
+    url: str
+    run_dir: Path
+
+
+@pytest.fixture(scope="session")
+def level(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Level]:
+    """Level 1 on free ports, with requests coming in all the time; every trace is kept."""
+    run_dir = tmp_path_factory.mktemp("level") / ".run" / "1"
+    train.main(run_dir / "models")
+    (run_dir / "logs").mkdir()
+    http, grpc = free_ports(2)
+    environment = {
+        "IRIS_PORT": str(http), "IRIS_GRPC_PORT": str(grpc), "IRIS_MODEL_DIR": str(run_dir / "models"),
+        "IRIS_DRAIN_S": "0", "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"), "TELEMETRY_TRACE_RATIO": "1",
+        "AUDIT_DIR": str(run_dir / "audit"),
+    }  # fmt: skip
+    url = f"http://127.0.0.1:{http}"
+    with running([sys.executable, "-m", "iris_api"], run_dir / "logs" / "iris-api.log", environment):
+        wait_until(lambda: answers(f"{url}/readyz"), f"{url}/readyz")
+        with load(url):
+            yield Level(url, run_dir)
+
+
+@pytest.fixture(scope="session")
+def prometheus(level: Level, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Prometheus with the real rules that scrapes and evaluates every second."""
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("prometheus is not on PATH: Debian's package prometheus has it")
+    folder = tmp_path_factory.mktemp("prometheus")
+    config = yaml.safe_load((ROOT / "infra" / "prometheus" / "prometheus.yml").read_text())
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(ROOT / "infra" / "prometheus" / "rules" / "*.yaml")]
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    jobs["iris-api"]["static_configs"][0]["targets"] = [level.url.removeprefix("http://")]
+    (port,) = free_ports(1)
+    jobs["prometheus"]["static_configs"][0]["targets"] = [f"127.0.0.1:{port}"]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    command = [
+        program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn",
+    ]  # fmt: skip
+    with running(command, folder / "log", {}):
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(f"{url}/-/ready"), f"{url}/-/ready")
+        yield url
+
+
+@contextmanager
+def running(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[None]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **environment}, cwd=log.parent)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@contextmanager
+def load(url: str) -> Iterator[None]:
+    """Single flowers, a batch, tensors, and mistakes, about fifty requests a second."""
+    stop = threading.Event()
+
+    def send() -> None:
+        with httpx.Client(base_url=url, timeout=10, trust_env=False) as client:
+            while not stop.wait(0.08):
+                client.post("/v1/predict", json=FLOWER)
+                client.post("/v1/predict", json=[FLOWER] * 100)
+                client.post("/v2/models/iris/infer", json={"inputs": [TENSOR]})
+                client.post("/v1/predict", json={"sepal_length_cm": "long"})
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def wait_until(met: Callable[[], Any], what: str, within_s: float = _READY_WITHIN_S) -> None:
+    deadline = time.monotonic() + within_s
+    while not met():
+        assert time.monotonic() < deadline, f"{what}: not within {within_s:g} s"
+        time.sleep(0.1)
