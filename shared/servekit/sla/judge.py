@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
 
 from servekit.sla.closed_loop import closed_loop
-from servekit.sla.result import Endpoint, Judged, Limit, Verdict
+from servekit.sla.result import Endpoint, Judged, Limit
 from servekit.sla.samples import describe_outcome
 
 if TYPE_CHECKING:
@@ -38,20 +39,30 @@ def judge(sla: Sla, rate_rps: float, window: tuple[float, float], samples: Sampl
     judged = in_window(samples, *window)
     if not len(judged):
         return Judged(verdict="invalid", reasons=["no request was sent"], correctness=answers)
-    answered = _answered_within(samples, *window)
-    limits = _limits(sla, judged, answered / len(judged), answers)
+    measured = _measure(sla, rate_rps, window, samples, judged)
+    limits = _limits(sla, judged, measured.achieved_rps / measured.offered_rps, answers)
     saturated = _saturation(sla, rate_rps * window[1], judged)
     invalid = [*saturated, *_unchecked(sla, judged, answers)]
     broken = [_sentence(limit) for limit in limits if not limit.kept]
-    verdict: Verdict = "invalid" if invalid else "broken" if broken else "met"
+    return msgspec.structs.replace(
+        measured,
+        limits=limits,
+        generator_saturated=bool(saturated),
+        correctness=answers,
+        verdict="invalid" if invalid else "broken" if broken else "met",
+        reasons=invalid or broken,
+    )
+
+
+def _measure(sla: Sla, rate_rps: float, window: tuple[float, float], samples: Samples, judged: Samples) -> Judged:
     p50, p95, p99, p999 = percentiles_ms(judged, _PERCENTILES)
+    lag_p50, lag_p99 = _lags_ms(judged)
     ok = judged["outcome"] == 0
     good = np.count_nonzero(ok & (judged["latency_s"] * 1e3 <= sla.thresholds.p99_ms))
-    lag_p50, lag_p99 = _lags_ms(judged)
     return Judged(
         requests=len(judged),
         offered_rps=round(len(judged) / window[1], 2),
-        achieved_rps=round(answered / window[1], 2),
+        achieved_rps=round(_answered_within(samples, *window) / window[1], 2),
         goodput_rps=round(float(good) / window[1], 2),
         p50_ms=p50,
         p95_ms=p95,
@@ -62,13 +73,8 @@ def judge(sla: Sla, rate_rps: float, window: tuple[float, float], samples: Sampl
         errors=_errors(judged),
         lag_p50_ms=lag_p50,
         lag_p99_ms=lag_p99,
-        generator_saturated=bool(saturated),
-        limits=limits,
         closed_loop=closed_loop(judged, rate_rps),
         endpoints=[_endpoint(name, judged[judged["kind"] == n], window[1]) for n, name in enumerate(sla.mix)],
-        correctness=answers,
-        verdict=verdict,
-        reasons=invalid or broken,
     )
 
 

@@ -34,7 +34,8 @@ def render_report(result: Result, samples: Samples) -> str:
     if len(window):
         body += [
             _percentile_curve(result, window),
-            f'<div class="pair">{_latency(result, moments)}{_throughput(moments)}{_errors(result, moments)}</div>',
+            f'<div class="pair">{_latency(result, moments)}{_throughput(moments)}</div>',
+            _errors(result, moments),
             _endpoints(result),
         ]
     body.append(stamp_list(result.hardware, _facts(result)))
@@ -159,7 +160,9 @@ def _errors(result: Result, moments: Sequence[Moment]) -> str:
         return ""
     notes = [f"{m.at_s:g} s: {m.errors} errors" for m in moments]
     line = Series("errors", [(m.at_s, float(m.errors)) for m in moments], notes, "s1")
-    chart = line_chart("Errors over time", _seconds(moments), linear(max(m.errors for m in moments), ""), [line])
+    chart = line_chart(
+        "Errors over time", _seconds(moments), linear(max(m.errors for m in moments), ""), [line], width=WIDE
+    )
     caption = ", ".join(f"{name}: {count}" for name, count in result.errors.items())
     return figure("Errors over time", [("s1", "failed requests by intended start")], chart, caption)
 
