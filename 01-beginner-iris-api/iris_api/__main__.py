@@ -1,16 +1,22 @@
-"""``python -m iris_api [--workers N …]``: serve. Each setting is a flag, or an ``IRIS_*`` variable."""
+"""``python -m iris_api``: serve, with one process or several."""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from iris_api.adapters.artefact import ArtefactError, read_artefact
-from iris_api.entrypoints.listener import StartupError
+from iris_api.entrypoints.listener import StartupError, check_ports
 from iris_api.entrypoints.serve import serve
 from iris_api.entrypoints.workers import Workers
 from iris_api.settings import IrisSettings
+from servekit.audit import AuditError
+from servekit.drift import ProfileError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 def main() -> int:
@@ -18,18 +24,25 @@ def main() -> int:
     try:
         settings = IrisSettings(_cli_parse_args=True, _cli_prog_name="python -m iris_api", _cli_kebab_case=True)
         read_artefact(settings.model_dir)
+        if not settings.share_ports:
+            check_ports(settings)
         if settings.workers > 1:
-            return Workers(settings).run()
-        serve(settings)
-    except (ArtefactError, StartupError) as error:
-        print(f"iris-api cannot start: {error}", file=sys.stderr)  # noqa: T201 - for whoever started it
-        return 1
+            Workers(settings).run()
+        else:
+            serve(settings)
     except ValidationError as error:
         for problem in error.errors():
-            name = f"IRIS_{problem['loc'][0]}".upper()
-            print(f"iris-api cannot start: {name} {problem['input']}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+            print(f"iris-api cannot start: {_named(error, problem)}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+        return 1
+    except (ArtefactError, StartupError, AuditError, ProfileError, OSError) as error:
+        print(f"iris-api cannot start: {error}", file=sys.stderr)  # noqa: T201 - for whoever started it
         return 1
     return 0
+
+
+def _named(error: ValidationError, problem: ErrorDetails) -> str:
+    prefix = error.title.removesuffix("Settings").upper()  # IrisSettings reads IRIS_*, TelemetrySettings TELEMETRY_*
+    return f"{prefix}_{problem['loc'][0]}".upper() + f" {problem['input']}"
 
 
 if __name__ == "__main__":

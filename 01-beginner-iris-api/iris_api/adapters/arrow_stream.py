@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from iris_api.domain.flower import CLASS_NAMES, FEATURES
-from servekit.errors import InvalidValueError, MalformedError
+from iris_api.adapters.arrow_bound import decompressed_bytes
+from iris_api.domain.flower import CLASS_NAMES, FEATURES, MAX_STREAM_ROWS
+from servekit.errors import InvalidValueError, MalformedError, TooLargeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 __all__ = ["read_answer", "read_rows", "write_answer", "write_rows"]
+
+_MAX_DECOMPRESSED = MAX_STREAM_ROWS * len(FEATURES) * 9
+"""Bytes: a float64 or int64, and the bit that says whether it is null, rounded up."""
 
 
 def read_rows(stream: bytes) -> NDArray[np.float32]:
@@ -21,15 +27,19 @@ def read_rows(stream: bytes) -> NDArray[np.float32]:
 
     Raises:
         MalformedError: not an Arrow IPC stream.
-        InvalidValueError: a column is missing, unknown, not numeric, or holds nulls.
+        InvalidValueError: a column is missing, unknown, not numeric, or holds nulls; or there are too many rows.
+        TooLargeError: it is compressed, and would take more memory than so many rows can need.
     """
-    table = _read(stream)
-    unknown = next((name for name in table.column_names if name not in FEATURES), None)
-    if unknown is not None:
-        raise InvalidValueError("column", unknown, f"unknown: expected only {', '.join(FEATURES)}")
+    table = _read(stream, _check)
+    if table.num_rows > MAX_STREAM_ROWS:
+        raise InvalidValueError("rows", f"{table.num_rows} in the stream", f"expected 1 to {MAX_STREAM_ROWS}")
     rows = np.empty((table.num_rows, len(FEATURES)), np.float32)
     for index, name in enumerate(FEATURES):
-        rows[:, index] = _column(table, name)
+        column = table.column(name)
+        if column.null_count:
+            raise InvalidValueError(f"column {name}", f"{column.null_count} nulls", "expected none")
+        with np.errstate(over="ignore"):  # infinite is out of range too
+            rows[:, index] = column.to_numpy()
     return rows
 
 
@@ -53,9 +63,12 @@ def read_answer(stream: bytes) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     return table.column("label").to_numpy(), probabilities
 
 
-def _read(stream: bytes) -> pa.Table:
+def _read(stream: bytes, check: Callable[[bytes, pa.Schema], None] | None = None) -> pa.Table:
     try:
-        table = pa.ipc.open_stream(stream).read_all()
+        reader = pa.ipc.open_stream(stream)
+        if check:
+            check(stream, reader.schema)
+        table = reader.read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -63,17 +76,20 @@ def _read(stream: bytes) -> pa.Table:
     return table
 
 
-def _column(table: pa.Table, name: str) -> NDArray[np.float32]:
-    if table.column_names.count(name) != 1:
-        expectation = "missing" if name not in table.column_names else "given more than once"
-        raise InvalidValueError("column", name, f"{expectation}: expected one column of cm")
-    column = table.column(name)
-    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-        raise InvalidValueError(f"column {name} type", str(column.type), "expected a number of cm")
-    if column.null_count:
-        raise InvalidValueError(f"column {name}", f"{column.null_count} nulls", "expected none")
-    values: NDArray[np.float32] = column.to_numpy().astype(np.float32)
-    return values
+def _check(stream: bytes, schema: pa.Schema) -> None:
+    """What can be told before any column is read."""
+    for name in FEATURES:
+        if schema.names.count(name) != 1:
+            expectation = "given more than once" if name in schema.names else "missing"
+            raise InvalidValueError("column", name, f"{expectation}: expected one column of cm")
+    for field in schema:
+        if field.name not in FEATURES:
+            raise InvalidValueError("column", field.name, f"unknown: expected only {', '.join(FEATURES)}")
+        if not (pa.types.is_floating(field.type) or pa.types.is_integer(field.type)):
+            raise InvalidValueError(f"column {field.name} type", str(field.type), "expected a number of cm")
+    size = decompressed_bytes(stream)
+    if size > _MAX_DECOMPRESSED:
+        raise TooLargeError("body", f"{size} bytes when decompressed", f"expected at most {_MAX_DECOMPRESSED}")
 
 
 def _write(table: pa.Table) -> bytes:

@@ -12,7 +12,7 @@ from servekit.oip.rest import TensorMetadata
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ArtefactError", "ModelCard", "read_artefact", "write_artefact"]
+__all__ = ["ArtefactError", "ModelCard", "read_artefact", "read_file", "write_artefact"]
 
 
 class ArtefactError(Exception):
@@ -48,7 +48,7 @@ def read_artefact(folder: Path) -> tuple[bytes, ModelCard]:
         ArtefactError: a file is missing or unreadable, or the bytes are not those the card vouches for.
     """
     card = _read_card(folder / "model.json")
-    onnx = _read(folder / "model.onnx")
+    onnx = read_file(folder / "model.onnx")
     actual = hashlib.sha256(onnx).hexdigest()
     if actual != card.sha256:
         raise ArtefactError(
@@ -60,12 +60,13 @@ def read_artefact(folder: Path) -> tuple[bytes, ModelCard]:
 
 def _read_card(path: Path) -> ModelCard:
     try:
-        return msgspec.json.decode(_read(path), type=ModelCard)
-    except msgspec.MsgspecError as error:
+        return msgspec.json.decode(read_file(path), type=ModelCard)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ArtefactError(f"{path}: not a model card: {error}: run make train-1") from None
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """A file of the artefact; `ArtefactError` when it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from iris_api.adapters.artefact import ArtefactError
+from iris_api.adapters.artefact import ArtefactError, read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def read_golden(folder: Path) -> Golden:
     """
     path = folder / "golden.json"
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=_Json)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise ArtefactError(f"{path}: {error}: run make train-1") from None
+        document = msgspec.json.decode(read_file(path), type=_Json)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ArtefactError(f"{path}: not golden answers: {error}: run make train-1") from None
     return Golden(np.array(document.features), np.array(document.label), np.array(document.probabilities))

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["OnnxModel"]
 
+_DATATYPES = {"tensor(float)": "FP32", "tensor(int64)": "INT64"}
+"""ONNX Runtime's names of types as the Open Inference Protocol's."""
+
 
 class OnnxModel:
     """A classifier run by ONNX Runtime on one thread.
@@ -49,8 +52,15 @@ def _session(onnx: bytes, card: ModelCard, folder: Path) -> onnxruntime.Inferenc
         session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a dozen unrelated types
         raise ArtefactError(f"{folder / 'model.onnx'}: ONNX Runtime refuses it: {error}") from None
-    declared = {tensor.name for tensor in (*card.inputs, *card.outputs)}
-    actual = {tensor.name for tensor in (*session.get_inputs(), *session.get_outputs())}
+    declared = [f"{tensor.name} {tensor.datatype} {tensor.shape}" for tensor in (*card.inputs, *card.outputs)]
+    actual = [_signature(tensor) for tensor in (*session.get_inputs(), *session.get_outputs())]
     if declared != actual:
-        raise ArtefactError(f"{folder / 'model.json'} tensors {sorted(declared)}: model.onnx has {sorted(actual)}")
+        raise ArtefactError(
+            f"{folder / 'model.json'} tensors {', '.join(declared)}: model.onnx has {', '.join(actual)}"
+        )
     return session
+
+
+def _signature(tensor: onnxruntime.NodeArg) -> str:
+    shape = [size if isinstance(size, int) else -1 for size in tensor.shape]
+    return f"{tensor.name} {_DATATYPES.get(tensor.type, tensor.type)} {shape}"

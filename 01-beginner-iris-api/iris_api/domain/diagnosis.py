@@ -20,8 +20,12 @@ _LONGEST_INTEGER = 80
 _NAMES = ", ".join(FEATURES)
 
 
-class _Object(list[tuple[str, Any]]):
-    """A JSON object as the pairs it was written with: a `dict` would hide a name that is given twice."""
+class _Object(dict[str, Any]):
+    """A JSON object that knows which names it was given: a `dict` keeps the last of two and tells nobody."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.given = [name for name, _ in pairs]
 
 
 def diagnose(body: bytes) -> ServingError:
@@ -30,12 +34,14 @@ def diagnose(body: bytes) -> ServingError:
         # decoded first: json would guess at UTF-16 and UTF-32, which JSON between systems never is (RFC 8259, 8.1)
         document = json.loads(body.decode(), object_pairs_hook=_Object, parse_int=_integer)
         return next(_problems(document), MalformedError("body", None, "not strict JSON"))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return MalformedError("body", None, f"not JSON: {error}")
+    except RecursionError:
+        return MalformedError("body", None, "nested too deeply: expected a flower or a list of flowers")
 
 
 def _problems(document: Any) -> Iterator[ServingError]:
-    if not isinstance(document, list) or isinstance(document, _Object):
+    if not isinstance(document, list):
         yield from _of_flower("flower", document)
         return
     if not document:
@@ -51,12 +57,11 @@ def _of_flower(thing: str, item: Any) -> Iterator[ServingError]:
     if not isinstance(item, _Object):
         yield InvalidValueError(thing, json.dumps(item), f"expected an object with {_NAMES}")
         return
-    given = [name for name, _ in item]
     for name in FEATURES:
-        if given.count(name) != 1:
-            expectation = "given more than once" if name in given else "missing"
+        if item.given.count(name) != 1:
+            expectation = "given more than once" if name in item else "missing"
             yield InvalidValueError(f"{thing}.{name}", None, f"{expectation}: expected a length in cm")
-    for name, value in item:
+    for name, value in item.items():
         if name in FEATURES:
             yield from _of_length(f"{thing}.{name}", value)
         else:

@@ -17,6 +17,7 @@ __all__ = [
     "FEATURES",
     "MAX_BATCH",
     "MAX_CM",
+    "MAX_STREAM_ROWS",
     "Batch",
     "Flower",
     "as_row",
@@ -30,6 +31,9 @@ CLASS_NAMES = ("setosa", "versicolor", "virginica")
 
 MAX_BATCH = 1_000
 """Flowers in one JSON request; larger batches travel as Arrow."""
+
+MAX_STREAM_ROWS = 500_000
+"""Flowers in one Arrow stream."""
 
 MAX_CM = 100.0
 """No iris has a leaf of a metre: a length above this is a mistake, often one of units."""

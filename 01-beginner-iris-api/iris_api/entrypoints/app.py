@@ -60,7 +60,14 @@ def create_app(
         oversight.close()
         watch.shutdown()
 
-    app = FastAPI(title="Iris API", version=SERVER.version, description=_DESCRIPTION, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="Iris API",
+        version=SERVER.version,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     limit = settings.max_body_bytes
     direct = [
         predict_route(predictor, oversight, limit),

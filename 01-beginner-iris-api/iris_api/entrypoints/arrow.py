@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iris_api.domain.flower import CLASS_NAMES, FEATURES
+from iris_api.domain.flower import CLASS_NAMES, FEATURES, MAX_STREAM_ROWS
 from iris_api.entrypoints.direct import ARROW, DirectRoute, check_media_type
 from iris_api.entrypoints.openapi import binary, body_operation
 from servekit.telemetry import request_record
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["arrow_route"]
 
-_SUMMARY = f"Up to 500,000 flowers as an Arrow IPC stream with the columns {', '.join(FEATURES)}"
+_SUMMARY = f"Up to {MAX_STREAM_ROWS:,} flowers as an Arrow IPC stream with the columns {', '.join(FEATURES)}"
 _DESCRIPTION = (
     "The answer is an Arrow IPC stream with `label` (int64), `class_name` (dictionary of strings) and a float32"
     f" column of probabilities for each of {', '.join(CLASS_NAMES)}; its schema metadata names model and version."

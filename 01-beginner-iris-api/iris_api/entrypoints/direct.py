@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 from fastapi.routing import APIRoute
 
-from servekit.errors import MediaTypeError, ServingError, TooLargeError
+from iris_api.entrypoints.body import read_body
+from servekit.errors import MediaTypeError, ServingError
 
 __all__ = ["ARROW", "BINARY", "JSON", "DirectRoute", "Handler", "Reply", "check_media_type", "header", "send_error"]
 
@@ -44,11 +45,12 @@ class DirectRoute(APIRoute):
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             try:
-                body, headers = await handler(scope, await _read(scope, receive, max_body_bytes))
+                body = await read_body(receive, header(scope, b"content-length"), max_body_bytes)
+                answer, headers = await handler(scope, body)
             except ServingError as error:
                 await send_error(send, error)
             else:
-                await _send(send, 200, body, headers)
+                await _send(send, 200, answer, headers)
 
         self.app = app
 
@@ -65,7 +67,7 @@ def check_media_type(scope: Any, *allowed: bytes) -> None:
     """Raises `MediaTypeError` unless the body is said to be of one of those types."""
     sent = header(scope, b"content-type")
     if sent not in allowed and (sent or b"").split(b";")[0].strip().lower() not in allowed:
-        shown = None if sent is None else sent.decode("latin-1")
+        shown = sent.decode("latin-1") if sent else None
         expectation = f"expected {b' or '.join(allowed).decode()}"
         raise MediaTypeError("content-type", shown, expectation if sent else f"missing: {expectation}")
 
@@ -79,20 +81,6 @@ async def _send(send: Any, status: int, body: bytes, headers: Headers) -> None:
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-async def _read(scope: Any, receive: Any, limit: int) -> bytes:
-    announced = header(scope, b"content-length")
-    if announced and announced.isdigit() and int(announced) > limit:
-        raise TooLargeError("body", f"{int(announced)} bytes", f"expected at most {limit}")
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False):
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise TooLargeError("body", f"over {limit} bytes", f"expected at most {limit}")
-    return body
 
 
 async def _documented() -> None:

@@ -1,33 +1,52 @@
-"""The listening socket, and the one reason why a process may not start that is not its own fault."""
+"""The ports of a process, and the reasons why it may not start that are not its own fault."""
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from iris_api.settings import IrisSettings
 
-__all__ = ["StartupError", "listen"]
+__all__ = ["StartupError", "check_ports", "listen"]
 
 
 class StartupError(Exception):
     """The process cannot start, and what would help."""
 
 
+def check_ports(settings: IrisSettings) -> None:
+    """Proves that both ports can be had, before anything is loaded and before workers share them.
+
+    Raises:
+        StartupError: a port is taken, or the address is not this machine's.
+    """
+    if settings.port == settings.grpc_port != 0:
+        raise StartupError(f"IRIS_GRPC_PORT {settings.grpc_port}: the same as IRIS_PORT: set another")
+    for port, name in ((settings.port, "IRIS_PORT"), (settings.grpc_port, "IRIS_GRPC_PORT")):
+        _bind(settings.host, port, name, shared=False).close()
+
+
 def listen(settings: IrisSettings) -> socket.socket:
-    """The listening HTTP socket.
+    """The bound HTTP socket.
 
     Raises:
         StartupError: the port is taken or the address is not this machine's.
     """
+    return _bind(settings.host, settings.port, "IRIS_PORT", shared=settings.share_ports)
+
+
+def _bind(host: str, port: int, name: str, *, shared: bool) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if settings.share_ports:
+    if shared:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
     except OSError as error:
-        raise StartupError(f"{settings.host}:{settings.port}: {error.strerror}: free it, or set IRIS_PORT") from None
+        listener.close()
+        remedy = f"free it, or set {name}" if error.errno == errno.EADDRINUSE else f"set IRIS_HOST or {name}"
+        raise StartupError(f"{host}:{port}: {error.strerror}: {remedy}") from None
     listener.set_inheritable(False)
     return listener

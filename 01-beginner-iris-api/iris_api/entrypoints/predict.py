@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from iris_api.domain.diagnosis import diagnose
-from iris_api.domain.flower import Batch, Flower, as_row, as_rows
+from iris_api.domain.flower import FEATURES, Batch, Flower, as_row, as_rows
 from iris_api.domain.prediction import Answer, answer
 from iris_api.entrypoints.direct import JSON, DirectRoute, check_media_type
 from iris_api.entrypoints.openapi import body_operation, json
@@ -22,6 +22,9 @@ __all__ = ["predict_route"]
 
 _FLOWER = {"sepal_length_cm": 5.1, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
 _LARGER = {"sepal_length_cm": 6.7, "sepal_width_cm": 3.0, "petal_length_cm": 5.2, "petal_width_cm": 2.3}
+
+_QUOTES = 2 * len(FEATURES)
+"""Quotation marks in a flower that gives each name once. More: a name is repeated, and msgspec has kept the last."""
 
 
 def predict_route(predictor: Predictor, oversight: Oversight, max_body_bytes: int) -> DirectRoute:
@@ -40,6 +43,8 @@ def predict_route(predictor: Predictor, oversight: Oversight, max_body_bytes: in
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise diagnose(body) from None
         rows = as_row(flowers) if isinstance(flowers, Flower) else as_rows(flowers)
+        if body.count(b'"') != _QUOTES * len(rows):
+            raise diagnose(body)
         record.lap("decode")
         labels, probabilities = run(rows)
         record.lap("infer")

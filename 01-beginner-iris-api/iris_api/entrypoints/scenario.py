@@ -13,7 +13,7 @@ from iris_api.domain.flower import FEATURES
 from iris_api.settings import IrisSettings
 from servekit.oip import rest
 from servekit.oip.tensors import Inference, Tensor
-from servekit.sla import Request, Zipf
+from servekit.sla import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,13 +30,12 @@ _TOLERANCE = 1e-5
 class IrisScenario:
     """Kinds ``single``, ``batch`` (10 to 100 flowers) and ``oip`` (the same as JSON tensors).
 
-    Some flowers are asked for far more often than others, as in life. Every body is encoded here, before the load; the
-    oracle is scikit-learn's own answer for each flower.
+    Flowers are drawn evenly, so the traffic looks like the training data and drift stays quiet. Every body is encoded
+    here, before the load; the oracle is scikit-learn's own answer for each flower.
     """
 
     def __init__(self) -> None:
         self._golden = read_golden(IrisSettings().model_dir)
-        self._popularity = Zipf(len(self._golden.labels))
         random = Random(150)  # noqa: S311 - the same bodies in every run and in every load process
         self._requests: dict[str, list[Request]] = {
             "single": [self._named(np.array([row])) for row in range(len(self._golden.labels))],
@@ -47,7 +46,7 @@ class IrisScenario:
     def request(self, kind: str, random: Random) -> Request:
         """One of the bodies prepared for the kind."""
         prepared = self._requests[kind]
-        return prepared[self._popularity.rank(random) if kind == "single" else random.randrange(len(prepared))]
+        return prepared[random.randrange(len(prepared))]
 
     def check(self, request: Request, answer: bytes) -> str | None:
         """Compare labels and probabilities with scikit-learn's."""
@@ -59,7 +58,8 @@ class IrisScenario:
         return f"probabilities are off by {off:.2g}, expected at most {_TOLERANCE:g}" if off > _TOLERANCE else None
 
     def _draw(self, random: Random) -> NDArray[np.int64]:
-        return np.array([self._popularity.rank(random) for _ in range(random.randint(*_BATCH))])
+        flowers = range(len(self._golden.labels))
+        return np.array(random.choices(flowers, k=random.randint(*_BATCH)))
 
     def _named(self, rows: NDArray[np.int64]) -> Request:
         flowers = [dict(zip(FEATURES, row, strict=True)) for row in self._golden.features[rows].tolist()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -35,11 +36,12 @@ class DrainingServer(uvicorn.Server):
     Plain uvicorn closes idle connections at once: a request already on its way to one of them is lost.
     """
 
-    def __init__(self, config: uvicorn.Config, predictor: Predictor, drain_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, predictor: Predictor, settings: IrisSettings) -> None:
         super().__init__(config)
         self._predictor = predictor
-        self._drain_s = drain_s
+        self._settings = settings
         self._deadline = float("inf")
+        self._parent = os.getppid()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signal handler's signature
         """Starts to drain; a second signal ends the drain at once."""
@@ -48,12 +50,15 @@ class DrainingServer(uvicorn.Server):
             self.force_exit = sig == signal.SIGINT
             return
         self._predictor.draining = True
-        self._deadline = time.monotonic() + self._drain_s
+        self._deadline = time.monotonic() + self._settings.drain_s
         self.config.encoded_headers.append((b"connection", b"close"))
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop now; called ten times a second."""
+        orphaned = self._settings.share_ports and os.getppid() != self._parent  # a worker nobody would stop any more
+        if orphaned and not self._predictor.draining:
+            self.handle_exit(signal.SIGTERM, None)
         return await super().on_tick(counter) or time.monotonic() >= self._deadline
 
 
@@ -79,7 +84,7 @@ def build_server(settings: IrisSettings) -> DrainingServer:
         backlog=2048,
         timeout_graceful_shutdown=settings.drain_timeout_s,
     )
-    return DrainingServer(config, predictor, settings.drain_s)
+    return DrainingServer(config, predictor, settings)
 
 
 def serve(settings: IrisSettings) -> None:

@@ -8,14 +8,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from iris_api.entrypoints.listener import StartupError
 
 if TYPE_CHECKING:
     from iris_api.settings import IrisSettings
 
 __all__ = ["Workers"]
 
-_TOO_SOON_S = 2.0
+_TOO_SOON_S = 5.0
 _TRIES = 3
 
 
@@ -28,12 +33,16 @@ class Workers:
 
     def __init__(self, settings: IrisSettings) -> None:
         self._settings = settings
-        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._running: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
         self._stopping = False
         self._failures = 0
 
-    def run(self) -> int:
-        """Blocks until a signal stops all workers; 0, or 1 when they die as fast as they start."""
+    def run(self) -> None:
+        """Blocks until a signal stops all workers.
+
+        Raises:
+            StartupError: they die as soon as they start.
+        """
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, self._stop)
         with tempfile.TemporaryDirectory(prefix="iris-metrics-") as folder:
@@ -44,16 +53,22 @@ class Workers:
                 self._start(environment)
             while self._running:
                 self._replace_one(environment)
-        return 1 if self._failures >= _TRIES else 0
+        if self._failures >= _TRIES:
+            raise StartupError(f"{_TRIES} workers in a row ended within {_TOO_SOON_S:g} s of their start: see above")
 
     def _start(self, environment: dict[str, str]) -> None:
         worker = subprocess.Popen([sys.executable, "-m", "iris_api"], env=environment)
-        self._running[worker.pid] = worker
+        self._running[worker.pid] = worker, time.monotonic()
+        if self._stopping:  # told to while this one was being started
+            os.kill(worker.pid, signal.SIGTERM)
 
     def _replace_one(self, environment: dict[str, str]) -> None:
-        started = time.monotonic()
-        pid, _ = os.wait()
-        self._running.pop(pid, None)
+        pid, status = os.wait()
+        if pid not in self._running:  # an orphan, handed to process 1 of a container
+            return
+        worker, started = self._running.pop(pid)
+        worker.returncode = os.waitstatus_to_exitcode(status)
+        mark_process_dead(pid, environment["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
         if self._stopping:
             return
         self._failures = self._failures + 1 if time.monotonic() - started < _TOO_SOON_S else 0
@@ -64,5 +79,6 @@ class Workers:
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
-        for worker in list(self._running.values()):
-            worker.terminate()
+        for pid in list(self._running):
+            with suppress(ProcessLookupError):  # Popen.terminate would reap the worker that os.wait waits for
+                os.kill(pid, signal.SIGTERM)

@@ -1,0 +1,195 @@
+"""What tests of several kinds share: a trained model, free ports, and the level-1 API in process and as a process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+    from iris_api.adapters.golden import Golden
+    from servekit.telemetry import TelemetryMiddleware
+
+GENEROUS_S = 60.0
+"""How long anything that must happen may take on a busy machine."""
+
+
+class IrisServer(NamedTuple):
+    """A running ``python -m iris_api``."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    grpc_port: int
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def stdout(self) -> str:
+        return (self.folder / "stdout").read_text()
+
+    @property
+    def stderr(self) -> str:
+        return (self.folder / "stderr").read_text()
+
+    def wait_ready(self) -> IrisServer:
+        poll(self._ready, lambda: f"{self.stderr}{self.stdout}")
+        return self
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(GENEROUS_S)
+
+    def _ready(self) -> bool:
+        assert self.process.poll() is None, f"exit code {self.process.returncode}\n{self.stderr}{self.stdout}"
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=GENEROUS_S).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+
+class StartIris(Protocol):
+    def __call__(self, **environment: str) -> IrisServer: ...
+
+
+def poll(condition: Callable[[], bool], explain: Callable[[], str] = str) -> None:
+    """Waits until the condition holds, and says what is known when it never does."""
+    deadline = time.monotonic() + GENEROUS_S
+    while not condition():
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def free_ports() -> Callable[[int], list[int]]:
+    """Makes ports that nothing listens on."""
+
+    def free_ports(count: int) -> list[int]:
+        with ExitStack() as held:
+            sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+            for each in sockets:
+                each.bind(("127.0.0.1", 0))
+            return [each.getsockname()[1] for each in sockets]
+
+    return free_ports
+
+
+@pytest.fixture(scope="session")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artefact of ``make train-1``, trained once for all tests: nobody writes into it."""
+    from iris_api.entrypoints import train  # noqa: PLC0415 - scikit-learn is for those who ask for it
+
+    folder = tmp_path_factory.mktemp("iris") / "1"
+    train.main(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden(model_dir: Path) -> Golden:
+    """The 150 flowers with scikit-learn's own answers."""
+    from iris_api.adapters.golden import read_golden  # noqa: PLC0415 - see model_dir
+
+    return read_golden(model_dir)
+
+
+@pytest.fixture(scope="session")
+def iris_app(model_dir: Path) -> TelemetryMiddleware:
+    """The application, wired as the process wires it, with a metrics registry of its own."""
+    from prometheus_client import CollectorRegistry  # noqa: PLC0415 - see model_dir
+
+    from iris_api.adapters.onnx_model import OnnxModel  # noqa: PLC0415
+    from iris_api.adapters.oversight import open_oversight  # noqa: PLC0415
+    from iris_api.entrypoints.app import create_app  # noqa: PLC0415
+    from iris_api.service.predictor import Predictor  # noqa: PLC0415
+    from iris_api.settings import IrisSettings  # noqa: PLC0415
+    from servekit.telemetry import TelemetrySettings  # noqa: PLC0415
+
+    model = OnnxModel(model_dir)
+    oversight = open_oversight(model, model_dir)
+    return create_app(
+        IrisSettings(), TelemetrySettings(), Predictor(model), oversight, registry=CollectorRegistry(), log_descriptor=2
+    )
+
+
+@pytest.fixture
+async def iris_client(iris_app: TelemetryMiddleware) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, in this process."""
+    transport = httpx.ASGITransport(iris_app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://iris") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def start_iris_in(
+    model_dir: Path, free_ports: Callable[[int], list[int]]
+) -> Callable[[Path], Callable[..., IrisServer]]:
+    """Starts servers in a folder; without ``IRIS_PORT`` and ``IRIS_GRPC_PORT`` in the environment, on free ports."""
+
+    def start_in(folder: Path) -> Callable[..., IrisServer]:
+        def start(**environment: str) -> IrisServer:
+            port, grpc_port = free_ports(2)
+            settings = {
+                "IRIS_PORT": str(port),
+                "IRIS_GRPC_PORT": str(grpc_port),
+                "IRIS_MODEL_DIR": str(model_dir),
+                "PYTHONWARNINGS": "error",
+                **environment,
+            }
+            with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "iris_api"],
+                    env={**os.environ, **settings},
+                    cwd=folder,
+                    stdout=stdout,
+                    stderr=stderr,
+                )
+            return IrisServer(process, port, grpc_port, folder)
+
+        return start
+
+    return start_in
+
+
+@pytest.fixture
+def start_iris(tmp_path: Path, start_iris_in: Callable[[Path], Callable[..., IrisServer]]) -> Iterator[StartIris]:
+    """Starts ``python -m iris_api`` in a folder of its own; whatever still runs at the end is killed."""
+    started: list[IrisServer] = []
+
+    def start(**environment: str) -> IrisServer:
+        folder = tmp_path / f"server-{len(started)}"
+        folder.mkdir()
+        started.append(start_iris_in(folder)(**environment))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.fixture(scope="session")
+def iris_server(
+    tmp_path_factory: pytest.TempPathFactory, start_iris_in: Callable[[Path], Callable[..., IrisServer]]
+) -> Iterator[IrisServer]:
+    """One running server for all tests that only ask it; it must also stop cleanly."""
+    folder = tmp_path_factory.mktemp("iris-server")
+    server = start_iris_in(folder)(TELEMETRY_TRACE_FILE=str(folder / "traces.jsonl"))
+    try:
+        yield server.wait_ready()
+        assert server.stop() == 0
+        assert server.stderr == ""
+    finally:
+        server.process.kill()
+        server.process.wait()

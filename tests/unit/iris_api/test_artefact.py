@@ -1,0 +1,165 @@
+"""Artefacts: what must not be served is refused with a reason and a remedy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import onnx
+import pytest
+
+from iris_api.adapters.artefact import ArtefactError, read_artefact, write_artefact
+from iris_api.adapters.golden import read_golden
+from iris_api.adapters.onnx_model import OnnxModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FEATURES = "features FP32 [-1, 4]"
+LABEL = "label INT64 [-1]"
+PROBABILITIES = "probabilities FP32 [-1, 3]"
+
+
+@pytest.fixture
+def folder(model_dir: Path, tmp_path: Path) -> Path:
+    """A copy of the artefact to damage."""
+    return shutil.copytree(model_dir, tmp_path / "1")
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(ArtefactError) as caught:
+        OnnxModel(folder)
+    return str(caught.value)
+
+
+def change_card(folder: Path, **fields: Any) -> None:
+    card = json.loads((folder / "model.json").read_bytes())
+    (folder / "model.json").write_text(json.dumps({**card, **fields}))
+
+
+def replace_model(folder: Path, model: bytes) -> None:
+    (folder / "model.onnx").write_bytes(model)
+    change_card(folder, sha256=hashlib.sha256(model).hexdigest())
+
+
+def test_what_is_written_is_read_back(model_dir: Path, tmp_path: Path) -> None:
+    model, card = read_artefact(model_dir)
+    write_artefact(tmp_path / "new" / "2", model, card)
+    assert read_artefact(tmp_path / "new" / "2") == (model, card)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    expected = f"{tmp_path}/no/model.json: No such file or directory: run make train-1, or set IRIS_MODEL_DIR"
+    assert refusal(tmp_path / "no") == expected
+
+
+def test_no_model_file(folder: Path) -> None:
+    (folder / "model.onnx").unlink()
+    expected = f"{folder}/model.onnx: No such file or directory: run make train-1, or set IRIS_MODEL_DIR"
+    assert refusal(folder) == expected
+
+
+def test_a_folder_in_the_place_of_the_model(folder: Path) -> None:
+    (folder / "model.onnx").unlink()
+    (folder / "model.onnx").mkdir()
+    assert refusal(folder) == f"{folder}/model.onnx: Is a directory: run make train-1, or set IRIS_MODEL_DIR"
+
+
+def test_a_run_that_did_not_finish_leaves_no_card(folder: Path) -> None:
+    model, card = read_artefact(folder)
+    (folder / "model.onnx").unlink()
+    (folder / "model.onnx").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_artefact(folder, model, card)
+    assert not (folder / "model.json").exists()
+
+
+@pytest.mark.parametrize("at", [0, 300, -1])
+def test_a_damaged_byte(folder: Path, at: int) -> None:
+    model = bytearray((folder / "model.onnx").read_bytes())
+    vouched = hashlib.sha256(model).hexdigest()
+    model[at] ^= 1
+    (folder / "model.onnx").write_bytes(model)
+    assert refusal(folder) == (
+        f"{folder}/model.onnx sha256 {hashlib.sha256(model).hexdigest()[:12]}…: model.json vouches for"
+        f" {vouched[:12]}…; the file is damaged or was replaced: run make train-1"
+    )
+
+
+def test_a_truncated_model(folder: Path) -> None:
+    (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:-1])
+    assert "the file is damaged or was replaced: run make train-1" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "Input data was truncated"),
+        ("", "Input data was truncated"),
+        ("model", "JSON is malformed: invalid character (byte 0)"),
+        ("[]", "Expected `object`, got `array`"),
+        ("{}", "Object missing required field `name`"),
+        ('{"name": 5}', "Expected `str`, got `int` - at `$.name`"),
+    ],
+)
+def test_a_card_that_is_none(folder: Path, text: str, reason: str) -> None:
+    (folder / "model.json").write_text(text)
+    assert refusal(folder) == f"{folder}/model.json: not a model card: {reason}: run make train-1"
+
+
+@pytest.mark.parametrize("field", ["name", "version", "sha256", "inputs", "outputs", "metrics", "created"])
+def test_a_card_without_a_field(folder: Path, field: str) -> None:
+    card = json.loads((folder / "model.json").read_bytes())
+    del card[field]
+    (folder / "model.json").write_text(json.dumps(card))
+    reason = f"Object missing required field `{field}`"
+    assert refusal(folder) == f"{folder}/model.json: not a model card: {reason}: run make train-1"
+
+
+def test_a_card_that_is_not_text(folder: Path) -> None:
+    (folder / "model.json").write_bytes(b'{"name": "\xff"}')
+    assert re.fullmatch(rf"{folder}/model\.json: not a model card: .+: run make train-1", refusal(folder))
+
+
+@pytest.mark.parametrize("model", [b"not onnx", b"", b"\x00" * 1000])
+def test_bytes_that_the_card_vouches_for_but_no_runtime_takes(folder: Path, model: bytes) -> None:
+    replace_model(folder, model)
+    reason = refusal(folder)
+    assert reason.startswith(f"{folder}/model.onnx: ONNX Runtime refuses it: ")
+    assert "\n" not in reason
+
+
+def test_tensors_of_other_names_than_the_card_declares(folder: Path) -> None:
+    graph = onnx.load(folder / "model.onnx")
+    graph.graph.output.pop()
+    replace_model(folder, graph.SerializeToString())
+    assert refusal(folder) == (
+        f"{folder}/model.json tensors {FEATURES}, {LABEL}, {PROBABILITIES}: model.onnx has {FEATURES}, {LABEL}"
+    )
+
+
+@pytest.mark.parametrize(("datatype", "shape"), [("FP64", [-1, 4]), ("FP32", [-1, 5]), ("FP32", [4]), ("FP32", [1, 4])])
+def test_a_tensor_of_another_type_or_shape_than_the_card_declares(
+    folder: Path, datatype: str, shape: list[int]
+) -> None:
+    change_card(folder, inputs=[{"name": "features", "datatype": datatype, "shape": shape}])
+    assert refusal(folder) == (
+        f"{folder}/model.json tensors features {datatype} {shape}, {LABEL}, {PROBABILITIES}:"
+        f" model.onnx has {FEATURES}, {LABEL}, {PROBABILITIES}"
+    )
+
+
+def test_no_golden_answers(folder: Path) -> None:
+    (folder / "golden.json").unlink()
+    with pytest.raises(ArtefactError) as caught:
+        read_golden(folder)
+    path = folder / "golden.json"
+    assert str(caught.value) == f"{path}: No such file or directory: run make train-1, or set IRIS_MODEL_DIR"
+    path.write_text("[]")
+    with pytest.raises(ArtefactError) as caught:
+        read_golden(folder)
+    expected = f"{path}: not golden answers: Expected `object`, got `array`: run make train-1"
+    assert str(caught.value) == expected
