@@ -93,6 +93,12 @@ ladder-1: $(SYNCED) $(ARTEFACT_1) ## from the tutorial's server to ours, measure
 formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to encode and decode
 	@$(PY) -m iris_api.entrypoints.formats
 
+trace-%: $(SYNCED) ## show a trace of level N as a waterfall (ARGS: --slowest, --last, --id ID)
+	@$(PY) -m servekit.observe trace $* $(ARGS)
+
+query-%: $(SYNCED) ## ask level N's logs and spans in SQL: make query-1 SQL="select count(*) from logs"
+	@$(PY) -m servekit.observe query $* "$(SQL)"
+
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
 	@$(PY) -m servekit.drift $(METRICS_$*)
 

@@ -49,7 +49,7 @@ def oip_router(model: OipModel, predictor: Predictor) -> APIRouter:
     async def model_ready(name: str, version: str = "") -> Response:
         model.check_known(name, version)
         predictor.check_ready()
-        return _json({"ready": True})
+        return _json({"name": name, "ready": True})
 
     return router
 
