@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from servekit.observe import query, waterfall
+from servekit.observe import deployment, query, waterfall
 from servekit.observe.errors import ObserveError
 from servekit.observe.spans import by_id, last, read_trace, slowest
 from servekit.terminal import make_console
@@ -51,7 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     sql.add_argument("level", metavar="N", help="the level, a folder of .run/")
     sql.add_argument("sql", nargs="?", default=os.environ.get("SQL", ""), help="the query (default: $SQL)")
     sql.set_defaults(run=_query)
-    made = commands.add_parser("generate", help="write the dashboards' JSON and the cluster's rules from their sources")
+    started = commands.add_parser("up", help="start what watches the levels: containers, else Prometheus alone")
+    started.add_argument("--no-containers", dest="containers", action="store_false", help="leave Docker alone")
+    started.set_defaults(run=lambda options: deployment.up(make_console(), containers=options.containers))
+    stopped = commands.add_parser("down", help="stop it again")
+    stopped.set_defaults(run=lambda _: deployment.down(make_console()))
+    made = commands.add_parser("generate", help="write the dashboards and the cluster's rules from their sources")
     made.set_defaults(run=_generate)
     return parser
 

@@ -1,4 +1,4 @@
-"""Writes what is committed but made from a source: the dashboards' JSON and the cluster's PrometheusRule."""
+"""Writes what is committed but made from a source: Grafana's and Kibana's dashboards, the cluster's rules."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from servekit.observe.dashboards import render
+from servekit.observe.kibana import saved_objects
 from servekit.versions import ROOT
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ def generated(root: Path = ROOT) -> dict[Path, str]:
     """The text of every generated file by its path; nothing is written."""
     infra = root / "infra"
     files = {infra / "grafana" / "dashboards" / f"{name}.json": text for name, text in render().items()}
-    rule = _prometheus_rule(infra / "prometheus" / "rules")
-    return files | {infra / "prometheus" / "kubernetes" / "prometheus-rule.yaml": rule}
+    files[infra / "elk" / "kibana.ndjson"] = saved_objects()
+    files[infra / "prometheus" / "kubernetes" / "prometheus-rule.yaml"] = _prometheus_rule(
+        infra / "prometheus" / "rules"
+    )
+    return files
 
 
 def write(root: Path = ROOT) -> list[Path]:

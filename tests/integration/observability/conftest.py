@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-FLOWER = {"sepal_length_cm": 5.1, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
-TENSOR = {"name": "features", "datatype": "FP32", "shape": [1, 4], "data": [6.3, 3.3, 6.0, 2.5]}
+FLOWER = {"sepal_length_cm": 5.123454321, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
+TENSOR = {"name": "features", "datatype": "FP32", "shape": [1, 4], "data": [6.123454321, 3.3, 6.0, 2.5]}
 _READY_WITHIN_S = 60.0
 
 
@@ -134,3 +134,17 @@ def wait_until(met: Callable[[], Any], what: str, within_s: float = _READY_WITHI
     while not met():
         assert time.monotonic() < deadline, f"{what}: not within {within_s:g} s"
         time.sleep(0.1)
+
+
+@pytest.fixture
+def free_port() -> int:
+    return free_ports(1)[0]
+
+
+@pytest.fixture(scope="session")
+def level_run(level: Level) -> Path:
+    """The ``.run/1`` of the running level once it has written logs and traces of predictions."""
+    logs, traces = level.run_dir / "logs" / "iris-api.log", level.run_dir / "traces.jsonl"
+    wait_until(lambda: logs.read_text().count("/v1/predict 200") > 20, f"{logs}: predictions")
+    wait_until(lambda: traces.exists() and "/v1/predict" in traces.read_text(), f"{traces}: predictions")
+    return level.run_dir

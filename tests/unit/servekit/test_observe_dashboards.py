@@ -36,7 +36,12 @@ def test_generating_writes_what_is_missing_and_then_nothing(tmp_path: Path) -> N
     rules.mkdir(parents=True)
     (rules / "a.yaml").write_text("groups: [{name: a, rules: [{record: 'a:b:c', expr: vector(1)}]}]")
     written = write(tmp_path)
-    assert {path.name for path in written} == {"level-1.json", "serving-overview.json", "prometheus-rule.yaml"}
+    assert [path.name for path in written] == [
+        "serving-overview.json",
+        "level-1.json",
+        "kibana.ndjson",
+        "prometheus-rule.yaml",
+    ]
     assert yaml.safe_load(written[-1].read_text())["spec"]["groups"][0]["name"] == "a"
     assert write(tmp_path) == []
 

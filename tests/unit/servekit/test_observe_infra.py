@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from servekit.manifests import build, check_policy, validate
+from servekit.observe.deployment import compose_command
+from servekit.versions import ROOT, cluster, load_versions
+
+INFRA = ROOT / "infra"
+COMPOSE = yaml.safe_load((INFRA / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+IMAGES = load_versions()["images"]
+each_service = pytest.mark.parametrize("name", SERVICES)
+
+
+@each_service
+def test_an_image_is_the_one_pinned_in_versions_toml(name: str) -> None:
+    image = SERVICES[name]["image"]
+    assert image == IMAGES["elasticsearch" if name == "elk-setup" else name]["reference"]
+    assert re.search(r":v?\d+\.\d+\.\d+$", image)
+
+
+@each_service
+def test_a_service_listens_on_this_machine_alone(name: str) -> None:
+    service = SERVICES[name]
+    assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in service.get("ports", []))
+    if service.get("network_mode") == "host":
+        addresses = {"GF_SERVER_HTTP_ADDR": "127.0.0.1"}.items() <= service.get("environment", {}).items()
+        assert addresses or "--web.listen-address=127.0.0.1:9090" in service["command"]
+
+
+@each_service
+def test_a_service_has_no_privileges_and_a_memory_limit(name: str) -> None:
+    service = SERVICES[name]
+    assert "privileged" not in service
+    assert "pid" not in service
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+
+
+@each_service
+def test_a_service_that_stays_has_a_health_check(name: str) -> None:
+    assert ("healthcheck" in SERVICES[name]) == (SERVICES[name]["restart"] != "no")
+
+
+@each_service
+def test_what_a_service_mounts_from_the_checkout_is_there_and_read_only(name: str) -> None:
+    for mount in SERVICES[name].get("volumes", []):
+        source, _, rest = mount.partition(":")
+        if source.startswith("."):
+            assert rest.endswith(":ro")
+            assert source == "../.run" or (INFRA / source).exists()
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+@each_service
+def test_a_service_waits_only_for_services_that_can_say_that_they_are_ready(name: str) -> None:
+    for other, condition in SERVICES[name].get("depends_on", {}).items():
+        ends = SERVICES[other]["restart"] == "no"
+        assert condition["condition"] == ("service_completed_successfully" if ends else "service_healthy")
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="docker is not on PATH")
+def test_docker_compose_accepts_the_file() -> None:
+    command = compose_command()
+    if command is None:
+        pytest.skip("docker compose, or its engine, does not answer")
+    done = subprocess.run([*command, "config", "--quiet"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_jaegers_manifests_are_valid_and_follow_the_house_rules() -> None:
+    documents = build(INFRA / "jaeger")
+    for minor in cluster(1).minors:
+        assert validate(documents, minor) == []
+    assert check_policy(documents) == []
+
+
+def test_jaeger_is_the_pinned_one_in_the_cluster_too() -> None:
+    (deployment,) = (document for document in build(INFRA / "jaeger") if document.kind == "Deployment")
+    (container,) = deployment.body["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == IMAGES["jaeger"]["reference"]
+
+
+def test_jaeger_wires_only_components_that_it_defines() -> None:
+    config = yaml.safe_load((INFRA / "jaeger" / "jaeger.yaml").read_text())
+    traces = config["service"]["pipelines"]["traces"]
+    for kind in ("receivers", "processors", "exporters"):
+        assert set(traces[kind]) == set(config[kind])
+    assert set(config["service"]["extensions"]) == set(config["extensions"])
+    storage = config["extensions"]["jaeger_query"]["storage"]["traces"]
+    assert storage in config["extensions"]["jaeger_storage"]["backends"]
+    assert config["exporters"]["jaeger_storage_exporter"]["trace_storage"] == storage
+
+
+def test_every_endpoint_of_jaeger_moves_with_one_variable() -> None:
+    endpoints = re.findall(r"endpoint: (.*)", (INFRA / "jaeger" / "jaeger.yaml").read_text())
+    assert len(endpoints) == 5
+    assert all(endpoint.startswith("${env:JAEGER_LISTEN_HOST:-127.0.0.1}:") for endpoint in endpoints)
+
+
+def test_the_cluster_policy_lets_in_the_namespaces_of_every_level() -> None:
+    (policy,) = (document for document in build(INFRA / "jaeger") if document.kind == "NetworkPolicy")
+    (rule,) = policy.body["spec"]["ingress"]
+    (expression,) = rule["from"][0]["namespaceSelector"]["matchExpressions"]
+    assert expression["values"] == [cluster(level).profile for level in (1, 2, 3)]
