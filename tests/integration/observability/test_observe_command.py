@@ -103,7 +103,7 @@ def test_a_real_levels_trace_is_drawn_and_its_logs_are_counted(
 ) -> None:
     monkeypatch.chdir(level_run.parents[1])
     assert main(["trace", "1"]) == 0
-    sql = "from logs join spans using (trace_id) select trace_id where route = '/v1/predict' and logs.status = 200"
+    sql = "from logs join spans using (trace_id) select min(trace_id) where route = '/v1/predict' and logs.status = 200"
     assert main(["query", "1", sql]) == 0
     trace_id = capsys.readouterr().out.split()[-1]
     assert main(["trace", "1", "--id", trace_id]) == 0
