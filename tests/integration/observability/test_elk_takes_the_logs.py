@@ -11,7 +11,7 @@ import yaml
 from ecs_logging import StdlibFormatter
 
 from servekit.observe.events import flatten
-from servekit.versions import ROOT
+from servekit.versions import ROOT, cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +73,13 @@ def test_filebeat_reads_the_logs_and_takes_json_lines_alone(level_run: Path) -> 
     assert INPUT["paths"] == ["/levels/*/logs/*.log"]
     assert re.search(pattern[0], line)
     assert not re.search(pattern[0], "Traceback (most recent call last):")
+
+
+def test_in_a_cluster_filebeat_treats_the_lines_of_pods_likewise() -> None:
+    pods = FILEBEAT["filebeat.inputs"][1]
+    assert pods["parsers"][1:] == INPUT["parsers"]
+    namespaces = [re.fullmatch(r"/var/log/containers/\*_(\w+)_\*\.log", path) for path in pods["paths"]]
+    assert [match and match[1] for match in namespaces] == [cluster(level).profile for level in (1, 2, 3)]
 
 
 def test_filebeat_writes_where_the_template_and_kibanas_view_look() -> None:

@@ -90,6 +90,34 @@ def test_jaeger_is_the_pinned_one_in_the_cluster_too() -> None:
     assert container["image"] == IMAGES["jaeger"]["reference"]
 
 
+def test_the_elk_manifests_are_valid_and_filebeat_alone_breaks_a_house_rule_to_read_the_nodes_logs() -> None:
+    documents = build(INFRA / "elk")
+    for minor in cluster(1).minors:
+        assert validate(documents, minor) == []
+    problems = check_policy(documents)
+    assert {problem.document.name for problem in problems} == {"filebeat"}
+    assert sorted(problem.path.rpartition(".")[2] for problem in problems) == ["hostPath", "hostPath", "runAsNonRoot"]
+
+
+def test_the_cluster_runs_the_pinned_elk_images() -> None:
+    images = {
+        container["image"]
+        for document in build(INFRA / "elk")
+        for template in [document.body.get("spec", {}).get("template", {})]
+        for container in template.get("spec", {}).get("containers", [])
+    }
+    assert images == {IMAGES[name]["reference"] for name in ("elasticsearch", "kibana", "filebeat")}
+
+
+def test_the_set_up_script_is_bash_and_loads_what_compose_and_the_cluster_mount() -> None:
+    script = INFRA / "elk" / "setup.sh"
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+    loaded = set(re.findall(r"@/setup/([\w.-]+)", script.read_text()))
+    mounted = {mount.split(":")[1].removeprefix("/setup/") for mount in SERVICES["elk-setup"]["volumes"]}
+    (config,) = (document for document in build(INFRA / "elk") if document.name.startswith("elk-setup-"))
+    assert loaded | {"setup.sh"} == mounted == set(config.body["data"])
+
+
 def test_jaeger_wires_only_components_that_it_defines() -> None:
     config = yaml.safe_load((INFRA / "jaeger" / "jaeger.yaml").read_text())
     traces = config["service"]["pipelines"]["traces"]
