@@ -21,6 +21,7 @@ __all__ = ["draw", "nest"]
 
 _COLOURS = ("cyan", "magenta", "blue", "yellow", "green")
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+_SHOWN_SPANS, _SHOWN_ROOTS = 200, 5
 _NAME_SHARE, _BAR_MIN, _BAR_MAX = 70, 20, 72
 
 
@@ -30,10 +31,14 @@ def draw(spans: Sequence[Span], console: Console) -> None:
     total_ns = max(span.end_unix_ns for span in spans) - begun
     services = list(dict.fromkeys(span.service for span in spans))
     console.print(_headline(spans, begun, total_ns, services), soft_wrap=True)
-    for root in (span for span, depth in nest(spans) if depth == 0):
+    nested = list(nest(spans))
+    roots = [span for span, depth in nested if depth == 0]
+    for root in roots[:_SHOWN_ROOTS]:
         console.print(Text(f"  {_facts(root)}", "dim"), soft_wrap=True)
     console.print()
-    console.print(_waterfall(spans, begun, total_ns, services, console))
+    console.print(_waterfall(nested[:_SHOWN_SPANS], begun, total_ns, services, console))
+    if len(nested) > _SHOWN_SPANS:
+        console.print(f'… and {len(nested) - _SHOWN_SPANS} more; `make query-N SQL="from spans where …"` has them all')
 
 
 def nest(spans: Sequence[Span]) -> Iterator[tuple[Span, int]]:
@@ -73,12 +78,14 @@ def _facts(root: Span) -> str:
     return f"{root.name}  {facts}" if facts else root.name
 
 
-def _waterfall(spans: Sequence[Span], begun: int, total_ns: int, services: list[str], console: Console) -> Table:
+def _waterfall(
+    nested: Sequence[tuple[Span, int]], begun: int, total_ns: int, services: list[str], console: Console
+) -> Table:
     table = make_table(console, "span", "at ms", "ms", "", "status")
     for column in (1, 2):
         table.columns[column].justify = "right"
     width = max(_BAR_MIN, min(_BAR_MAX, console.width - _NAME_SHARE))
-    for span, depth in nest(spans):
+    for span, depth in nested:
         colour = "red" if span.status == "error" else _COLOURS[services.index(span.service) % len(_COLOURS)]
         at_ns = span.start_unix_ns - begun
         table.add_row(

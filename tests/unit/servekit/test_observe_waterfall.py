@@ -75,3 +75,9 @@ def test_the_status_of_a_failed_span_is_shown() -> None:
 
 def test_a_trace_of_no_duration_is_drawn_all_the_same() -> None:
     assert "▏" in rows(span("root", None, 7, 7))["root"]
+
+
+def test_a_huge_trace_is_cut_and_says_how_much_is_missing() -> None:
+    lines = drawn(*[span(f"request{number}", None, number, number + 1) for number in range(450)], width=200)
+    assert sum("request" in line and "%" not in line for line in lines) == 5 + 200
+    assert lines[-1] == '… and 250 more; `make query-N SQL="from spans where …"` has them all'
