@@ -36,7 +36,8 @@ def decompressed_bytes(stream: bytes) -> int:
     for message in batches:
         if message.type != "record batch" or message.metadata_version != pa.ipc.MetadataVersion.V5:
             # dictionaries are not needed for numbers; version 4 had another way to say that a batch is compressed
-            raise pa.ArrowInvalid(f"{message.type} of {message.metadata_version}: expected record batches of V5")
+            version = pa.ipc.MetadataVersion(message.metadata_version).name
+            raise pa.ArrowInvalid(f"{message.type} of {version}, expected record batches of V5")
     try:
         return sum(sum(_sizes(message.metadata.to_pybytes(), message.body)) for message in batches)
     except struct.error:

@@ -41,8 +41,8 @@ MAX_CM = 100.0
 Centimetres = Annotated[float, msgspec.Meta(ge=0, le=MAX_CM, description="a length in cm, from 0 to 100")]
 
 
-class Flower(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """The four lengths, in centimetres. ``gc=False``: a batch of them must not wake the garbage collector."""
+class Flower(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):  # gc: not woken by a batch of them
+    """The four lengths, in centimetres."""
 
     sepal_length_cm: Centimetres
     sepal_width_cm: Centimetres

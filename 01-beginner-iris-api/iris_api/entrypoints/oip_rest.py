@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from iris_api.entrypoints.direct import BINARY, JSON, DirectRoute, Reply, check_media_type, header
 from iris_api.entrypoints.oip_model import SERVER, OipModel
-from iris_api.entrypoints.openapi import binary, body_operation, json, path_parameters, problems
-from servekit.oip.rest import HEADER_LENGTH, WireRequest, WireResponse, decode_request, encode_response
+from iris_api.entrypoints.openapi import answers, binary, body_operation, json, path_parameters
+from servekit.oip.rest import (
+    HEADER_LENGTH,
+    ModelMetadata,
+    ServerMetadata,
+    WireRequest,
+    WireResponse,
+    decode_request,
+    encode_response,
+)
 from servekit.telemetry import request_record
 
 if TYPE_CHECKING:
@@ -25,32 +33,35 @@ def oip_router(model: OipModel, predictor: Predictor) -> APIRouter:
     """What the protocol asks of a server besides inference."""
     router = APIRouter(tags=["open inference protocol"])
 
-    @router.get("/v2", summary="Which server this is")
+    @router.get("/v2", summary="Which server this is", **answers(ServerMetadata))
     async def server_metadata() -> Response:
         return _json(SERVER)
 
-    @router.get("/v2/health/live", summary="The process runs")
+    @router.get("/v2/health/live", summary="The process runs", **answers(dict[str, bool]))
     async def server_live() -> Response:
         return _json({"live": True})
 
-    @router.get("/v2/health/ready", summary="The model answers", responses=problems(503))
+    @router.get("/v2/health/ready", summary="The model answers", **answers(dict[str, bool], 503))
     async def server_ready() -> Response:
         predictor.check_ready()
         return _json({"ready": True})
 
-    @router.get("/v2/models/{name}", summary="The model's tensors", responses=problems(404))
-    @router.get("/v2/models/{name}/versions/{version}", summary="A version's tensors", responses=problems(404))
-    async def model_metadata(name: str, version: str = "") -> Response:
-        model.check_known(name, version)
+    async def model_metadata(request: Request) -> Response:
+        _check_known(model, request.path_params)
         return _json(model.metadata)
 
-    @router.get("/v2/models/{name}/ready", summary="The model answers", responses=problems(404, 503))
-    @router.get("/v2/models/{name}/versions/{version}/ready", summary="It answers", responses=problems(404, 503))
-    async def model_ready(name: str, version: str = "") -> Response:
-        model.check_known(name, version)
+    async def model_ready(request: Request) -> Response:
+        _check_known(model, request.path_params)
         predictor.check_ready()
-        return _json({"name": name, "ready": True})
+        return _json({"ready": True})
 
+    for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+        # parameters named in a signature would put FastAPI's own kind of 422 into the document
+        extra = {"openapi_extra": {"parameters": path_parameters(path)}}
+        docs = answers(ModelMetadata, 404) | extra
+        router.get(path, summary="The model's tensors", **docs)(model_metadata)
+        docs = answers(dict[str, bool], 404, 503) | extra
+        router.get(f"{path}/ready", summary="The model answers", **docs)(model_ready)
     return router
 
 
@@ -59,8 +70,7 @@ def infer_route(path: str, oip: OipModel, max_body_bytes: int) -> DirectRoute:
 
     async def infer(scope: Any, body: bytes) -> Reply:
         check_media_type(scope, JSON, BINARY)
-        at = scope["path_params"]
-        oip.check_known(at["model"], at.get("version", ""))
+        _check_known(oip, scope["path_params"])
         record = request_record(scope)
         record.model, record.version = oip.metadata.name, oip.metadata.versions[0]
         length = header(scope, HEADER_LENGTH.encode())
@@ -77,6 +87,10 @@ def infer_route(path: str, oip: OipModel, max_body_bytes: int) -> DirectRoute:
     answer = json(WireResponse) | binary(BINARY)
     docs = body_operation(content, answer, 400, 404, 413, 415, 422, parameters=path_parameters(path))
     return DirectRoute(path, infer, max_body_bytes, tags=["open inference protocol"], summary="Infer", **docs)
+
+
+def _check_known(model: OipModel, at: dict[str, str]) -> None:
+    model.check_known(at["model"], at.get("version", ""))
 
 
 def _json(value: Any) -> Response:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from fastapi import Response
 
 from iris_api.entrypoints.direct import JSON
 
-__all__ = ["Problem", "binary", "body_operation", "json", "path_parameters", "problems"]
+__all__ = ["Problem", "answers", "binary", "body_operation", "json", "path_parameters", "problems"]
 
 _PROBLEMS = {
     400: "The body is not what its content type says",
@@ -44,6 +45,12 @@ def binary(media_type: bytes) -> Content:
 def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
     """The error responses with those codes."""
     return {code: {"description": _PROBLEMS[code], "content": json(Problem)} for code in codes}
+
+
+def answers(kind: Any, *codes: int) -> dict[str, Any]:
+    """Route arguments for an operation that answers JSON of that type, and those error codes."""
+    success = {200: {"description": "The answer", "content": json(kind)}}
+    return {"responses": success | problems(*codes), "response_class": Response}
 
 
 def path_parameters(path: str) -> list[dict[str, Any]]:

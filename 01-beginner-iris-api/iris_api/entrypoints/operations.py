@@ -31,7 +31,12 @@ def operations_router(predictor: Predictor, watch: Telemetry) -> APIRouter:
         predictor.check_ready()
         return {"status": "ready"}
 
-    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    @router.get(
+        "/metrics",
+        summary="Prometheus metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     async def metrics() -> Response:
         return Response(watch.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
