@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from iris_api.adapters.golden import Golden
     from servekit.telemetry import TelemetryMiddleware
 
+@pytest.fixture(autouse=True)
+def _wide_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are as wide as their cells, whatever terminal the tests are run from."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+
 GENEROUS_S = 60.0
 """How long anything that must happen may take on a busy machine."""
 
