@@ -1,7 +1,8 @@
 """Errors that own their status code.
 
 Every server of the project raises these and renders them in one place, as
-``{"error": "<thing> <value>: <expectation>"}``. A new kind of failure is a new class here, never a status code in a handler.
+``{"error": "<thing> <value>: <expectation>"}``. A new kind of failure is a new class here, never a status code in a
+handler.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 
 from servekit.course import Step, matches, missing_programs, read_steps, run
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
