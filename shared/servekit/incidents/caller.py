@@ -1,0 +1,104 @@
+"""Users of a level while something is wrong with it: steady calls, and what their senders would tell."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Caller", "Summary"]
+
+_PATIENT = 32
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The calls that were due in the last seconds.
+
+    Attributes:
+        requests: how many.
+        ok: those answered with a 2xx.
+        slow: those that took longer than a second, or have waited that long by now.
+        slowest_s: the longest wait, from when a call was due.
+        outcomes: how often each other outcome came: a status, or the error's name.
+    """
+
+    requests: int
+    ok: int
+    slow: int
+    slowest_s: float
+    outcomes: dict[str, int]
+
+    def __str__(self) -> str:
+        slow = f"{self.slow} took longer than 1 s, the slowest {self.slowest_s:.1f} s"
+        others = ", ".join(f"{count} × {outcome}" for outcome, count in self.outcomes.items())
+        return f"of {self.requests} calls {self.ok} got a 2xx; {slow}{f'; {others}' if others else ''}"
+
+
+@dataclass
+class _Call:
+    due_s: float
+    ended_s: float | None = None
+    outcome: str = ""
+
+    def waited_s(self, now: float) -> float:
+        return (self.ended_s or now) - self.due_s
+
+
+class Caller:
+    """Calls at a steady rate, whether or not earlier calls were answered, until it is stopped.
+
+    Args:
+        send: makes one call and returns its status; may raise what its client raises.
+        rate_rps: calls a second.
+    """
+
+    def __init__(self, send: Callable[[], int], rate_rps: float = 20.0) -> None:
+        self._send = send
+        self._interval_s = 1 / rate_rps
+        self._calls: list[_Call] = []
+        self._over = Event()
+        self._thread = Thread(target=self._run, name="caller")
+
+    def start(self) -> None:
+        """Begins to call."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Returns when the last call has ended; harmless when it never began."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def summary(self, window_s: float = 10.0) -> Summary:
+        """What the senders of the last `window_s` seconds would tell."""
+        now = time.monotonic()
+        calls = [call for call in self._calls[-int(window_s / self._interval_s) :] if call.due_s > now - window_s]
+        waits = [call.waited_s(now) for call in calls]
+        outcomes: dict[str, int] = {}
+        for call in calls:
+            if call.outcome and not call.outcome.startswith("2"):
+                outcomes[call.outcome] = outcomes.get(call.outcome, 0) + 1
+        ok = sum(call.outcome.startswith("2") for call in calls)
+        return Summary(len(calls), ok, sum(wait > 1 for wait in waits), max(waits, default=0.0), outcomes)
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(_PATIENT) as pool:
+            due = time.monotonic()
+            while not self._over.wait(max(0.0, due - time.monotonic())):
+                call = _Call(due)
+                self._calls.append(call)
+                pool.submit(self._make, call)
+                due += self._interval_s
+
+    def _make(self, call: _Call) -> None:
+        try:
+            call.outcome = str(self._send())
+        except Exception as error:  # noqa: BLE001 - whatever the client calls a failure is an outcome
+            call.outcome = type(error).__name__
+        call.ended_s = time.monotonic()
