@@ -7,7 +7,7 @@ This tiny server works, but SIGTERM ends it in mid-sentence. Change it so that o
 3. then stops listening, lets the requests that are running end, however long they take,
 4. and exits with status 0.
 
-`GET /work/300` is answered after 300 ms of work. Run it: `python ex4_drain.py PORT DRAIN_S`.
+`GET /wait/300` is answered after 300 ms. Run it: `python ex4_drain.py PORT DRAIN_S`.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Balancer:
     async def call(self) -> None:
         """One caller, a request after the other."""
         while self.ready:
-            self.statuses.append(await get(self.port, "/work/20"))
+            self.statuses.append(await get(self.port, "/wait/20"))
 
 
 @asynccontextmanager

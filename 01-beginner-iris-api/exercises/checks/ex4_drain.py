@@ -16,7 +16,7 @@ def check_it_serves(answer: Path) -> None:
     async def scenario() -> None:
         async with served(answer, drain_s=0) as (_, port):
             expect_equal("the status of /readyz", await get(port, "/readyz"), 200)
-            expect_equal("the status of /work/10", await get(port, "/work/10"), 200)
+            expect_equal("the status of /wait/10", await get(port, "/wait/10"), 200)
 
     asyncio.run(scenario())
 
@@ -27,7 +27,7 @@ def check_a_draining_server_is_not_ready_but_still_answers(answer: Path) -> None
             process.terminate()
             await asyncio.sleep(0.5)
             expect_equal("/readyz half a second after SIGTERM (0 is no answer)", await get(port, "/readyz"), 503)
-            expect_equal("a new request half a second after SIGTERM (0 is no answer)", await get(port, "/work/10"), 200)
+            expect_equal("a new request half a second after SIGTERM (0 is no answer)", await get(port, "/wait/10"), 200)
 
     asyncio.run(scenario())
 
@@ -35,7 +35,7 @@ def check_a_draining_server_is_not_ready_but_still_answers(answer: Path) -> None
 def check_a_running_request_is_finished_however_long_it_takes(answer: Path) -> None:
     async def scenario() -> None:
         async with served(answer, drain_s=0.1) as (process, port):
-            running = asyncio.create_task(get(port, "/work/900"))
+            running = asyncio.create_task(get(port, "/wait/900"))
             await asyncio.sleep(0.3)
             process.terminate()
             expect_equal("a request that was running at SIGTERM (0 is no answer)", await running, 200)
@@ -67,6 +67,6 @@ def check_it_ends_with_status_0_and_no_longer_listens(answer: Path) -> None:
             except TimeoutError:
                 expect(holds=False, message=f"still there {PATIENCE_S:g} s after SIGTERM: expected it to end")
             expect_equal("the exit status", status, 0)
-            expect_equal("the status of a request after that (0 is no answer)", await get(port, "/work/10"), LOST)
+            expect_equal("the status of a request after that (0 is no answer)", await get(port, "/wait/10"), LOST)
 
     asyncio.run(scenario())
