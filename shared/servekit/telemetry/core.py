@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
@@ -49,7 +48,7 @@ class Telemetry:
         self.metrics = RequestMetrics(level, registry)
         self._registry = registry
         self._collectors: list[Collector] = []
-        self._settings = settings
+        self._trace_ratio = settings.trace_ratio
         self._quiet = quiet
         self._log = RequestLog(service, log_descriptor)
         self._spans = span_log(service, settings)
@@ -58,7 +57,7 @@ class Telemetry:
     def begin(self, traceparent: bytes | None) -> RequestRecord:
         """Starts the clock of a request; ``traceparent`` is the caller's header, if it sent one."""
         self.metrics.in_flight.inc()
-        return RequestRecord(traceparent, self._settings.trace_ratio)
+        return RequestRecord(traceparent, self._trace_ratio)
 
     def finish(self, record: RequestRecord, method: str, endpoint: str, code: int) -> None:
         """Ends a request: counts it, logs it, and keeps its trace if sampled, slow or failed.
@@ -75,7 +74,7 @@ class Telemetry:
         if endpoint in self._quiet:
             return
         self._log.write(record, method, endpoint, code, duration_ns)
-        self._log.flush_soon(asyncio.get_running_loop())
+        self._log.flush_soon()
         failed = code >= _SERVER_FAILURE
         if self._spans and (record.sampled or failed or duration_ns >= self._slow_ns):
             attributes: Attributes = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ __all__ = ["TelemetryMiddleware", "request_record"]
 
 _KEY = "servekit.request"
 _UNMATCHED = "unmatched"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
+_OTHER_METHOD = "_OTHER"  # OpenTelemetry's name for what is none of these: a caller's own word reaches no log
+_CLIENT_CLOSED_REQUEST = 499
 
 
 def request_record(scope: Any) -> RequestRecord:
@@ -48,10 +52,15 @@ class TelemetryMiddleware:
 
         try:
             await self._app(scope, receive, observed_send)
+        except BaseException as error:
+            # also when the answer had begun: its rest is missing
+            code = _CLIENT_CLOSED_REQUEST if isinstance(error, CancelledError) else 500
+            raise
         finally:
             route = scope.get("route")
             endpoint = _UNMATCHED if route is None else route.path
-            self._telemetry.finish(record, scope["method"], endpoint, code)
+            method = scope["method"]
+            self._telemetry.finish(record, method if method in _METHODS else _OTHER_METHOD, endpoint, code)
 
 
 def _header(headers: Any, name: bytes) -> bytes | None:

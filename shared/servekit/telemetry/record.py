@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from time import perf_counter_ns, time_ns
 
 __all__ = ["RequestRecord", "format_traceparent", "parse_traceparent"]
 
-_TRACEPARENT = re.compile(rb"^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$")
-_bits = random.SystemRandom().getrandbits
-_fast = random.Random(_bits(128)).getrandbits  # noqa: S311 - trace ids must be unique, not secret
+_TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
+_ids = random.Random()  # noqa: S311 - trace ids must be unique, not secret
+_fast = _ids.getrandbits
+os.register_at_fork(after_in_child=_ids.seed)  # else every forked worker would count through the same ids
 
 
 class RequestRecord:
@@ -64,13 +66,17 @@ class RequestRecord:
 def parse_traceparent(header: bytes) -> tuple[int, int, bool] | None:
     """Trace id, parent span id and sampled flag of a W3C ``traceparent``; ``None`` when it is not one.
 
-    Source: W3C Trace Context, section 3.2. All-zero ids are invalid there.
+    Source: W3C Trace Context, section 3.2. All-zero ids and version ff are invalid there; a version after 00 may have
+    further fields, which are ignored.
     """
-    match = _TRACEPARENT.match(header)
-    if match is None or header.startswith(b"ff"):
+    match = _TRACEPARENT.fullmatch(header)
+    if match is None:
         return None
-    trace_id, span_id, flags = (int(part, 16) for part in match.groups())
-    return (trace_id, span_id, bool(flags & 1)) if trace_id and span_id else None
+    version, trace_id, span_id, flags, further = match.groups()
+    if further and version == b"00":
+        return None
+    ids = int(trace_id, 16), int(span_id, 16)
+    return (*ids, bool(int(flags, 16) & 1)) if all(ids) else None
 
 
 def format_traceparent(trace_id: int, span_id: int, *, sampled: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,15 @@ _current: ContextVar[RequestRecord] = ContextVar("request_record")
 
 _HTTP_OF = {
     grpc.StatusCode.OK: 200,
-    grpc.StatusCode.INVALID_ARGUMENT: 422,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
     grpc.StatusCode.NOT_FOUND: 404,
     grpc.StatusCode.UNIMPLEMENTED: 404,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.INVALID_ARGUMENT: 422,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
@@ -51,10 +58,13 @@ class TelemetryInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc,unu
             _current.set(record)
             try:
                 answer = await handler.unary_unary(request, context)
-            except BaseException:
-                self._finish(record, handler_call_details.method, context, failed=True)
+            except CancelledError:
+                self._finish(record, handler_call_details.method, context, grpc.StatusCode.CANCELLED)
                 raise
-            self._finish(record, handler_call_details.method, context, failed=False)
+            except BaseException:
+                self._finish(record, handler_call_details.method, context, grpc.StatusCode.UNKNOWN)
+                raise
+            self._finish(record, handler_call_details.method, context, grpc.StatusCode.OK)
             return answer
 
         return grpc.unary_unary_rpc_method_handler(
@@ -63,8 +73,8 @@ class TelemetryInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc,unu
             response_serializer=handler.response_serializer,
         )
 
-    def _finish(self, record: RequestRecord, method: str, context: Any, *, failed: bool) -> None:
-        code = context.code() or (grpc.StatusCode.UNKNOWN if failed else grpc.StatusCode.OK)
+    def _finish(self, record: RequestRecord, method: str, context: Any, otherwise: grpc.StatusCode) -> None:
+        code = context.code() or otherwise
         if isinstance(code, int):
             code = next(known for known in grpc.StatusCode if known.value[0] == code)
         self._telemetry.finish(record, "gRPC", method, _HTTP_OF.get(code, 500))

@@ -7,6 +7,7 @@ ids while it runs; the spans of the few that are kept are built after the answer
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,6 +30,7 @@ __all__ = ["JsonLinesSpanExporter", "SpanLog", "span_log"]
 
 _log = logging.getLogger(__name__)
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_SHUTDOWN_S = 2.0
 _SCOPE = InstrumentationScope("servekit.telemetry")
 
 
@@ -54,6 +56,7 @@ class SpanLog:
 
     def __init__(self, service: str, exporter: SpanExporter) -> None:
         self._resource = Resource({"service.name": service})
+        self._exporter = exporter
         self._processor = BatchSpanProcessor(exporter)
 
     def write(
@@ -82,8 +85,17 @@ class SpanLog:
         )
 
     def shutdown(self) -> None:
-        """Exports what is queued and closes the exporter."""
-        self._processor.shutdown()  # type: ignore[no-untyped-call]
+        """Exports what is queued and closes the exporter, within 2 s.
+
+        The processor itself would wait half a minute for a collector that does not answer: longer than Kubernetes lets
+        a process take to end.
+        """
+        closing = threading.Thread(target=self._processor.shutdown, daemon=True)
+        closing.start()
+        closing.join(_SHUTDOWN_S)
+        if closing.is_alive():
+            _log.warning("spans are lost: the collector did not take them within %g s", _SHUTDOWN_S)
+            self._exporter.shutdown()
 
     def _emit(self, **fields: Any) -> None:
         span = ReadableSpan(resource=self._resource, instrumentation_scope=_SCOPE, **fields)
