@@ -22,7 +22,7 @@ UV := .venvs/uv/bin/uv
 SYNCED := $(VENV)/.synced
 LEVEL = $(or $(PACKAGE_$*),$(error level $*: no such level, expected one of: $(LEVELS)))
 
-.PHONY: help setup demo test lint format doctor lock proto-code clean test-images crds bench
+.PHONY: help setup demo test lint format doctor lock proto-code clean test-images crds bench progress drill incident design
 
 help: ## print this help
 	@echo "make demo     set up, then run every level with real requests and print an SLA verdict table"
@@ -113,6 +113,23 @@ test-1: $(SYNCED) ## run one level's tests
 
 capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA
 	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml
+
+grade-%: $(SYNCED) $$(ARTEFACT_$$*) ## check your answers to level N's exercises (ARGS=3: the third alone)
+	@$(PY) -m servekit.exercises grade $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/exercises $(ARGS)
+
+# --- interview and progress ------------------------------------------------------------------------------------------
+
+progress: $(SYNCED) ## where you stand on every level, and what comes next
+	@$(PY) -m servekit.exercises progress
+
+drill: $(SYNCED) ## interview questions, one by one; weak ones come back
+	@$(PY) -m servekit.drill $(ARGS)
+
+incident: $(SYNCED) ## a real fault in the running level, for you to find (ID=… chooses one)
+	@$(PY) -m servekit.incidents $(ID) $(ARGS)
+
+design: $(SYNCED) ## a system to design, with a rubric (ID=… chooses one)
+	@$(PY) -m servekit.design $(ID) $(ARGS)
 
 # --- containers and clusters -----------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from servekit.oip.conformance.registry import NotApplicableError, ViolationError
 from servekit.oip.conformance.signature import Signature, fits, same_numbers, synthesise
 from servekit.oip.rest import TensorMetadata
 from servekit.oip.tensors import DTYPES, Tensor
-from unit.servekit.oip.small_server import small_server
+from tests.unit.servekit.oip.small_server import small_server
 
 SPOILT_OVER_REST = {
     "an input that the model does not have is refused",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from servekit.errors import InvalidValueError, MalformedError, ServingError
 from servekit.oip.rest import decode_request, decode_response, encode_request, encode_response
 from servekit.oip.tensors import DTYPES, Inference, InferenceResult, Tensor
-from unit.servekit.oip.tensor_strategies import assert_same, tensors
+from tests.unit.servekit.oip.tensor_strategies import assert_same, tensors
 
 ONE = Tensor("x", "FP32", np.array([1.5, 2.5], np.float32))
 

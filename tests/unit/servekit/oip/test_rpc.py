@@ -12,7 +12,7 @@ from servekit.oip import inference_pb2 as pb
 from servekit.oip import rpc
 from servekit.oip.rpc import decode_request, decode_response, encode_request, encode_response
 from servekit.oip.tensors import DTYPES, Inference, InferenceResult, Tensor
-from unit.servekit.oip.tensor_strategies import assert_same, tensors
+from tests.unit.servekit.oip.tensor_strategies import assert_same, tensors
 
 Input = pb.ModelInferRequest.InferInputTensor
 TYPED = [datatype for datatype in DTYPES if datatype != "FP16"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from servekit.errors import InvalidValueError, ServingError
 from servekit.oip.tensors import DTYPES, Tensor, element_count, from_bytes, from_values, to_bytes
-from unit.servekit.oip.tensor_strategies import NUMERIC, assert_same, tensors
+from tests.unit.servekit.oip.tensor_strategies import NUMERIC, assert_same, tensors
 
 NO_MEMORY = "expected sizes that an array can have"
 UNEVEN = "expected a flat or regularly nested list"
