@@ -6,77 +6,28 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from tests.iris_process import IrisServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
+    from tests.iris_process import StartIris
+
     from iris_api.adapters.golden import Golden
     from servekit.telemetry import TelemetryMiddleware
+
 
 @pytest.fixture(autouse=True)
 def _wide_output(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables are as wide as their cells, whatever terminal the tests are run from."""
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-
-
-GENEROUS_S = 60.0
-"""How long anything that must happen may take on a busy machine."""
-
-
-class IrisServer(NamedTuple):
-    """A running ``python -m iris_api``."""
-
-    process: subprocess.Popen[bytes]
-    port: int
-    grpc_port: int
-    folder: Path
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def stdout(self) -> str:
-        return (self.folder / "stdout").read_text()
-
-    @property
-    def stderr(self) -> str:
-        return (self.folder / "stderr").read_text()
-
-    def wait_ready(self) -> IrisServer:
-        poll(self._ready, lambda: f"{self.stderr}{self.stdout}")
-        return self
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(GENEROUS_S)
-
-    def _ready(self) -> bool:
-        assert self.process.poll() is None, f"exit code {self.process.returncode}\n{self.stderr}{self.stdout}"
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=GENEROUS_S).status_code == httpx.codes.OK
-        except httpx.TransportError:
-            return False
-
-
-class StartIris(Protocol):
-    def __call__(self, **environment: str) -> IrisServer: ...
-
-
-def poll(condition: Callable[[], bool], explain: Callable[[], str] = str) -> None:
-    """Waits until the condition holds, and says what is known when it never does."""
-    deadline = time.monotonic() + GENEROUS_S
-    while not condition():
-        assert time.monotonic() < deadline, explain()
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
@@ -192,7 +143,7 @@ def iris_server(
 ) -> Iterator[IrisServer]:
     """One running server for all tests that only ask it; it must also stop cleanly."""
     folder = tmp_path_factory.mktemp("iris-server")
-    server = start_iris_in(folder)(TELEMETRY_TRACE_FILE=str(folder / "traces.jsonl"))
+    server = start_iris_in(folder)(TELEMETRY_TRACE_FILE=str(folder / "traces.jsonl"), OTEL_BSP_SCHEDULE_DELAY="100")
     try:
         yield server.wait_ready()
         assert server.stop() == 0

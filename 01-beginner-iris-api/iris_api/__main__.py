@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from iris_api.adapters.artefact import ArtefactError, read_artefact
 from iris_api.entrypoints.listener import StartupError, check_ports
-from iris_api.entrypoints.serve import serve
 from iris_api.entrypoints.workers import Workers
 from iris_api.settings import IrisSettings
 from servekit.audit import AuditError
@@ -29,6 +28,8 @@ def main() -> int:
         if settings.workers > 1:
             Workers(settings).run()
         else:
+            from iris_api.entrypoints.serve import serve  # noqa: PLC0415 - the parent of workers does without
+
             serve(settings)
     except ValidationError as error:
         for problem in error.errors():

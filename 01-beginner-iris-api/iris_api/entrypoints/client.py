@@ -10,6 +10,7 @@ import grpc
 import httpx
 import numpy as np
 
+from iris_api.adapters.artefact import ArtefactError
 from iris_api.adapters.golden import Golden, read_golden
 from iris_api.entrypoints.calls import CALLS, Target
 from iris_api.settings import IrisSettings
@@ -27,9 +28,13 @@ TOLERANCE = 1e-5
 
 
 def main() -> int:
-    """Prints a row for each protocol; 0 when every answer is right, 1 when one is not, 2 when nothing answers."""
+    """Prints a row for each protocol; 0 when every answer is right, 1 when one is not, 2 when none can be had."""
     settings = IrisSettings()
-    golden = read_golden(settings.model_dir)
+    try:
+        golden = read_golden(settings.model_dir)
+    except ArtefactError as error:
+        print(error, file=sys.stderr)
+        return 2
     base_url = f"http://127.0.0.1:{settings.port}"
     with (
         httpx.Client(base_url=base_url, timeout=10) as http,

@@ -54,7 +54,7 @@ class Workers:
             while self._running:
                 self._replace_one(environment)
         if self._failures >= _TRIES:
-            raise StartupError(f"{_TRIES} workers in a row ended within {_TOO_SOON_S:g} s of their start: see above")
+            raise StartupError(f"{_TRIES} workers in a row: they do not start, or end at once: see above")
 
     def _start(self, environment: dict[str, str]) -> None:
         worker = subprocess.Popen([sys.executable, "-m", "iris_api"], env=environment)
@@ -71,7 +71,8 @@ class Workers:
         mark_process_dead(pid, environment["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
         if self._stopping:
             return
-        self._failures = self._failures + 1 if time.monotonic() - started < _TOO_SOON_S else 0
+        failed = worker.returncode == 1 or time.monotonic() - started < _TOO_SOON_S
+        self._failures = self._failures + 1 if failed else 0
         if self._failures >= _TRIES:
             self._stop()
         else:

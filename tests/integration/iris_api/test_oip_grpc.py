@@ -15,7 +15,7 @@ from servekit.oip.tensors import Inference, Tensor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conftest import IrisServer
+    from tests.iris_process import IrisServer
 
     from iris_api.adapters.golden import Golden
 

@@ -1,0 +1,76 @@
+"""Level 1 as its user meets it: train, up, ask, look, down — each the command that ``make`` runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+import httpx
+import pytest
+from tests.iris_process import GENEROUS_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+Done = subprocess.CompletedProcess[str]
+
+
+class Run(Protocol):
+    def __call__(self, module: str, *arguments: str) -> Done: ...
+
+
+@pytest.fixture
+def ports(free_ports: Callable[[int], list[int]]) -> list[int]:
+    return free_ports(2)
+
+
+@pytest.fixture
+def run(tmp_path: Path, ports: list[int]) -> Iterator[Run]:
+    """Runs the level's commands in an empty folder, on free ports; at the end the level is stopped."""
+    environment = {
+        **os.environ,
+        "IRIS_PORT": str(ports[0]),
+        "IRIS_GRPC_PORT": str(ports[1]),
+        "COLUMNS": "120",
+    }
+
+    def run(module: str, *arguments: str) -> Done:
+        command = [sys.executable, "-m", f"iris_api.entrypoints.{module}", *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=4 * GENEROUS_S, check=False
+        )
+
+    yield run
+    assert run("stack", "down").returncode == 0
+
+
+def succeeded(done: Done) -> str:
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_from_training_to_answers_and_back_to_nothing(run: Run, ports: list[int], tmp_path: Path) -> None:
+    assert "accuracy" in succeeded(run("train"))
+    succeeded(run("stack", "up"))
+    assert httpx.get(f"http://127.0.0.1:{ports[0]}/readyz").json() == {"status": "ready"}
+    succeeded(run("stack", "status"))
+    assert "every answer agrees with scikit-learn" in succeeded(run("client"))
+    assert "/v1/predict" in succeeded(run("stack", "logs", "-n", "1000"))
+    succeeded(run("stack", "down"))
+    assert run("stack", "status").returncode == 1
+    done = run("client")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("Connection refused: run make up-1, then make logs-1\n")
+    assert {path.name for path in tmp_path.iterdir()} == {".run"}
+    assert (tmp_path / ".run/1/traces.jsonl").exists()
+
+
+def test_up_without_a_model_says_what_to_do(run: Run) -> None:
+    done = run("stack", "up")
+    assert done.returncode == 1
+    told = " ".join((done.stdout + done.stderr).split())  # a terminal breaks long lines
+    assert "model.json: No such file or directory: run make train-1, or set IRIS_MODEL_DIR" in told

@@ -1,0 +1,95 @@
+"""``make client-1``: 0 when every answer is right, 1 when one is not, 2 when nothing answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from sklearn.tree import DecisionTreeClassifier
+
+from iris_api.adapters.golden import Golden, write_golden
+from iris_api.entrypoints.calls import CALLS
+from iris_api.entrypoints.client import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.iris_process import IrisServer
+
+
+@pytest.fixture
+def point_at(iris_server: IrisServer, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets where the client looks: the running server and its own golden answers, unless told otherwise."""
+
+    def point_at(
+        port: int = iris_server.port, grpc_port: int = iris_server.grpc_port, folder: Path = model_dir
+    ) -> None:
+        monkeypatch.setenv("IRIS_PORT", str(port))
+        monkeypatch.setenv("IRIS_GRPC_PORT", str(grpc_port))
+        monkeypatch.setenv("IRIS_MODEL_DIR", str(folder))
+
+    return point_at
+
+
+def test_every_protocol_gives_the_right_answers(
+    point_at: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    point_at()
+    assert main() == 0
+    output = capsys.readouterr().out
+    for name in CALLS:
+        assert name in output
+    assert output.count(" 150 ") == len(CALLS)
+    assert output.endswith("every answer agrees with scikit-learn to 1e-05\n")
+
+
+def test_another_model_is_found_out(
+    point_at: Callable[..., None], golden: Golden, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = DecisionTreeClassifier(random_state=0).fit(golden.features, golden.labels)
+    answers = Golden(golden.features, tree.predict(golden.features), tree.predict_proba(golden.features))
+    write_golden(tmp_path, answers)
+    point_at(folder=tmp_path)
+    assert main() == 1
+    off = np.abs(answers.probabilities - golden.probabilities).max(axis=1) > 1e-5
+    assert capsys.readouterr().out.endswith(f"{off.sum() * len(CALLS)} answers are wrong\n")
+
+
+def test_one_wrong_probability_is_found_out(
+    point_at: Callable[..., None], golden: Golden, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    probabilities = golden.probabilities.copy()
+    probabilities[77, 1] += 1e-4
+    write_golden(tmp_path, Golden(golden.features, golden.labels, probabilities))
+    point_at(folder=tmp_path)
+    assert main() == 1
+    assert capsys.readouterr().out.endswith(f"{len(CALLS)} answers are wrong\n")
+
+
+def test_nothing_answers(
+    point_at: Callable[..., None], free_ports: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    port, grpc_port = free_ports(2)
+    point_at(port, grpc_port)
+    assert main() == 2
+    expected = f"http://127.0.0.1:{port}: [Errno 111] Connection refused: run make up-1, then make logs-1\n"
+    assert capsys.readouterr() == ("", expected)
+
+
+def test_only_grpc_does_not_answer(
+    point_at: Callable[..., None], free_ports: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (grpc_port,) = free_ports(1)
+    point_at(grpc_port=grpc_port)
+    assert main() == 2
+    assert f"127.0.0.1:{grpc_port}" in capsys.readouterr().err
+
+
+def test_no_golden_answers(point_at: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    point_at(folder=tmp_path)
+    assert main() == 2
+    path = tmp_path / "golden.json"
+    expected = f"{path}: No such file or directory: run make train-1, or set IRIS_MODEL_DIR\n"
+    assert capsys.readouterr() == ("", expected)

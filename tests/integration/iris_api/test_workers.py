@@ -1,0 +1,118 @@
+"""Several workers on one pair of ports: they share the load and the metrics, are replaced, and leave nobody behind."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import httpx
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from tests.iris_process import GENEROUS_S, poll
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.iris_process import IrisServer, StartIris
+
+FLOWER = {"sepal_length_cm": 5.1, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
+REQUESTS = 40
+
+
+@pytest.fixture
+def start_two(start_iris: StartIris, tmp_path: Path) -> Iterator[StartIris]:
+    """Starts two workers whose metrics lie in a folder of the test's; nothing of them may be left at the end."""
+    (tmp_path / "metrics").mkdir()
+    started: list[psutil.Process] = []
+
+    def start(**environment: str) -> IrisServer:
+        server = start_iris(IRIS_WORKERS="2", TMPDIR=str(tmp_path / "metrics"), **environment).wait_ready()
+        poll(lambda: listeners(server) == 2)
+        started.extend(workers(server))
+        return server
+
+    yield start
+    poll(lambda: not any(map(alive, started)))
+    assert not list((tmp_path / "metrics").iterdir())
+
+
+def workers(server: IrisServer) -> list[psutil.Process]:
+    return [child for child in psutil.Process(server.process.pid).children() if alive(child)]
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def sockets(worker: psutil.Process, port: int, status: str) -> int:
+    try:
+        return sum(each.laddr.port == port and each.status == status for each in worker.net_connections("tcp4"))
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def listeners(server: IrisServer) -> int:
+    return sum(sockets(worker, server.port, psutil.CONN_LISTEN) for worker in workers(server))
+
+
+def predictions(server: IrisServer) -> float:
+    """How many predictions the metrics count, whichever worker answers the scrape."""
+    families = text_string_to_metric_families(httpx.get(f"{server.url}/metrics").text)
+    return sum(
+        sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == "serving_request_duration_seconds_count" and sample.labels["endpoint"] == "/v1/predict"
+    )
+
+
+def test_workers_share_the_load_and_are_replaced(start_two: StartIris) -> None:
+    server = start_two()
+    with ExitStack() as held:
+        clients = [held.enter_context(httpx.Client(base_url=server.url)) for _ in range(REQUESTS)]
+        assert {client.post("/v1/predict", json=FLOWER).status_code for client in clients} == {200}
+        connected = [sockets(worker, server.port, psutil.CONN_ESTABLISHED) for worker in workers(server)]
+    assert len(connected) == 2
+    assert all(connected)
+    assert {predictions(server) for _ in range(10)} == {REQUESTS}
+
+    killed, kept = workers(server)
+    killed.send_signal(signal.SIGKILL)
+    poll(lambda: listeners(server) == 2 and not alive(killed))
+    assert kept in workers(server)
+    assert killed not in workers(server)
+    assert {predictions(server) for _ in range(10)} == {REQUESTS}
+    httpx.post(f"{server.url}/v1/predict", json=FLOWER).raise_for_status()
+    assert predictions(server) == REQUESTS + 1
+
+    assert server.stop() == 0
+    assert server.stderr == ""
+
+
+def test_workers_that_do_not_start_end_the_service(start_two: StartIris, model_dir: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model_dir, tmp_path / "model")
+    server = start_two(IRIS_MODEL_DIR=str(folder))
+    (folder / "model.onnx").unlink()
+    for worker in workers(server):
+        worker.send_signal(signal.SIGKILL)
+    assert server.process.wait(GENEROUS_S) == 1
+    *reasons, last = server.stderr.splitlines()
+    missing = f"{folder}/model.onnx: No such file or directory: run make train-1, or set IRIS_MODEL_DIR"
+    assert set(reasons) == {f"iris-api cannot start: {missing}"}
+    assert last == "iris-api cannot start: 3 workers in a row: they do not start, or end at once: see above"
+
+
+def test_workers_whose_parent_is_killed_end_too(start_two: StartIris, tmp_path: Path) -> None:
+    server = start_two(IRIS_DRAIN_S="0")
+    orphans = workers(server)
+    server.process.kill()
+    poll(lambda: not any(map(alive, orphans)))
+    for left in (tmp_path / "metrics").iterdir():
+        shutil.rmtree(left)
