@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from unit.servekit.telemetry.conftest import MakeWatch
+    from tests.unit.servekit.telemetry.conftest import MakeWatch
 
 WORKER = """
 import sys

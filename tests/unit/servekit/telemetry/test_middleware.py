@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from unit.servekit.telemetry.conftest import MakeWatch, Watch
+    from tests.unit.servekit.telemetry.conftest import MakeWatch, Watch
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SECRETS = ("secret-token", "5.12345", "marie")

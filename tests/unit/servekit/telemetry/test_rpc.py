@@ -14,7 +14,7 @@ from servekit.telemetry.rpc import TelemetryInterceptor, call_record
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from unit.servekit.telemetry.conftest import MakeWatch, Watch
+    from tests.unit.servekit.telemetry.conftest import MakeWatch, Watch
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 METHOD = "/inference.GRPCInferenceService/ModelInfer"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from unit.servekit.telemetry.conftest import MakeWatch
+    from tests.unit.servekit.telemetry.conftest import MakeWatch
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
