@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+
 from tests.iris_process import IrisServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from tests.iris_process import StartIris
-
     from iris_api.adapters.golden import Golden
     from servekit.telemetry import TelemetryMiddleware
+    from tests.iris_process import StartIris
 
 
 @pytest.fixture(autouse=True)

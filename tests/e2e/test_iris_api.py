@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpx
 import pytest
+
 from tests.iris_process import GENEROUS_S
 
 if TYPE_CHECKING:

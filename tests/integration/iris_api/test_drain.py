@@ -12,11 +12,11 @@ import grpc
 import httpx
 import numpy as np
 import pytest
-from tests.iris_process import GENEROUS_S, poll
 
 from iris_api.adapters.arrow_stream import read_answer, write_rows
 from servekit.oip import inference_pb2_grpc, rpc
 from servekit.oip.tensors import Inference, Tensor
+from tests.iris_process import GENEROUS_S, poll
 
 if TYPE_CHECKING:
     from tests.iris_process import IrisServer, StartIris

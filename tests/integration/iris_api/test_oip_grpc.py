@@ -15,9 +15,8 @@ from servekit.oip.tensors import Inference, Tensor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.iris_process import IrisServer
-
     from iris_api.adapters.golden import Golden
+    from tests.iris_process import IrisServer
 
 Stub = inference_pb2_grpc.GRPCInferenceServiceStub
 ROW = np.array([[5.1, 3.5, 1.4, 0.2]], np.float32)

@@ -8,9 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-from tests.iris_process import GENEROUS_S
 
 from iris_api.__main__ import main
+from tests.iris_process import GENEROUS_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,11 +11,11 @@ import httpx
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.iris_process import poll
 
 from iris_api.adapters.arrow_stream import write_rows
 from servekit.oip import inference_pb2_grpc, rpc
 from servekit.oip.tensors import Inference, Tensor
+from tests.iris_process import poll
 
 if TYPE_CHECKING:
     from pathlib import Path
