@@ -23,6 +23,7 @@ SYNCED := $(VENV)/.synced
 LEVEL = $(or $(PACKAGE_$*),$(error level $*: no such level, expected one of: $(LEVELS)))
 
 .PHONY: help setup demo test lint format doctor lock proto-code clean test-images crds bench progress drill incident design
+.PHONY: observe up-observe observe-down down-observe dashboards
 
 help: ## print this help
 	@echo "make demo     set up, then run every level with real requests and print an SLA verdict table"
@@ -60,6 +61,7 @@ doctor: $(SYNCED) ## what this machine has, what each level needs, and what is m
 
 clean: ## stop every level and delete what can be rebuilt
 	@$(foreach n,$(LEVELS),test ! -x $(PY) || $(PY) -m $(PACKAGE_$(n)).entrypoints.stack down;)
+	@test ! -x $(PY) || $(PY) -m servekit.observe down
 	rm -rf .run .venvs .cache .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .schemathesis
 
 # --- one level -------------------------------------------------------------------------------------------------------
@@ -96,8 +98,21 @@ formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to e
 trace-%: $(SYNCED) ## show a trace of level N as a waterfall (ARGS: --slowest, --last, --id ID)
 	@$(PY) -m servekit.observe trace $* $(ARGS)
 
+# SQL travels in the environment, where make puts it: quotes in it stay as they are
 query-%: $(SYNCED) ## ask level N's logs and spans in SQL: make query-1 SQL="select count(*) from logs"
-	@$(PY) -m servekit.observe query $* "$(SQL)"
+	@$(PY) -m servekit.observe query $*
+
+observe: $(SYNCED) ## start Prometheus, Grafana, Jaeger, ELK around the levels; without Docker Prometheus alone
+	@$(PY) -m servekit.observe up
+
+observe-down: $(SYNCED) ## stop them
+	@$(PY) -m servekit.observe down
+
+up-observe: observe
+down-observe: observe-down # what a stack's messages say
+
+dashboards: $(SYNCED) ## write the dashboards and the cluster's rules from their sources
+	@$(PY) -m servekit.observe generate
 
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
 	@$(PY) -m servekit.drift $(METRICS_$*)

@@ -20,7 +20,11 @@ def stack() -> Stack:
         [sys.executable, "-m", "iris_api"],
         HttpReady(f"http://127.0.0.1:{settings.port}/readyz"),
         ports={"http": settings.port, "grpc": settings.grpc_port},
-        environment={"TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"), "AUDIT_DIR": str(run_dir / "audit")},
+        environment={
+            "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
+            "TELEMETRY_TRACE_RATIO": "0.1",  # ten times the default: a short try-out should leave some to look at
+            "AUDIT_DIR": str(run_dir / "audit"),
+        },
     )
     return Stack(1, [api], run_dir)
 

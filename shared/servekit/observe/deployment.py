@@ -27,7 +27,6 @@ RUN_DIR = Path(".run/observe")
 
 _CONFIG = ROOT / "infra" / "prometheus" / "prometheus.yml"
 _COMPOSE = ROOT / "infra" / "compose.yaml"
-_NAME: Any = "observe"  # where a level has its number: what comes after `make down-`
 _PORT = 9090
 _PAGES = {
     "Grafana": ("http://127.0.0.1:3000", "dashboards"),
@@ -109,7 +108,7 @@ def prometheus_stack(program: str, port: int = _PORT, config: Path = _CONFIG) ->
         HttpReady(f"http://{address}/-/ready"),
         ports={"http": port},
     )
-    return Stack(_NAME, [process], home)
+    return Stack("observe", [process], home)
 
 
 def _start_prometheus(console: Console, port: int) -> None:

@@ -70,7 +70,7 @@ def _logs(stack: Stack, names: Sequence[str], arguments: argparse.Namespace, con
 
 
 def _parser(stack: Stack) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=f"The processes of level {stack.level}.")
+    parser = argparse.ArgumentParser(description=f"The processes of {stack.title}.")
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help="start, and wait until every process is ready")
     start.add_argument("--timeout", type=float, metavar="S", help=f"seconds to wait ({stack.ready_timeout_s:g})")

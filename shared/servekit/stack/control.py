@@ -198,7 +198,7 @@ def _call(stack: Stack, method: str, *arguments: object, timeout_s: float | None
         raise StackError(f"supervisord {method}: {fault.faultString}; see {stack.daemon_log}") from None
     except (OSError, HTTPException, xmlrpc.client.Error) as error:
         raise StackError(
-            f"supervisord of level {stack.level}: does not answer ({error}); `make down-{stack.level}` cleans up"
+            f"supervisord of {stack.title}: does not answer ({error}); `make down-{stack.level}` cleans up"
         ) from None
     finally:
         transport.close()

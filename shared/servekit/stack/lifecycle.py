@@ -45,7 +45,7 @@ def up(stack: Stack, console: Console) -> None:
     """
     with _lock(stack, console):
         if inspection.supervisord(stack) and not control.is_current(stack):
-            console.print(f"level {stack.level}: its configuration changed, stopping it first")
+            console.print(f"{stack.title}: its configuration changed, stopping it first")
             control.stop(stack)
         if inspection.supervisord(stack):
             _repair(stack, console)
@@ -64,17 +64,15 @@ def down(stack: Stack, console: Console) -> None:
     with _lock(stack, console):
         begun = time.monotonic()
         if control.stop(stack):
-            console.print(f"level {stack.level}: stopped in {time.monotonic() - begun:.1f} s")
+            console.print(f"{stack.title}: stopped in {time.monotonic() - begun:.1f} s")
 
 
 def _start(stack: Stack, console: Console) -> None:
     if left := inspection.members(stack.home):
         names = ", ".join(map(inspection.describe, left))
-        raise StackError(
-            f"level {stack.level}: left over from an earlier run: {names}; `make down-{stack.level}` stops them"
-        )
+        raise StackError(f"{stack.title}: left over from an earlier run: {names}; `make down-{stack.level}` stops them")
     inspection.check_ports(stack, list(stack.processes))
-    console.print(f"level {stack.level}: starting {_names(stack.processes)}")
+    console.print(f"{stack.title}: starting {_names(stack.processes)}")
     with _all_or_nothing(stack, console):
         control.start(stack)
         _await(stack, list(stack.processes), console)
@@ -84,9 +82,9 @@ def _repair(stack: Stack, console: Console) -> None:
     states = control.ask(stack)
     broken = [p for p in stack.processes if states[p.name].pid is None or p.ready.missing()]
     if not broken:
-        console.print(f"level {stack.level}: up already, {_names(stack.processes)} ready; nothing to do")
+        console.print(f"{stack.title}: up already, {_names(stack.processes)} ready; nothing to do")
         return
-    console.print(f"level {stack.level}: up, but not ready: starting {_names(broken)} anew")
+    console.print(f"{stack.title}: up, but not ready: starting {_names(broken)} anew")
     with _all_or_nothing(stack, console):
         for process in broken:
             control.halt(stack, process)
@@ -165,6 +163,6 @@ def _lock(stack: Stack, console: Console) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            console.print(f"level {stack.level}: waiting for another `up` or `down` to finish")
+            console.print(f"{stack.title}: waiting for another `up` or `down` to finish")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -60,7 +60,7 @@ class Stack:
     """The processes of a level; they start together and stop one by one, the last first.
 
     Args:
-        level: the number in ``make up-N``.
+        level: the number in ``make up-N``; a name for what is no level, e.g. ``observe``.
         processes: in the order of their dependence, e.g. a cache before the gateway that calls it.
         run_dir: where configuration, pid file, socket and logs lie; one stack each.
         ready_timeout_s: how long `up` waits until all processes are ready.
@@ -69,7 +69,7 @@ class Stack:
         ValueError: two processes share a name or a port.
     """
 
-    level: int
+    level: int | str
     processes: Sequence[Process]
     run_dir: Path
     ready_timeout_s: float = 60.0
@@ -80,7 +80,12 @@ class Stack:
         for thing, values in (("process", names), ("port", ports)):
             twice = sorted({value for value in values if values.count(value) > 1})
             if twice:
-                raise ValueError(f"{thing} {', '.join(twice)}: declared twice in level {self.level}")
+                raise ValueError(f"{thing} {', '.join(twice)}: declared twice in {self.title}")
+
+    @property
+    def title(self) -> str:
+        """What messages call it: ``level 1``, or its name."""
+        return f"level {self.level}" if isinstance(self.level, int) else self.level
 
     @property
     def home(self) -> Path:

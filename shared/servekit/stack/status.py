@@ -43,10 +43,9 @@ def status(stack: Stack, console: Console) -> bool:
     if inspection.supervisord(stack) is None:
         if left := inspection.members(stack.home):
             raise StackError(
-                f"level {stack.level}: {len(left)} processes run on without supervisord; "
-                f"`make down-{stack.level}` stops them"
+                f"{stack.title}: {len(left)} processes run on without supervisord; `make down-{stack.level}` stops them"
             )
-        console.print(f"level {stack.level}: down; `make up-{stack.level}` starts it")
+        console.print(f"{stack.title}: down; `make up-{stack.level}` starts it")
         return False
     states = control.ask(stack)
     usage = _measure({name: state.pid for name, state in states.items() if state.pid})

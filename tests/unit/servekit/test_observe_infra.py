@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -11,6 +11,9 @@ import yaml
 from servekit.manifests import build, check_policy, validate
 from servekit.observe.deployment import compose_command
 from servekit.versions import ROOT, cluster, load_versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 INFRA = ROOT / "infra"
 COMPOSE = yaml.safe_load((INFRA / "compose.yaml").read_text())
@@ -140,3 +143,12 @@ def test_the_cluster_policy_lets_in_the_namespaces_of_every_level() -> None:
     (rule,) = policy.body["spec"]["ingress"]
     (expression,) = rule["from"][0]["namespaceSelector"]["matchExpressions"]
     assert expression["values"] == [cluster(level).profile for level in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "overlay", sorted(ROOT.glob("0*-*/deploy/overlays/*")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_monitors_let_our_endpoint_label_win_over_the_operators(overlay: Path) -> None:
+    monitors = [document.body["spec"] for document in build(overlay) if document.kind.endswith("Monitor")]
+    scraped = [end for spec in monitors for end in (*spec.get("endpoints", []), *spec.get("podMetricsEndpoints", []))]
+    assert all(end.get("honorLabels") for end in scraped), "the rules leave out probes by the label endpoint"
