@@ -54,7 +54,12 @@ def succeeded(done: Done) -> str:
     return done.stdout
 
 
-def test_from_training_to_answers_and_back_to_nothing(run: Run, ports: list[int], tmp_path: Path) -> None:
+def test_from_nothing_to_answers_and_back_to_nothing(run: Run, ports: list[int], tmp_path: Path) -> None:
+    untrained = run("stack", "up")
+    assert untrained.returncode == 1
+    told = " ".join((untrained.stdout + untrained.stderr).split())  # a terminal breaks long lines
+    assert "model.json: No such file or directory: run make train-1, or set IRIS_MODEL_DIR" in told
+
     assert "accuracy" in succeeded(run("train"))
     succeeded(run("stack", "up"))
     assert httpx.get(f"http://127.0.0.1:{ports[0]}/readyz").json() == {"status": "ready"}
@@ -62,16 +67,9 @@ def test_from_training_to_answers_and_back_to_nothing(run: Run, ports: list[int]
     assert "every answer agrees with scikit-learn" in succeeded(run("client"))
     assert "/v1/predict" in succeeded(run("stack", "logs", "-n", "1000"))
     succeeded(run("stack", "down"))
-    assert run("stack", "status").returncode == 1
-    done = run("client")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.endswith("Connection refused: run make up-1, then make logs-1\n")
+
+    asked = run("client")
+    assert (asked.returncode, asked.stdout) == (2, "")
+    assert asked.stderr.endswith("Connection refused: run make up-1, then make logs-1\n")
     assert {path.name for path in tmp_path.iterdir()} == {".run"}
     assert (tmp_path / ".run/1/traces.jsonl").exists()
-
-
-def test_up_without_a_model_says_what_to_do(run: Run) -> None:
-    done = run("stack", "up")
-    assert done.returncode == 1
-    told = " ".join((done.stdout + done.stderr).split())  # a terminal breaks long lines
-    assert "model.json: No such file or directory: run make train-1, or set IRIS_MODEL_DIR" in told

@@ -132,7 +132,7 @@ def answered(response: httpx.Response) -> None:
     assert "Traceback" not in reason
 
 
-fuzz = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+fuzz = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("path", VALID)

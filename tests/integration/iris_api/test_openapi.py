@@ -45,7 +45,7 @@ UNTOLD = {
     VERSION_INFER: ["positive_data_acceptance"],
 }
 VALID, INVALID = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
-quick = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 lengths = st.lists(st.lists(st.floats(0, 100, width=32), min_size=4, max_size=4), min_size=1, max_size=9)
 schemathesis.openapi.media_type(ARROW, lengths.map(lambda rows: write_rows(np.array(rows, np.float32))))
@@ -127,7 +127,7 @@ def test_every_body_is_answered_as_documented(
 
 
 @pytest.mark.parametrize("path", GETS)
-@settings(quick, max_examples=5)
+@settings(quick, max_examples=3)
 @given(data=st.data())
 def test_every_question_is_answered_as_documented(schema: Any, path: str, data: st.DataObject) -> None:
     data.draw(schema[path]["GET"].as_strategy()).call_and_validate()

@@ -109,13 +109,11 @@ def test_the_process_ends_with_1_and_one_line(
     servers = [
         start_iris(IRIS_GRPC_PORT=taken),
         start_iris(IRIS_MODEL_DIR=str(folder)),
-        start_iris(TELEMETRY_TRACE_FILE="/proc/nowhere/traces.jsonl"),
     ]
-    assert [server.process.wait(GENEROUS_S) for server in servers] == [1, 1, 1]
-    port, profile, traces = [reason(server.stderr) for server in servers]
+    assert [server.process.wait(GENEROUS_S) for server in servers] == [1, 1]
+    port, profile = [reason(server.stderr) for server in servers]
     assert port == f"127.0.0.1:{taken}: Address already in use: free it, or set IRIS_GRPC_PORT"
     assert f"{folder}/drift.json: " in profile
-    assert "/proc/nowhere" in traces
     for server in servers:
         assert server.stderr.count("\n") == 1
         assert server.stdout == ""

@@ -47,7 +47,7 @@ def call_grpc(server: IrisServer, row: Any = ROW, **metadata: str) -> str:
         try:
             stub.ModelInfer(message, metadata=tuple(metadata.items()), timeout=60)
         except grpc.RpcError as error:
-            return str(error.code().name)  # type: ignore[attr-defined]
+            return str(error.code().name)
     return "OK"
 
 
