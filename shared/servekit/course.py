@@ -2,15 +2,13 @@
 
 A block is a Markdown fence of the language ``console``. A line that starts with ``$ `` is a command for bash, further
 lines with ``> `` continue it, and the lines below are its output. In the output ``…`` matches any text within a line, a
-line of ``…`` alone any number of lines; runs of blanks are equal to one. An HTML comment before the block says what its
-commands need (``<!-- needs: docker minikube -->``: programs on PATH) or that it is another's to run
-(``<!-- run elsewhere: the reason -->``).
+line of ``…`` alone any number of lines; runs of blanks are equal to one. ``<!-- run elsewhere: the reason -->`` on the
+line before a block leaves it to others.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -20,11 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Step", "matches", "missing_programs", "read_steps", "run"]
+__all__ = ["Step", "matches", "read_steps", "run"]
 
-_BLOCK = re.compile(
-    r"(?:<!-- (?P<key>needs|run elsewhere): (?P<value>.*?) -->\n)?```console\n(?P<body>.*?)```", re.DOTALL
-)
+_BLOCK = re.compile(r"(?:<!-- run elsewhere: (?P<elsewhere>.*?) -->\n)?```console\n(?P<body>.*?)```", re.DOTALL)
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -34,14 +30,12 @@ class Step(msgspec.Struct, frozen=True):
         command: for bash.
         output: what it prints, with ``…`` for what differs from run to run.
         line: where the README has it, from 1.
-        needs: programs it needs beyond the set-up's own.
         elsewhere: why it is not run from here; empty when it is.
     """
 
     command: str
     output: str
     line: int
-    needs: tuple[str, ...] = ()
     elsewhere: str = ""
 
 
@@ -54,17 +48,9 @@ def read_steps(markdown: str) -> list[Step]:
     steps = []
     for block in _BLOCK.finditer(markdown):
         first = markdown.count("\n", 0, block.start("body")) + 1
-        needs = tuple(block["value"].split()) if block["key"] == "needs" else ()
-        elsewhere = block["value"] if block["key"] == "run elsewhere" else ""
-        steps += [
-            Step(command, output, line, needs, elsewhere) for command, output, line in _commands(block["body"], first)
-        ]
+        elsewhere = block["elsewhere"] or ""
+        steps += [Step(command, output, line, elsewhere) for command, output, line in _commands(block["body"], first)]
     return steps
-
-
-def missing_programs(step: Step) -> list[str]:
-    """Those programs the step needs that are not on PATH."""
-    return [program for program in step.needs if shutil.which(program) is None]
 
 
 def run(step: Step, folder: Path, environment: Mapping[str, str], timeout_s: float = 300) -> str:

@@ -53,14 +53,14 @@ def oip_router(model: OipModel, predictor: Predictor) -> APIRouter:
     async def model_ready(request: Request) -> Response:
         _check_known(model, request.path_params)
         predictor.check_ready()
-        return _json({"ready": True})
+        return _json({"name": model.metadata.name, "ready": True})
 
     for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
         # parameters named in a signature would put FastAPI's own kind of 422 into the document
         extra = {"openapi_extra": {"parameters": path_parameters(path)}}
         docs = answers(ModelMetadata, 404) | extra
         router.get(path, summary="The model's tensors", **docs)(model_metadata)
-        docs = answers(dict[str, bool], 404, 503) | extra
+        docs = answers(dict[str, bool | str], 404, 503) | extra
         router.get(f"{path}/ready", summary="The model answers", **docs)(model_ready)
     return router
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.course import Step, matches, missing_programs, read_steps, run
+from servekit.course import Step, matches, read_steps, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +21,6 @@ $ printf 'two\\n' |
 Two
 ```
 
-<!-- needs: no-such-program -->
-```console
-$ no-such-program
-```
-
 <!-- run elsewhere: it takes an hour -->
 ```console
 $ sleep 3600
@@ -38,11 +33,10 @@ not a lesson
 
 
 def test_commands_are_read_with_their_output_and_line() -> None:
-    first, second, third, fourth = read_steps(README)
+    first, second, third = read_steps(README)
     assert (first.command, first.output, first.line) == ("echo one", "one", 5)
     assert (second.command, second.output) == ("printf 'two\\n' |\ntr t T", "Two")
-    assert third.needs == ("no-such-program",)
-    assert fourth.elsewhere == "it takes an hour"
+    assert third.elsewhere == "it takes an hour"
 
 
 def test_output_before_a_command_is_refused() -> None:
@@ -75,11 +69,9 @@ def test_output_differs(printed: str, expected: str) -> None:
 
 
 def test_a_step_runs_and_its_output_is_checked(tmp_path: Path) -> None:
-    first, second, third, _ = read_steps(README)
+    first, second, _ = read_steps(README)
     assert run(first, tmp_path, os.environ) == "one\n"
     assert run(second, tmp_path, os.environ) == "Two\n"
-    assert missing_programs(first) == []
-    assert missing_programs(third) == ["no-such-program"]
 
 
 def test_a_wrong_output_shows_both(tmp_path: Path) -> None:
