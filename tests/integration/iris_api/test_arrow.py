@@ -253,6 +253,17 @@ async def test_a_buffer_that_lies_about_its_size(iris_client: httpx.AsyncClient,
     assert error.startswith("body")
 
 
+@pytest.mark.parametrize("word", [2**40, -1, 2**63 - 1])
+@pytest.mark.parametrize("options", [{}, {"compression": "zstd"}])
+async def test_any_damaged_word_is_no_failure_of_the_server(
+    iris_client: httpx.AsyncClient, options: dict[str, str], word: int
+) -> None:
+    body = stream(table(1000), **options)
+    for at in range(0, min(len(body), 1000), 8):
+        damaged = body[:at] + struct.pack("<q", word) + body[at + 8 :]
+        assert (await post(iris_client, damaged)).status_code in {200, 400, 413, 422}
+
+
 async def test_an_old_way_to_compress_is_refused(iris_client: httpx.AsyncClient) -> None:
     old = stream(table(), metadata_version=pa.ipc.MetadataVersion.V4)
     expected = "body: not an Arrow IPC stream: record batch of V4, expected record batches of V5"

@@ -273,6 +273,23 @@ async def test_a_body_in_chunks_up_to_the_limit_is_read(iris_client: httpx.Async
     assert answer.status_code == 200
 
 
+async def test_a_caller_that_leaves_early_is_not_answered_with_a_prediction(iris_app: Any) -> None:
+    incoming = iter([{"type": "http.request", "body": VALID.encode(), "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(incoming)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/predict", "headers": headers, "query_string": b""}
+    await iris_app(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert json.loads(sent[1]["body"]) == {"error": f"body {len(VALID)} bytes: the caller left before its end"}
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("path", ["/v1/predict", "/v1/predict/arrow", "/v2/models/iris/infer"])
 async def test_other_methods_are_not_allowed(iris_client: httpx.AsyncClient, path: str, method: str) -> None:
