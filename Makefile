@@ -40,8 +40,11 @@ setup: $(SYNCED) ## create the environment under .venvs/ (every target does this
 demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, stop
 	@$(PY) -m servekit.demo $(LEVELS)
 
-test: $(SYNCED) ## run every test that needs no Docker, cluster or GPU, with coverage
-	@$(PY) -m pytest -m "not images and not cluster" --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+# Tests that measure time run last and one at a time; more workers than cores, because most tests wait for processes.
+# Where CI is set, coverage is measured too (make test CI=1): it costs half as much again.
+test: $(SYNCED) ## run every test that needs no Docker, cluster or GPU
+	@$(PY) -m pytest -n 3 --dist worksteal -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
+	@$(PY) -m pytest -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) $(ARGS) || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(foreach n,$(LEVELS),$(ARTEFACT_$(n))) ## build the container images and prove that they run (needs Docker)
 	@$(PY) -m pytest -m images tests/images $(ARGS)
@@ -124,7 +127,7 @@ sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
 	@$(PY) -m servekit.sla $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/sla.toml
 
 test-1: $(SYNCED) ## run one level's tests
-	@$(PY) -m pytest -m "not images and not cluster" -k iris_api $(ARGS)
+	@$(PY) -m pytest -n 3 --dist worksteal -m "not images and not cluster" tests/unit/iris_api tests/integration/iris_api tests/e2e $(ARGS)
 
 capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA
 	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml
@@ -178,7 +181,7 @@ $(UV): infra/requirements/uv.txt
 $(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(UV)
 	@echo "set-up: $(VENV)"
 	@test -x $(PY) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	@$(UV) pip sync --quiet --python $(PY) --require-hashes --compile-bytecode $<
+	@$(UV) pip sync --quiet --python $(PY) --require-hashes $<
 	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", *"$(foreach n,$(LEVELS),$(FOLDER_$(n)))".split()]))'
 	@$(MAKE) proto-code
 	@touch $@

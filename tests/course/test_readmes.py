@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from servekit.bench import free_ports
 from servekit.course import Step, read_steps, run
 
 if TYPE_CHECKING:
@@ -22,13 +22,6 @@ LEVELS = {"01-beginner-iris-api": ("1", {"8100": "IRIS_PORT", "8101": "IRIS_GRPC
 
 # The measurements are run for real but cut short: what they measure on a busy test machine is not looked at.
 SHORTENED = {"LADDER_ROUNDS": "1", "LADDER_SECONDS": "0.2", "FORMATS_SECONDS": "0.002"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @pytest.fixture
@@ -49,11 +42,13 @@ def checkout(tmp_path: Path) -> Path:
 def environment(checkout: Path, level: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
     """The environment of the lesson's commands, and which port replaces which."""
     number, variables = LEVELS[level]
-    ports = {shown: str(free_port()) for shown in variables}
+    ports = {shown: str(free) for shown, free in zip(variables, free_ports(len(variables)), strict=True)}
     settings = {variables[shown]: port for shown, port in ports.items()}
     # the checkout's own code, not that of the environment it borrows
     path = os.pathsep.join([str(checkout / "shared"), str(checkout / level)])
-    yield {**os.environ, **settings, **SHORTENED, "PYTHONPATH": path, "COLUMNS": "200"}, ports
+    # a copy of the code must not count in the checkout's coverage
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    yield {**inherited, **settings, **SHORTENED, "PYTHONPATH": path, "COLUMNS": "200"}, ports
     subprocess.run(["make", f"down-{number}"], cwd=checkout, capture_output=True, check=False)
 
 
@@ -61,7 +56,6 @@ def on_ports(text: str, ports: dict[str, str]) -> str:
     return re.sub("|".join(ports), lambda shown: ports[shown.group()], text)
 
 
-@pytest.mark.course
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_lesson_prints_what_it_says(
     level: str, checkout: Path, environment: tuple[dict[str, str], dict[str, str]]

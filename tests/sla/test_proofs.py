@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from servekit.sla import load_sla
 from servekit.sla.load import Window
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     StartServer = Callable[..., str]
     WriteSla = Callable[..., Path]
 
+pytestmark = pytest.mark.alone
 
 STALL_S, EVERY_S = 0.2, 2.0
 # An arrival u seconds into a stall of S waits S - u. Arrivals are uniform in time, so P(latency > x) = (S - x) / T,

@@ -19,7 +19,7 @@ from iris_api.domain.flower import named
 from iris_api.entrypoints.ladder_report import conclude, ladder_table, write_report
 from iris_api.service.training import train
 from iris_api.settings import IrisSettings
-from servekit.bench import Peer, compare, http_request
+from servekit.bench import Peer, compare, free_ports, http_request
 from servekit.terminal import make_console
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 LADDER = Path(__file__).parents[2] / "ladder"
-_FIRST_PORT = 8110
 
 
 def main() -> int:
@@ -58,27 +57,17 @@ def _peers(settings: IrisSettings, folder: str) -> list[Peer]:
         "LADDER_JOBLIB": str(Path(folder, "model.joblib")),
         "LADDER_ONNX": str(settings.model_dir.resolve() / "model.onnx"),
     }
-    rungs = sorted(LADDER.glob("rung_*.py"))
-    peers = [_rung(path.stem, _FIRST_PORT + number, models) for number, path in enumerate(rungs)]
-    port = _FIRST_PORT + len(rungs)
-    ours = {"IRIS_PORT": str(port), "IRIS_GRPC_PORT": str(port + 1), "TELEMETRY_TRACE_FILE": f"{folder}/traces.jsonl"}
+    rungs = sorted(path.stem for path in LADDER.glob("rung_*.py"))
+    *ports, port, grpc_port = free_ports(len(rungs) + 2)
+    ours = {"IRIS_PORT": str(port), "IRIS_GRPC_PORT": str(grpc_port), "TELEMETRY_TRACE_FILE": f"{folder}/traces.jsonl"}
+    peers = [_rung(module, port, models) for module, port in zip(rungs, ports, strict=True)]
     return [*peers, Peer("the API, observed", [sys.executable, "-m", "iris_api"], port, ours)]
 
 
 def _rung(module: str, port: int, environment: dict[str, str]) -> Peer:
-    # every rung gets the fastest server settings there are: uvloop, httptools, no access log
-    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        f"{module}:app",
-        "--app-dir",
-        str(LADDER),
-        "--port",
-        str(port),
-        *options,
-    ]
+    # every rung gets the fastest server settings there are
+    server = ["uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    command = [sys.executable, "-m", *server, "--app-dir", str(LADDER), "--port", str(port), f"{module}:app"]
     return Peer(" ".join(module.split("_")[1:]), command, port, environment)
 
 

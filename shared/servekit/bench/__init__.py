@@ -5,7 +5,7 @@ started before the first is measured, rounds run forwards and backwards (A B B A
 nobody, medians over the rounds, and CPU time per request beside the wall clock's figures.
 """
 
-from servekit.bench.compare import Peer, Row, compare
+from servekit.bench.compare import Peer, Row, compare, free_ports
 from servekit.bench.load import LoadResult, closed_loop, http_request
 
-__all__ = ["LoadResult", "Peer", "Row", "closed_loop", "compare", "http_request"]
+__all__ = ["LoadResult", "Peer", "Row", "closed_loop", "compare", "free_ports", "http_request"]

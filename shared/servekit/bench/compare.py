@@ -19,7 +19,7 @@ from servekit.bench.load import WARM_SHARE, LoadResult, closed_loop
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Peer", "Row", "compare"]
+__all__ = ["Peer", "Row", "compare", "free_ports"]
 
 _READY_WITHIN_S = 30
 _CORES = (0, 1)
@@ -93,6 +93,15 @@ def compare(  # noqa: PLR0913 - an experiment has that many knobs
                 result = closed_loop(peer.port, requests, expected[peer.name], connections, seconds)
                 runs[peer.name].append((result, _cpu_s(running[peer.name]) - before))
         return [_row(peer.name, runs[peer.name], running[peer.name].memory_info().rss) for peer in peers]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on now."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def _row(name: str, runs: list[tuple[LoadResult, float]], rss: int) -> Row:

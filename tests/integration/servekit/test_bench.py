@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from servekit.bench import Peer, closed_loop, compare, http_request
+from servekit.bench import Peer, closed_loop, compare, free_ports, http_request
 from servekit.bench.load import BadAnswerError
 
 if TYPE_CHECKING:
@@ -40,13 +39,6 @@ asyncio.run(main())
 REQUESTS = [http_request("/", b"a"), http_request("/", b"bc")]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
     path = tmp_path / "server.py"
@@ -55,7 +47,7 @@ def script(tmp_path: Path) -> Path:
 
 
 def peer(script: Path, name: str, delay_s: float = 0, status: str = "200 OK") -> Peer:
-    port = free_port()
+    (port,) = free_ports(1)
     return Peer(name, [sys.executable, str(script), str(port), str(delay_s), status], port)
 
 
@@ -99,7 +91,7 @@ def test_a_server_that_never_answers_is_no_measurement(script: Path) -> None:
 
 
 def test_a_peer_that_does_not_start_is_named(tmp_path: Path) -> None:
-    broken = Peer("broken", [sys.executable, "-c", "raise SystemExit(3)"], free_port())
+    broken = Peer("broken", [sys.executable, "-c", "raise SystemExit(3)"], free_ports(1)[0])
     with pytest.raises(RuntimeError, match="broken: exited with 3 before it was ready"):
         compare([broken], REQUESTS, lambda _: None)
     assert not list(tmp_path.iterdir())
@@ -107,4 +99,4 @@ def test_a_peer_that_does_not_start_is_named(tmp_path: Path) -> None:
 
 def test_nothing_listening_is_an_error() -> None:
     with pytest.raises(ConnectionRefusedError):
-        closed_loop(free_port(), REQUESTS, None, 1, 0.1)
+        closed_loop(free_ports(1)[0], REQUESTS, None, 1, 0.1)
