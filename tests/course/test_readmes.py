@@ -46,8 +46,8 @@ def environment(checkout: Path, level: str) -> Iterator[tuple[dict[str, str], di
     settings = {variables[shown]: port for shown, port in ports.items()}
     # the checkout's own code, not that of the environment it borrows
     path = os.pathsep.join([str(checkout / "shared"), str(checkout / level)])
-    # a copy of the code must not count in the checkout's coverage
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    # neither the flags of a `make test` around this one, nor its coverage: a copy of the code must not count there
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ARGS", "COV", "MAKE", "MFLAGS"))}
     yield {**inherited, **settings, **SHORTENED, "PYTHONPATH": path, "COLUMNS": "200"}, ports
     subprocess.run(["make", f"down-{number}"], cwd=checkout, capture_output=True, check=False)
 
