@@ -47,7 +47,8 @@ def environment(checkout: Path, level: str) -> Iterator[tuple[dict[str, str], di
     # the checkout's own code, not that of the environment it borrows
     path = os.pathsep.join([str(checkout / "shared"), str(checkout / level)])
     # neither the flags of a `make test` around this one, nor its coverage: a copy of the code must not count there
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ARGS", "COV", "MAKE", "MFLAGS"))}
+    around = ("ARGS", "COV", "MAKE", "MFLAGS")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(around)}
     yield {**inherited, **settings, **SHORTENED, "PYTHONPATH": path, "COLUMNS": "200"}, ports
     subprocess.run(["make", f"down-{number}"], cwd=checkout, capture_output=True, check=False)
 
