@@ -7,7 +7,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .SECONDEXPANSION:
-export ORT_DISABLE_TELEMETRY := 1 # ONNX Runtime reports to its makers unless told not to
+# ONNX Runtime reports to its makers unless told not to.
+export ORT_DISABLE_TELEMETRY := 1
+# Some containers forbid Python to keep byte code; here hundreds of processes start, and each would compile all it loads.
+unexport PYTHONDONTWRITEBYTECODE
 
 LEVELS := 1
 FOLDER_1 := 01-beginner-iris-api
@@ -40,11 +43,11 @@ setup: $(SYNCED) ## create the environment under .venvs/ (every target does this
 demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, stop
 	@$(PY) -m servekit.demo $(LEVELS)
 
-# Tests that measure time run last and one at a time; more workers than cores, because most tests wait for processes.
+# Tests that measure time lie in tests/sla and run last, one at a time; more workers than cores, because most tests wait for processes.
 # Where CI is set, coverage is measured too (make test CI=1): it costs half as much again.
 test: $(SYNCED) ## run every test that needs no Docker, cluster or GPU
-	@$(PY) -m pytest -n 3 --dist worksteal -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
-	@$(PY) -m pytest -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) $(ARGS) || [ $$? -eq 5 ]
+	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
+	@$(PY) -m pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) $(ARGS) || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(foreach n,$(LEVELS),$(ARTEFACT_$(n))) ## build the container images and prove that they run (needs Docker)
 	@$(PY) -m pytest -m images tests/images $(ARGS)
@@ -127,9 +130,9 @@ sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
 	@$(PY) -m servekit.sla $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/sla.toml
 
 test-1: $(SYNCED) ## run one level's tests
-	@$(PY) -m pytest -n 3 --dist worksteal -m "not images and not cluster" tests/unit/iris_api tests/integration/iris_api tests/e2e $(ARGS)
+	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster" tests/unit/iris_api tests/integration/iris_api tests/e2e $(ARGS)
 
-capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA
+capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA (3 to 5 minutes)
 	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml
 
 grade-%: $(SYNCED) $$(ARTEFACT_$$*) ## check your answers to level N's exercises (ARGS=3: the third alone)

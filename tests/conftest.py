@@ -69,7 +69,7 @@ def golden(model_dir: Path) -> Golden:
 
 
 @pytest.fixture(scope="session")
-def iris_app(model_dir: Path) -> TelemetryMiddleware:
+def iris_app(model_dir: Path, free_ports: Callable[[int], list[int]]) -> TelemetryMiddleware:
     """The application, wired as the process wires it, with a metrics registry of its own."""
     from prometheus_client import CollectorRegistry  # noqa: PLC0415 - see model_dir
 
@@ -82,8 +82,9 @@ def iris_app(model_dir: Path) -> TelemetryMiddleware:
 
     model = OnnxModel(model_dir)
     oversight = open_oversight(model, model_dir)
+    settings = IrisSettings(grpc_port=free_ports(1)[0])
     return create_app(
-        IrisSettings(), TelemetrySettings(), Predictor(model), oversight, registry=CollectorRegistry(), log_descriptor=2
+        settings, TelemetrySettings(), Predictor(model), oversight, registry=CollectorRegistry(), log_descriptor=2
     )
 
 

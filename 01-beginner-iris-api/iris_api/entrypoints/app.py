@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from iris_api.entrypoints.arrow import arrow_route
-from iris_api.entrypoints.direct import JSON
+from iris_api.entrypoints.direct import JSON, DirectRoute
 from iris_api.entrypoints.front_door import FrontDoor
 from iris_api.entrypoints.oip_grpc import start_grpc
 from iris_api.entrypoints.oip_model import SERVER, OipModel
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
-_DESCRIPTION = 'The species of an iris from four lengths. Every error is `{"error": "<thing> <value>: <expectation>"}`.'
+_ABOUT: Any = {
+    "title": "Iris API",
+    "version": SERVER.version,
+    "description": "The species of an iris from four lengths. "
+    'Every error is `{"error": "<thing> <value>: <expectation>"}`.',
+}
 
 
 def create_app(
@@ -60,27 +65,23 @@ def create_app(
         oversight.close()
         watch.shutdown()
 
-    app = FastAPI(
-        title="Iris API",
-        version=SERVER.version,
-        description=_DESCRIPTION,
-        lifespan=lifespan,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
-    limit = settings.max_body_bytes
-    direct = [
-        predict_route(predictor, oversight, limit),
-        infer_route("/v2/models/{model}/infer", tensors, limit),
-        infer_route("/v2/models/{model}/versions/{version}/infer", tensors, limit),
-        arrow_route(predictor, oversight, limit),
-    ]
+    app = FastAPI(**_ABOUT, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
+    direct = _direct_routes(tensors, predictor, oversight, settings.max_body_bytes)
     app.router.routes[:0] = direct
     app.include_router(oip_router(tensors, predictor))
     app.include_router(operations_router(predictor, watch))
     app.add_exception_handler(ServingError, _render_serving_error)
     app.add_exception_handler(HTTPException, _render_http_error)
     return TelemetryMiddleware(FrontDoor(app, direct), watch)
+
+
+def _direct_routes(tensors: OipModel, predictor: Predictor, oversight: Oversight, limit: int) -> list[DirectRoute]:
+    return [
+        predict_route(predictor, oversight, limit),
+        infer_route("/v2/models/{model}/infer", tensors, limit),
+        infer_route("/v2/models/{model}/versions/{version}/infer", tensors, limit),
+        arrow_route(predictor, oversight, limit),
+    ]
 
 
 async def _render_serving_error(_: Request, error: Exception) -> Response:

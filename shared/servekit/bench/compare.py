@@ -81,8 +81,7 @@ def compare(  # noqa: PLR0913 - an experiment has that many knobs
         progress("starting")
         running = {peer.name: stack.enter_context(_started(peer)) for peer in peers}
         for peer in peers:
-            _wait_for(peer, running[peer.name])
-            _pin(_CORES[0], *(thread.id for thread in running[peer.name].threads()))
+            _pin_when_ready(peer, running[peer.name])
         expected = {peer.name: answers(peer) for peer in peers}
         _pin(_CORES[1], 0)
         stack.callback(_unpin)
@@ -113,6 +112,11 @@ def _row(name: str, runs: list[tuple[LoadResult, float]], rss: int) -> Row:
         cpu_us=median(cpu_s / (result.requests * WARM_SHARE) for result, cpu_s in runs) * 1e6,
         rss_mb=rss / 1e6,
     )
+
+
+def _pin_when_ready(peer: Peer, process: psutil.Popen) -> None:
+    _wait_for(peer, process)
+    _pin(_CORES[0], *(thread.id for thread in process.threads()))
 
 
 @contextmanager

@@ -130,8 +130,12 @@ class Search:
         return False
 
 
-def find_capacity(path: Path, sla: Sla, folder: Path, progress: Progress) -> CapacityResult:
+def find_capacity(
+    path: Path, sla: Sla, folder: Path, progress: Progress, tell: Callable[[Probe], None] = lambda _: None
+) -> CapacityResult:
     """Search the highest rate at which the server keeps every threshold of its SLA; Ctrl-C ends it early.
+
+    Each probe is told when it is judged: a search takes minutes.
 
     Raises:
         NotReadyError: nothing answers, or another server does.
@@ -142,7 +146,9 @@ def find_capacity(path: Path, sla: Sla, folder: Path, progress: Progress) -> Cap
         result, load = attempt(path, sla, window, folder, progress)
         if load.interrupted:
             raise KeyboardInterrupt
-        return _probe(result)
+        probed = _probe(result)
+        tell(probed)
+        return probed
 
     search = Search(sla.capacity, probe)
     interrupted = False
@@ -150,6 +156,10 @@ def find_capacity(path: Path, sla: Sla, folder: Path, progress: Progress) -> Cap
         search.run(sla.rate_rps)
     except KeyboardInterrupt:
         interrupted = True
+    return _result(sla, search, interrupted=interrupted)
+
+
+def _result(sla: Sla, search: Search, *, interrupted: bool) -> CapacityResult:
     passed = search.passes_at(search.low)
     stamp = hardware_stamp()
     return CapacityResult(

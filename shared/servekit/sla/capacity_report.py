@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from servekit.sla.capacity import CapacityResult, Probe
 
-__all__ = ["capacity_line", "print_capacity", "render_capacity"]
+__all__ = ["capacity_line", "print_capacity", "print_probe", "render_capacity"]
 
 _COLUMNS: Final = ("rate/s", "answered", "goodput", "p50 ms", "p99 ms", "errors", "lag ms")
 _WHY: Final = {
@@ -33,6 +33,12 @@ _WHY: Final = {
 def capacity_line(result: CapacityResult) -> str:
     """The finding in one line."""
     return f"{result.capacity_rps:g} requests/s within the SLA; {_WHY[result.limit]}"
+
+
+def print_probe(console: Console, probe: Probe) -> None:
+    """What one rate came to, while the search goes on."""
+    rate, _, _, _, p99, errors, _, verdict = _cells(probe)
+    console.print(f"{rate:>6}/s  p99 {p99:>6} ms  errors {errors}  {verdict}", highlight=False, soft_wrap=True)
 
 
 def print_capacity(console: Console, result: CapacityResult) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from servekit.errors import ServingError
 from servekit.sla.capacity import find_capacity
-from servekit.sla.capacity_report import print_capacity, render_capacity
+from servekit.sla.capacity_report import print_capacity, print_probe, render_capacity
 from servekit.sla.load import locust_command, locust_environment
 from servekit.sla.report import render_report
 from servekit.sla.result import ExitCode, write_json
@@ -83,7 +83,8 @@ def _run(path: Path, sla: Sla, out: Path, console: Console) -> int:
 
 def _capacity(path: Path, sla: Sla, out: Path, console: Console) -> int:
     with LiveProgress(console) as progress:
-        result = find_capacity(path, sla, out / f"capacity-{sla.level}", progress)
+        folder = out / f"capacity-{sla.level}"
+        result = find_capacity(path, sla, folder, progress, lambda probe: print_probe(console, probe))
     write_json(out / f"capacity-{sla.level}.json", result)
     report = out / f"capacity-{sla.level}.html"
     report.write_text(render_capacity(result), encoding="utf-8")

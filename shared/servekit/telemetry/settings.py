@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,4 +28,6 @@ class TelemetrySettings(BaseSettings):
     slow_ms: float = Field(
         250, gt=0, description="Requests slower than this keep their trace whatever the ratio, and so do failed ones."
     )
-    log_level: str = Field("INFO", description="Level of the service's own log lines (request events are always kept).")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="Level of the service's own log lines (request events are always kept)."
+    )

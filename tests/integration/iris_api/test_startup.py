@@ -87,6 +87,11 @@ def test_a_bad_setting_of_the_telemetry(refusal: Refusal) -> None:
     assert refusal(TELEMETRY_TRACE_RATIO="5") == expected
 
 
+def test_a_log_level_that_does_not_exist(refusal: Refusal) -> None:
+    expected = "TELEMETRY_LOG_LEVEL loud: Input should be 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'"
+    assert refusal(TELEMETRY_LOG_LEVEL="loud") == expected
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_no_model(refusal: Refusal, workers: str) -> None:
     expected = "/nowhere/model.json: No such file or directory: run make train-1, or set IRIS_MODEL_DIR"
