@@ -79,11 +79,22 @@ def test_level_1_in_production_is_scraped_where_it_serves_metrics() -> None:
     assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
 
 
-def test_level_1_in_production_lets_callers_and_prometheus_in_and_nothing_out() -> None:
+def test_level_1_in_production_lets_callers_and_prometheus_in_and_traces_out() -> None:
     documents = build(LEVEL_1 / "overlays" / "production")
-    (policy,) = [document.body["spec"] for document in documents if document.kind == "NetworkPolicy"]
+    policies = {document.name: document.body["spec"] for document in documents if document.kind == "NetworkPolicy"}
+    policy = policies.pop("iris-api")
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert policy["egress"] == []
     opened = [{port["port"] for port in rule["ports"]} for rule in policy["ingress"]]
     assert opened == [{"http", "grpc"}, {"http"}]
     assert all(rule["from"] for rule in policy["ingress"])  # an empty "from" would mean everybody
+    assert list(policies) == ["iris-api-traces"]
+    assert [{port["port"] for port in rule["ports"]} for rule in policies["iris-api-traces"]["egress"]] == [
+        {"otlp-http"},
+        {53},
+    ]
+    jaeger = build(ROOT / "infra" / "jaeger")
+    (receiver,) = [pod for pod in pod_templates(jaeger) if pod.document.kind in SERVING_KINDS]
+    (target,) = policies["iris-api-traces"]["egress"][0]["to"]
+    assert selects(target["podSelector"], receiver.labels)
+    assert {"otlp-http"} <= {port["name"] for each in receiver.spec["containers"] for port in each["ports"]}
