@@ -134,7 +134,7 @@ def test_jaeger_wires_only_components_that_it_defines() -> None:
 
 def test_every_endpoint_of_jaeger_moves_with_one_variable() -> None:
     endpoints = re.findall(r"endpoint: (.*)", (INFRA / "jaeger" / "jaeger.yaml").read_text())
-    assert len(endpoints) == 5
+    assert len(endpoints) == 6
     assert all(endpoint.startswith("${env:JAEGER_LISTEN_HOST:-127.0.0.1}:") for endpoint in endpoints)
 
 
