@@ -9,11 +9,15 @@ MAKEFLAGS += --no-print-directory
 .SECONDEXPANSION:
 export ORT_DISABLE_TELEMETRY := 1 # ONNX Runtime reports to its makers unless told not to
 
-LEVELS := 1
+LEVELS := 1 2
 FOLDER_1 := 01-beginner-iris-api
 PACKAGE_1 := iris_api
 ARTEFACT_1 := .run/1/models/iris/1/model.json
 METRICS_1 = http://127.0.0.1:$(or $(IRIS_PORT),8100)/metrics
+FOLDER_2 := 02-intermediate-seldon-pipeline
+PACKAGE_2 := recommender
+ARTEFACT_2 := .run/2/models/recommender/2/model.json
+METRICS_2 = http://127.0.0.1:$(or $(RECOMMENDER_PORT),8200)/metrics
 
 PYTHON ?= python3
 VENV := .venvs/main
@@ -137,7 +141,7 @@ $(UV): infra/requirements/uv.txt
 	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(UV)
+$(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOLDER_2)/recommender/adapters/prediction.proto $(UV)
 	@echo "set-up: $(VENV)"
 	@test -x $(PY) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
 	@$(UV) pip sync --quiet --python $(PY) --require-hashes --compile-bytecode $<
@@ -149,5 +153,6 @@ lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
 	@cd infra/requirements && for f in uv main iris-api; do \
 	  $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
 
-proto-code: # gRPC code is generated at set-up, from the one .proto in the repository
+proto-code: # gRPC code is generated at set-up, from the .proto files in the repository
 	@PATH=$(CURDIR)/$(VENV)/bin:$$PATH $(PY) -m grpc_tools.protoc -I shared --python_out=shared --grpc_python_out=shared --mypy_out=quiet:shared shared/servekit/oip/inference.proto
+	@PATH=$(CURDIR)/$(VENV)/bin:$$PATH $(PY) -m grpc_tools.protoc -I $(FOLDER_2) --python_out=$(FOLDER_2) --mypy_out=quiet:$(FOLDER_2) $(FOLDER_2)/recommender/adapters/prediction.proto
