@@ -24,6 +24,7 @@ VENV := .venvs/main
 PY := $(VENV)/bin/python
 UV := .venvs/uv/bin/uv
 SYNCED := $(VENV)/.synced
+SELDON := .venvs/seldon/.synced
 LEVEL = $(or $(PACKAGE_$*),$(error level $*: no such level, expected one of: $(LEVELS)))
 
 .PHONY: help setup demo test lint format doctor lock proto-code clean test-images crds bench
@@ -38,12 +39,12 @@ help: ## print this help
 
 # --- the whole -------------------------------------------------------------------------------------------------------
 
-setup: $(SYNCED) ## create the environment under .venvs/ (every target does this by itself)
+setup: $(SYNCED) $(SELDON) ## create the environments under .venvs/ (every target does this by itself)
 
 demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, stop
 	@$(PY) -m servekit.demo $(LEVELS)
 
-test: $(SYNCED) ## run every test that needs no Docker, cluster or GPU, with coverage
+test: $(SYNCED) $(SELDON) ## run every test that needs no Docker, cluster or GPU, with coverage
 	@$(PY) -m pytest -m "not images and not cluster" --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
 test-images: $(SYNCED) $(foreach n,$(LEVELS),$(ARTEFACT_$(n))) ## build the container images and prove that they run (needs Docker)
@@ -76,6 +77,8 @@ $(foreach n,$(LEVELS),$(eval $(ARTEFACT_$(n)): | $(SYNCED) ; @$$(PY) -m $(PACKAG
 up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
 	@$(PY) -m $(LEVEL).entrypoints.stack up $(ARGS)
 
+up-2: $(SELDON)
+
 down-%: $(SYNCED) ## stop level N
 	@$(PY) -m $(LEVEL).entrypoints.stack down
 
@@ -96,6 +99,9 @@ ladder-1: $(SYNCED) $(ARTEFACT_1) ## from the tutorial's server to ours, measure
 
 formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to encode and decode
 	@$(PY) -m iris_api.entrypoints.formats
+
+stock-2: $(SYNCED) $(ARTEFACT_2) ## what is out of stock: OUT="50 172" to sell out, IN="50" to bring back, LIST=1 to list
+	@$(PY) -m recommender.entrypoints.stock $(if $(OUT),--out "$(OUT)") $(if $(IN),--in "$(IN)") $(if $(LIST),--list)
 
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
 	@$(PY) -m servekit.drift $(METRICS_$*)
@@ -149,9 +155,17 @@ $(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOL
 	@$(MAKE) proto-code
 	@touch $@
 
+$(SELDON): infra/requirements/seldon.txt $(UV)
+	@echo "set-up: .venvs/seldon"
+	@test -x .venvs/seldon/bin/python || $(UV) venv --quiet --python "$$($(UV) python find 3.11 2>/dev/null || echo $(PYTHON))" .venvs/seldon
+	@$(UV) pip sync --quiet --python .venvs/seldon/bin/python --require-hashes --compile-bytecode $<
+	@.venvs/seldon/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "$(FOLDER_2)"]))'
+	@touch $@
+
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
-	@cd infra/requirements && for f in uv main iris-api; do \
+	@cd infra/requirements && for f in uv main iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor; do \
 	  $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
+	@cd infra/requirements && $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
 
 proto-code: # gRPC code is generated at set-up, from the .proto files in the repository
 	@PATH=$(CURDIR)/$(VENV)/bin:$$PATH $(PY) -m grpc_tools.protoc -I shared --python_out=shared --grpc_python_out=shared --mypy_out=quiet:shared shared/servekit/oip/inference.proto
