@@ -39,7 +39,7 @@ def als_onnx(model: ItemFactors) -> bytes:
         "factors": factors,
         "factors_t": np.ascontiguousarray(factors.T),
         "gram": factors.T @ factors + model.ridge * np.eye(factors.shape[1]),
-        "confidence": np.array(model.confidence),
+        "confidence": np.array(float(model.confidence)),
         "zero": np.array(0.0),
         "tiny": np.array(1e-12),
         "last": np.array([-1]),

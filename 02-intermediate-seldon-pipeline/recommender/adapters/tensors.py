@@ -57,6 +57,8 @@ def decode(document: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     try:
         (length,) = _PREFIX.unpack_from(document)
         start = _PREFIX.size + length
+        if start > len(document):
+            raise ValueError(f"its header ends at byte {start}")  # noqa: TRY301 - one of the ways to be malformed
         header = json.loads(document[_PREFIX.size : start])
         metadata = {str(name): str(value) for name, value in header.pop("__metadata__", {}).items()}
         return {name: _array(document, start, entry) for name, entry in header.items()}, metadata
