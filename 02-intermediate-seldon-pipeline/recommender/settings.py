@@ -49,7 +49,9 @@ class PipelineSettings(BaseSettings):
     model_port: int = Field(8220, ge=1, le=65533, description="HTTP port; gRPC and metrics are the next two.")
     second_model_port: int = Field(8225, ge=1, le=65533, description="Of a canary's or shadow's model.")
     postprocessor_port: int = Field(8230, ge=1, le=65533, description="HTTP port; gRPC and metrics are the next two.")
-    models: Path = Field(Path(".run/2/models"), description="What is mounted as /models in the containers.")
+    models_dir: Path = Field(
+        Path(".run/2/models/recommender"), description="What the containers have as /models/recommender."
+    )
 
 
 class TrainingSettings(BaseSettings):

@@ -1,8 +1,8 @@
 """Plays Seldon's operator on a bare machine: gives each unit of a deployment a process and an endpoint.
 
 What differs from a cluster: containers that are equal in name, image and environment run once for all predictors; a
-process runs from the checkout, not from an image; and instead of volumes and DNS names, ``/models`` and
-``redis://inventory:6379`` in a container's environment are replaced by this machine's folder and address.
+process runs from the checkout, not from an image; and instead of volumes and DNS names, ``/models/recommender``
+and ``redis://inventory:6379`` in a container's environment are replaced by this machine's folder and address.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Placed", "StepProcess", "find_deployment", "place", "write"]
 
 SELDON = Path(".venvs/seldon/bin/seldon-core-microservice")
 _INVENTORY = "redis://inventory:6379"
-_MODELS = "/models"
+_MODELS = "/models/recommender"
 _COMPONENTS = "recommender.entrypoints.components"
 # The images' entry points: what runs in a container of that image.
 _CLASS_OF = {
@@ -146,5 +146,5 @@ def _here(value: str, settings: PipelineSettings) -> str:
     if value == _INVENTORY:
         return f"redis://127.0.0.1:{settings.valkey_port}"
     if value == _MODELS or value.startswith(f"{_MODELS}/"):
-        return f"{settings.models.absolute()}{value.removeprefix(_MODELS)}"
+        return f"{settings.models_dir.absolute()}{value.removeprefix(_MODELS)}"
     return value
