@@ -6,7 +6,6 @@ of 211 bytes for 1,682 items, whatever is sold out, and a change is seen by the 
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -116,6 +115,4 @@ class Inventory:
         return marked[self._ids]
 
     def _away(self, error: redis.RedisError) -> NotReadyError:
-        return NotReadyError(
-            "inventory", self._url, f"{error}{os.linesep}start it with make up-2".replace(os.linesep, ": ")
-        )
+        return NotReadyError("inventory", self._url, f"{error}: start it with make up-2")

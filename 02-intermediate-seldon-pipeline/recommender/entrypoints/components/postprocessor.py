@@ -56,10 +56,11 @@ class Postprocessor(Step):
         wanted = None if genre is None else self._catalogue.of_genre[genre]
         candidates = Candidates.of(rated, wanted, stock.out)
         answer = recommendation(scores, candidates, k, self._catalogue)
-        metrics = [{"type": "GAUGE", "key": "recommender_stock_age_seconds", "value": stock.age_s}]
-        if candidates.stock:
-            dropped = {"type": "COUNTER", "key": "recommender_out_of_stock_dropped_total", "value": candidates.stock}
-            metrics.append(dropped)
+        counted = {
+            "recommender_stale_answers_total": int(stock.tag == "stale"),
+            "recommender_out_of_stock_dropped_total": candidates.stock,
+        }
+        metrics = [{"type": "COUNTER", "key": key, "value": value} for key, value in counted.items() if value]
         return SeldonResponse(answer, {"stock": stock.tag}, metrics)
 
     def transform_output_raw(self, message: Any) -> Any:

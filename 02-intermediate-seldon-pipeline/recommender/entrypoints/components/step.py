@@ -8,6 +8,8 @@ whole message (``*_raw``), so `Step.answer` does that and then works as the wrap
   step that receives one passes it on;
 - over REST it has the HTTP status that the error owns, and the same ``status`` in its body;
 - custom metrics that came with the message are dropped: an earlier step has counted them.
+
+A custom metric must not be 0: over gRPC the wrapper reads the value back from JSON, where protobuf leaves out zeros.
 """
 
 from __future__ import annotations
@@ -73,8 +75,8 @@ class Step:
         if isinstance(message, prediction_pb2.SeldonMessage):
             return self._over_grpc(message, method)
         try:
-            payload, meta, definition = _parts(extract_request_parts_json, message)
-            response = method(payload, list((definition or {}).get("names", [])), meta)
+            payload, names, meta = _parts(extract_request_parts_json, message)
+            response = method(payload, names, meta)
         except ServingError as error:
             raise Failure(error) from None
         return construct_response_json(self, False, message, response.data, meta, list(response.metrics), response.tags)
@@ -83,8 +85,8 @@ class Step:
         if message.status.status == prediction_pb2.Status.FAILURE:
             return message
         try:
-            payload, meta, definition = _parts(extract_request_parts, message)
-            response = method(payload, list(definition.names), meta)
+            payload, names, meta = _parts(extract_request_parts, message)
+            response = method(payload, names, meta)
         except ServingError as error:
             failed = json_format.ParseDict(Failure(error).to_dict(), prediction_pb2.SeldonMessage())
             failed.meta.CopyFrom(message.meta)
@@ -92,16 +94,17 @@ class Step:
         return construct_response(self, False, message, response.data, meta, list(response.metrics), response.tags)
 
 
-def _parts(extract: Callable[[Any], Any], message: Any) -> tuple[Any, dict[str, Any], Any]:
-    """Payload, meta and column definition; whatever shape they have, the wrapper can build an answer with them."""
+def _parts(extract: Callable[[Any], Any], message: Any) -> tuple[Any, list[str], dict[str, Any]]:
+    """Payload, column names and meta; whatever they hold, the wrapper can build an answer with them."""
     try:
         payload, meta, definition, _ = extract(message)
+        names = (definition or {}).get("names", []) if isinstance(definition, dict | None) else definition.names
         wrong = [name for name, kind in _META.items() if not isinstance((meta or {}).get(name, kind()), kind)]
+        names = list(names)
     except SeldonMicroserviceException as error:
         raise MalformedError("SeldonMessage", None, str(error.message)) from None
     except _WRONG_SHAPE as error:
         raise MalformedError("SeldonMessage", None, f"of a wrong shape: {error}") from None
     if wrong or (meta is None and "meta" in message):
         raise MalformedError(f"meta.{wrong[0]}" if wrong else "meta null", None, "of a wrong type")
-    kept = {name: value for name, value in (meta or {}).items() if name != "metrics"}
-    return payload, kept, definition
+    return payload, names, {name: value for name, value in (meta or {}).items() if name != "metrics"}
