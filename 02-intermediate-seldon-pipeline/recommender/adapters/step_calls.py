@@ -27,6 +27,7 @@ __all__ = ["StepCalls", "Steps"]
 
 _log = logging.getLogger("recommender.router")
 _OK = 200
+_ERRORS = range(400, 600)
 _METHODS: dict[Call, tuple[str, Any]] = {
     Call.PREDICT: ("/seldon.protos.Model/Predict", pb.SeldonMessage),
     Call.TRANSFORM_INPUT: ("/seldon.protos.Transformer/TransformInput", pb.SeldonMessage),
@@ -146,7 +147,7 @@ class StepCalls:
         metadata = [(name.decode(), value.decode()) for name, value in self._headers if _fits_grpc(name, value)]
         try:
             method = self._steps.method(str(endpoint), call)
-            return Message(proto=await method(message, timeout=limit_s, metadata=metadata))
+            answer = Message(proto=await method(message, timeout=limit_s, metadata=metadata))
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise StepError.slow(unit.name, limit_s) from None
@@ -154,6 +155,11 @@ class StepCalls:
                 raise StepError.unavailable(unit.name, endpoint, "gRPC UNAVAILABLE") from None
             info = f"{endpoint}: gRPC {error.code().name}: {error.details()}"
             raise StepError(unit.name, 500, "STEP_FAILED", info) from None
+        status = answer.proto(pb.SeldonMessage).status
+        if status.status == pb.Status.FAILURE:  # how a step fails over gRPC and still says why
+            code = status.code if status.code in _ERRORS else 500
+            raise StepError(unit.name, code, status.reason or "STEP_FAILED", status.info, answer.json)
+        return answer
 
 
 def _fits_grpc(name: bytes, value: bytes) -> bool:

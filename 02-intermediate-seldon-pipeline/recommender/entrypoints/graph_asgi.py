@@ -104,10 +104,10 @@ class GraphApp:
             answer = await route.handler(Incoming(body, scope["headers"], request_record(scope), name))
             status, body, predictor, headers = 200, answer.body, answer.predictor, answer.headers
         except StepError as error:
-            status, body, headers = error.status, error.body or status_json(error.status, error.reason, str(error)), []
+            status, body, headers = error.status, error.body or status_json(error.status, error.reason, str(error)), ()
             _log.warning("%s", error)
         except ServingError as error:
-            status, headers = int(error.status), []
+            status, headers = int(error.status), ()
             body = status_json(status, _REASONS.get(status, error.status.phrase.upper().replace(" ", "_")), str(error))
         await _send(send, status, body, [_JSON, (PREDICTOR, predictor.name.encode()), *headers])
         if service:

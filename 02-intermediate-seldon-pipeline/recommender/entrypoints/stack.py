@@ -30,14 +30,14 @@ def stack(*, renew: bool) -> Stack:
     """The level's processes, in the order of their dependence.
 
     Args:
-        renew: render and place the deployment anew; else take the one that was placed last, if there is one.
+        renew: render and place the deployment anew; else take the one that was placed last.
 
     Raises:
         StackError: the deployment cannot be rendered or placed, or there is no server for the inventory.
     """
     settings, run_dir = PipelineSettings(), RUN_DIR.resolve()
     try:
-        placed = place(_rendered(settings) if renew or not _GRAPH.exists() else _last(), settings)
+        placed = place(_rendered(settings), settings) if renew else _last(settings)
         command = valkey_command(settings.valkey_port, run_dir / "inventory")
     except (GraphError, ManifestError, FileNotFoundError) as error:
         raise StackError(str(error)) from None
@@ -80,8 +80,12 @@ def _rendered(settings: PipelineSettings) -> dict[str, Any]:
     return find_deployment([document.body for document in documents])
 
 
-def _last() -> dict[str, Any]:
-    return find_deployment(list(yaml.safe_load_all(_GRAPH.read_text(encoding="utf-8"))))
+def _last(settings: PipelineSettings) -> Placed:
+    """What was placed last, or nothing: whatever became of a deployment, what runs can be stopped."""
+    try:
+        return place(find_deployment(list(yaml.safe_load_all(_GRAPH.read_text(encoding="utf-8")))), settings)
+    except (FileNotFoundError, yaml.YAMLError, GraphError):
+        return Placed({}, [])
 
 
 if __name__ == "__main__":

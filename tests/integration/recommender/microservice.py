@@ -8,15 +8,13 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import httpx
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[3]
 SELDON = ROOT / ".venvs" / "seldon" / "bin" / "seldon-core-microservice"
@@ -34,12 +32,12 @@ class Microservice:
     metrics_port: int
     process: subprocess.Popen[bytes]
 
-    def endpoint(self, kind: str = "REST") -> dict[str, object]:
+    def endpoint(self, kind: str = "REST") -> dict[str, Any]:
         """As a graph's unit has it."""
         ports = {"httpPort": self.http_port, "grpcPort": self.grpc_port}
         return {"service_host": "127.0.0.1", "type": kind, **ports}
 
-    def unit(self, kind: str, *children: dict[str, object], name: str = "", over: str = "REST") -> dict[str, object]:
+    def unit(self, kind: str, *children: dict[str, Any], name: str = "", over: str = "REST") -> dict[str, Any]:
         """A unit of a graph that this process answers for."""
         return {
             "name": name or self.name,
@@ -47,6 +45,30 @@ class Microservice:
             "endpoint": self.endpoint(over),
             "children": list(children),
         }
+
+
+Letters = tuple[Microservice, Microservice]
+Routed = Callable[..., httpx.AsyncClient]
+
+
+@dataclass
+class FeedbackFile:
+    """Where the letters write feedback down: who got it, and the reward."""
+
+    path: Path
+
+    def clear(self) -> None:
+        """Forget what was written."""
+        self.path.write_text("")
+
+    def lines(self) -> list[str]:
+        """What was written, by reward, then name."""
+        return sorted(self.path.read_text().splitlines(), key=lambda line: line.split()[::-1])
+
+
+def deployment(*predictors: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A SeldonDeployment's document."""
+    return {"kind": "SeldonDeployment", "metadata": {"name": "test"}, "spec": {"predictors": list(predictors), **spec}}
 
 
 def free_ports(count: int) -> list[int]:

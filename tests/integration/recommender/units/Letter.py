@@ -1,7 +1,7 @@
 """A Seldon component that writes down what it was asked: its own name and the call, behind what it was given.
 
-It answers every call, so one process can stand anywhere in a graph. Words in the text make it act: ``b:sleep=0.5`` makes
-the one named b slow, ``a:fail=422`` makes a fail, ``route=1`` makes any router choose its second child.
+It answers every call, so one process can stand anywhere in a graph. Words in the text make it act: ``b:sleep=0.5``
+makes the one named b slow, ``a:fail=422`` makes a fail, ``route=1`` makes any router choose its second child.
 """
 
 import os
@@ -46,8 +46,8 @@ class Letter:
             "name": self._name,
             "versions": ["1"],
             "platform": "seldon",
-            "inputs": [{"messagetype": "strData", "schema": {"of": self._name}}],
-            "outputs": [{"messagetype": "strData", "schema": {"of": self._name}}],
+            "inputs": [{"messagetype": "jsonData", "schema": {"of": self._name}}],
+            "outputs": [{"messagetype": "jsonData", "schema": {"of": self._name}}],
         }
 
     def _answer(self, text, call):
