@@ -103,6 +103,9 @@ formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to e
 stock-2: $(SYNCED) $(ARTEFACT_2) ## what is out of stock: OUT="50 172" to sell out, IN="50" to bring back, LIST=1 to list
 	@$(PY) -m recommender.entrypoints.stock $(if $(OUT),--out "$(OUT)") $(if $(IN),--in "$(IN)") $(if $(LIST),--list)
 
+transport-2: $(SYNCED) $(ARTEFACT_2) ## the score vector between two steps as JSON, protobuf, bytes: sizes and times (needs up-2)
+	@$(PY) -m recommender.entrypoints.transport
+
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
 	@$(PY) -m servekit.drift $(METRICS_$*)
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MODELS = ROOT / ".run/2/models/recommender"
-MICROSERVICE = ROOT / ".venvs/seldon/bin/seldon-core-microservice"
+PYTHON = ROOT / ".venvs/seldon/bin/python"
 METHODS = {
     "transform-input": "/seldon.protos.Transformer/TransformInput",
     "predict": "/seldon.protos.Model/Predict",
@@ -36,12 +36,18 @@ METHODS = {
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on, all different."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
+    """Ports in a row that nobody listens on, as the settings place a component's three."""
+    while True:
+        with ExitStack() as stack:
+            probe = stack.enter_context(socket.socket())
             probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+            first = int(probe.getsockname()[1])
+            try:
+                for port in range(first + 1, first + count):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except (OSError, OverflowError):
+                continue
+            return list(range(first, first + count))
 
 
 def until(condition: Callable[[], Any], what: str, limit_s: float = 60) -> None:
@@ -146,7 +152,7 @@ def components(
 ) -> Iterator[dict[str, Component]]:
     """All three, ready."""
     folder = tmp_path_factory.mktemp("components")
-    paths = {"Preprocessor": "transform-input", "Model": "predict", "Postprocessor": "transform-output"}
+    paths = {"preprocessor": "transform-input", "model": "predict", "postprocessor": "transform-output"}
     environment = {"RECOMMENDER_MODEL_DIR": str(models / "1"), "RECOMMENDER_INVENTORY_URL": inventory.url}
     with ExitStack() as stack:
         running = {}
@@ -163,7 +169,7 @@ def components(
 def _process(name: str, component: Component, environment: dict[str, str]) -> Iterator[None]:
     http, rpc, metrics = map(str, component.ports)
     command = [
-        str(MICROSERVICE), f"recommender.entrypoints.components.{name.lower()}.{name}", "--http-port", http,
+        str(PYTHON), "-m", "recommender.entrypoints.components", name, "--http-port", http,
         "--grpc-port", rpc, "--metrics-port", metrics, "--threads", "2",
     ]  # fmt: skip
     with component.log.open("wb") as log:
@@ -173,11 +179,12 @@ def _process(name: str, component: Component, environment: dict[str, str]) -> It
     try:
         yield
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGTERM)  # all of it, as the end of a container is
         try:
             process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
