@@ -84,7 +84,7 @@ class GraphApp:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["path"] in {"/metrics", "/prometheus"} and scope["method"] == "GET":
-            scope["route"] = _Exposition(scope["path"])
+            scope["route"] = _Exposition("/metrics")
             await _send(send, 200, self._watch.exposition(), [_TEXT])
         else:
             await self._answer(scope, receive, send)
