@@ -65,11 +65,12 @@ class Inventory:
         now = self._clock()
         if now - self._failed_at >= _PAUSE_S:
             try:
-                self._snapshot, self._asked_at = self._ask(), now
+                out = self._ask()
             except redis.RedisError:
                 self._failed_at = self._clock()
             else:
-                return Stock(self._snapshot)
+                self._snapshot, self._asked_at = out, now
+                return Stock(out)  # not the snapshot: another thread may just have replaced it
         age_s = self._clock() - self._asked_at
         if self._snapshot is None or age_s > self._snapshot_s:
             raise NotReadyError(

@@ -18,13 +18,13 @@ class Stock:
 
     Attributes:
         out: (items,) true where an item cannot be had.
-        age_s: seconds since the inventory said so; 0 when it was asked just now.
+        age_s: seconds since the inventory said so; None when it was asked for this very request.
     """
 
     out: NDArray[np.bool_]
-    age_s: float = 0
+    age_s: float | None = None
 
     @property
     def tag(self) -> str:
         """``fresh`` or ``stale``: what an answer made with it is marked with."""
-        return "stale" if self.age_s else "fresh"
+        return "fresh" if self.age_s is None else "stale"

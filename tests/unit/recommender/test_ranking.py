@@ -51,4 +51,4 @@ def test_fewer_than_asked_for_are_explained(films: Catalogue) -> None:
 
 def test_stock_heard_of_just_now_is_fresh_and_any_other_stale() -> None:
     assert Stock(IN_STOCK).tag == "fresh"
-    assert Stock(IN_STOCK, 0.1).tag == "stale"
+    assert Stock(IN_STOCK, 0.0).tag == "stale"
