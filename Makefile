@@ -97,6 +97,9 @@ conformance-1: $(SYNCED) ## prove that level 1 speaks the Open Inference Protoco
 ladder-1: $(SYNCED) $(ARTEFACT_1) ## from the tutorial's server to ours, measured side by side (2 minutes)
 	@$(PY) -m iris_api.entrypoints.ladder
 
+overhead-2: $(SYNCED) ## what the graph router adds to calling the three steps by hand (level 2 must be up)
+	@$(PY) -m recommender.entrypoints.overhead
+
 formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to encode and decode
 	@$(PY) -m iris_api.entrypoints.formats
 
@@ -117,6 +120,9 @@ sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
 
 test-1: $(SYNCED) ## run one level's tests
 	@$(PY) -m pytest -m "not images and not cluster" -k iris_api $(ARGS)
+
+test-2: $(SYNCED) $(SELDON)
+	@$(PY) -m pytest -m "not images and not cluster" -k recommender $(ARGS)
 
 capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA
 	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml

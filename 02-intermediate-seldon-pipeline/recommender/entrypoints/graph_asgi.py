@@ -41,6 +41,7 @@ QUIET = frozenset({"/live", "/ready", "/metrics", "/prometheus"})
 _log = logging.getLogger("recommender.router")
 _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+_SERVER_FAILURE = 500
 _REASONS = {400: "MICROSERVICE_BAD_DATA", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 503: "NOT_READY"}
 
 
@@ -105,7 +106,8 @@ class GraphApp:
             status, body, predictor, headers = 200, answer.body, answer.predictor, answer.headers
         except StepError as error:
             status, body, headers = error.status, error.body or status_json(error.status, error.reason, str(error)), ()
-            _log.warning("%s", error)
+            if error.status >= _SERVER_FAILURE:
+                _log.warning("%s", error)
         except ServingError as error:
             status, headers = int(error.status), ()
             body = status_json(status, _REASONS.get(status, error.status.phrase.upper().replace(" ", "_")), str(error))
