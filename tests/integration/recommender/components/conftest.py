@@ -179,13 +179,12 @@ def _process(name: str, component: Component, environment: dict[str, str]) -> It
     try:
         yield
     finally:
-        os.killpg(process.pid, signal.SIGTERM)  # all of it, as the end of a container is
-        try:
-            process.wait(20)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):  # told all at once, the wrapper's processes may wait for each other
+            process.wait(10)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _is_ready(component: Component) -> bool:
