@@ -18,10 +18,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-LEVELS = {"01-beginner-iris-api": ("1", {"8100": "IRIS_PORT", "8101": "IRIS_GRPC_PORT"})}
+LEVELS = {
+    "01-beginner-iris-api": ("1", {"8100": "IRIS_PORT", "8101": "IRIS_GRPC_PORT"}),
+    "02-intermediate-seldon-pipeline": (
+        "2",
+        {
+            "8200": "RECOMMENDER_PORT",
+            "8210": "RECOMMENDER_PREPROCESSOR_PORT",
+            "8220": "RECOMMENDER_MODEL_PORT",
+            "8225": "RECOMMENDER_SECOND_MODEL_PORT",
+            "8230": "RECOMMENDER_POSTPROCESSOR_PORT",
+            "8240": "RECOMMENDER_VALKEY_PORT",
+        },
+    ),
+}
 
 # The measurements are run for real but cut short: what they measure on a busy test machine is not looked at.
-SHORTENED = {"LADDER_ROUNDS": "1", "LADDER_SECONDS": "0.2", "FORMATS_SECONDS": "0.002"}
+SHORTENED = {
+    "LADDER_ROUNDS": "1",
+    "LADDER_SECONDS": "0.2",
+    "FORMATS_SECONDS": "0.002",
+    "OVERHEAD_REQUESTS": "20",
+}
 
 
 @pytest.fixture
@@ -35,6 +53,7 @@ def checkout(tmp_path: Path) -> Path:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tmp_path / name)
     (tmp_path / ".venvs").symlink_to(ROOT / ".venvs")
+    subprocess.run(["make", "proto-code"], cwd=tmp_path, capture_output=True, check=True)
     return tmp_path
 
 

@@ -1,0 +1,139 @@
+"""The whole level as ``make up-2`` starts it, on ports and in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+import pytest
+
+from servekit.versions import ROOT
+from tests.integration.recommender.microservice import free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PREDICTIONS = "/api/v1.0/predictions"
+MODELS = ROOT / ".run/2/models/recommender"
+LEVEL = ROOT / "02-intermediate-seldon-pipeline"
+
+
+@dataclass
+class Running:
+    """A level that runs."""
+
+    folder: Path
+    environment: dict[str, str]
+    client: httpx.Client
+    ports: dict[str, int]
+
+    def ask(self, user: int | None = None, **payload: Any) -> httpx.Response:
+        """The pipeline's answer."""
+        wanted = payload if user is None else {"user": user, **payload}
+        return self.client.post(PREDICTIONS, json={"jsonData": wanted})
+
+    def ids(self, user: int, **payload: Any) -> list[int]:
+        """The ids that it recommends."""
+        return [item["id"] for item in self.ask(user, **payload).raise_for_status().json()["jsonData"]["items"]]
+
+    def stack(self, command: str) -> str:
+        """What ``make COMMAND-2`` would print."""
+        return self.run("recommender.entrypoints.stack", command)
+
+    def stock(self, *arguments: str) -> str:
+        """What ``make stock-2`` would print."""
+        return self.run("recommender.entrypoints.stock", *arguments)
+
+    def run(self, module: str, *arguments: str) -> str:
+        """What a command prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=180, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def step(self, name: str) -> psutil.Process:
+        """The wrapper's own process behind a step: the one that supervisord's child started."""
+        port = str(self.ports[name])
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if "--http-port" in words and words[words.index("--http-port") + 1] == port and "-m" not in words:
+                return psutil.Process(os.getpgid(process.pid))
+        raise AssertionError(f"no process listens on {port}")
+
+    def inventory(self) -> psutil.Process:
+        """The process of Valkey."""
+        port = str(self.ports["valkey"])
+        return next(p for p in psutil.process_iter(["cmdline"]) if f":{port}" in " ".join(p.info["cmdline"] or []))
+
+
+def until(condition: Callable[[], Any], what: str, limit_s: float = 30) -> float:
+    """Seconds until the condition held."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < limit_s, f"not {what} within {limit_s} s"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+@contextmanager
+def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running]:
+    """The level, from ``up`` to ``down``."""
+    if not (MODELS / "2" / "model.json").exists():
+        pytest.fail(f"{MODELS}: no models: run make train-2")
+    (folder / ".venvs").symlink_to(ROOT / ".venvs")
+    first = free_ports(20)
+    names = ("router", "valkey", "preprocessor", "model", "model-2", "postprocessor")
+    ports = dict(zip(names, _triples(first), strict=False))
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "shared", LEVEL))),
+        "RECOMMENDER_DEPLOYMENT": str(deployment),
+        "RECOMMENDER_MODELS_DIR": str(MODELS),
+        "RECOMMENDER_PORT": str(ports["router"]),
+        "RECOMMENDER_VALKEY_PORT": str(ports["valkey"]),
+        "RECOMMENDER_PREPROCESSOR_PORT": str(ports["preprocessor"]),
+        "RECOMMENDER_MODEL_PORT": str(ports["model"]),
+        "RECOMMENDER_SECOND_MODEL_PORT": str(ports["model-2"]),
+        "RECOMMENDER_POSTPROCESSOR_PORT": str(ports["postprocessor"]),
+        **settings,
+    }
+    with httpx.Client(base_url=f"http://127.0.0.1:{ports['router']}", timeout=30) as client:
+        level = Running(folder, environment, client, ports)
+        try:
+            level.stack("up")
+            yield level
+        finally:
+            level.stack("down")
+
+
+def _triples(candidates: list[int]) -> Iterator[int]:
+    """Ports whose next two are free as well."""
+    taken: set[int] = set()
+    for port in candidates:
+        wanted = {port, port + 1, port + 2}
+        if not wanted & taken and all(map(_is_free, wanted)):
+            taken |= wanted
+            yield port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return port < 65536 and probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.fixture(scope="module")
+def level(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The level as it is deployed."""
+    with running(tmp_path_factory.mktemp("level"), LEVEL / "deploy" / "base") as found:
+        yield found
