@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from iris_api.adapters.golden import Golden
     from servekit.telemetry import TelemetryMiddleware
     from tests.iris_process import StartIris
+
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would every process they start and
+# interrupt. A handler of our own is reset to the default in children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GENEROUS_S", "IrisServer", "StartIris", "poll"]
 
-GENEROUS_S = 30.0
+GENEROUS_S = 120.0
 """How long anything that must happen may take on a busy machine."""
 
 

@@ -61,7 +61,7 @@ def run(step: Step, folder: Path, environment: Mapping[str, str], timeout_s: flo
         subprocess.TimeoutExpired: it did not end in time.
     """
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", step.command],
+        ["bash", "-c", step.command],
         cwd=folder,
         env=dict(environment),
         stdin=subprocess.DEVNULL,

@@ -150,7 +150,7 @@ def test_ctrl_c_leaves_a_partial_report_that_says_so(
     while (not samples.exists() or samples.stat().st_size < 32 * 100) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=120)
     result = read(tmp_path / "7.json")
     assert process.returncode == 130
     assert result["verdict"] == "interrupted"
@@ -208,7 +208,7 @@ def test_the_web_interface_starts_and_stops_the_same_load(
         assert stats["fail_ratio"] == 0
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def _until(condition: Any, seconds: float = 30) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Peer", "Row", "compare", "free_ports"]
 
-_READY_WITHIN_S = 30
+_READY_WITHIN_S = 120
 _CORES = (0, 1)
 
 

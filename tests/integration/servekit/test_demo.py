@@ -114,7 +114,7 @@ def test_an_interrupted_demo_stops_the_level(tmp_path: Path, number: signal.Sign
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(number)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=120)
     assert process.returncode == 130
     assert calls(tmp_path)[-2:] == ["client-1", "down-1"]
     assert not (tmp_path / "up-1").exists()
