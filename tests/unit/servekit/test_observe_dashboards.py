@@ -40,6 +40,7 @@ def test_generating_writes_what_is_missing_and_then_nothing(tmp_path: Path) -> N
         "serving-overview.json",
         "level-1.json",
         "kibana.ndjson",
+        "objectives.yaml",
         "prometheus-rule.yaml",
     ]
     assert yaml.safe_load(written[-1].read_text())["spec"]["groups"][0]["name"] == "a"
