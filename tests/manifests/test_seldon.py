@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from recommender.adapters.deployment_yaml import read_deployment
 from recommender.adapters.operator import find_deployment, place
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from recommender.domain.graph import Deployment
 
 DEPLOY = ROOT / "02-intermediate-seldon-pipeline" / "deploy"
-OVERLAYS = ["autoscale", "canary", "minikube", "shadow", "tracing"]
+OVERLAYS = ["autoscale", "canary", "minikube", "monitoring", "shadow", "tracing"]
 KUBERNETES = cluster(2).minors[0]
 
 
@@ -154,6 +155,23 @@ def test_tracing_reaches_the_executor_and_every_step() -> None:
         variables = {entry["name"]: entry["value"] for entry in part["env"]}
         assert variables["TRACING"] == "1"
         assert variables["JAEGER_AGENT_HOST"] == "jaeger-agent.monitoring"
+
+
+def test_prometheus_scrapes_what_the_operator_adds_to_every_pod() -> None:
+    (monitor,) = [each for each in build(DEPLOY / "overlays" / "monitoring") if each.kind == "PodMonitor"]
+    assert monitor.namespace == "recommender"  # the dashboard finds the executor's process by the job this gives
+    assert monitor.body["spec"]["selector"] == {"matchLabels": {"app.kubernetes.io/managed-by": "seldon-core"}}
+    (scraped,) = monitor.body["spec"]["podMetricsEndpoints"]
+    assert (scraped["port"], scraped["path"]) == ("metrics", "/prometheus")
+
+
+def test_on_a_bare_machine_prometheus_scrapes_the_router_and_every_step() -> None:
+    config = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text())
+    jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
+    settings = PipelineSettings(deployment=DEPLOY / "base")
+    steps = place(seldon("minikube"), settings).processes
+    assert jobs["recommender"] == [f"127.0.0.1:{settings.port}"]
+    assert sorted(jobs["recommender-steps"]) == sorted(f"127.0.0.1:{step.port + 2}" for step in steps)
 
 
 @pytest.mark.parametrize("named", OVERLAYS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import logging
 import socket
 import sys
 from typing import Any
 
+import msgspec
 import uvicorn
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
@@ -32,6 +34,9 @@ def create_app(
 ) -> TelemetryMiddleware:
     """The application that serves a deployment; ``telemetry`` goes to `Telemetry`, e.g. a test's own registry."""
     watch = Telemetry("recommender-router", "2", observed, quiet=QUIET, **telemetry)
+    for predictor in deployment.live:  # the steps vouch for their artefacts; the router's own is the graph
+        digest = hashlib.sha256(msgspec.json.encode(predictor.graph, order="deterministic")).hexdigest()
+        watch.metrics.loaded(deployment.name, predictor.version, digest)
     metrics = ExecutorMetrics(deployment, telemetry.get("registry", REGISTRY))
     steps = Steps(deployment, metrics)
 

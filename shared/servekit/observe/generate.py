@@ -1,4 +1,4 @@
-"""Writes what is committed but made from a source: Grafana's and Kibana's dashboards, the objectives, the cluster's rules."""
+"""Writes what is committed but made from a source: the dashboards, the objectives, the cluster's rules."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Objective", "objective", "objectives", "rules"]
 
 _HEADER = """\
-# Made by `make dashboards` from each level's sla.toml; changes here are lost. Over 30 days 99.9 % of the requests do not
-# fail, and 99 % of those take at most what the level promises. The bucket with le is what is counted against it.
+# Made by `make dashboards` from each level's sla.toml; changes here are lost. Over 30 days 99.9 % of the requests do
+# not fail, and 99 % of those take at most what the level promises: they are in the histogram's bucket of that le.
 """
 _ERROR_BUDGET, _SLOW_BUDGET = 0.001, 0.01
 

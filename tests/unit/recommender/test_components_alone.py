@@ -43,7 +43,16 @@ def _sell_out(socket: Path, item: int) -> None:
 
 
 def _run(model: Path, inventory: str) -> None:
-    options = ["-q", "-c", os.devnull, f"--rootdir={ROOT}", "--import-mode=importlib", "-p", "no:cacheprovider"]
+    options = [
+        "-q",
+        "-c",
+        os.devnull,
+        f"--rootdir={ROOT}",
+        f"--confcutdir={TESTS}",
+        "--import-mode=importlib",
+        "-p",
+        "no:cacheprovider",
+    ]
     environment = {**os.environ, "RECOMMENDER_MODEL_DIR": str(model), "RECOMMENDER_INVENTORY_URL": inventory}
     done = subprocess.run(
         [str(PYTHON), "-m", "pytest", *options, str(TESTS)],

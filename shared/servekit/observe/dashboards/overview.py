@@ -48,7 +48,7 @@ def _objectives() -> list[Builder[Panel]]:
         number("Requests", "A second, over 5 minutes, without probes.", "reqps", Query(f"sum({_RATE})"), width=5),
         number("p99", "Of what its level promises, the worst version.", "percentunit", p99, width=5, limit=1),
         number("Error budget burn", "1 spends it in 30 days; 14.4 pages.", "short", errors, width=5, limit=1),
-        number("Latency budget burn", "Likewise, of requests over what the level promises.", "short", slow, width=5, limit=1),
+        number("Latency budget burn", "Likewise, of slow requests.", "short", slow, width=5, limit=1),
         number("Alerts firing", "See the Alerting page.", "short", firing, limit=1),
     ]
 

@@ -9,14 +9,18 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import psutil
 import pytest
+import yaml
 
+from recommender.adapters.operator import find_deployment
+from servekit.manifests import build
 from servekit.versions import ROOT
-from tests.integration.recommender.microservice import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,9 +96,8 @@ def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running
     if not (MODELS / "2" / "model.json").exists():
         pytest.fail(f"{MODELS}: no models: run make train-2")
     (folder / ".venvs").symlink_to(ROOT / ".venvs")
-    first = free_ports(20)
     names = ("router", "valkey", "preprocessor", "model", "model-2", "postprocessor")
-    ports = dict(zip(names, _triples(first), strict=False))
+    ports = dict(zip(names, _triples(len(names)), strict=True))
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "shared", LEVEL))),
@@ -117,23 +120,42 @@ def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running
             level.stack("down")
 
 
-def _triples(candidates: list[int]) -> Iterator[int]:
-    """Ports whose next two are free as well."""
-    taken: set[int] = set()
-    for port in candidates:
-        wanted = {port, port + 1, port + 2}
-        if not wanted & taken and all(map(_is_free, wanted)):
-            taken |= wanted
-            yield port
+def _triples(count: int) -> list[int]:
+    """Ports whose next two are free as well; not from the range that outgoing connections take theirs from."""
+    candidates = Random().sample(range(10_000, 32_000, 3), 1000)
+    free = (port for port in candidates if all(map(_is_free, range(port, port + 3))))
+    return list(islice(free, count))
 
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        return port < 65536 and probe.connect_ex(("127.0.0.1", port)) != 0
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
-@pytest.fixture(scope="module")
+def everything(folder: Path) -> Path:
+    """One deployment of what the overlays add to the base: a canary for a tenth, a shadow for all."""
+    documents = {name: build(LEVEL / "deploy" / "overlays" / name) for name in ("canary", "shadow")}
+    canary, shadow = (find_deployment([each.body for each in found]) for found in documents.values())
+    canary["spec"]["predictors"].append(shadow["spec"]["predictors"][1])
+    (folder / "everything.yaml").write_text(yaml.safe_dump(canary))
+    return folder / "everything.yaml"
+
+
+@pytest.fixture(scope="session")
 def level(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The level as it is deployed."""
-    with running(tmp_path_factory.mktemp("level"), LEVEL / "deploy" / "base") as found:
+    """The level with all its overlays, started once; its client is answered by the stable predictor."""
+    folder = tmp_path_factory.mktemp("level")
+    with running(folder, everything(folder)) as found:
+        found.client.headers["seldon-predictor"] = "default"
         yield found
+
+
+@pytest.fixture
+def public(level: Running) -> Iterator[httpx.Client]:
+    """A client that names no predictor: the weights decide."""
+    with httpx.Client(base_url=level.client.base_url, timeout=30) as client:
+        yield client
