@@ -32,7 +32,10 @@ class RouterSettings(BaseSettings):
         validation_alias="SELDON_ENABLE_ROUTING_INJECTION",
         description="Say in meta.routing which child each unit's request went to; the executor's own variable.",
     )
-    drain_timeout_s: int = Field(10, ge=1, description="After SIGTERM, how long running requests may take to end.")
+    drain_s: float = Field(
+        0.5, ge=0, description="After SIGTERM, how long new requests are still answered while balancers look away."
+    )
+    drain_timeout_s: int = Field(10, ge=1, description="After that, how long running requests may take to end.")
 
 
 class PipelineSettings(BaseSettings):

@@ -54,12 +54,17 @@ class Outgoing(NamedTuple):
 
 
 class GraphApi:
-    """The operations; each raises `StepError` or `ServingError` for what it cannot answer."""
+    """The operations; each raises `StepError` or `ServingError` for what it cannot answer.
+
+    Attributes:
+        draining: set once the process has been told to stop; it is then no longer ready, but still answers.
+    """
 
     def __init__(
         self, deployment: Deployment, routing: Routing[Message], steps: Steps, *, inject_routing: bool
     ) -> None:
         self.deployment = deployment
+        self.draining = False
         self._routing = routing
         self._steps = steps
         self._inject_routing = inject_routing
@@ -105,9 +110,11 @@ class GraphApi:
         """Whether every unit that requests may pass says that it is well.
 
         Raises:
-            NotReadyError: one does not, or does not answer.
+            NotReadyError: one does not, or does not answer; or this process is draining.
         """
         del incoming
+        if self.draining:
+            raise NotReadyError("server", "draining", "call another replica")
         asked = [(each, unit) for each in self.deployment.live for unit in each.graph.walk() if unit.endpoint]
         health = [unit_document(self._steps, predictor, unit, _HEALTH) for predictor, unit in asked]
         failed = [each for each in await asyncio.gather(*health, return_exceptions=True) if isinstance(each, Exception)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import logging
 import socket
@@ -10,7 +9,6 @@ import sys
 from typing import Any
 
 import msgspec
-import uvicorn
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
@@ -22,17 +20,25 @@ from recommender.entrypoints.graph_api import GraphApi
 from recommender.entrypoints.graph_asgi import QUIET, GraphApp
 from recommender.service.routing import Headers, Routing
 from recommender.settings import RouterSettings
+from servekit.http_server import DrainingServer
 from servekit.telemetry import Telemetry, TelemetryMiddleware, TelemetrySettings, configure_logging
 
-__all__ = ["create_app", "main"]
+__all__ = ["build", "main"]
 
 _log = logging.getLogger("recommender.router")
 
 
-def create_app(
+def build(
     deployment: Deployment, settings: RouterSettings, observed: TelemetrySettings, **telemetry: Any
-) -> TelemetryMiddleware:
-    """The application that serves a deployment; ``telemetry`` goes to `Telemetry`, e.g. a test's own registry."""
+) -> tuple[TelemetryMiddleware, GraphApi]:
+    """The application that serves a deployment, and its operations.
+
+    Args:
+        deployment: what to serve.
+        settings: the router's.
+        observed: where traces go.
+        telemetry: for `Telemetry`, e.g. a test's own registry.
+    """
     watch = Telemetry("recommender-router", "2", observed, quiet=QUIET, **telemetry)
     for predictor in deployment.live:  # the steps vouch for their artefacts; the router's own is the graph
         digest = hashlib.sha256(msgspec.json.encode(predictor.graph, order="deterministic")).hexdigest()
@@ -51,7 +57,7 @@ def create_app(
         watch.shutdown()
 
     api = GraphApi(deployment, routing, steps, inject_routing=settings.inject_routing)
-    return TelemetryMiddleware(GraphApp(api, metrics, watch, settings.max_body_bytes, close), watch)
+    return TelemetryMiddleware(GraphApp(api, metrics, watch, settings.max_body_bytes, close), watch), api
 
 
 def main() -> int:
@@ -70,23 +76,11 @@ def main() -> int:
             print(f"recommender router cannot start: {name} {problem['input']}: {problem['msg']}", file=sys.stderr)
         return 1
     configure_logging("recommender-router", observed.log_level)
-    config = uvicorn.Config(
-        create_app(deployment, settings, observed),
-        http="httptools",
-        loop="uvloop",
-        ws="none",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        log_config=None,
-        backlog=2048,
-        timeout_graceful_shutdown=settings.drain_timeout_s,
-    )
-    gc.collect()
-    gc.freeze()  # what start-up made stays; collecting it again and again would only lengthen the tail
+    app, api = build(deployment, settings, observed)
+    server = DrainingServer(app, api, drain_s=settings.drain_s, drain_timeout_s=settings.drain_timeout_s)
     _log.info("serving %s on http://%s:%d", deployment.name, *listener.getsockname())
     with listener:
-        uvicorn.Server(config).run([listener])
+        server.serve_on(listener)
     return 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from recommender.adapters.deployment_yaml import read_deployment
-from recommender.entrypoints.router import create_app
+from recommender.entrypoints.router import build
 from recommender.settings import RouterSettings
 from servekit.telemetry import TelemetrySettings
 from tests.integration.recommender.microservice import FeedbackFile, Letters, Routed, started
@@ -40,7 +40,7 @@ async def routed() -> AsyncIterator[Routed]:
 
     def route(document: dict[str, Any], **settings: Any) -> httpx.AsyncClient:
         registry = CollectorRegistry()
-        app = create_app(read_deployment(document), RouterSettings(**settings), TelemetrySettings(), registry=registry)
+        app, _ = build(read_deployment(document), RouterSettings(**settings), TelemetrySettings(), registry=registry)
         apps.append(app)
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://router", timeout=30)
 

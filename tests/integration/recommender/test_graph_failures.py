@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
 
+from recommender.adapters import prediction_pb2 as pb
 from tests.integration.recommender.microservice import Letters, Routed, deployment, free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 PREDICTIONS = "/api/v1.0/predictions"
 OVER = pytest.mark.parametrize("over", ["REST", "GRPC"])
@@ -63,6 +69,46 @@ async def test_a_steps_own_error_reaches_the_client_as_it_is(letters: Letters, r
     answer = await client.post(PREDICTIONS, json={"strData": "x b:fail=422"})
     assert answer.status_code == 422
     assert answer.json()["status"] == {"code": -1, "info": "told to fail", "reason": "TOLD", "status": 1}
+
+
+async def test_a_refusal_over_grpc_reaches_the_client_as_one_over_rest_does(routed: Routed) -> None:
+    status = pb.Status(code=422, info="k 0: too few", reason="InvalidValueError", status=pb.Status.FAILURE)
+    unspecific = pb.Status(code=-1, info="broken", status=pb.Status.FAILURE)
+    async with refusing(status, unspecific) as port:
+        endpoint = {"service_host": "127.0.0.1", "type": "GRPC", "grpcPort": port}
+        client = routed(alone({"name": "m", "type": "MODEL", "endpoint": endpoint}))
+        refused = await client.post(PREDICTIONS, json={"strData": "x"})
+        failed = await client.post(PREDICTIONS, json={"strData": "x"})
+    assert refused.status_code == 422
+    told = {"code": 422, "info": "k 0: too few", "reason": "InvalidValueError", "status": "FAILURE"}
+    assert refused.json()["status"] == told
+    assert (failed.status_code, failed.json()["status"]["info"]) == (500, "broken")
+    metrics = (await client.get("/metrics")).text
+    for code in ("422", "500"):
+        assert f'client_requests_seconds_count{{code="{code}",deployment_name="test",method="unary"' in metrics
+
+
+@asynccontextmanager
+async def refusing(*statuses: pb.Status) -> AsyncIterator[int]:
+    """The port of a gRPC step that answers with these statuses, one after the other."""
+    answers = iter(statuses)
+
+    async def predict(request: pb.SeldonMessage, _: Any) -> pb.SeldonMessage:
+        return pb.SeldonMessage(status=next(answers), meta=request.meta)
+
+    handler = grpc.unary_unary_rpc_method_handler(
+        predict, pb.SeldonMessage.FromString, pb.SeldonMessage.SerializeToString
+    )
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("seldon.protos.Model", {"Predict": handler}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield port
+    finally:
+        await server.stop(None)
 
 
 async def test_an_error_of_one_child_is_the_answer_of_a_combiner(letters: Letters, routed: Routed) -> None:
