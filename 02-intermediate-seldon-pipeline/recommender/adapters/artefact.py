@@ -11,13 +11,11 @@ items.json             the catalogue, in the order of features and scores
 golden.json            the best items of every user as NumPy computes them: the oracle, not served
 =====================  =============================================================================
 
-``model.json`` holds the sha256 of each of the others but the oracle; a loaded file is checked against it. Only the
-standard library and NumPy are used here, because Seldon's environment has little else.
+``model.json`` holds the sha256 of each of the others but the oracle; a loaded file is checked against it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +26,7 @@ from recommender.adapters.tensors import decode, encode
 from recommender.domain.catalogue import Catalogue, Item
 from recommender.domain.interactions import Histories
 from recommender.domain.normalisation import Normalisation
+from servekit.artefact_folder import CARD, MODEL, ArtefactError, ArtefactFolder
 from servekit.errors import MalformedError
 
 if TYPE_CHECKING:
@@ -35,12 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Artefact", "ArtefactError", "ModelCard", "encode_parts", "write_artefact"]
-
-_REMEDY = "run make train-2, or set RECOMMENDER_MODEL_DIR"
-
-
-class ArtefactError(Exception):
-    """A model that must not be served: missing, incomplete, or not the bytes that were trained."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +65,14 @@ class Artefact:
         Raises:
             ArtefactError: ``model.json`` is missing or is none.
         """
-        path = self.folder / "model.json"
         try:
-            return ModelCard(**json.loads(self._read("model.json")))
+            return ModelCard(**json.loads(self._files.read(CARD)))
         except (ValueError, TypeError) as error:
-            raise ArtefactError(f"{path}: not a model card: {error}: {_REMEDY}") from None
+            raise self._files.unreadable(CARD, "a model card", error) from None
 
     def onnx(self) -> bytes:
         """The model's graph."""
-        return self._checked("model.onnx", self.card().sha256)
+        return self._files.vouched(MODEL, self.card().sha256)
 
     def normalisation(self) -> Normalisation:
         """How features are made."""
@@ -93,7 +85,7 @@ class Artefact:
         try:
             return Histories(**decode(self._part(name))[0])
         except (MalformedError, TypeError) as error:
-            raise ArtefactError(f"{self.folder / name}: not the histories: {error}: {_REMEDY}") from None
+            raise self._files.unreadable(name, "the histories", error) from None
 
     def catalogue(self) -> Catalogue:
         """The items, in the models' order."""
@@ -105,23 +97,11 @@ class Artefact:
         return json.loads(self._part(name))
 
     def _part(self, name: str) -> bytes:
-        return self._checked(name, self.card().files.get(name, "none"))
+        return self._files.vouched(name, self.card().files.get(name, "none"))
 
-    def _checked(self, name: str, expected: str) -> bytes:
-        content = self._read(name)
-        actual = hashlib.sha256(content).hexdigest()
-        if actual != expected:
-            raise ArtefactError(
-                f"{self.folder / name} sha256 {actual[:12]}…: model.json vouches for {expected[:12]}…;"
-                " the file is damaged or was replaced: run make train-2"
-            )
-        return content
-
-    def _read(self, name: str) -> bytes:
-        try:
-            return (self.folder / name).read_bytes()
-        except OSError as error:
-            raise ArtefactError(f"{self.folder / name}: {error.strerror}: {_REMEDY}") from None
+    @property
+    def _files(self) -> ArtefactFolder:
+        return _files_in(self.folder)
 
 
 def encode_parts(normalisation: Normalisation, histories: Histories, catalogue: Catalogue) -> dict[str, bytes]:
@@ -135,12 +115,12 @@ def encode_parts(normalisation: Normalisation, histories: Histories, catalogue: 
 
 
 def write_artefact(folder: Path, files: Mapping[str, bytes], card: ModelCard) -> None:
-    """Writes the files, and the card last, so a folder without it is a run that did not finish."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.json").unlink(missing_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    (folder / "model.json").write_bytes(json.dumps(asdict(card), indent=2).encode() + b"\n")
+    """Writes the files and the card."""
+    _files_in(folder).write(files, json.dumps(asdict(card), indent=2).encode() + b"\n")
+
+
+def _files_in(folder: Path) -> ArtefactFolder:
+    return ArtefactFolder(folder, "make train-2", "RECOMMENDER_MODEL_DIR")
 
 
 def _json(document: Any) -> bytes:
