@@ -12,17 +12,22 @@ export ORT_DISABLE_TELEMETRY := 1
 # Some containers forbid Python to keep byte code; here hundreds of processes start, and each would compile all it loads.
 unexport PYTHONDONTWRITEBYTECODE
 
-LEVELS := 1
+LEVELS := 1 2
 FOLDER_1 := 01-beginner-iris-api
 PACKAGE_1 := iris_api
 ARTEFACT_1 := .run/1/models/iris/1/model.json
 METRICS_1 = http://127.0.0.1:$(or $(IRIS_PORT),8100)/metrics
+FOLDER_2 := 02-intermediate-seldon-pipeline
+PACKAGE_2 := recommender
+ARTEFACT_2 := .run/2/models/recommender/2/model.json
+METRICS_2 = http://127.0.0.1:$(or $(RECOMMENDER_PORT),8200)/metrics
 
 PYTHON ?= python3
 VENV := .venvs/main
 PY := $(VENV)/bin/python
 UV := .venvs/uv/bin/uv
 SYNCED := $(VENV)/.synced
+SELDON := .venvs/seldon/.synced
 LEVEL = $(or $(PACKAGE_$*),$(error level $*: no such level, expected one of: $(LEVELS)))
 
 .PHONY: help setup demo test lint format doctor lock proto-code clean test-images crds bench progress drill incident design
@@ -38,14 +43,14 @@ help: ## print this help
 
 # --- the whole -------------------------------------------------------------------------------------------------------
 
-setup: $(SYNCED) ## create the environment under .venvs/ (every target does this by itself)
+setup: $(SYNCED) $(SELDON) ## create the environments under .venvs/ (every target does this by itself)
 
 demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, stop
 	@$(PY) -m servekit.demo $(LEVELS)
 
 # Tests that measure time lie in tests/sla and run last, one at a time; more workers than cores, because most tests wait for processes.
 # Where CI is set, coverage is measured too (make test CI=1): it costs half as much again.
-test: $(SYNCED) ## run every test that needs no Docker, cluster or GPU
+test: $(SYNCED) $(SELDON) ## run every test that needs no Docker, cluster or GPU
 	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
 	@$(PY) -m pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) $(ARGS) || [ $$? -eq 5 ]
 
@@ -80,6 +85,8 @@ $(foreach n,$(LEVELS),$(eval $(ARTEFACT_$(n)): | $(SYNCED) ; @$$(PY) -m $(PACKAG
 up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
 	@$(PY) -m $(LEVEL).entrypoints.stack up $(ARGS)
 
+up-2: $(SELDON)
+
 down-%: $(SYNCED) ## stop level N
 	@$(PY) -m $(LEVEL).entrypoints.stack down
 
@@ -97,6 +104,9 @@ conformance-1: $(SYNCED) ## prove that level 1 speaks the Open Inference Protoco
 
 ladder-1: $(SYNCED) $(ARTEFACT_1) ## from the tutorial's server to ours, measured side by side (2 minutes)
 	@$(PY) -m iris_api.entrypoints.ladder
+
+overhead-2: $(SYNCED) ## what the graph router adds to calling the three steps by hand (level 2 must be up)
+	@$(PY) -m recommender.entrypoints.overhead
 
 formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to encode and decode
 	@$(PY) -m iris_api.entrypoints.formats
@@ -120,6 +130,12 @@ down-observe: observe-down # what a stack's messages say
 dashboards: $(SYNCED) ## write the dashboards and the cluster's rules from their sources
 	@$(PY) -m servekit.observe generate
 
+stock-2: $(SYNCED) $(ARTEFACT_2) ## what is out of stock: OUT="50 172" to sell out, IN="50" to bring back, LIST=1 to list
+	@$(PY) -m recommender.entrypoints.stock $(if $(OUT),--out "$(OUT)") $(if $(IN),--in "$(IN)") $(if $(LIST),--list)
+
+transport-2: $(SYNCED) $(ARTEFACT_2) ## the score vector between two steps as JSON, protobuf, bytes: sizes and times (needs up-2)
+	@$(PY) -m recommender.entrypoints.transport
+
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
 	@$(PY) -m servekit.drift $(METRICS_$*)
 
@@ -131,6 +147,9 @@ sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
 
 test-1: $(SYNCED) ## run one level's tests
 	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster" tests/unit/iris_api tests/integration/iris_api tests/e2e $(ARGS)
+
+test-2: $(SYNCED) $(SELDON)
+	@$(PY) -m pytest -m "not images and not cluster" -k recommender $(ARGS)
 
 capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA (3 to 5 minutes)
 	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml
@@ -181,7 +200,7 @@ $(UV): infra/requirements/uv.txt
 	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(UV)
+$(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOLDER_2)/recommender/adapters/prediction.proto $(UV)
 	@echo "set-up: $(VENV)"
 	@test -x $(PY) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
 	@$(UV) pip sync --quiet --python $(PY) --require-hashes $<
@@ -189,9 +208,18 @@ $(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(UV)
 	@$(MAKE) proto-code
 	@touch $@
 
-lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
-	@cd infra/requirements && for f in uv main iris-api; do \
-	  $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
+$(SELDON): infra/requirements/seldon.txt $(UV)
+	@echo "set-up: .venvs/seldon"
+	@test -x .venvs/seldon/bin/python || $(UV) venv --quiet --python "$$($(UV) python find 3.11 2>/dev/null || echo $(PYTHON))" .venvs/seldon
+	@$(UV) pip sync --quiet --python .venvs/seldon/bin/python --require-hashes --compile-bytecode $<
+	@.venvs/seldon/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "$(FOLDER_2)"]))'
+	@touch $@
 
-proto-code: # gRPC code is generated at set-up, from the one .proto in the repository
+lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
+	@cd infra/requirements && for f in uv main iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor; do \
+	  $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
+	@cd infra/requirements && $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
+
+proto-code: # gRPC code is generated at set-up, from the .proto files in the repository
 	@PATH=$(CURDIR)/$(VENV)/bin:$$PATH $(PY) -m grpc_tools.protoc -I shared --python_out=shared --grpc_python_out=shared --mypy_out=quiet:shared shared/servekit/oip/inference.proto
+	@PATH=$(CURDIR)/$(VENV)/bin:$$PATH $(PY) -m grpc_tools.protoc -I $(FOLDER_2) --python_out=$(FOLDER_2) --mypy_out=quiet:$(FOLDER_2) $(FOLDER_2)/recommender/adapters/prediction.proto

@@ -10,20 +10,24 @@ import argparse
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from servekit.manifests import Document, ManifestError, find_kubectl, validate
 from servekit.manifests.documents import parse
 from servekit.manifests.kustomize import render
-from servekit.manifests.pods import pod_templates
+from servekit.manifests.pods import pod_templates, selects
 from servekit.versions import ROOT, Cluster, cluster, load_versions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["ClusterError", "deploy", "down", "find_overlay", "up"]
 
 _ROLLOUT_S = 180
+_SELDON = "SeldonDeployment"
+_SELDON_CRD = "seldondeployments.machinelearning.seldon.io"
+_SELDON_OBJECT = "seldondeployment.machinelearning.seldon.io"
 
 
 class ClusterError(Exception):
@@ -63,9 +67,14 @@ def deploy(level: Cluster, overlay: Path) -> None:
         remedy = f"is it built? `make image-{level.level}`"
         _run([minikube, "image", "load", image, "--profile", level.profile], remedy=remedy)
     kubectl = [_kubectl(), "--context", level.profile]
+    operated = [document for document in documents if document.kind == _SELDON]
+    if operated and _run([*kubectl, "get", "crd", _SELDON_CRD], check=False, quiet=True).returncode:
+        raise ClusterError(f"{_SELDON}: no operator in {level.profile} that knows it; {_install_seldon(level)}")
     applied = _run([*kubectl, "apply", "-f", "-"], text=text, quiet=True).stdout
     _say(applied.rstrip())
     _roll_out(kubectl, documents, applied)
+    for document in operated:
+        _await_seldon(kubectl, document, applied)
     _explain_calls(level, documents)
 
 
@@ -92,21 +101,65 @@ def _roll_out(kubectl: list[str], documents: list[Document], applied: str) -> No
             raise ClusterError(f"{what}: not rolled out within {_ROLLOUT_S} s; pods, events and last logs are above")
 
 
+def _await_seldon(kubectl: list[str], document: Document, applied: str) -> None:
+    """The operator makes Deployments of it, and says when all of them can answer."""
+    place = ["--namespace", document.body["metadata"].get("namespace", "default")]
+    pods = ["--selector", f"seldon-deployment-id={document.name}"]
+    if f"{_SELDON_OBJECT}/{document.name} unchanged" in applied:  # its images may not be, see above
+        _run([*kubectl, *place, "delete", "pods", *pods])
+    what, state = f"{_SELDON.lower()}/{document.name}", "--for=jsonpath={.status.state}=Available"
+    if _run([*kubectl, *place, "wait", what, state, f"--timeout={_ROLLOUT_S}s"], check=False).returncode:
+        _run([*kubectl, *place, "describe", what], check=False)
+        _run([*kubectl, *place, "get", "pods", "--output", "wide"], check=False)
+        _run([*kubectl, *place, "logs", *pods, "--all-containers", "--prefix", "--tail", "20"], check=False)
+        raise ClusterError(f"{what}: not Available within {_ROLLOUT_S} s; its state, pods and last logs are above")
+
+
+def _install_seldon(level: Cluster) -> str:
+    version = load_versions()["crds"]["seldon-core"]["version"]
+    return (
+        f"install it: helm install seldon-core seldon-core-operator --version {version} --kube-context {level.profile} "
+        "--repo https://storage.googleapis.com/seldon-charts --namespace seldon-system --create-namespace"
+    )
+
+
 def _own_images(documents: list[Document]) -> list[str]:
     """The images that are built here, not pulled: those of ``[images]`` with their development tag."""
     tables = load_versions()["images"].items()
     ours = {f"{name}:{table['development']}" for name, table in tables if "development" in table}
-    used = {container["image"] for pod in pod_templates(documents) for _, container in pod.containers()}
-    return sorted(used & ours)
+    return sorted({image for document in documents for image in _images(document.body)} & ours)
+
+
+def _images(body: Any) -> Iterator[str]:
+    """Every container's image, in whatever kind of workload."""
+    if isinstance(body, list):
+        for each in body:
+            yield from _images(each)
+    elif isinstance(body, dict):
+        if isinstance(body.get("image"), str):
+            yield body["image"]
+        for each in body.values():
+            yield from _images(each)
 
 
 def _explain_calls(level: Cluster, documents: list[Document]) -> None:
+    """How to reach each Service whose pods have a readiness probe over HTTP, and each predictor's executor."""
     for service in (document for document in documents if document.kind == "Service" and not document.group):
-        port = service.body["spec"]["ports"][0]["port"]
-        place = f"--namespace {service.body['metadata'].get('namespace', 'default')}"
-        _say(f"{service.name} is ready. In another terminal:")
-        _say(f"  kubectl --context {level.profile} {place} port-forward service/{service.name} {port}:{port}")
-        _say(f"  curl http://127.0.0.1:{port}/readyz")
+        selector = {"matchLabels": service.body["spec"].get("selector", {})}
+        for pod in (pod for pod in pod_templates(documents) if selects(selector, pod.labels)):
+            probes = [container.get("readinessProbe", {}).get("httpGet") for _, container in pod.containers()]
+            for probe in filter(None, probes):
+                _explain_call(level, service, service.name, service.body["spec"]["ports"][0]["port"], probe["path"])
+    for document in (document for document in documents if document.kind == _SELDON):
+        for predictor in document.body["spec"]["predictors"]:
+            _explain_call(level, document, f"{document.name}-{predictor['name']}", 8000, "/ready")
+
+
+def _explain_call(level: Cluster, document: Document, service: str, port: int, path: str) -> None:
+    place = f"--namespace {document.body['metadata'].get('namespace', 'default')}"
+    _say(f"{service} is ready. In another terminal:")
+    _say(f"  kubectl --context {level.profile} {place} port-forward service/{service} {port}:{port}")
+    _say(f"  curl http://127.0.0.1:{port}{path}")
 
 
 def _minikube() -> str:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from iris_api.adapters.artefact import ArtefactError, read_file
+from iris_api.adapters.artefact import artefact_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,9 +43,9 @@ def read_golden(folder: Path) -> Golden:
     Raises:
         ArtefactError: there is none, or it is not one.
     """
-    path = folder / "golden.json"
+    files = artefact_in(folder)
     try:
-        document = msgspec.json.decode(read_file(path), type=_Json)
+        document = msgspec.json.decode(files.read("golden.json"), type=_Json)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ArtefactError(f"{path}: not golden answers: {error}: run make train-1") from None
+        raise files.unreadable("golden.json", "golden answers", error) from None
     return Golden(np.array(document.features), np.array(document.label), np.array(document.probabilities))

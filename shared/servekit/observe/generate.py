@@ -1,4 +1,4 @@
-"""Writes what is committed but made from a source: Grafana's and Kibana's dashboards, the cluster's rules."""
+"""Writes what is committed but made from a source: the dashboards, the objectives, the cluster's rules."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from servekit.observe import objectives
 from servekit.observe.dashboards import render
 from servekit.observe.kibana import saved_objects
 from servekit.versions import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 __all__ = ["generated", "write"]
@@ -24,8 +26,11 @@ def generated(root: Path = ROOT) -> dict[Path, str]:
     infra = root / "infra"
     files = {infra / "grafana" / "dashboards" / f"{name}.json": text for name, text in render().items()}
     files[infra / "elk" / "kibana.ndjson"] = saved_objects()
-    files[infra / "prometheus" / "kubernetes" / "prometheus-rule.yaml"] = _prometheus_rule(
-        infra / "prometheus" / "rules"
+    rules = infra / "prometheus" / "rules"
+    files[rules / "objectives.yaml"] = objectives.rules(root)
+    texts = {path: path.read_text(encoding="utf-8") for path in rules.glob("*.yaml")} | files
+    files[rules.parent / "kubernetes" / "prometheus-rule.yaml"] = _prometheus_rule(
+        texts[path] for path in sorted(texts) if path.parent == rules
     )
     return files
 
@@ -41,13 +46,9 @@ def write(root: Path = ROOT) -> list[Path]:
     return changed
 
 
-def _prometheus_rule(rules: Path) -> str:
+def _prometheus_rule(rules: Iterable[str]) -> str:
     """The rule files as one object of the Prometheus operator; its labels are those kube-prometheus selects."""
-    groups = [
-        group
-        for file in sorted(rules.glob("*.yaml"))
-        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
-    ]
+    groups = [group for text in rules for group in yaml.safe_load(text)["groups"]]
     document: dict[str, Any] = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import yaml
 
 from iris_api.entrypoints import train
-from servekit.versions import ROOT
+from tests.prometheus_process import scraping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,25 +57,10 @@ def level(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Level]:
 @pytest.fixture(scope="session")
 def prometheus(level: Level, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Prometheus with the real rules that scrapes and evaluates every second."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("prometheus is not on PATH: Debian's package prometheus has it")
-    folder = tmp_path_factory.mktemp("prometheus")
-    config = yaml.safe_load((ROOT / "infra" / "prometheus" / "prometheus.yml").read_text())
-    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    config["rule_files"] = [str(ROOT / "infra" / "prometheus" / "rules" / "*.yaml")]
-    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
-    jobs["iris-api"]["static_configs"][0]["targets"] = [level.url.removeprefix("http://")]
     (port,) = free_ports(1)
-    jobs["prometheus"]["static_configs"][0]["targets"] = [f"127.0.0.1:{port}"]
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    command = [
-        program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-        f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn",
-    ]  # fmt: skip
-    with running(command, folder / "log", {}):
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{url}/-/ready"), f"{url}/-/ready")
+    with scraping(
+        tmp_path_factory.mktemp("prometheus"), port, {"iris-api": [level.url.removeprefix("http://")]}
+    ) as url:
         yield url
 
 

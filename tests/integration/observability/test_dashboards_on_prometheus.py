@@ -1,44 +1,16 @@
 from __future__ import annotations
 
-import json
-import time
-from typing import TYPE_CHECKING, Any
-
 import httpx
 import pytest
 
-from servekit.versions import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_DATA_WITHIN_S = 30.0
-
-
-def queries(dashboard: str) -> Iterator[tuple[str, str]]:
-    """Title of the panel and PromQL of each of its queries, with Grafana's variables filled in."""
-    file = ROOT / "infra" / "grafana" / "dashboards" / f"{dashboard}.json"
-    for panel in json.loads(file.read_text())["panels"]:
-        for target in panel.get("targets", []):
-            expr = target["expr"].replace("$__rate_interval", "10s").replace("$level", ".*").replace("$model", ".*")
-            yield f"{panel['title']} {target['refId']}", expr
-
-
-def ask(url: str, expr: str) -> list[Any]:
-    answer = httpx.get(f"{url}/api/v1/query", params={"query": expr}, trust_env=False).json()
-    assert answer["status"] == "success", answer["error"]
-    found: list[Any] = answer["data"]["result"]
-    return [series for series in found if series["value"][1] != "NaN"]
+from tests.prometheus_process import ask, queries, wait_for_data
 
 
 @pytest.mark.parametrize(("title", "expr"), list(queries("level-1")), ids=lambda text: text if len(text) < 40 else "")
 def test_every_query_of_level_1s_dashboard_returns_data_from_the_running_level(
     prometheus: str, title: str, expr: str
 ) -> None:
-    deadline = time.monotonic() + _DATA_WITHIN_S
-    while not ask(prometheus, expr):
-        assert time.monotonic() < deadline, f"{title}: no data from {expr}"
-        time.sleep(0.5)
+    wait_for_data(prometheus, title, expr)
 
 
 def test_prometheus_accepts_every_query_of_the_overview(prometheus: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from servekit.cluster import ClusterError, deploy, down, find_overlay, main, up
+from servekit.manifests import find_crds
 from servekit.versions import ROOT, Cluster
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 LEVEL = Cluster(1, "iris", "1.36.4", ("1.35",))
 OVERLAY = ROOT / "01-beginner-iris-api" / "deploy" / "overlays" / "minikube"
+PIPELINE = Cluster(2, "recommender", "1.26.15", ("1.25",))
+PIPELINE_OVERLAY = ROOT / "02-intermediate-seldon-pipeline" / "deploy" / "overlays" / "minikube"
 
 STAND_IN = """#!/bin/sh
 echo "$(basename "$0") $*" >> {log}
@@ -53,6 +56,15 @@ class Tools:
 
 
 @pytest.fixture
+def crds() -> Path:
+    """Where the schemas of custom resources are."""
+    found = find_crds()
+    if found is None:
+        pytest.skip("no CRD schemas here: `make crds` fetches them")
+    return found
+
+
+@pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     return Tools(tmp_path)
@@ -83,6 +95,55 @@ def test_deploy_loads_the_image_applies_what_was_validated_and_waits(
     shown = capfd.readouterr().out
     assert "kubectl --context iris --namespace iris port-forward service/iris-api 8100:8100" in shown
     assert "curl http://127.0.0.1:8100/readyz" in shown
+
+
+def test_a_seldon_deployment_gets_its_images_and_is_awaited(
+    tools: Tools, capfd: pytest.CaptureFixture[str], crds: Path
+) -> None:
+    assert crds
+    deploy(PIPELINE, PIPELINE_OVERLAY)
+    place = "kubectl --context recommender --namespace recommender"
+    assert tools.calls == [
+        "minikube status --profile recommender",
+        "minikube image load recommender-model:dev --profile recommender",
+        "minikube image load recommender-postprocessor:dev --profile recommender",
+        "minikube image load recommender-preprocessor:dev --profile recommender",
+        "kubectl --context recommender get crd seldondeployments.machinelearning.seldon.io",
+        "kubectl --context recommender apply -f -",
+        f"{place} rollout status statefulset/inventory --timeout=180s",
+        f"{place} wait seldondeployment/recommender --for=jsonpath={{.status.state}}=Available --timeout=180s",
+    ]
+    shown = capfd.readouterr().out
+    assert f"{place} port-forward service/recommender-default 8000:8000" in shown
+    assert "curl http://127.0.0.1:8000/ready\n" in shown
+    assert "service/inventory" not in shown  # it speaks no HTTP
+
+
+@pytest.mark.usefixtures("crds")
+def test_an_unchanged_seldon_deployment_gets_new_pods(tools: Tools) -> None:
+    tools.answer("seldondeployment.machinelearning.seldon.io/recommender unchanged\n")
+    deploy(PIPELINE, PIPELINE_OVERLAY)
+    assert "delete pods --selector seldon-deployment-id=recommender" in tools.calls[-2]
+
+
+@pytest.mark.usefixtures("crds")
+def test_a_seldon_deployment_that_hangs_shows_its_state_pods_and_logs(tools: Tools) -> None:
+    tools.fail("wait seldondeployment")
+    with pytest.raises(ClusterError, match="seldondeployment/recommender: not Available within 180 s"):
+        deploy(PIPELINE, PIPELINE_OVERLAY)
+    assert [call.split()[5] for call in tools.calls[-3:]] == ["describe", "get", "logs"]
+
+
+@pytest.mark.usefixtures("crds")
+def test_without_its_operator_nothing_is_applied_and_the_remedy_is_named(tools: Tools) -> None:
+    tools.fail("get crd")
+    with pytest.raises(ClusterError) as caught:
+        deploy(PIPELINE, PIPELINE_OVERLAY)
+    assert str(caught.value).startswith(
+        "SeldonDeployment: no operator in recommender that knows it; install it: helm install seldon-core"
+        " seldon-core-operator --version 1.17.1 --kube-context recommender"
+    )
+    assert not any(" apply " in call for call in tools.calls)
 
 
 def test_an_unchanged_deployment_is_restarted_for_the_image_may_have_changed(tools: Tools) -> None:

@@ -39,7 +39,9 @@ def test_generating_writes_what_is_missing_and_then_nothing(tmp_path: Path) -> N
     assert [path.name for path in written] == [
         "serving-overview.json",
         "level-1.json",
+        "level-2.json",
         "kibana.ndjson",
+        "objectives.yaml",
         "prometheus-rule.yaml",
     ]
     assert yaml.safe_load(written[-1].read_text())["spec"]["groups"][0]["name"] == "a"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servekit.observe.dashboards.panels import SLO_S, Query, board, graph, heat, listing, number
+from servekit.observe.dashboards.panels import Query, board, graph, heat, listing, number
+from servekit.observe.objectives import objective
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.builder import Builder
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["level_1"]
 
 _ABOUT = "The Iris API: how much is asked of each endpoint, what fails, how long it takes and where the time goes."
+_PROMISED = objective("1")
 _COUNT = 'rate(serving_request_duration_seconds_count{level="1"}[$__rate_interval])'
 _FAILED = 'rate(serving_request_duration_seconds_count{level="1", code=~"5.."}[$__rate_interval])'
 _BUCKET = 'rate(serving_request_duration_seconds_bucket{level="1"}[$__rate_interval])'
@@ -41,8 +43,8 @@ def _glance() -> list[Builder[Panel]]:
     return [
         number("Requests", "A second, over 5 minutes, without probes.", "reqps", Query(rate), width=6),
         number("Failed", "Answered 5xx, over 5 minutes.", "percentunit", Query(failed), width=6, limit=0.001),
-        number("p99", "Over 5 minutes.", "s", Query(p99), width=6, limit=SLO_S),
-        number("Over 50 ms", "Over 5 minutes.", "percentunit", Query(slow), width=6, limit=0.01),
+        number("p99", "Over 5 minutes.", "s", Query(p99), width=6, limit=_PROMISED.latency_s),
+        number(f"Over {_PROMISED.latency}", "Over 5 minutes.", "percentunit", Query(slow), width=6, limit=0.01),
     ]
 
 
@@ -53,7 +55,7 @@ def _endpoints() -> list[Builder[Panel]]:
     return [
         graph("Requests", "A second, by endpoint and status.", "reqps", by_code, stacked=True),
         graph("Failed", "Share of 5xx by endpoint.", "percentunit", Query(failed, "{{endpoint}}")),
-        graph("Duration, p99", "The red line is the objective.", "s", _by_endpoint(0.99), limit=SLO_S),
+        graph("Duration, p99", "The red line is the objective.", "s", _by_endpoint(0.99), limit=_PROMISED.latency_s),
         graph("Duration, median", "Half of the requests take longer.", "s", _by_endpoint(0.5)),
         heat("Durations", "How many requests a second took how long.", buckets, width=24),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servekit.observe.dashboards.panels import SLO_S, Query, board, graph, heat, listing, number
+from servekit.observe.dashboards.panels import Query, board, graph, heat, listing, number
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.builder import Builder
@@ -40,14 +40,15 @@ def overview(uid: str) -> Dashboard:
 
 def _objectives() -> list[Builder[Panel]]:
     burn = 'max(level:serving_{0}:ratio_rate1h{{level=~"$level"}} / on (level) level:serving_{0}:budget)'
-    p99 = Query(f'max({_QUANTILE}{{{_CHOSEN}, quantile="0.99"}})')
+    promised = "on (level) group_left () level:serving_latency:objective_seconds"
+    p99 = Query(f'max({_QUANTILE}{{{_CHOSEN}, quantile="0.99"}} / {promised})')
     errors, slow = Query(burn.format("errors")), Query(burn.format("slow"))
     firing = Query('count(ALERTS{alertstate="firing"}) or vector(0)')
     return [
         number("Requests", "A second, over 5 minutes, without probes.", "reqps", Query(f"sum({_RATE})"), width=5),
-        number("p99", "Of the slowest version, over 5 minutes.", "s", p99, width=5, limit=SLO_S),
+        number("p99", "Of what its level promises, the worst version.", "percentunit", p99, width=5, limit=1),
         number("Error budget burn", "1 spends it in 30 days; 14.4 pages.", "short", errors, width=5, limit=1),
-        number("Latency budget burn", "Likewise, of requests over 50 ms.", "short", slow, width=5, limit=1),
+        number("Latency budget burn", "Likewise, of slow requests.", "short", slow, width=5, limit=1),
         number("Alerts firing", "See the Alerting page.", "short", firing, limit=1),
     ]
 
@@ -55,10 +56,11 @@ def _objectives() -> list[Builder[Panel]]:
 def _red() -> list[Builder[Panel]]:
     errors = Query(f"level_model_version:serving_errors:ratio_rate5m{{{_CHOSEN}}}", _NAME)
     buckets = f"rate(serving_request_duration_seconds_bucket{{{_CHOSEN}}}[$__rate_interval])"
+    promised = Query('level:serving_latency:objective_seconds{level=~"$level"}', "level {{level}} promises")
     return [
         graph("Rate", "Requests a second.", "reqps", Query(_RATE, _NAME), stacked=True),
         graph("Errors", "Share of 5xx.", "percentunit", errors),
-        graph("Duration", "The red line is the objective.", "s", *map(_quantile, ("0.99", "0.95", "0.5")), limit=SLO_S),
+        graph("Duration", "And what each level promises.", "s", *map(_quantile, ("0.99", "0.95", "0.5")), promised),
         heat("Durations", "How many requests a second took how long.", Query(f"sum by (le) ({buckets})", "{{le}}")),
     ]
 

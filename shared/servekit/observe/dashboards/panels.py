@@ -33,10 +33,7 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 
-__all__ = ["SLO_S", "Query", "board", "graph", "heat", "listing", "number"]
-
-SLO_S = 0.05
-"""The latency objective, in seconds: a line in every graph of durations."""
+__all__ = ["Query", "board", "graph", "heat", "listing", "number"]
 
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 _HEIGHT, _FULL = 8, 24

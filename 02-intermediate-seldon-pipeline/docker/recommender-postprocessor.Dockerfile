@@ -1,0 +1,75 @@
+# Level 2's postprocessor as an image. The context is the repository's root: `make image-2` builds it, infra/docker/README.md explains.
+
+ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm
+
+# --- builder: installs and compiles; nothing of it ships but the folders copied below ---------------------------------
+FROM ${PYTHON_IMAGE} AS builder
+
+RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
+
+# Some of what Seldon's wrapper needs exists as source alone (opentracing's packages), all of it pure Python.
+COPY infra/requirements/recommender-postprocessor.txt /build/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
+    if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
+ && /opt/pip/bin/pip --disable-pip-version-check --python /opt/venv/bin/python install \
+      --no-compile --prefer-binary --require-hashes --requirement /build/recommender-postprocessor.txt \
+ && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+
+# Only what a component is made of: neither the router nor training is in here.
+COPY shared/servekit/__init__.py shared/servekit/artefact_folder.py shared/servekit/errors.py /app/servekit/
+COPY 02-intermediate-seldon-pipeline/recommender/__init__.py /app/recommender/
+COPY 02-intermediate-seldon-pipeline/recommender/domain /app/recommender/domain
+COPY 02-intermediate-seldon-pipeline/recommender/service /app/recommender/service
+COPY 02-intermediate-seldon-pipeline/recommender/adapters /app/recommender/adapters
+COPY 02-intermediate-seldon-pipeline/recommender/entrypoints/__init__.py /app/recommender/entrypoints/
+COPY 02-intermediate-seldon-pipeline/recommender/entrypoints/components /app/recommender/entrypoints/components
+RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app \
+ && cd /app && ORT_DISABLE_TELEMETRY=1 /opt/venv/bin/python -B -c \
+      "import recommender.entrypoints.components.__main__, recommender.entrypoints.components.postprocessor"
+
+# --- final: the base, the environment, the code, the catalogue of both versions ------------------
+FROM ${PYTHON_IMAGE}
+
+COPY --from=builder /opt/venv /opt/venv
+COPY --from=builder /app /app
+COPY .run/2/models/recommender/1/model.json .run/2/models/recommender/1/items.json /models/recommender/1/
+COPY .run/2/models/recommender/2/model.json .run/2/models/recommender/2/items.json /models/recommender/2/
+
+# /dev/shm is memory that every container may write, also below a read-only root: gunicorn's heartbeat and the socket on
+# which the wrapper's processes share their metrics live there
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/app \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1 \
+    TMPDIR=/dev/shm \
+    PREDICTIVE_UNIT_HTTP_SERVICE_PORT=9000 \
+    PREDICTIVE_UNIT_GRPC_SERVICE_PORT=9500 \
+    PREDICTIVE_UNIT_METRICS_SERVICE_PORT=6000 \
+    GUNICORN_THREADS=4 \
+    INCLUDE_METRICS_IN_CLIENT_RESPONSE=false \
+    RECOMMENDER_MODEL_DIR=/models/recommender/1 \
+    RECOMMENDER_INVENTORY_URL=redis://inventory:6379
+
+# A number, because Kubernetes' runAsNonRoot cannot tell who a name is
+USER 10001:10001
+WORKDIR /app
+EXPOSE 9000 9500 6000
+STOPSIGNAL SIGTERM
+
+# http.client, because urllib.request would send even this through the container's HTTP_PROXY
+HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \
+    CMD ["python", "-I", "-c", "import os, sys, http.client as h; c = h.HTTPConnection('127.0.0.1', int(os.environ['PREDICTIVE_UNIT_HTTP_SERVICE_PORT']), timeout=2); c.request('GET', '/health/status'); sys.exit(c.getresponse().status != 200)"]
+
+ENTRYPOINT ["python", "-m", "recommender.entrypoints.components", "postprocessor"]
+
+ARG PYTHON_IMAGE
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="recommender-postprocessor" \
+      org.opencontainers.image.description="The recommender pipeline's last step: from scores to recommendations that are in stock" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${PYTHON_IMAGE}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"

@@ -1,0 +1,87 @@
+"""The oracle: what NumPy says are each user's best items, written at training time (``golden.json``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from recommender.adapters.artefact import ArtefactError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+__all__ = ["TOLERANCE", "Golden"]
+
+TOLERANCE = 1e-4
+"""The oracle sums in another order than ONNX Runtime does: equal scores agree to this."""
+
+
+class _Best(msgspec.Struct):
+    ids: list[int]
+    scores: list[float]
+
+
+class _Oracle(msgspec.Struct):
+    users: dict[int, _Best]
+
+
+class _Item(msgspec.Struct):
+    id: int
+    title: str
+    score: float
+
+
+class _Payload(msgspec.Struct):
+    items: list[_Item]
+
+
+class _Meta(msgspec.Struct):
+    tags: dict[str, str | bool]
+
+
+class _Answer(msgspec.Struct):
+    jsonData: _Payload  # noqa: N815 - the protocol's own name
+    meta: _Meta
+
+
+class Golden:
+    """The oracles of both versions.
+
+    Raises:
+        ArtefactError: one is missing, or is none.
+    """
+
+    def __init__(self, models_dir: Path) -> None:
+        self._of = {version: _read(models_dir / version / "golden.json") for version in ("1", "2")}
+
+    @property
+    def users(self) -> list[int]:
+        """Every user that the models know, ascending."""
+        return sorted(self._of["1"])
+
+    def check(self, user: int, k: int, out: Collection[int], answer: bytes) -> str | None:
+        """What is wrong with the answer to a user who wants ``k`` items while ``out`` are out of stock, in a sentence.
+
+        None when it is right: by the oracle of the version that it says it is from, equal scores in either order.
+        """
+        decoded = msgspec.json.decode(answer, type=_Answer)
+        version = str(decoded.meta.tags["version"])
+        best = self._of[version][user]
+        wanted = [(item, score) for item, score in zip(best.ids, best.scores, strict=True) if item not in out][:k]
+        found = [(item.id, item.score) for item in decoded.jsonData.items]
+        if len(found) != len(wanted):
+            return f"user {user}, version {version}: {len(found)} items, expected {len(wanted)}"
+        for place, ((item, score), (expected, its_score)) in enumerate(zip(found, wanted, strict=True), 1):
+            if abs(score - its_score) > TOLERANCE or item in out:
+                expectation = f"{item} ({score}), expected {expected} ({its_score})"
+                return f"user {user}, version {version}: place {place} is {expectation}"
+        return None
+
+
+def _read(path: Path) -> dict[int, _Best]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Oracle).users
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ArtefactError(f"{path}: {error}: run make train-2") from None

@@ -1,0 +1,185 @@
+"""Calls of a graph's units, each over REST or gRPC as its endpoint says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import msgspec
+
+from recommender.adapters import prediction_pb2 as pb
+from recommender.adapters.http_pool import HttpPool
+from recommender.adapters.seldon_message import Message, route_of
+from recommender.domain.graph import Call
+from recommender.service.failure import StepError
+from servekit.errors import MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from recommender.adapters.executor_metrics import ExecutorMetrics
+    from recommender.domain.graph import Deployment, Predictor, Unit
+
+__all__ = ["StepCalls", "Steps"]
+
+_log = logging.getLogger("recommender.router")
+_OK = 200
+_ERRORS = range(400, 600)
+_METHODS: dict[Call, tuple[str, Any]] = {
+    Call.PREDICT: ("/seldon.protos.Model/Predict", pb.SeldonMessage),
+    Call.TRANSFORM_INPUT: ("/seldon.protos.Transformer/TransformInput", pb.SeldonMessage),
+    Call.TRANSFORM_OUTPUT: ("/seldon.protos.OutputTransformer/TransformOutput", pb.SeldonMessage),
+    Call.ROUTE: ("/seldon.protos.Router/Route", pb.SeldonMessage),
+    Call.AGGREGATE: ("/seldon.protos.Combiner/Aggregate", pb.SeldonMessageList),
+    Call.FEEDBACK: ("/seldon.protos.Model/SendFeedback", pb.Feedback),
+}
+_UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+_Headers = list[tuple[bytes, bytes]]
+
+
+class Steps:
+    """The connections to all units of a deployment, shared by all requests."""
+
+    def __init__(self, deployment: Deployment, metrics: ExecutorMetrics) -> None:
+        units = [unit for predictor in deployment.predictors for unit in predictor.graph.walk()]
+        endpoints = {unit.endpoint for unit in units if unit.endpoint is not None}
+        self.metrics = metrics
+        self.pools = {(each.host, each.http_port): HttpPool(each.host, each.http_port) for each in endpoints}
+        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._methods: dict[tuple[str, Call], Callable[..., Any]] = {}
+
+    def method(self, address: str, call: Call) -> Callable[..., Any]:
+        """What calls that method over gRPC; to be asked for on the loop that will use it."""
+        method = self._methods.get((address, call))
+        if method is None:
+            channel = self._channels.get(address) or grpc.aio.insecure_channel(address, options=_UNLIMITED)
+            self._channels[address] = channel
+            path, form = _METHODS[call]
+            method = channel.unary_unary(
+                path, request_serializer=form.SerializeToString, response_deserializer=pb.SeldonMessage.FromString
+            )
+            self._methods[address, call] = method
+        return method
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        for pool in self.pools.values():
+            pool.close()
+        for channel in self._channels.values():
+            await channel.close()
+
+
+class StepCalls:
+    """One request's calls.
+
+    Args:
+        steps: the connections.
+        predictor: whose units are called.
+        headers: sent along with each call: the client's own, the puid, the trace.
+    """
+
+    def __init__(self, steps: Steps, predictor: Predictor, headers: _Headers) -> None:
+        self._steps = steps
+        self._predictor = predictor
+        self._headers = headers
+
+    async def call(self, unit: Unit, call: Call, message: Message) -> Message:
+        """See `recommender.service.walk.Caller`."""
+        form = pb.Feedback if call is Call.FEEDBACK else pb.SeldonMessage
+        return await self._ask(unit, call, lambda: message.json, lambda: message.proto(form))
+
+    async def aggregate(self, unit: Unit, messages: Sequence[Message]) -> Message:
+        """See `recommender.service.walk.Caller`."""
+
+        def as_proto() -> pb.SeldonMessageList:
+            return pb.SeldonMessageList(seldonMessages=[each.proto(pb.SeldonMessage) for each in messages])
+
+        return await self._ask(unit, Call.AGGREGATE, lambda: _json_list(messages), as_proto)
+
+    def route_of(self, message: Message) -> int:
+        """See `recommender.service.walk.Caller`."""
+        try:
+            return route_of(message)
+        except MalformedError as error:
+            raise StepError.bad_answer("router", str(error)) from None
+
+    async def _ask(self, unit: Unit, call: Call, as_json: Callable[[], bytes], as_proto: Callable[[], Any]) -> Message:
+        assert unit.endpoint is not None  # noqa: S101 - checked when the deployment was read
+        over_grpc = unit.endpoint.grpc
+        service, method = (_METHODS[call][0], "unary") if over_grpc else (call.value, "post")
+        began, code = perf_counter(), "503"
+        try:
+            if over_grpc:
+                answer = await self._over_grpc(unit, call, as_proto())
+                code = "OK"
+            else:
+                answer, code = await self._over_rest(unit, call, as_json())
+        except MalformedError as error:  # one step's JSON that the next step's protobuf cannot hold
+            raise StepError.bad_answer(unit.name, str(error)) from None
+        except StepError as error:
+            code = str(error.status)
+            raise
+        finally:
+            self._steps.metrics.called(self._predictor, unit, (service, method, code), perf_counter() - began)
+        return answer
+
+    async def _over_rest(self, unit: Unit, call: Call, body: bytes) -> tuple[Message, str]:
+        endpoint, limit_s = unit.endpoint, self._predictor.rest_timeout_s
+        assert endpoint is not None  # noqa: S101 - see above
+        try:
+            async with asyncio.timeout(limit_s):
+                reply = await self._steps.pools[endpoint.host, endpoint.http_port].post(call, body, self._headers)
+        except TimeoutError:
+            raise StepError.slow(unit.name, limit_s) from None
+        except OSError as error:
+            raise StepError.unavailable(unit.name, endpoint, _why(error)) from None
+        if reply.status != _OK:
+            raise StepError(
+                unit.name, reply.status, "STEP_FAILED", f"{endpoint}: HTTP {reply.status}", _json_only(reply.body)
+            )
+        return Message(reply.body), str(reply.status)
+
+    async def _over_grpc(self, unit: Unit, call: Call, message: Any) -> Message:
+        endpoint, limit_s = unit.endpoint, self._predictor.grpc_timeout_s
+        metadata = [(name.decode(), value.decode()) for name, value in self._headers if _fits_grpc(name, value)]
+        try:
+            method = self._steps.method(str(endpoint), call)
+            answer = Message(proto=await method(message, timeout=limit_s, metadata=metadata))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise StepError.slow(unit.name, limit_s) from None
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                raise StepError.unavailable(unit.name, endpoint, "gRPC UNAVAILABLE") from None
+            info = f"{endpoint}: gRPC {error.code().name}: {error.details()}"
+            raise StepError(unit.name, 500, "STEP_FAILED", info) from None
+        status = answer.proto(pb.SeldonMessage).status
+        if status.status == pb.Status.FAILURE:  # how a step fails over gRPC and still says why
+            code = status.code if status.code in _ERRORS else 500
+            raise StepError(unit.name, code, status.reason or "STEP_FAILED", status.info, answer.json)
+        return answer
+
+
+def _fits_grpc(name: bytes, value: bytes) -> bool:
+    own = name.startswith((b"grpc-", b":")) or name.endswith(b"-bin") or name in {b"te", b"user-agent"}
+    return not own and value.isascii() and value.decode().isprintable()
+
+
+def _json_list(messages: Sequence[Message]) -> bytes:
+    return b'{"seldonMessages":[%b]}' % b",".join(message.json for message in messages)
+
+
+def _json_only(body: bytes) -> bytes | None:
+    try:
+        decoded = msgspec.json.decode(body)
+    except msgspec.MsgspecError:
+        return None
+    return body if isinstance(decoded, dict) else None
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    return (error.strerror or str(error) or type(error).__name__).lower()

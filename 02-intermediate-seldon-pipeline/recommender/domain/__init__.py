@@ -1,0 +1,1 @@
+"""What recommending is, without any library of serving: interactions, features, models, ranking, evaluation."""

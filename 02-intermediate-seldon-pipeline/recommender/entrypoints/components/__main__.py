@@ -1,0 +1,55 @@
+"""``python -m recommender.entrypoints.components NAME [OPTION…]``: a component under Seldon's wrapper, in a container.
+
+NAME is preprocessor, model or postprocessor; the options are those of ``seldon-core-microservice``. Two things are
+better than when that command is called directly. Told to stop, the wrapper waits for its gRPC server for ever, so a
+container would live until it is killed; here its servers end with it. And a broken artefact gets one line, not a
+traceback.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import sys
+
+from seldon_core import microservice
+
+from recommender.adapters.artefact import ArtefactError
+
+__all__ = ["main"]
+
+_PACKAGE = "recommender.entrypoints.components"
+_CLASSES = {
+    "preprocessor": (f"{_PACKAGE}.preprocessor.Preprocessor", "TRANSFORMER"),
+    "model": (f"{_PACKAGE}.model.Model", "MODEL"),
+    "postprocessor": (f"{_PACKAGE}.postprocessor.Postprocessor", "TRANSFORMER"),
+}
+
+
+def main() -> int:
+    """Serves until told to stop; 1 with one line that says why the component cannot start, 2 for a wrong NAME."""
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in _CLASSES:
+        print(f"component {name!r}: expected one of {', '.join(_CLASSES)}", file=sys.stderr)
+        return 2
+    component, kind = _CLASSES[name]
+    sys.argv[1:2] = [component, "--service-type", kind]
+    os.environ.setdefault("PREDICTIVE_UNIT_ID", name)
+    atexit.register(_end_servers, os.getpid())  # runs before multiprocessing's own, which waits for them
+    try:
+        microservice.main()
+    except ArtefactError as error:
+        print(f"{name} cannot start: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _end_servers(owner: int) -> None:
+    if os.getpid() == owner:
+        for server in multiprocessing.active_children():
+            server.terminate()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

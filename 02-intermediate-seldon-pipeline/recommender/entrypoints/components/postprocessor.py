@@ -1,0 +1,97 @@
+"""The last step, a TRANSFORMER of the output: scores in, recommendations out.
+
+seldon-core-microservice recommender.entrypoints.components.postprocessor.Postprocessor --service-type TRANSFORMER
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import numpy as np
+from seldon_core.user_model import SeldonResponse
+
+from recommender.adapters.inventory import Inventory
+from recommender.adapters.tensors import decode
+from recommender.domain.ranking import Candidates, recommendation
+from recommender.entrypoints.components.step import Step, open_artefact
+from servekit.errors import InvalidValueError, MalformedError
+
+__all__ = ["Postprocessor"]
+
+
+class Postprocessor(Step):
+    """In: ``binData``, the model's document: ``scores`` F32 [1, items], ``rated`` I32 [n], and the request's wishes.
+
+    Out: ``jsonData`` ``{"items": [{"id", "title", "score"}]}``, best first, with a ``reason`` when there are fewer than
+    asked for. Tagged ``stock``: ``fresh``, or ``stale`` while the inventory is away.
+
+    Args:
+        model_dir: the artefact; by default RECOMMENDER_MODEL_DIR.
+        inventory_url: of Valkey or Redis; by default RECOMMENDER_INVENTORY_URL.
+        snapshot_s: how long the last stock that was seen may stand in for the inventory; by default
+            RECOMMENDER_SNAPSHOT_S, or 60.
+
+    Raises:
+        ArtefactError: it is missing or damaged.
+    """
+
+    def __init__(
+        self, model_dir: str | None = None, inventory_url: str | None = None, snapshot_s: float | None = None
+    ) -> None:
+        artefact = open_artefact(model_dir)
+        self._card = artefact.card()
+        self._catalogue = artefact.catalogue()
+        url = inventory_url or os.environ.get("RECOMMENDER_INVENTORY_URL") or "redis://127.0.0.1:8240"
+        seconds = float(os.environ.get("RECOMMENDER_SNAPSHOT_S", "60")) if snapshot_s is None else snapshot_s
+        self._inventory = Inventory(url, self._catalogue, snapshot_s=seconds)
+
+    def transform_output(self, X: Any, names: list[str], meta: dict[str, Any] | None = None) -> SeldonResponse:  # noqa: N803, ARG002 - Seldon's signature
+        """Raises NotReadyError when the stock is not known, and a 4xx when the payload holds no scores."""
+        if not isinstance(X, bytes):
+            raise InvalidValueError("payload", None, "expected scores as binData")
+        scores, rated, k, genre = self._read(X)
+        stock = self._inventory.stock()
+        wanted = None if genre is None else self._catalogue.of_genre[genre]
+        candidates = Candidates.of(rated, wanted, stock.out)
+        answer = recommendation(scores, candidates, k, self._catalogue)
+        counted = {
+            "recommender_stale_answers_total": int(stock.tag == "stale"),
+            "recommender_out_of_stock_dropped_total": candidates.stock,
+        }
+        metrics = [{"type": "COUNTER", "key": key, "value": value} for key, value in counted.items() if value]
+        return SeldonResponse(answer, {"stock": stock.tag}, metrics)
+
+    def transform_output_raw(self, message: Any) -> Any:
+        """The whole message, see `Step.answer`."""
+        return self.answer(message, self.transform_output)
+
+    def health_status(self) -> str:
+        """Proves that items can be ranked. The inventory does not count: without it this step still has a minute."""
+        nothing = np.zeros(len(self._catalogue), bool)
+        candidates = Candidates.of(np.zeros(0, np.int32), None, nothing)
+        recommendation(nothing.astype(np.float32), candidates, 1, self._catalogue)
+        return "ready"
+
+    def init_metadata(self) -> dict[str, Any]:
+        """What Seldon's ``/metadata`` says of this step."""
+        return {
+            "name": "postprocessor",
+            "versions": [self._card.version],
+            "platform": "numpy",
+            "inputs": [{"messagetype": "binData"}],
+            "outputs": [{"messagetype": "jsonData", "schema": {"type": "object", "required": ["items"]}}],
+        }
+
+    def _read(self, document: bytes) -> tuple[Any, Any, int, str | None]:
+        tensors, metadata = decode(document)
+        try:
+            (scores,), rated = tensors["scores"], tensors["rated"]
+            wishes = json.loads(metadata["request"])
+            k, genre = wishes["k"], wishes["genre"]
+        except (KeyError, ValueError, TypeError) as error:
+            raise MalformedError("binData", None, f"not the model's document: {error!r}") from None
+        if scores.shape != (len(self._catalogue),):
+            raise InvalidValueError("scores", list(scores.shape), f"expected shape [1, {len(self._catalogue)}]")
+        return scores, rated, k, genre

@@ -1,0 +1,152 @@
+"""What the executor answers over HTTP: predictions, feedback, metadata and health of a graph."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
+
+import msgspec
+
+from recommender.adapters.graph_metadata import graph_metadata, unit_document
+from recommender.adapters.seldon_message import completed, read_feedback, read_prediction, routing_of
+from servekit.errors import InvalidValueError, NotReadyError, UnknownModelError
+
+if TYPE_CHECKING:
+    from recommender.adapters.seldon_message import Message
+    from recommender.adapters.step_calls import Steps
+    from recommender.domain.graph import Call, Deployment, Predictor, Unit
+    from recommender.service.routing import Headers, Routing
+    from servekit.telemetry import RequestRecord
+
+__all__ = ["PREDICTOR", "PUID", "GraphApi", "Incoming", "Outgoing"]
+
+PUID = b"seldon-puid"
+PREDICTOR = b"seldon-predictor"
+_HEALTH = "/health/status"
+# These belong to one connection, to one body, or are set anew for each call.
+_NOT_PASSED_ON = frozenset({
+    b"accept-encoding", b"connection", b"content-length", b"content-type", b"expect", b"host", b"keep-alive",
+    b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"traceparent", b"transfer-encoding", b"upgrade",
+    PREDICTOR, PUID,
+})  # fmt: skip
+
+
+class Incoming(NamedTuple):
+    """A request: its body, its headers with lower-case names, its record, the last part of a path with a parameter."""
+
+    body: bytes
+    headers: Headers
+    record: RequestRecord
+    name: str = ""
+
+    def header(self, wanted: bytes) -> str | None:
+        """The value of a header."""
+        return next((value.decode("latin-1") for name, value in self.headers if name == wanted), None)
+
+
+class Outgoing(NamedTuple):
+    """An answer: JSON, the predictor that gave it, further headers."""
+
+    body: bytes
+    predictor: Predictor
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class GraphApi:
+    """The operations; each raises `StepError` or `ServingError` for what it cannot answer.
+
+    Attributes:
+        draining: set once the process has been told to stop; it is then no longer ready, but still answers.
+    """
+
+    def __init__(
+        self, deployment: Deployment, routing: Routing[Message], steps: Steps, *, inject_routing: bool
+    ) -> None:
+        self.deployment = deployment
+        self.draining = False
+        self._routing = routing
+        self._steps = steps
+        self._inject_routing = inject_routing
+
+    async def predict(self, incoming: Incoming) -> Outgoing:
+        """A SeldonMessage through the graph."""
+        record, predictor = incoming.record, self._choose(incoming)
+        message, puid = read_prediction(incoming.body, incoming.header(PUID) or str(uuid4()))
+        record.lap("router")
+
+        def stepped(unit: Unit, _: Call) -> None:
+            record.lap(unit.name)
+
+        answer = await self._routing.predict(predictor, message, _passed_on(incoming, puid), stepped)
+        body = completed(answer.message, puid, answer.routing if self._inject_routing else None)
+        return Outgoing(body, predictor, ((PUID, puid.encode("latin-1", "replace")),))
+
+    async def feedback(self, incoming: Incoming) -> Outgoing:
+        """A Feedback along the way of the answer that it is about."""
+        predictor = self._choose(incoming)
+        feedback = read_feedback(incoming.body)
+        puid = incoming.header(PUID) or str(uuid4())
+        headers = _passed_on(incoming, puid)
+        answer = await self._routing.feedback(predictor, feedback, headers, routing_of(feedback))
+        return Outgoing(answer.json, predictor, ((PUID, puid.encode("latin-1")),))
+
+    async def metadata(self, incoming: Incoming) -> Outgoing:
+        """What the units of a predictor say of themselves, and what goes in and comes out of the whole."""
+        predictor = self._choose(incoming)
+        return Outgoing(msgspec.json.encode(await graph_metadata(self._steps, predictor)), predictor)
+
+    async def unit_metadata(self, incoming: Incoming) -> Outgoing:
+        """What one unit says of itself."""
+        predictor, unit = self._unit(incoming)
+        return Outgoing(await unit_document(self._steps, predictor, unit, "/metadata"), predictor)
+
+    async def unit_status(self, incoming: Incoming) -> Outgoing:
+        """One unit's own health check."""
+        predictor, unit = self._unit(incoming)
+        return Outgoing(await unit_document(self._steps, predictor, unit, _HEALTH), predictor)
+
+    async def ready(self, incoming: Incoming) -> Outgoing:
+        """Whether every unit that requests may pass says that it is well.
+
+        Raises:
+            NotReadyError: one does not, or does not answer; or this process is draining.
+        """
+        del incoming
+        if self.draining:
+            raise NotReadyError("server", "draining", "call another replica")
+        asked = [(each, unit) for each in self.deployment.live for unit in each.graph.walk() if unit.endpoint]
+        health = [unit_document(self._steps, predictor, unit, _HEALTH) for predictor, unit in asked]
+        failed = [each for each in await asyncio.gather(*health, return_exceptions=True) if isinstance(each, Exception)]
+        if failed:
+            raise NotReadyError("graph", self.deployment.name, "; ".join(sorted({str(each) for each in failed})))
+        return Outgoing(b'{"status":"ready"}', self.deployment.live[0])
+
+    async def live(self, incoming: Incoming) -> Outgoing:
+        """That the process runs."""
+        del incoming
+        return Outgoing(b'{"status":"alive"}', self.deployment.live[0])
+
+    def _choose(self, incoming: Incoming) -> Predictor:
+        wanted = incoming.header(PREDICTOR)
+        try:
+            predictor = self._routing.choose(wanted)
+        except KeyError:
+            known = ", ".join(each.name for each in self.deployment.live)
+            raise InvalidValueError("header seldon-predictor", wanted, f"expected one of {known}") from None
+        incoming.record.model, incoming.record.version = self.deployment.name, predictor.version
+        return predictor
+
+    def _unit(self, incoming: Incoming) -> tuple[Predictor, Unit]:
+        predictor = self._choose(incoming)
+        for unit in predictor.graph.walk():
+            if unit.name == incoming.name and unit.endpoint is not None:
+                return predictor, unit
+        known = ", ".join(unit.name for unit in predictor.graph.walk() if unit.endpoint)
+        raise UnknownModelError("unit", incoming.name, f"unknown: expected one of {known}")
+
+
+def _passed_on(incoming: Incoming, puid: str) -> Headers:
+    headers = [header for header in incoming.headers if header[0] not in _NOT_PASSED_ON]
+    traceparent = incoming.record.traceparent.encode()
+    return [*headers, (b"traceparent", traceparent), (PUID, puid.encode("latin-1", "replace"))]

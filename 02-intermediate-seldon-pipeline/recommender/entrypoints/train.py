@@ -1,0 +1,110 @@
+"""``make train-2``: fetch MovieLens, fit both models, judge them, and write both artefacts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from recommender.adapters.artefact import ModelCard, encode_parts, write_artefact
+from recommender.adapters.movielens import DataError, data_sha256, fetch_movielens, read_movielens
+from recommender.adapters.onnx_export import als_onnx, ease_onnx
+from recommender.domain.ranking import rank
+from recommender.service.training import HELD_OUT, LIKED_STARS, Training, train
+from recommender.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recommender.domain.catalogue import Catalogue
+
+__all__ = ["ALGORITHMS", "GOLDEN_ITEMS", "main"]
+
+ALGORITHMS = {"1": "ease", "2": "als"}
+"""What each version is."""
+
+GOLDEN_ITEMS = 50
+"""Best items of each user in the oracle."""
+
+_LIBRARIES = {name: version(name) for name in ("numpy", "onnx")}
+
+
+def main(settings: TrainingSettings | None = None) -> int:
+    """Writes the artefacts below ``settings.models_dir``; 0, or 1 with one line that says why there is no data."""
+    settings = settings or TrainingSettings()
+    folder = settings.movielens_dir
+    try:
+        if "movielens_dir" not in settings.model_fields_set:
+            fetch_movielens(folder)
+        interactions, catalogue = read_movielens(folder)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 1
+    with threadpool_limits(1):  # the sums of several threads may differ in their last digit
+        fitted = train(interactions)
+        graphs = {"1": ease_onnx(fitted.ease), "2": als_onnx(fitted.als)}
+        for number, onnx in graphs.items():
+            _write(settings, number, onnx, fitted, catalogue)
+    _print(fitted, settings.models_dir, graphs)
+    return 0
+
+
+def _write(settings: TrainingSettings, number: str, onnx: bytes, fitted: Training, catalogue: Catalogue) -> None:
+    parts = encode_parts(fitted.normalisation, fitted.histories, catalogue)
+    shape = [-1, len(catalogue)]
+    card = ModelCard(
+        name="recommender",
+        version=number,
+        algorithm=ALGORITHMS[number],
+        sha256=hashlib.sha256(onnx).hexdigest(),
+        files={name: hashlib.sha256(content).hexdigest() for name, content in parts.items()},
+        inputs=[{"name": "features", "datatype": "FP32", "shape": shape}],
+        outputs=[{"name": "scores", "datatype": "FP32", "shape": shape}],
+        training_data_sha256=data_sha256(settings.movielens_dir),
+        metrics={
+            "train_interactions": len(fitted.train),
+            "held_out_interactions": len(fitted.held_out),
+            "popularity": fitted.quality["popularity"].rounded(),
+            **fitted.quality[number].rounded(),
+        },
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        libraries=_LIBRARIES,
+    )
+    golden = json.dumps(_golden(fitted, number, catalogue), separators=(",", ":")).encode()
+    write_artefact(settings.models_dir / number, {"model.onnx": onnx, **parts, "golden.json": golden}, card)
+
+
+def _golden(fitted: Training, number: str, catalogue: Catalogue) -> dict[str, Any]:
+    """For each user the ids and the exact scores of the best items not rated yet, with nothing out of stock."""
+    users: dict[str, Any] = {}
+    for user, (rated, _), scores in zip(fitted.histories.users, fitted.histories, fitted.scores(number), strict=True):
+        allowed = np.ones(len(catalogue), bool)
+        allowed[rated] = False
+        best = rank(scores, allowed, GOLDEN_ITEMS)
+        users[str(user)] = {"ids": catalogue.ids[best].tolist(), "scores": scores[best].round(6).tolist()}
+    return {"model": "recommender", "version": number, "users": users}
+
+
+def _print(fitted: Training, folder: Path, graphs: dict[str, bytes]) -> None:
+    people, items = fitted.features.shape
+    print(f"MovieLens 100K: {people} users, {items:,} films; {len(fitted.train):,} ratings to fit")
+    print(f"held out        each user's last {HELD_OUT}; from {LIKED_STARS} stars on they count as liked")
+    print("                NDCG@10   recall@20  coverage@10")
+    baseline = fitted.quality["popularity"].ndcg_at_10
+    for name, each in fitted.quality.items():
+        label = f"{name} {ALGORITHMS[name]}" if name in ALGORITHMS else name
+        gain = f"{each.ndcg_at_10 / baseline:.2f}×"
+        print(f"{label:15s} {each.ndcg_at_10:.3f} {gain}  {each.recall_at_20:.3f}      {each.coverage_at_10:.3f}")
+    for number, onnx in graphs.items():
+        digest = hashlib.sha256(onnx).hexdigest()
+        print(f"artefact        {folder / number}  {len(onnx) / 1e6:.1f} MB  sha256 {digest[:16]}…")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

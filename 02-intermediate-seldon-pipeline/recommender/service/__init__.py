@@ -1,0 +1,1 @@
+"""The use cases: train, prepare a request, recommend."""

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from recommender.adapters.deployment_yaml import read_deployment
+from recommender.entrypoints.router import build
+from recommender.settings import RouterSettings
+from servekit.telemetry import TelemetrySettings
+from tests.integration.recommender.microservice import FeedbackFile, Letters, Routed, started
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+@pytest.fixture(scope="session")
+def feedback(tmp_path_factory: pytest.TempPathFactory) -> FeedbackFile:
+    """The file of this session's letters."""
+    return FeedbackFile(tmp_path_factory.mktemp("feedback") / "feedback.txt")
+
+
+@pytest.fixture(scope="session")
+def letters(tmp_path_factory: pytest.TempPathFactory, feedback: FeedbackFile) -> Iterator[Letters]:
+    """Two components, a and b, that write down what they are asked."""
+    folder = tmp_path_factory.mktemp("letters")
+    with ExitStack() as stack:
+        environment = {"FEEDBACK_FILE": str(feedback.path)}
+        a, b = (stack.enter_context(started(name, folder / f"{name}.log", environment)) for name in "ab")
+        yield a, b
+
+
+@pytest.fixture
+async def routed() -> AsyncIterator[Routed]:
+    """Gives a client of a router that serves a document."""
+    apps: list[Any] = []
+
+    def route(document: dict[str, Any], **settings: Any) -> httpx.AsyncClient:
+        registry = CollectorRegistry()
+        app, _ = build(read_deployment(document), RouterSettings(**settings), TelemetrySettings(), registry=registry)
+        apps.append(app)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://router", timeout=30)
+
+    yield route
+    for app in apps:
+        await app._app._close()

@@ -1,0 +1,127 @@
+"""Real ``seldon-core-microservice`` processes on free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[3]
+SELDON = ROOT / ".venvs" / "seldon" / "bin" / "seldon-core-microservice"
+UNITS = Path(__file__).parent / "units"
+_READY_WITHIN_S = 60
+
+
+@dataclass
+class Microservice:
+    """One that runs."""
+
+    name: str
+    http_port: int
+    grpc_port: int
+    metrics_port: int
+    process: subprocess.Popen[bytes]
+
+    def endpoint(self, kind: str = "REST") -> dict[str, Any]:
+        """As a graph's unit has it."""
+        ports = {"httpPort": self.http_port, "grpcPort": self.grpc_port}
+        return {"service_host": "127.0.0.1", "type": kind, **ports}
+
+    def unit(self, kind: str, *children: dict[str, Any], name: str = "", over: str = "REST") -> dict[str, Any]:
+        """A unit of a graph that this process answers for."""
+        return {
+            "name": name or self.name,
+            "type": kind,
+            "endpoint": self.endpoint(over),
+            "children": list(children),
+        }
+
+
+Letters = tuple[Microservice, Microservice]
+Routed = Callable[..., httpx.AsyncClient]
+
+
+@dataclass
+class FeedbackFile:
+    """Where the letters write feedback down: who got it, and the reward."""
+
+    path: Path
+
+    def clear(self) -> None:
+        """Forget what was written."""
+        self.path.write_text("")
+
+    def lines(self) -> list[str]:
+        """What was written, by reward, then name."""
+        return sorted(self.path.read_text().splitlines(), key=lambda line: line.split()[::-1])
+
+
+def deployment(*predictors: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A SeldonDeployment's document."""
+    return {"kind": "SeldonDeployment", "metadata": {"name": "test"}, "spec": {"predictors": list(predictors), **spec}}
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@contextmanager
+def started(
+    name: str, log: Path, environment: Mapping[str, str], module: str = "Letter", ports: list[int] | None = None
+) -> Iterator[Microservice]:
+    """A component that runs until the end of the block."""
+    http, grpc, metrics = ports or free_ports(3)
+    command = [
+        str(SELDON), module, "--service-type", "MODEL", "--http-port", str(http), "--grpc-port", str(grpc),
+        "--metrics-port", str(metrics), "--threads", "4", "--grpc-threads", "4",
+        "--parameters", json.dumps([{"name": "name", "value": name, "type": "STRING"}]),
+    ]  # fmt: skip
+    variables = {**os.environ, "PYTHONPATH": str(UNITS), **environment}
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command, env=variables, cwd=log.parent, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        _wait(process, http, grpc, log)
+        yield Microservice(name, http, grpc, metrics, process)
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a component and the workers it forked."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], http: int, grpc: int, log: Path) -> None:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            httpx.get(f"http://127.0.0.1:{http}/health/ping", timeout=1).raise_for_status()
+            socket.create_connection(("127.0.0.1", grpc), 1).close()
+        except (httpx.HTTPError, OSError):
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(log.read_text())

@@ -1,0 +1,161 @@
+"""The whole level as ``make up-2`` starts it, on ports and in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+import pytest
+import yaml
+
+from recommender.adapters.operator import find_deployment
+from servekit.manifests import build
+from servekit.versions import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PREDICTIONS = "/api/v1.0/predictions"
+MODELS = ROOT / ".run/2/models/recommender"
+LEVEL = ROOT / "02-intermediate-seldon-pipeline"
+
+
+@dataclass
+class Running:
+    """A level that runs."""
+
+    folder: Path
+    environment: dict[str, str]
+    client: httpx.Client
+    ports: dict[str, int]
+
+    def ask(self, user: int | None = None, **payload: Any) -> httpx.Response:
+        """The pipeline's answer."""
+        wanted = payload if user is None else {"user": user, **payload}
+        return self.client.post(PREDICTIONS, json={"jsonData": wanted})
+
+    def ids(self, user: int, **payload: Any) -> list[int]:
+        """The ids that it recommends."""
+        return [item["id"] for item in self.ask(user, **payload).raise_for_status().json()["jsonData"]["items"]]
+
+    def stack(self, command: str) -> str:
+        """What ``make COMMAND-2`` would print."""
+        return self.run("recommender.entrypoints.stack", command)
+
+    def stock(self, *arguments: str) -> str:
+        """What ``make stock-2`` would print."""
+        return self.run("recommender.entrypoints.stock", *arguments)
+
+    def run(self, module: str, *arguments: str) -> str:
+        """What a command prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=180, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def step(self, name: str) -> psutil.Process:
+        """The wrapper's own process behind a step: the one that supervisord's child started."""
+        port = str(self.ports[name])
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if "--http-port" in words and words[words.index("--http-port") + 1] == port and "-m" not in words:
+                return psutil.Process(os.getpgid(process.pid))
+        raise AssertionError(f"no process listens on {port}")
+
+    def inventory(self) -> psutil.Process:
+        """The process of Valkey."""
+        port = str(self.ports["valkey"])
+        return next(p for p in psutil.process_iter(["cmdline"]) if f":{port}" in " ".join(p.info["cmdline"] or []))
+
+
+def until(condition: Callable[[], Any], what: str, limit_s: float = 30) -> float:
+    """Seconds until the condition held."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < limit_s, f"not {what} within {limit_s} s"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+@contextmanager
+def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running]:
+    """The level, from ``up`` to ``down``."""
+    if not (MODELS / "2" / "model.json").exists():
+        pytest.fail(f"{MODELS}: no models: run make train-2")
+    (folder / ".venvs").symlink_to(ROOT / ".venvs")
+    names = ("router", "valkey", "preprocessor", "model", "model-2", "postprocessor")
+    ports = dict(zip(names, _triples(len(names)), strict=True))
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "shared", LEVEL))),
+        "RECOMMENDER_DEPLOYMENT": str(deployment),
+        "RECOMMENDER_MODELS_DIR": str(MODELS),
+        "RECOMMENDER_PORT": str(ports["router"]),
+        "RECOMMENDER_VALKEY_PORT": str(ports["valkey"]),
+        "RECOMMENDER_PREPROCESSOR_PORT": str(ports["preprocessor"]),
+        "RECOMMENDER_MODEL_PORT": str(ports["model"]),
+        "RECOMMENDER_SECOND_MODEL_PORT": str(ports["model-2"]),
+        "RECOMMENDER_POSTPROCESSOR_PORT": str(ports["postprocessor"]),
+        **settings,
+    }
+    with httpx.Client(base_url=f"http://127.0.0.1:{ports['router']}", timeout=30) as client:
+        level = Running(folder, environment, client, ports)
+        try:
+            level.stack("up")
+            yield level
+        finally:
+            level.stack("down")
+
+
+def _triples(count: int) -> list[int]:
+    """Ports whose next two are free as well; not from the range that outgoing connections take theirs from."""
+    candidates = Random().sample(range(10_000, 32_000, 3), 1000)
+    free = (port for port in candidates if all(map(_is_free, range(port, port + 3))))
+    return list(islice(free, count))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def everything(folder: Path) -> Path:
+    """One deployment of what the overlays add to the base: a canary for a tenth, a shadow for all."""
+    documents = {name: build(LEVEL / "deploy" / "overlays" / name) for name in ("canary", "shadow")}
+    canary, shadow = (find_deployment([each.body for each in found]) for found in documents.values())
+    canary["spec"]["predictors"].append(shadow["spec"]["predictors"][1])
+    (folder / "everything.yaml").write_text(yaml.safe_dump(canary))
+    return folder / "everything.yaml"
+
+
+@pytest.fixture(scope="session")
+def level(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The level with all its overlays, started once; its client is answered by the stable predictor."""
+    folder = tmp_path_factory.mktemp("level")
+    with running(folder, everything(folder)) as found:
+        found.client.headers["seldon-predictor"] = "default"
+        yield found
+
+
+@pytest.fixture
+def public(level: Running) -> Iterator[httpx.Client]:
+    """A client that names no predictor: the weights decide."""
+    with httpx.Client(base_url=level.client.base_url, timeout=30) as client:
+        yield client

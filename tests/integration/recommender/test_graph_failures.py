@@ -1,0 +1,197 @@
+"""What a client is told when a step, or the client itself, does something wrong."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+
+from recommender.adapters import prediction_pb2 as pb
+from tests.integration.recommender.microservice import Letters, Routed, deployment, free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PREDICTIONS = "/api/v1.0/predictions"
+OVER = pytest.mark.parametrize("over", ["REST", "GRPC"])
+
+
+def alone(graph: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return deployment({"name": "default", "graph": graph}, **spec)
+
+
+def nobody(name: str, over: str = "REST") -> dict[str, Any]:
+    """A unit whose process is not there."""
+    http, grpc = free_ports(2)
+    endpoint = {"service_host": "127.0.0.1", "type": over, "httpPort": http, "grpcPort": grpc}
+    return {"name": name, "type": "MODEL", "endpoint": endpoint}
+
+
+@OVER
+async def test_a_step_that_is_not_there_is_503_and_named(letters: Letters, routed: Routed, over: str) -> None:
+    gone = nobody("model", over)
+    client = routed(alone(letters[0].unit("TRANSFORMER", gone)))
+    answer = await client.post(PREDICTIONS, json={"strData": "x"})
+    assert answer.status_code == 503
+    status = answer.json()["status"]
+    assert (status["code"], status["reason"], status["status"]) == (503, "STEP_UNAVAILABLE", "FAILURE")
+    port = gone["endpoint"]["grpcPort" if over == "GRPC" else "httpPort"]
+    why = "gRPC UNAVAILABLE" if over == "GRPC" else "connection refused"
+    assert status["info"] == f"step model: 127.0.0.1:{port}: {why}: try again"
+    assert 'model_name="model"' in (await client.get("/metrics")).text
+    ready = await client.get("/ready")
+    assert ready.status_code == 503
+    assert "step model" in ready.json()["status"]["info"]
+    assert (await client.get("/live")).status_code == 200
+
+
+@OVER
+async def test_a_slow_step_is_504_after_its_annotated_time_and_named(
+    letters: Letters, routed: Routed, over: str
+) -> None:
+    annotations = {"seldon.io/rest-timeout": "150", "seldon.io/grpc-timeout": "150"}
+    client = routed(alone(letters[1].unit("MODEL", name="model", over=over), annotations=annotations))
+    answer = await client.post(PREDICTIONS, json={"strData": "x b:sleep=0.6"})
+    assert answer.status_code == 504
+    assert answer.json()["status"]["info"] == "step model: no answer within 150 ms"
+    assert answer.json()["status"]["reason"] == "STEP_TIMEOUT"
+    after = await client.post(PREDICTIONS, json={"strData": "y"})
+    assert after.json()["strData"] == "y b.predict"  # and not the late answer of the one before
+
+
+async def test_a_steps_own_error_reaches_the_client_as_it_is(letters: Letters, routed: Routed) -> None:
+    a, b = letters
+    client = routed(alone(a.unit("OUTPUT_TRANSFORMER", b.unit("MODEL"))))
+    answer = await client.post(PREDICTIONS, json={"strData": "x b:fail=422"})
+    assert answer.status_code == 422
+    assert answer.json()["status"] == {"code": -1, "info": "told to fail", "reason": "TOLD", "status": 1}
+
+
+async def test_a_refusal_over_grpc_reaches_the_client_as_one_over_rest_does(routed: Routed) -> None:
+    status = pb.Status(code=422, info="k 0: too few", reason="InvalidValueError", status=pb.Status.FAILURE)
+    unspecific = pb.Status(code=-1, info="broken", status=pb.Status.FAILURE)
+    async with refusing(status, unspecific) as port:
+        endpoint = {"service_host": "127.0.0.1", "type": "GRPC", "grpcPort": port}
+        client = routed(alone({"name": "m", "type": "MODEL", "endpoint": endpoint}))
+        refused = await client.post(PREDICTIONS, json={"strData": "x"})
+        failed = await client.post(PREDICTIONS, json={"strData": "x"})
+    assert refused.status_code == 422
+    told = {"code": 422, "info": "k 0: too few", "reason": "InvalidValueError", "status": "FAILURE"}
+    assert refused.json()["status"] == told
+    assert (failed.status_code, failed.json()["status"]["info"]) == (500, "broken")
+    metrics = (await client.get("/metrics")).text
+    for code in ("422", "500"):
+        assert f'client_requests_seconds_count{{code="{code}",deployment_name="test",method="unary"' in metrics
+
+
+@asynccontextmanager
+async def refusing(*statuses: pb.Status) -> AsyncIterator[int]:
+    """The port of a gRPC step that answers with these statuses, one after the other."""
+    answers = iter(statuses)
+
+    async def predict(request: pb.SeldonMessage, _: Any) -> pb.SeldonMessage:
+        return pb.SeldonMessage(status=next(answers), meta=request.meta)
+
+    handler = grpc.unary_unary_rpc_method_handler(
+        predict, pb.SeldonMessage.FromString, pb.SeldonMessage.SerializeToString
+    )
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("seldon.protos.Model", {"Predict": handler}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield port
+    finally:
+        await server.stop(None)
+
+
+async def test_an_error_of_one_child_is_the_answer_of_a_combiner(letters: Letters, routed: Routed) -> None:
+    a, b = letters
+    client = routed(alone(a.unit("COMBINER", a.unit("MODEL", name="m"), b.unit("MODEL"), name="c")))
+    assert (await client.post(PREDICTIONS, json={"strData": "x b:fail=422"})).status_code == 422
+
+
+async def test_over_grpc_an_exception_in_a_step_is_500_and_named(letters: Letters, routed: Routed) -> None:
+    client = routed(alone(letters[0].unit("MODEL", over="GRPC")))
+    answer = await client.post(PREDICTIONS, json={"strData": "x a:fail=422"})
+    assert answer.status_code == 500
+    assert "step a: 127.0.0.1:" in answer.json()["status"]["info"]
+    assert "gRPC UNKNOWN" in answer.json()["status"]["info"]
+
+
+async def test_a_route_that_no_child_has_is_502(letters: Letters, routed: Routed) -> None:
+    a, b = letters
+    client = routed(alone(a.unit("ROUTER", b.unit("MODEL"), name="r")))
+    answer = await client.post(PREDICTIONS, json={"strData": "x route=7"})
+    assert answer.status_code == 502
+    assert answer.json()["status"]["info"] == "step r: route 7: expected 0 to 0, -1 or -2"
+
+
+@pytest.mark.parametrize(
+    ("body", "info"),
+    [
+        (b"", "message: Input data was truncated"),
+        (b"{", "message: Input data was truncated"),
+        (b"[1]", "message: Expected `object`, got `array`"),
+        (b'{"strDatum": "x"}', "message: Object contains unknown field `strDatum`"),
+        (b"{}", "message with no payload: expected one of data, binData, strData, jsonData, customData"),
+        (b'{"strData": "x", "jsonData": 1}', "message with strData and jsonData: expected one of data, "),
+        (b'{"strData": 5}', "message: Expected `str | null`, got `int` - at `$.strData`"),
+        (b'{"strData": "x", "meta": {"puid": 7}}', "message: Expected `str`, got `int` - at `$.meta.puid`"),
+        (b'{"binData": "%%%"}', "binData: expected base64"),
+        (b'{"data": {}}', "data: expected one of tensor, ndarray, tftensor"),
+        (b'{"data": {"tensor": {"shape": [2], "values": [1]}}}', "data.tensor 1 values: expected 2 for shape [2]"),
+        (b'{"strData": "\xff"}', "message: "),
+    ],
+)
+async def test_a_malformed_message_is_400_and_says_why(
+    letters: Letters, routed: Routed, body: bytes, info: str
+) -> None:
+    client = routed(alone(letters[0].unit("MODEL")))
+    answer = await client.post(PREDICTIONS, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    status = answer.json()["status"]
+    assert (status["code"], status["reason"], status["status"]) == (400, "MICROSERVICE_BAD_DATA", "FAILURE")
+    assert status["info"].startswith(info)
+
+
+async def test_other_refusals_have_their_own_status(letters: Letters, routed: Routed) -> None:
+    client = routed(alone(letters[0].unit("MODEL")), max_body_bytes=1024)
+    refused = [
+        await client.post(PREDICTIONS, content=b"x", headers={"content-type": "text/plain"}),
+        await client.post(PREDICTIONS, json={"strData": "x" * 2000}),
+        await client.get(PREDICTIONS),
+        await client.post("/api/v1.0/prediction", json={"strData": "x"}),
+        await client.get("/api/v1.0/metadata/"),
+        await client.post("/api/v1.0/feedback", json={"reward": "much"}),
+    ]
+    assert [each.status_code for each in refused] == [415, 413, 405, 404, 404, 400]
+    infos = [each.json()["status"]["info"] for each in refused]
+    assert infos[0] == "content-type text/plain: expected application/json"
+    assert infos[1] == "body over 1024 bytes: expected at most 1024"
+    assert infos[2] == "method GET: expected POST"
+
+
+async def test_a_step_that_does_not_speak_http_is_unavailable(routed: Routed) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def babble() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        thread = threading.Thread(target=babble)
+        thread.start()
+        endpoint = {"service_host": "127.0.0.1", "httpPort": server.getsockname()[1]}
+        client = routed(alone({"name": "m", "type": "MODEL", "endpoint": endpoint}))
+        answer = await client.post(PREDICTIONS, json={"strData": "x"})
+        thread.join()
+    assert answer.status_code == 503
+    assert answer.json()["status"]["info"].endswith("not http: try again")

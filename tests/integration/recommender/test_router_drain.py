@@ -1,0 +1,112 @@
+"""SIGTERM loses no request of the router: what was sent is answered, then the process ends with 0."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, NamedTuple
+
+import httpx
+import pytest
+import yaml
+
+from tests.integration.recommender.microservice import Letters, deployment, free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PREDICTIONS = "/api/v1.0/predictions"
+CONNECTIONS = 6
+GENEROUS_S = 60
+
+
+class Router(NamedTuple):
+    """A running ``python -m recommender``."""
+
+    process: subprocess.Popen[str]
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@pytest.fixture
+def router(letters: Letters, tmp_path: Path) -> Iterator[Router]:
+    a, b = letters
+    graph = tmp_path / "graph.yaml"
+    predictor = {"name": "default", "graph": a.unit("TRANSFORMER", b.unit("MODEL"))}
+    graph.write_text(yaml.safe_dump(deployment(predictor)))
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "recommender", "--port", str(port), "--graph", str(graph), "--drain-s", "2"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            found = Router(process, port)
+            until(lambda: answers(f"{found.url}/ready"))
+            yield found
+        finally:
+            process.kill()
+
+
+def test_under_load_every_request_is_answered(router: Router) -> None:
+    answered: list[int] = []
+
+    def ask_until_closed() -> bool:
+        """Sends one request after the other on one connection; True when the router said that it would close it."""
+        connection = HTTPConnection("127.0.0.1", router.port, timeout=GENEROUS_S)
+        while True:
+            connection.request("POST", PREDICTIONS, b'{"strData": "x"}', {"content-type": "application/json"})
+            answer = connection.getresponse()  # raises where there is none
+            assert b'"x a.in b.predict"' in answer.read()
+            answered.append(answer.status)
+            if answer.getheader("connection") == "close":
+                connection.close()
+                return True
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        asking = [pool.submit(ask_until_closed) for _ in range(CONNECTIONS)]
+        until(lambda: len(answered) >= 100)
+        router.process.send_signal(signal.SIGTERM)
+        assert [each.result(GENEROUS_S) for each in asking] == [True] * CONNECTIONS
+    assert set(answered) == {200}
+
+    draining = httpx.get(f"{router.url}/ready")
+    assert draining.status_code == 503
+    assert draining.json()["status"]["info"] == "server draining: call another replica"
+    assert httpx.post(f"{router.url}{PREDICTIONS}", json={"strData": "late"}).status_code == 200
+    router.process.send_signal(signal.SIGTERM)  # a second one ends the drain
+    assert router.process.wait(GENEROUS_S) == 0
+    assert router.process.stderr
+    assert router.process.stderr.read() == ""
+
+
+def test_a_request_under_way_is_completed_after_the_router_has_stopped_listening(router: Router) -> None:
+    connection = HTTPConnection("127.0.0.1", router.port, timeout=GENEROUS_S)
+    connection.request("POST", PREDICTIONS, b'{"strData": "x b:sleep=1.5"}', {"content-type": "application/json"})
+    until(lambda: 'serving_requests_in_flight{level="2"} 2.0' in httpx.get(f"{router.url}/metrics").text)
+    for _ in range(2):
+        router.process.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+    until(lambda: not answers(f"{router.url}/live"))
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert router.process.wait(GENEROUS_S) == 0
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=GENEROUS_S).is_success
+    except httpx.TransportError:
+        return False
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + GENEROUS_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,99 @@
+"""A component ends as one, however it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FORKING = """
+import os, sys, time
+if os.fork() == 0:
+    time.sleep(1000)
+open(sys.argv[1] + str(os.getpid()), "w").close()
+{then}
+"""
+
+
+class Step:
+    """A program that forks, run by step_process; ``then`` is what its parent does after."""
+
+    def __init__(self, folder: Path, then: str) -> None:
+        program = folder / "program.py"
+        program.write_text(FORKING.format(then=then))
+        self._marks = folder / "pid-"
+        self.command = [sys.executable, str(program), str(self._marks)]
+
+    def start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "recommender.entrypoints.step_process", *self.command])
+
+    def family(self) -> list[psutil.Process]:
+        return [
+            process
+            for process in psutil.process_iter(["cmdline", "status"])
+            if process.info["cmdline"] == self.command and process.info["status"] != psutil.STATUS_ZOMBIE
+        ]
+
+    def until(self, count: int) -> None:
+        deadline = time.monotonic() + 20
+        while len(self.family()) != count:
+            assert time.monotonic() < deadline, self.family()
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def forever(tmp_path: Path) -> Iterator[Step]:
+    step = Step(tmp_path, "time.sleep(1000)")
+    yield step
+    for process in step.family():
+        process.kill()
+
+
+def test_told_to_stop_it_stops_all_that_was_forked(forever: Step) -> None:
+    with forever.start() as running:
+        forever.until(2)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(20) == 0
+    forever.until(0)
+
+
+def test_killed_it_is_cleared_away_by_its_successor(forever: Step) -> None:
+    with forever.start() as running:
+        forever.until(2)
+        before = {process.pid for process in forever.family()}
+        running.kill()
+    with forever.start() as successor:
+        deadline = time.monotonic() + 20
+        while before & {process.pid for process in forever.family()} or len(forever.family()) != 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        successor.terminate()
+        successor.wait(20)
+    forever.until(0)
+
+
+@pytest.mark.parametrize(("then", "code"), [("sys.exit(3)", 3), ("", 1)])
+def test_a_server_that_ends_by_itself_has_failed_and_leaves_nothing(tmp_path: Path, then: str, code: int) -> None:
+    step = Step(tmp_path, then)
+    with step.start() as running:
+        assert running.wait(20) == code
+    step.until(0)
+
+
+def test_one_that_does_not_listen_is_killed(tmp_path: Path) -> None:
+    step = Step(tmp_path, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)")
+    with step.start() as running:
+        step.until(2)
+        time.sleep(0.3)
+        running.terminate()
+        assert running.wait(20) == 0
+    step.until(0)

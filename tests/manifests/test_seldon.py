@@ -1,0 +1,194 @@
+"""Level 2's SeldonDeployment: strictly valid, every overlay what it says, and mistakes refused by name."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from recommender.adapters.deployment_yaml import read_deployment
+from recommender.adapters.operator import find_deployment, place
+from recommender.settings import PipelineSettings
+from servekit.manifests import Document, build, check_policy, validate
+from servekit.versions import ROOT, cluster, load_versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recommender.domain.graph import Deployment
+
+DEPLOY = ROOT / "02-intermediate-seldon-pipeline" / "deploy"
+OVERLAYS = ["autoscale", "canary", "minikube", "monitoring", "shadow", "tracing"]
+KUBERNETES = cluster(2).minors[0]
+
+
+def seldon(overlay: str) -> dict[str, Any]:
+    return find_deployment([document.body for document in build(DEPLOY / "overlays" / overlay)])
+
+
+def placed(overlay: str) -> Deployment:
+    return read_deployment(place(seldon(overlay), PipelineSettings()).document)
+
+
+def containers(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        container
+        for predictor in document["spec"]["predictors"]
+        for component in predictor["componentSpecs"]
+        for container in component["spec"]["containers"]
+    ]
+
+
+@pytest.mark.parametrize("named", OVERLAYS)
+def test_the_pods_of_the_seldon_deployment_keep_the_house_rules(named: str) -> None:
+    documents = build(DEPLOY / "overlays" / named)
+    accounts = [document for document in documents if document.kind == "ServiceAccount"]
+    found = [
+        str(problem)
+        for predictor in find_deployment([each.body for each in documents])["spec"]["predictors"]
+        for component in predictor["componentSpecs"]
+        for problem in check_policy([as_deployment(component), *accounts])
+    ]
+    assert found == []
+
+
+def as_deployment(component: dict[str, Any]) -> Document:
+    """What the operator makes of a component: a Deployment whose containers have their ports."""
+    spec = {**component["spec"]}
+    ports = [{"name": "http", "containerPort": 9000}]
+    spec["containers"] = [{**container, "ports": ports} for container in spec["containers"]]
+    labels = {"app": "x"}
+    body: dict[str, Any] = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "x", "namespace": "recommender"},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
+    }
+    return Document("x", body)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("type: OUTPUT_TRANSFORMER", "tpye: OUTPUT_TRANSFORMER", "$.spec.predictors[0].graph.tpye"),
+        ("componentSpecs:", "componentSpec:", "$.spec.predictors[0].componentSpec"),
+        ("readinessProbe:", "readynessProbe:", "containers[0].readynessProbe"),
+        ("transport: rest", "transports: rest", "$.spec.transports 'rest': unknown field; did you mean transport?"),
+        ("runAsUser: 10001", 'runAsUser: "10001"', "securityContext.runAsUser '10001': expected integer"),
+        ("svcOrchSpec:", "serviceOrchestratorSpec:", "$.spec.predictors[0].serviceOrchestratorSpec"),
+    ],
+)
+def test_a_mistake_in_the_deployment_is_refused(
+    tmp_path: Path, crds: Path, right: str, wrong: str, message: str
+) -> None:
+    shutil.copytree(DEPLOY, tmp_path / "deploy")
+    file = tmp_path / "deploy/base/seldondeployment.yaml"
+    text = file.read_text()
+    assert right in text
+    file.write_text(text.replace(right, wrong, 1))
+    found = [str(problem) for problem in validate(build(tmp_path / "deploy/base"), KUBERNETES, crds)]
+    assert any(message in problem for problem in found), found
+
+
+def test_a_misspelt_field_in_a_patch_is_refused_too(tmp_path: Path, crds: Path) -> None:
+    shutil.copytree(DEPLOY, tmp_path / "deploy")
+    file = tmp_path / "deploy/overlays/canary/traffic.yaml"
+    file.write_text(file.read_text().replace("/spec/predictors/1/traffic", "/spec/predictors/1/trafic"))
+    found = [str(problem) for problem in validate(build(file.parent), KUBERNETES, crds)]
+    assert len(found) == 1
+    assert "$.spec.predictors[1].trafic 10: unknown field; did you mean traffic?" in found[0]
+
+
+def test_the_base_is_one_pipeline_in_the_order_of_its_steps() -> None:
+    (only,) = placed("minikube").predictors
+    assert [unit.name for unit in only.graph.walk()] == ["postprocessor", "preprocessor", "model"]
+    assert (only.version, only.rest_timeout_s, only.grpc_timeout_s) == ("1", 2, 2)
+
+
+def test_the_canary_gets_a_tenth_and_runs_version_2() -> None:
+    document = seldon("canary")
+    assert [(each.name, each.traffic, each.version) for each in placed("canary").live] == [
+        ("default", 90, "1"),
+        ("canary", 10, "2"),
+    ]
+    variables = [(each["name"], entry) for each in containers(document) for entry in each["env"]]
+    folders = {(name, entry["value"]) for name, entry in variables if entry["name"] == "RECOMMENDER_MODEL_DIR"}
+    assert folders == {
+        ("preprocessor", "/models/recommender/1"),
+        ("model", "/models/recommender/1"),
+        ("model", "/models/recommender/2"),
+        ("postprocessor", "/models/recommender/1"),
+    }
+
+
+def test_the_shadow_gets_every_request_and_answers_none() -> None:
+    deployment = placed("shadow")
+    assert [each.name for each in deployment.live] == ["default"]
+    assert [(each.name, each.traffic, each.version) for each in deployment.shadows] == [("shadow", 100, "2")]
+
+
+def test_the_second_predictor_is_the_first_but_for_its_model() -> None:
+    first, second = seldon("canary")["spec"]["predictors"]
+    for predictor in (first, second):
+        for key in ("name", "traffic", "annotations"):
+            del predictor[key]
+        (model,) = [c for c in predictor["componentSpecs"][0]["spec"]["containers"] if c["name"] == "model"]
+        del model["env"][0]
+    assert first == second
+
+
+def test_autoscaling_has_room_and_survives_node_upgrades() -> None:
+    (component,) = seldon("autoscale")["spec"]["predictors"][0]["componentSpecs"]
+    scale = component["hpaSpec"]
+    assert 2 <= scale["minReplicas"] < scale["maxReplicas"]
+    assert scale["metricsv2"][0]["resource"]["name"] == "cpu"
+    assert component["pdbSpec"] == {"maxUnavailable": 1}
+    assert all("cpu" in container["resources"]["requests"] for container in component["spec"]["containers"])
+
+
+def test_tracing_reaches_the_executor_and_every_step() -> None:
+    document = seldon("tracing")
+    parts = [document["spec"]["predictors"][0]["svcOrchSpec"], *containers(document)]
+    for part in parts:
+        variables = {entry["name"]: entry["value"] for entry in part["env"]}
+        assert variables["TRACING"] == "1"
+        assert variables["JAEGER_AGENT_HOST"] == "jaeger.monitoring"
+
+
+def test_prometheus_scrapes_what_the_operator_adds_to_every_pod() -> None:
+    (monitor,) = [each for each in build(DEPLOY / "overlays" / "monitoring") if each.kind == "PodMonitor"]
+    assert (
+        monitor.body["metadata"]["namespace"] == "recommender"
+    )  # the dashboard finds the executor's process by the job this gives
+    assert monitor.body["spec"]["selector"] == {"matchLabels": {"app.kubernetes.io/managed-by": "seldon-core"}}
+    (scraped,) = monitor.body["spec"]["podMetricsEndpoints"]
+    assert (scraped["port"], scraped["path"]) == ("metrics", "/prometheus")
+
+
+def test_on_a_bare_machine_prometheus_scrapes_the_router_and_every_step() -> None:
+    config = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text())
+    jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
+    settings = PipelineSettings(deployment=DEPLOY / "base")
+    steps = place(seldon("minikube"), settings).processes
+    assert jobs["recommender"] == [f"127.0.0.1:{settings.port}"]
+    assert sorted(jobs["recommender-steps"]) == sorted(f"127.0.0.1:{step.port + 2}" for step in steps)
+
+
+@pytest.mark.parametrize("named", OVERLAYS)
+def test_the_images_are_ours_with_the_pinned_tag(named: str) -> None:
+    images = load_versions()["images"]
+    for container in containers(seldon(named)):
+        name, _, tag = container["image"].partition(":")
+        assert tag == images[name]["development" if named == "minikube" else "version"]
+
+
+def test_the_inventory_is_the_pinned_valkey() -> None:
+    (stateful,) = [d for d in build(DEPLOY / "base") if d.kind == "StatefulSet"]
+    (container,) = stateful.body["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == load_versions()["images"]["valkey"]["reference"]
+
+
+def test_the_file_at_the_top_is_the_one_in_the_base() -> None:
+    assert (DEPLOY / "seldondeployment.yaml").resolve() == DEPLOY / "base" / "seldondeployment.yaml"

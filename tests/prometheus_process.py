@@ -1,0 +1,90 @@
+"""A real Prometheus with the real rules, and the queries of the dashboards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import yaml
+
+from servekit.versions import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_READY_WITHIN_S = 60.0
+_DATA_WITHIN_S = 30.0
+
+
+@contextmanager
+def scraping(folder: Path, port: int, targets: Mapping[str, list[str]]) -> Iterator[str]:
+    """Its URL; it scrapes and evaluates every second, by the real configuration but for the jobs' targets."""
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("prometheus is not on PATH: Debian's package prometheus has it")
+    config = yaml.safe_load((ROOT / "infra" / "prometheus" / "prometheus.yml").read_text())
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(ROOT / "infra" / "prometheus" / "rules" / "*.yaml")]
+    for job in config["scrape_configs"]:
+        listening = targets.get(job["job_name"], [])
+        job["static_configs"] = [{"targets": [f"127.0.0.1:{port}"] if job["job_name"] == "prometheus" else listening}]
+    assert set(targets) <= {job["job_name"] for job in config["scrape_configs"]}
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    command = [
+        program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn",
+    ]  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_ready(url, folder / "log")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def queries(dashboard: str) -> Iterator[tuple[str, str]]:
+    """Title of the panel and PromQL of each of its queries, with Grafana's variables filled in."""
+    file = ROOT / "infra" / "grafana" / "dashboards" / f"{dashboard}.json"
+    for panel in json.loads(file.read_text())["panels"]:
+        for target in panel.get("targets", []):
+            expr = target["expr"].replace("$__rate_interval", "10s").replace("$level", ".*").replace("$model", ".*")
+            yield f"{panel['title']} {target['refId']}", expr
+
+
+def ask(url: str, expr: str) -> list[Any]:
+    """The series of an instant query that have a value."""
+    answer = httpx.get(f"{url}/api/v1/query", params={"query": expr}, trust_env=False).json()
+    assert answer["status"] == "success", answer["error"]
+    found: list[Any] = answer["data"]["result"]
+    return [series for series in found if series["value"][1] != "NaN"]
+
+
+def wait_for_data(url: str, title: str, expr: str) -> list[Any]:
+    """The series of an instant query, as soon as there are any."""
+    deadline = time.monotonic() + _DATA_WITHIN_S
+    while not (found := ask(url, expr)):
+        assert time.monotonic() < deadline, f"{title}: no data from {expr}"
+        time.sleep(0.2)
+    return found
+
+
+def _wait_ready(url: str, log: Path) -> None:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while True:
+        try:
+            if httpx.get(f"{url}/-/ready", trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recommender.domain.evaluation import evaluate
+
+ITEMS = 30
+
+
+def one_user(ranking: list[int], relevant: list[int], seen: list[int] | None = None) -> tuple[float, float, float]:
+    scores = np.zeros((1, ITEMS))
+    scores[0, ranking] = -np.arange(len(ranking))
+    scores[0, [item for item in range(ITEMS) if item not in ranking]] = -100
+    masks = np.zeros((2, 1, ITEMS), bool)
+    masks[0, 0, seen or []] = True
+    masks[1, 0, relevant] = True
+    quality = evaluate(scores, masks[0], masks[1])
+    return quality.ndcg_at_10, quality.recall_at_20, quality.coverage_at_10
+
+
+def test_a_perfect_ranking_is_one() -> None:
+    assert one_user([3, 4, 5], [3, 4, 5])[:2] == (1, 1)
+
+
+def test_a_hit_in_the_second_place_is_discounted_by_the_logarithm_of_three() -> None:
+    ndcg, recall, _ = one_user([3, 4], [4])
+    assert ndcg == pytest.approx(1 / np.log2(3))
+    assert recall == 1
+
+
+def test_what_was_seen_before_is_not_ranked() -> None:
+    assert one_user([3, 4], [4], seen=[3])[0] == 1
+
+
+def test_a_hit_beyond_the_twentieth_place_counts_for_nothing() -> None:
+    assert one_user(list(range(25)), [22])[:2] == (0, 0)
+
+
+def test_with_more_than_ten_relevant_items_ten_are_enough_for_a_perfect_start() -> None:
+    ndcg, recall, _ = one_user(list(range(15)), list(range(15)))
+    assert ndcg == pytest.approx(1)
+    assert recall == 1
+
+
+def test_coverage_counts_items_recommended_to_anybody() -> None:
+    scores = np.tile(np.arange(ITEMS, dtype=float), (5, 1))
+    none, some = np.zeros((5, ITEMS), bool), np.zeros((5, ITEMS), bool)
+    some[:, 0] = True
+    assert evaluate(scores, none, some).coverage_at_10 == pytest.approx(10 / ITEMS)
+
+
+def test_users_with_nothing_to_find_do_not_count() -> None:
+    scores = np.zeros((2, ITEMS))
+    scores[0, 5] = 1
+    relevant = np.zeros((2, ITEMS), bool)
+    relevant[0, 5] = True
+    assert evaluate(scores, np.zeros_like(relevant), relevant).rounded() == {
+        "ndcg_at_10": 1.0, "recall_at_20": 1.0, "coverage_at_10": pytest.approx(10 / ITEMS, abs=1e-4),
+    }  # fmt: skip

@@ -1,0 +1,108 @@
+"""The pool of connections, against servers that do what servers do."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recommender.adapters.http_pool import HttpPool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+
+
+@asynccontextmanager
+async def serving(*answers: bytes | None) -> AsyncIterator[tuple[HttpPool, list[bytes], list[int]]]:
+    """A pool to a server that gives these answers in turn, the last again and again; None closes the connection."""
+    requests: list[bytes] = []
+    connections: list[int] = []
+    turn = iter(answers)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(1)
+        while request := await reader.read(65536):
+            requests.append(request)
+            answer = next(turn, answers[-1])
+            if answer is None:
+                break
+            writer.write(answer)
+            await writer.drain()
+            if b"close" in answer:
+                break
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    pool = HttpPool("127.0.0.1", server.sockets[0].getsockname()[1])
+    try:
+        yield pool, requests, connections
+    finally:
+        pool.close()
+        server.close()
+        await asyncio.sleep(0.01)  # the transports end on the loop's next turn
+
+
+async def test_a_request_is_what_was_asked_for() -> None:
+    async with serving(OK) as (pool, requests, _):
+        reply = await pool.post("/predict", b'{"a":1}', [(b"seldon-puid", b"p")])
+        await pool.get("/metadata")
+    assert reply == (200, b"application/json", b"{}")
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /predict HTTP/1.1\r\nhost: 127.0.0.1:")
+    assert head.endswith(b"content-type: application/json\r\ncontent-length: 7\r\nseldon-puid: p")
+    assert body == b'{"a":1}'
+    assert requests[1].startswith(b"GET /metadata HTTP/1.1\r\n")
+
+
+async def test_a_connection_is_used_again_and_parallel_requests_get_their_own() -> None:
+    async with serving(OK) as (pool, _, connections):
+        for _ in range(3):
+            await pool.get("/")
+        assert len(connections) == 1
+        await asyncio.gather(pool.get("/"), pool.get("/"))
+        assert len(connections) == 2
+
+
+async def test_a_server_that_closes_after_its_answer_is_asked_over_a_new_connection() -> None:
+    closing = OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+    async with serving(closing) as (pool, _, connections):
+        assert [(await pool.get("/")).status for _ in range(2)] == [200, 200]
+        assert len(connections) == 2
+
+
+async def test_an_idle_connection_that_was_closed_meanwhile_is_no_failure() -> None:
+    async with serving(OK, None, OK) as (pool, requests, connections):
+        await pool.get("/")
+        assert (await pool.get("/")).status == 200  # the second request met the close, and was sent again
+        assert (len(requests), len(connections)) == (3, 2)
+
+
+async def test_a_new_connection_that_is_closed_without_an_answer_is_a_failure() -> None:
+    async with serving(None) as (pool, _, __):
+        with pytest.raises(ConnectionResetError, match="connection closed"):
+            await pool.get("/")
+
+
+async def test_an_answer_in_pieces_is_put_together() -> None:
+    chunked = b"HTTP/1.1 500 Oops\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
+    async with serving(chunked) as (pool, *_):
+        assert await pool.get("/") == (500, b"", b"abc")
+
+
+async def test_an_answer_that_comes_too_late_is_never_taken_for_the_next_one() -> None:
+    async with serving(b"HTTP/1.1 200 OK\r\ncontent-le", OK) as (pool, _, connections):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(pool.get("/"), 0.1)
+        assert (await pool.get("/")).body == b"{}"
+        assert len(connections) == 2
+
+
+async def test_nobody_listening_is_an_error_of_the_connection() -> None:
+    async with serving(OK) as (pool, *_):
+        port = pool._address[1]
+    with pytest.raises(ConnectionRefusedError):
+        await HttpPool("127.0.0.1", port).get("/")

