@@ -48,7 +48,8 @@ setup: $(SYNCED) $(SELDON) ## create the environments under .venvs/ (every targe
 demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, stop
 	@$(PY) -m servekit.demo $(LEVELS)
 
-# Tests that measure time lie in tests/sla and run last, one at a time; more workers than cores, because most tests wait for processes.
+# Tests that measure time lie in tests/sla and run last, one at a time. More workers than cores: most tests wait for
+# processes.
 # Where CI is set, coverage is measured too (make test CI=1): it costs half as much again.
 test: $(SYNCED) $(SELDON) ## run every test that needs no Docker, cluster or GPU
 	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
@@ -151,7 +152,7 @@ test-1: $(SYNCED) ## run one level's tests
 test-2: $(SYNCED) $(SELDON)
 	@$(PY) -m pytest -m "not images and not cluster" -k recommender $(ARGS)
 
-capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA (3 to 5 minutes)
+capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA (2 to 4 minutes)
 	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml
 
 grade-%: $(SYNCED) $$(ARTEFACT_$$*) ## check your answers to level N's exercises (ARGS=3: the third alone)

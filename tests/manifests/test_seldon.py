@@ -159,9 +159,8 @@ def test_tracing_reaches_the_executor_and_every_step() -> None:
 
 def test_prometheus_scrapes_what_the_operator_adds_to_every_pod() -> None:
     (monitor,) = [each for each in build(DEPLOY / "overlays" / "monitoring") if each.kind == "PodMonitor"]
-    assert (
-        monitor.body["metadata"]["namespace"] == "recommender"
-    )  # the dashboard finds the executor's process by the job this gives
+    # the dashboard finds the executor's process by the job that this gives
+    assert monitor.body["metadata"]["namespace"] == "recommender"
     assert monitor.body["spec"]["selector"] == {"matchLabels": {"app.kubernetes.io/managed-by": "seldon-core"}}
     (scraped,) = monitor.body["spec"]["podMetricsEndpoints"]
     assert (scraped["port"], scraped["path"]) == ("metrics", "/prometheus")

@@ -89,6 +89,13 @@ class Search:
         self._bisect()
         self._confirm()
 
+    @property
+    def failed(self) -> list[Probe]:
+        """The probes that broke the SLA at the lowest such rate above the highest that passed."""
+        above = [probe for probe in self.probes if probe.verdict != "met" and probe.rate_rps > self.low]
+        lowest = min((probe.rate_rps for probe in above), default=math.inf)
+        return [probe for probe in above if probe.rate_rps == lowest]
+
     def passes_at(self, rate_rps: float) -> list[Probe]:
         """The probes of a rate that met the SLA."""
         return [probe for probe in self.probes if probe.rate_rps == rate_rps and probe.verdict == "met"]
@@ -165,7 +172,7 @@ def _result(sla: Sla, search: Search, *, interrupted: bool) -> CapacityResult:
     return CapacityResult(
         level=sla.level,
         capacity_rps=search.low,
-        failed_rps=None if search.high == math.inf else search.high,
+        failed_rps=search.failed[0].rate_rps if search.failed else None,
         limit="interrupted" if interrupted else _limit(search),
         confirmations=len(passed),
         goodput_rps=_median([probe.goodput_rps for probe in passed]),
@@ -199,10 +206,9 @@ def _probe(result: Result) -> Probe:
 def _limit(search: Search) -> Limit:
     if not search.low:
         return "none"
-    if search.high == math.inf:
+    if not search.failed:
         return "max_rps"
-    failed = [probe for probe in search.probes if probe.rate_rps == search.high and probe.verdict != "met"]
-    return "generator" if all(probe.generator_saturated for probe in failed) else "server"
+    return "generator" if all(probe.generator_saturated for probe in search.failed) else "server"
 
 
 def _median(values: Sequence[float]) -> float:

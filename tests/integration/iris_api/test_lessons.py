@@ -10,20 +10,19 @@ import pytest
 from iris_api.entrypoints import formats, ladder
 from iris_api.entrypoints.codecs import CODECS
 from iris_api.entrypoints.formats import measure
-from iris_api.entrypoints.train import main as train
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder of the lesson's own, with a trained model where the settings look for it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FORMATS_SECONDS", "0.001")
     monkeypatch.setenv("LADDER_ROUNDS", "1")
     monkeypatch.setenv("LADDER_SECONDS", "0.2")
-    train()
+    shutil.copytree(model_dir, tmp_path / ".run/1/models/iris/1")
     return tmp_path
 
 

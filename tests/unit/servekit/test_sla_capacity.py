@@ -55,10 +55,21 @@ def test_a_rate_that_does_not_hold_is_lowered_until_one_does() -> None:
     assert len(search.passes_at(search.low)) == 3
 
 
+def test_what_failed_is_above_the_capacity_even_where_the_confirmation_stumbled() -> None:
+    clean = server(1000)
+    clean.run(100)
+    last = len(clean.probes)  # the last two confirmations are spoiled, and three more hold
+    search = server(1000, hiccups=(last - 1, last))
+    search.run(100)
+    assert search.low == clean.low
+    assert {probe.rate_rps for probe in search.failed} == {clean.failed[0].rate_rps}
+    assert search.failed[0].rate_rps > 1000
+
+
 def test_the_search_ends_at_the_highest_rate_allowed() -> None:
     search = server(math.inf)
     search.run(100)
-    assert (search.low, search.high) == (5000, math.inf)
+    assert (search.low, search.high, search.failed) == (5000, math.inf, [])
 
 
 def test_a_server_that_meets_nothing_has_no_capacity() -> None:

@@ -35,7 +35,7 @@ def test_the_shadow_gets_copies_and_answers_nobody(public: httpx.Client) -> None
     before = copies(public)
     answers = [public.post(PREDICTIONS, json={"jsonData": {"user": user}}) for user in range(1, 21)]
     assert {answer.headers["seldon-predictor"] for answer in answers} <= {"default", "canary"}
-    until(lambda: copies(public) == before + 20, "20 copies answered")
+    until(lambda: copies(public) >= before + 20, "20 copies answered")
 
 
 def copies(client: httpx.Client) -> float:
