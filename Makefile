@@ -12,7 +12,7 @@ export ORT_DISABLE_TELEMETRY := 1
 # Some containers forbid Python to keep byte code; here hundreds of processes start, and each would compile all it loads.
 unexport PYTHONDONTWRITEBYTECODE
 
-LEVELS := 1 2
+LEVELS := 1 2 3
 FOLDER_1 := 01-beginner-iris-api
 PACKAGE_1 := iris_api
 ARTEFACT_1 := .run/1/models/iris/1/model.json
@@ -21,6 +21,10 @@ FOLDER_2 := 02-intermediate-seldon-pipeline
 PACKAGE_2 := recommender
 ARTEFACT_2 := .run/2/models/recommender/2/model.json
 METRICS_2 = http://127.0.0.1:$(or $(RECOMMENDER_PORT),8200)/metrics
+FOLDER_3 := 03-advanced-multimodel-kserve
+PACKAGE_3 := shop
+ARTEFACT_3 := .run/3/models/ranking/1/model.json
+METRICS_3 = http://127.0.0.1:$(or $(SHOP_GATEWAY_PORT),8310)/metrics
 
 PYTHON ?= python3
 VENV := .venvs/main
@@ -28,6 +32,8 @@ PY := $(VENV)/bin/python
 UV := .venvs/uv/bin/uv
 SYNCED := $(VENV)/.synced
 SELDON := .venvs/seldon/.synced
+TRITON := .venvs/triton/.synced
+BENCH := .venvs/bench/.synced
 LEVEL = $(or $(PACKAGE_$*),$(error level $*: no such level, expected one of: $(LEVELS)))
 
 .PHONY: help setup demo test lint format doctor lock proto-code clean test-images crds bench progress drill incident design
@@ -43,7 +49,7 @@ help: ## print this help
 
 # --- the whole -------------------------------------------------------------------------------------------------------
 
-setup: $(SYNCED) $(SELDON) ## create the environments under .venvs/ (every target does this by itself)
+setup: $(SYNCED) $(SELDON) $(TRITON) ## create the environments under .venvs/ (every target does this by itself)
 
 demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, stop
 	@$(PY) -m servekit.demo $(LEVELS)
@@ -51,7 +57,7 @@ demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, st
 # Tests that measure time lie in tests/sla and run last, one at a time. More workers than cores: most tests wait for
 # processes.
 # Where CI is set, coverage is measured too (make test CI=1): it costs half as much again.
-test: $(SYNCED) $(SELDON) ## run every test that needs no Docker, cluster or GPU
+test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, cluster or GPU
 	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
 	@$(PY) -m pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) $(ARGS) || [ $$? -eq 5 ]
 
@@ -87,6 +93,7 @@ up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
 	@$(PY) -m $(LEVEL).entrypoints.stack up $(ARGS)
 
 up-2: $(SELDON)
+up-3: $(TRITON)
 
 down-%: $(SYNCED) ## stop level N
 	@$(PY) -m $(LEVEL).entrypoints.stack down
@@ -216,8 +223,20 @@ $(SELDON): infra/requirements/seldon.txt $(UV)
 	@.venvs/seldon/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "$(FOLDER_2)"]))'
 	@touch $@
 
+$(TRITON): infra/requirements/triton.txt $(UV)
+	@echo "set-up: .venvs/triton"
+	@test -x .venvs/triton/bin/python || $(UV) venv --quiet --python $(PYTHON) .venvs/triton
+	@$(UV) pip sync --quiet --python .venvs/triton/bin/python --require-hashes $<
+	@touch $@
+
+$(BENCH): infra/requirements/bench.txt $(UV)
+	@echo "set-up: .venvs/bench"
+	@test -x .venvs/bench/bin/python || $(UV) venv --quiet --python $(PYTHON) .venvs/bench
+	@$(UV) pip sync --quiet --python .venvs/bench/bin/python --require-hashes $<
+	@touch $@
+
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
-	@cd infra/requirements && for f in uv main iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor; do \
+	@cd infra/requirements && for f in uv main triton bench iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor; do \
 	  $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
 	@cd infra/requirements && $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
 
