@@ -93,7 +93,10 @@ up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
 	@$(PY) -m $(LEVEL).entrypoints.stack up $(ARGS)
 
 up-2: $(SELDON)
-up-3: $(TRITON)
+up-3: $(TRITON) .run/3/optimize.json
+
+.run/3/optimize.json: | $(ARTEFACT_3) # the INT8 versions; `make optimize-3` measures them at length
+	@$(PY) -m shop.entrypoints.optimize --quick
 
 down-%: $(SYNCED) ## stop level N
 	@$(PY) -m $(LEVEL).entrypoints.stack down
@@ -144,6 +147,33 @@ stock-2: $(SYNCED) $(ARTEFACT_2) ## what is out of stock: OUT="50 172" to sell o
 transport-2: $(SYNCED) $(ARTEFACT_2) ## the score vector between two steps as JSON, protobuf, bytes: sizes and times (needs up-2)
 	@$(PY) -m recommender.entrypoints.transport
 
+optimize-3: $(SYNCED) $(ARTEFACT_3) ## INT8 versions through their gate; teacher, FP32, INT8 on each runtime in one table
+	@$(PY) -m shop.entrypoints.optimize
+
+canary-3: $(SYNCED) ## shift MODEL's traffic: WEIGHT=10 (percent), or AUTO=1 to walk, judge, promote or roll back
+	@$(PY) -m shop.entrypoints.canary $(or $(MODEL),$(error MODEL: say which: MODEL=ranking, fraud or personalisation)) $(if $(AUTO),--auto,--weight $(or $(WEIGHT),$(error WEIGHT: say WEIGHT=10, or AUTO=1))) $(ARGS)
+
+plan-3: $(SYNCED) ## what fleet QPS requests/s need at P99_MS, and what it costs (QPS=100000 P99_MS=50)
+	@$(PY) -m shop.entrypoints.plan --qps $(or $(QPS),100000) --p99-ms $(or $(P99_MS),50) $(ARGS)
+
+calibrate-3: $(SYNCED) ## measure what plan-3 computes with, and hold its predictions against a measurement (needs up-3)
+	@$(PY) -m shop.entrypoints.calibrate $(ARGS)
+
+overload-3: $(SYNCED) ## three times the capacity: what is shed, what is answered, how fast (needs up-3)
+	@$(PY) -m shop.entrypoints.overload $(ARGS)
+
+delays-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## Triton's queue delays measured: latency and throughput of each
+	@$(PY) -m shop.entrypoints.delays $(ARGS)
+
+transport-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## gRPC against binary HTTP to Triton: CPU of a call
+	@$(PY) -m shop.entrypoints.transport $(ARGS)
+
+gateways-3: $(SYNCED) $(TRITON) $(BENCH) $(ARTEFACT_3) ## the gateway against one on the KServe SDK, side by side on one Triton
+	@$(PY) -m shop.entrypoints.gateways $(ARGS)
+
+conformance-3: $(SYNCED) ## prove that level 3 speaks the Open Inference Protocol (needs up-3)
+	@$(PY) -m shop.entrypoints.conformance $(ARGS)
+
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
 	@$(PY) -m servekit.drift $(METRICS_$*)
 
@@ -158,6 +188,9 @@ test-1: $(SYNCED) ## run one level's tests
 
 test-2: $(SYNCED) $(SELDON)
 	@$(PY) -m pytest -m "not images and not cluster" -k recommender $(ARGS)
+
+test-3: $(SYNCED) $(TRITON)
+	@$(PY) -m pytest -m "not images and not cluster" -k shop $(ARGS)
 
 capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA (2 to 4 minutes)
 	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml
