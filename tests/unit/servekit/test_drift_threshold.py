@@ -4,7 +4,7 @@ from math import exp, log
 
 import numpy as np
 import pytest
-from scipy.stats import chi2  # type: ignore[import-untyped]
+from scipy.stats import chi2
 
 from servekit.drift import AlarmPolicy
 from servekit.drift.distance import psi
