@@ -1,0 +1,98 @@
+"""One version of a model on disk: ``models/<model>/<version>/`` with ``model.onnx`` and the card that vouches for it.
+
+``model.json`` says what the model is and holds the sha256 of its graph and of each file beside it; whatever is read is
+checked against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from servekit.artefact_folder import CARD, MODEL, ArtefactError, ArtefactFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Artefact", "ArtefactError", "ModelCard", "write_artefact"]
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The contents of ``model.json``; ``sha256`` is the graph's, ``files`` has those of the files beside it."""
+
+    name: str
+    version: str
+    algorithm: str
+    precision: str
+    inputs: list[dict[str, Any]]
+    outputs: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    training_data_sha256: str
+    created: str
+    libraries: dict[str, str]
+    sha256: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """An artefact on disk. Each part is read, and checked against the card, when it is asked for."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, models_dir: Path, model: str, version: str) -> Artefact:
+        """That of a version of a model, there or not."""
+        return cls(models_dir / model / version)
+
+    def card(self) -> ModelCard:
+        """What the model is.
+
+        Raises:
+            ArtefactError: ``model.json`` is missing or is none.
+        """
+        try:
+            return ModelCard(**json.loads(self._files.read(CARD)))
+        except (ValueError, TypeError) as error:
+            raise self._files.unreadable(CARD, "a model card", error) from None
+
+    def onnx(self) -> bytes:
+        """The model's graph.
+
+        Raises:
+            ArtefactError: it is missing, or not the bytes that the card vouches for.
+        """
+        return self._files.vouched(MODEL, self.card().sha256)
+
+    def part(self, name: str) -> bytes:
+        """A file beside the graph.
+
+        Raises:
+            ArtefactError: as for the graph.
+        """
+        return self._files.vouched(name, self.card().files.get(name, "none"))
+
+    @property
+    def _files(self) -> ArtefactFolder:
+        return _files_in(self.folder)
+
+
+def write_artefact(folder: Path, onnx: bytes, card: ModelCard, parts: Mapping[str, bytes] | None = None) -> ModelCard:
+    """Writes the graph, the parts beside it and the card, into which it enters their sha256; returns that card."""
+    parts = parts or {}
+    written = replace(card, sha256=_sha256(onnx), files={name: _sha256(content) for name, content in parts.items()})
+    content = json.dumps(asdict(written), indent=2).encode() + b"\n"
+    _files_in(folder).write({MODEL: onnx, **parts}, content)
+    return written
+
+
+def _files_in(folder: Path) -> ArtefactFolder:
+    return ArtefactFolder(folder, "make train-3", "SHOP_RUN_DIR")
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,1 @@
+"""Fraud: how likely a payment is to come back as a chargeback."""

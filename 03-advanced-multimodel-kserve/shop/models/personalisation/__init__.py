@@ -1,0 +1,1 @@
+"""Personalisation: which items of the whole catalogue a person would look at next."""

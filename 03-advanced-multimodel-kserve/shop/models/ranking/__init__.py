@@ -1,0 +1,1 @@
+"""Search ranking: which of the items that match a query a person would choose."""
