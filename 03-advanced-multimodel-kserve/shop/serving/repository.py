@@ -1,0 +1,146 @@
+"""``python -m shop.serving.repository``: Triton's model repository, generated from the artefacts.
+
+The same artefacts and the same settings give the repository of the embedded runtime (Python backend, ONNX Runtime in
+it) and those of the cluster's images (Triton's own ONNX Runtime or TensorRT backend)::
+
+    python -m shop.serving.repository --backend tensorrt --out DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from servekit.artefact_folder import CARD, MODEL, ArtefactError, ArtefactFolder
+from shop.addresses import MODELS, Addresses
+from shop.serving.model_config import Backend, render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["add_version", "main", "remove_version", "versions", "write_model", "write_repository"]
+
+_CODE = Path(__file__).with_name("triton_model.py")
+_TENSORRT = "model.tensorrt.onnx"
+
+
+def write_repository(models_dir: Path, repository: Path, backend: Backend = Backend.PYTHON) -> list[str]:
+    """Writes a folder for each model under `models_dir`, shards included; returns their names.
+
+    Raises:
+        ArtefactError: a model has no version, or a version is not what its card vouches for.
+    """
+    shards = {path.name for path in models_dir.glob("personalisation-[0-9]*") if path.is_dir()}
+    names = [*MODELS, *sorted(shards)]
+    for name in names:
+        write_model(models_dir / name, repository, backend)
+    for stale in {path.name for path in repository.iterdir()} - set(names):
+        shutil.rmtree(repository / stale)
+    return names
+
+
+def write_model(source: Path, repository: Path, backend: Backend = Backend.PYTHON) -> None:
+    """Writes every version of the model in `source`, and its configuration; versions that are gone go here, too.
+
+    Raises:
+        ArtefactError: there is no version, or one is not what its card vouches for.
+    """
+    found = versions(source)
+    if not found:
+        raise ArtefactError(f"{source}: no version of a model in it: run make train-3, or set SHOP_RUN_DIR")
+    target = repository / source.name
+    for version in found:
+        _write_version(source / str(version), target / str(version), backend)
+    for stale in set(versions(target)) - set(found):
+        shutil.rmtree(target / str(stale))
+    _configure(target, backend)
+
+
+def add_version(source: Path, version: int, repository: Path) -> None:
+    """Adds one version to a model of the embedded runtime's repository; a running Triton sees it when told to load.
+
+    Raises:
+        ArtefactError: the version is not what its card vouches for.
+    """
+    target = repository / source.name
+    _write_version(source / str(version), target / str(version), Backend.PYTHON)
+    _configure(target, Backend.PYTHON)
+
+
+def remove_version(name: str, version: int, repository: Path) -> None:
+    """Takes one version of a model out of the embedded runtime's repository.
+
+    Raises:
+        ArtefactError: it is not there, or is the last one.
+    """
+    target = repository / name
+    found = versions(target)
+    if version not in found:
+        raise ArtefactError(f"version {version} of {name}: expected one of {', '.join(map(str, found))}")
+    if len(found) == 1:
+        raise ArtefactError(f"version {version} of {name}: it is the last one; unload the model instead")
+    shutil.rmtree(target / str(version))
+    _configure(target, Backend.PYTHON)
+
+
+def versions(folder: Path) -> list[int]:
+    """The versions of a model in a folder of artefacts or in a repository; a run that did not finish is none."""
+    return sorted(int(path.parent.name) for path in folder.glob(f"*/{CARD}") if path.parent.name.isdigit())
+
+
+def _write_version(source: Path, target: Path, backend: Backend) -> None:
+    """Writes a version; its card comes last, so that a folder without one is a copy that did not finish."""
+    artefact = ArtefactFolder(source, "make train-3", "SHOP_RUN_DIR")
+    card = artefact.read(CARD)
+    facts = json.loads(card)
+    graph = artefact.vouched(MODEL, facts["sha256"])
+    files = {MODEL: graph}
+    if backend is Backend.PYTHON:
+        files["model.py"] = _CODE.read_bytes()
+    elif backend is Backend.TENSORRT and _TENSORRT in facts["files"]:
+        # what the engine is built from, on the node that serves it; model.plan then lies beside it
+        files = {MODEL: artefact.vouched(_TENSORRT, facts["files"][_TENSORRT])}
+    target.mkdir(parents=True, exist_ok=True)
+    for name, content in {**files, CARD: card}.items():
+        _replace(target / name, content)
+
+
+def _configure(target: Path, backend: Backend) -> None:
+    found = versions(target)
+    card: dict[str, Any] = json.loads((target / str(found[-1]) / CARD).read_bytes())
+    _replace(target / "config.pbtxt", render(target.name, card, found, backend).encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Writes a file that a running server may read: it sees the old bytes or the new ones; the same ones stay as is."""
+    if path.exists() and path.read_bytes() == content:
+        return
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Writes a repository and says what is in it; returns the exit code."""
+    addresses = Addresses()
+    parser = argparse.ArgumentParser(prog="python -m shop.serving.repository", description=__doc__.split("\n")[0])
+    parser.add_argument("--backend", type=Backend, choices=list(Backend), default=Backend.PYTHON)
+    parser.add_argument("--models", type=Path, default=addresses.models_dir, help="the artefacts (%(default)s)")
+    parser.add_argument("--out", type=Path, default=addresses.run_dir / "triton" / "repository", help="%(default)s")
+    options = parser.parse_args(argv)
+    try:
+        names = write_repository(options.models, options.out, options.backend)
+    except ArtefactError as problem:
+        sys.stderr.write(f"error: {problem}\n")
+        return 1
+    for name in names:
+        sys.stdout.write(f"{name}: {options.backend}, versions {', '.join(map(str, versions(options.out / name)))}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

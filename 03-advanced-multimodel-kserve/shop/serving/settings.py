@@ -1,0 +1,23 @@
+"""How Triton, the edge and the stores are run, from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["TritonSettings"]
+
+
+class TritonSettings(BaseSettings):
+    """How the embedded runtime runs Triton."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOP_TRITON_")
+
+    environment: Path = Field(
+        Path(".venvs/triton"), description="The Python environment with Triton's binary and what its models import."
+    )
+    http_threads: int = Field(2, ge=1, description="Threads that read and write HTTP.")
+    exit_timeout_s: int = Field(10, ge=0, description="How long requests may take to end after SIGTERM.")
+    log_info: bool = Field(False, description="Log each model's loading, too.")
