@@ -14,8 +14,8 @@ import msgspec
 from fastapi import Response
 from fastapi.routing import APIRoute
 
-from iris_api.entrypoints.body import read_body
 from servekit.errors import MediaTypeError, ServingError
+from servekit.http_body import read_body
 
 __all__ = ["ARROW", "BINARY", "JSON", "DirectRoute", "Handler", "Reply", "check_media_type", "header", "send_error"]
 

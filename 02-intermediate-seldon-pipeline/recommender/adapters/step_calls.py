@@ -11,11 +11,11 @@ import grpc
 import msgspec
 
 from recommender.adapters import prediction_pb2 as pb
-from recommender.adapters.http_pool import HttpPool
 from recommender.adapters.seldon_message import Message, route_of
 from recommender.domain.graph import Call
 from recommender.service.failure import StepError
 from servekit.errors import MalformedError
+from servekit.http_pool import HttpPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recommender.adapters.http_pool import HttpPool
+from servekit.http_pool import HttpPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,7 +50,8 @@ async def test_a_request_is_what_was_asked_for() -> None:
     async with serving(OK) as (pool, requests, _):
         reply = await pool.post("/predict", b'{"a":1}', [(b"seldon-puid", b"p")])
         await pool.get("/metadata")
-    assert reply == (200, b"application/json", b"{}")
+    assert (reply.status, reply.body) == (200, b"{}")
+    assert (reply.header(b"content-type"), reply.header(b"content-encoding")) == (b"application/json", b"")
     head, _, body = requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /predict HTTP/1.1\r\nhost: 127.0.0.1:")
     assert head.endswith(b"content-type: application/json\r\ncontent-length: 7\r\nseldon-puid: p")
@@ -90,7 +91,8 @@ async def test_a_new_connection_that_is_closed_without_an_answer_is_a_failure() 
 async def test_an_answer_in_pieces_is_put_together() -> None:
     chunked = b"HTTP/1.1 500 Oops\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
     async with serving(chunked) as (pool, *_):
-        assert await pool.get("/") == (500, b"", b"abc")
+        reply = await pool.get("/")
+        assert (reply.status, reply.body) == (500, b"abc")
 
 
 async def test_an_answer_that_comes_too_late_is_never_taken_for_the_next_one() -> None:
@@ -99,6 +101,28 @@ async def test_an_answer_that_comes_too_late_is_never_taken_for_the_next_one() -
             await asyncio.wait_for(pool.get("/"), 0.1)
         assert (await pool.get("/")).body == b"{}"
         assert len(connections) == 2
+
+
+async def test_a_time_limit_ends_the_wait_and_the_connection() -> None:
+    async with serving(b"HTTP/1.1 200 OK\r\ncontent-le", OK) as (pool, _, connections):
+        with pytest.raises(TimeoutError, match="no answer in time"):
+            await pool.get("/", timeout_s=0.05)
+        assert (await pool.get("/", timeout_s=5)).body == b"{}"
+        assert len(connections) == 2
+
+
+async def test_a_request_of_several_parts_leaves_as_they_are() -> None:
+    matrix = memoryview(bytes(range(256)))
+    async with serving(OK) as (pool, requests, _):
+        head = b"POST /infer HTTP/1.1\r\nhost: a\r\ncontent-length: 256\r\n\r\n"
+        assert (await pool.exchange((head, matrix))).status == 200
+        assert b"".join(requests) == head + bytes(matrix)
+
+
+async def test_a_body_may_be_of_another_type_than_json() -> None:
+    async with serving(OK) as (pool, requests, _):
+        await pool.post("/infer", b"\0", [(b"content-type", b"application/octet-stream")])
+    assert b"json" not in requests[0]
 
 
 async def test_nobody_listening_is_an_error_of_the_connection() -> None:
