@@ -14,8 +14,8 @@ import httpx
 import pytest
 import redis
 
-from recommender.adapters.valkey import valkey_command
 from servekit.images import Container, Engine, EngineError, Image, build, recipes
+from servekit.valkey import valkey_command
 from servekit.versions import ROOT
 
 if TYPE_CHECKING:

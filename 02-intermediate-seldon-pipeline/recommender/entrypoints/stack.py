@@ -14,11 +14,11 @@ from typing import Any
 import yaml
 
 from recommender.adapters.operator import Placed, find_deployment, place, write
-from recommender.adapters.valkey import valkey_command
 from recommender.domain.graph import GraphError
 from recommender.settings import PipelineSettings
 from servekit.manifests import ManifestError, build, load
 from servekit.stack import HttpReady, Process, Stack, StackError, TcpReady, main
+from servekit.valkey import valkey_command
 
 __all__ = ["RUN_DIR", "stack"]
 

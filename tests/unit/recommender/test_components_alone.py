@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from recommender.adapters.inventory import KEY
-from recommender.adapters.valkey import valkey_command
 from recommender.entrypoints import train
 from recommender.settings import TrainingSettings
+from servekit.valkey import valkey_command
 from servekit.versions import ROOT
 
 PYTHON = ROOT / ".venvs/seldon/bin/python"

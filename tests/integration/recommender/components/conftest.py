@@ -19,7 +19,7 @@ import pytest
 import redis
 
 from recommender.adapters import prediction_pb2 as pb
-from recommender.adapters.valkey import valkey_command
+from servekit.valkey import valkey_command
 from servekit.versions import ROOT
 
 if TYPE_CHECKING:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
+import redis
 
-from recommender.adapters import valkey
-from recommender.adapters.valkey import valkey_command
+from servekit import valkey
+from servekit.valkey import valkey_command
 
 
 def a_program(folder: Path, name: str) -> str:
@@ -41,3 +44,29 @@ def test_a_change_is_on_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
     command = " ".join(valkey_command(1234, tmp_path))
     assert f"--bind 127.0.0.1 --port 1234 --dir {tmp_path}" in command
     assert "--appendonly yes --appendfsync always" in command
+
+
+def test_a_cache_forgets_what_it_has_no_room_for_and_writes_nothing(tmp_path: Path) -> None:
+    command = " ".join(valkey_command(1234, tmp_path, durable=False, cache_memory="256mb"))
+    assert "--save  --appendonly no" in command
+    assert "--maxmemory 256mb --maxmemory-policy allkeys-lru" in command
+
+
+def test_the_server_takes_these_options(tmp_path: Path) -> None:
+    socket = tmp_path / "s"
+    command = [*valkey_command(0, tmp_path, durable=False, cache_memory="3mb"), "--unixsocket", str(socket)]
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
+        try:
+            deadline = time.monotonic() + 30
+            while not socket.exists():
+                assert time.monotonic() < deadline, "no Valkey within 30 s"
+                time.sleep(0.02)
+            with redis.Redis(unix_socket_path=str(socket)) as client:
+                assert client.config_get("maxmemory*")["maxmemory-policy"] == "allkeys-lru"
+                assert client.config_get("appendonly")["appendonly"] == "no"
+                for key in range(60):
+                    client.set(str(key), bytes(100_000))
+                assert 0 < client.dbsize() < 60
+        finally:
+            server.kill()
+    assert not list(tmp_path.glob("*.rdb"))
