@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shop.artefact import ModelCard
+
 __all__ = ["Backend", "ModelServing", "render", "serving_of"]
 
 
@@ -51,7 +53,7 @@ def serving_of(name: str) -> ModelServing:
     return _SERVING[name.partition("-")[0]]
 
 
-def render(name: str, card: dict[str, Any], versions: Sequence[int], backend: Backend) -> str:
+def render(name: str, card: ModelCard, versions: Sequence[int], backend: Backend) -> str:
     """The text of ``config.pbtxt`` for a model with that card, serving those versions."""
     serving = serving_of(name)
     parts = [
@@ -59,13 +61,13 @@ def render(name: str, card: dict[str, Any], versions: Sequence[int], backend: Ba
         f'name: "{name}"',
         _BACKENDS[backend],
         f"max_batch_size: {serving.max_batch}",
-        *(_tensor("input", tensor) for tensor in card["inputs"]),
-        *(_tensor("output", tensor) for tensor in card["outputs"]),
+        *(_tensor("input", tensor) for tensor in card.inputs),
+        *(_tensor("output", tensor) for tensor in card.outputs),
         # by name, so that a folder which appears is not served before someone says so
         f"version_policy {{ specific {{ versions: [ {', '.join(map(str, versions))} ] }} }}",
         _instances(serving, backend),
         *([] if backend is Backend.PYTHON else [_dynamic_batching(serving)]),
-        *(_warm_up(tensor, serving.warm_up_rows) for tensor in card["inputs"]),
+        *(_warm_up(tensor, serving.warm_up_rows) for tensor in card.inputs),
         _CACHE,
     ]
     return "\n".join(parts) + "\n"
@@ -94,7 +96,7 @@ response_cache { enable: false }"""
 
 def _tensor(kind: str, tensor: dict[str, Any]) -> str:
     """A tensor without its first dimension, which is the batch; one that has no other gets 1, taken away again."""
-    dims = [size for size in tensor["shape"][1:]]
+    dims = list(tensor["shape"][1:])
     shape = f"dims: [ {', '.join(map(str, dims))} ]" if dims else "dims: [ 1 ] reshape { shape: [ ] }"
     return f'{kind} [ {{ name: "{tensor["name"]}" data_type: TYPE_{tensor["datatype"]} {shape} }} ]'
 

@@ -9,14 +9,14 @@ it) and those of the cluster's images (Triton's own ONNX Runtime or TensorRT bac
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from servekit.artefact_folder import CARD, MODEL, ArtefactError, ArtefactFolder
+from servekit.artefact_folder import CARD, MODEL
 from shop.addresses import MODELS, Addresses
+from shop.artefact import Artefact, ArtefactError
 from shop.serving.model_config import Backend, render
 
 if TYPE_CHECKING:
@@ -94,24 +94,21 @@ def versions(folder: Path) -> list[int]:
 
 def _write_version(source: Path, target: Path, backend: Backend) -> None:
     """Writes a version; its card comes last, so that a folder without one is a copy that did not finish."""
-    artefact = ArtefactFolder(source, "make train-3", "SHOP_RUN_DIR")
-    card = artefact.read(CARD)
-    facts = json.loads(card)
-    graph = artefact.vouched(MODEL, facts["sha256"])
-    files = {MODEL: graph}
+    artefact = Artefact(source)
+    files = {MODEL: artefact.onnx()}
     if backend is Backend.PYTHON:
         files["model.py"] = _CODE.read_bytes()
-    elif backend is Backend.TENSORRT and _TENSORRT in facts["files"]:
+    elif backend is Backend.TENSORRT and _TENSORRT in artefact.card().files:
         # what the engine is built from, on the node that serves it; model.plan then lies beside it
-        files = {MODEL: artefact.vouched(_TENSORRT, facts["files"][_TENSORRT])}
+        files = {MODEL: artefact.part(_TENSORRT)}
     target.mkdir(parents=True, exist_ok=True)
-    for name, content in {**files, CARD: card}.items():
+    for name, content in {**files, CARD: (source / CARD).read_bytes()}.items():
         _replace(target / name, content)
 
 
 def _configure(target: Path, backend: Backend) -> None:
     found = versions(target)
-    card: dict[str, Any] = json.loads((target / str(found[-1]) / CARD).read_bytes())
+    card = Artefact(target / str(found[-1])).card()
     _replace(target / "config.pbtxt", render(target.name, card, found, backend).encode())
 
 

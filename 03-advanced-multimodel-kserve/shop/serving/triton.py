@@ -16,8 +16,12 @@ from shop.serving.settings import TritonSettings
 
 __all__ = ["TritonError", "command", "environment", "main", "prepare_backends"]
 
-_STUB, _BACKEND = "triton_python_backend_stub", "libtriton_python.so"
-_FACTS = "import sys, sysconfig; print(sys.version_info[1], sysconfig.get_config_var('LIBDIR'), sysconfig.get_path('purelib'))"
+_STUB = "triton_python_backend_stub"
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton's backend keeps it; only what bears our port is removed
+_FACTS = """
+import sys, sysconfig
+print(sys.version_info[1], sysconfig.get_config_var("LIBDIR"), sysconfig.get_path("purelib"))
+"""
 
 
 class TritonError(Exception):
@@ -112,7 +116,7 @@ def main() -> None:
         prepare_backends(addresses, settings)
     except TritonError as problem:
         sys.exit(f"error: {problem}")
-    for left in Path("/dev/shm").glob(f"{_shared_memory(addresses)}*"):
+    for left in _SHARED_MEMORY.glob(f"{_shared_memory(addresses)}*"):
         left.unlink(missing_ok=True)
     os.execve(words[0], words, {**os.environ, **added})  # noqa: S606 - a fixed argument list, no shell
 
