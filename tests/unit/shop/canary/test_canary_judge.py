@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from servekit.telemetry.metrics import LATENCY_BUCKETS
+from shop.canary.evidence import EMPTY, Histogram, binomial_tail, fisher, psi, quantile
+from shop.canary.judge import Policy, judge
+from shop.canary.reading import Reading
+
+POLICY = Policy()
+SCORE_EDGES = tuple(round(-2 + 0.4 * step, 1) for step in range(11))
+
+
+def histogram(edges: tuple[float, ...], values: list[float]) -> Histogram:
+    counts = [0.0] * (len(edges) + 1)
+    for value in values:
+        counts[sum(edge < value for edge in edges)] += 1
+    return Histogram(edges, tuple(counts))
+
+
+def answers(random: Random, count: int, *, slower_s: float = 0.0, shift: float = 0.0, clicks: float = 0.4) -> Reading:
+    """What a version answered: a heavy-tailed latency around 3 ms, normal scores, clicks."""
+    durations = [random.lognormvariate(-5.8, 0.6) + slower_s for _ in range(count)]
+    scores = [random.gauss(shift, 1) for _ in range(count)]
+    clicked = sum(random.random() < clicks for _ in range(count))
+    return Reading(
+        histogram(LATENCY_BUCKETS, durations),
+        scores=histogram(SCORE_EDGES, scores),
+        outcomes={"click": clicked, "skip": count - clicked},
+    )
+
+
+def test_the_exact_tests_agree_with_scipy() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    for bad, of, stable_bad, stable_of in ((3, 20, 1, 500), (0, 10, 4, 100), (40, 200, 12, 600), (10, 10, 0, 1000)):
+        table = [[bad, of - bad], [stable_bad, stable_of - stable_bad]]
+        assert fisher(bad, of, stable_bad, stable_of) == pytest.approx(
+            stats.fisher_exact(table, alternative="greater")[1]
+        )
+        assert binomial_tail(bad, of, 0.01) == pytest.approx(stats.binom.sf(bad - 1, of, 0.01))
+
+
+def test_a_quantile_says_between_which_edges_it_surely_is() -> None:
+    few = histogram((0.001, 0.01, 0.1), [0.0005] * 90 + [0.05] * 10)
+    assert quantile(few, 0.99) == pytest.approx((0.091, 0.01, float("inf")))
+    many = Histogram(few.edges, tuple(100 * count for count in few.counts))
+    assert quantile(many, 0.99) == pytest.approx((0.091, 0.01, 0.1))
+    assert quantile(EMPTY, 0.99) == (0.0, 0.0, float("inf"))
+
+
+def test_psi_is_nothing_for_equal_samples_and_joins_buckets_that_are_too_thin() -> None:
+    same = Histogram((1.0, 2.0, 3.0), (50, 40, 9, 1))
+    assert psi(same, same) == (0.0, 3)
+    distance, _ = psi(same, Histogram(same.edges, (1, 9, 40, 50)))
+    assert distance > 1
+
+
+@pytest.mark.parametrize(("stable", "candidate"), [(10_000, 10), (2000, 40), (600, 200), (200, 200)])
+def test_a_version_like_stable_is_almost_never_called_worse(stable: int, candidate: int) -> None:
+    random = Random(3)
+    worse = sum(
+        bool(judge(answers(random, min(stable, 600)), answers(random, candidate), POLICY).worse) for _ in range(40)
+    )
+    assert worse == 0
+
+
+@pytest.mark.parametrize("count", [10, 200])
+def test_a_version_that_is_truly_slow_is_always_called_worse(count: int) -> None:
+    random = Random(4)
+    for _ in range(20):
+        judgement = judge(answers(random, 500), answers(random, count, slower_s=0.03), POLICY)
+        assert [finding.check for finding in judgement.worse] == ["p99"]
+    assert "100.0% of its answers took over 25 ms, " in judgement.reason
+
+
+def test_a_slow_tail_is_found_where_the_median_is_as_before() -> None:
+    random = Random(5)
+    stable, candidate = answers(random, 600), answers(random, 175)
+    tail = answers(random, 25, slower_s=0.2).durations.counts
+    both = tuple(a + b for a, b in zip(candidate.durations.counts, tail, strict=True))
+    slow_tail = replace(candidate, durations=Histogram(LATENCY_BUCKETS, both))
+    assert [finding.check for finding in judge(stable, slow_tail, POLICY).worse] == ["p99"]
+
+
+@pytest.mark.parametrize("kind", ["errors", "degraded"])
+def test_errors_and_fallbacks_are_compared_with_stables(kind: str) -> None:
+    random = Random(6)
+    stable, candidate = answers(random, 600), replace(answers(random, 40), **{kind: 12.0})  # type: ignore[arg-type]
+    (finding,) = judge(stable, candidate, POLICY).worse
+    assert finding.check == kind
+    assert finding.why.startswith(f"{kind} 30.00%, stable 0.00% (by chance: ")
+    one = replace(candidate, errors=1.0, degraded=0.0)
+    assert not judge(stable, one, POLICY).worse
+
+
+def test_other_scores_are_drift() -> None:
+    random = Random(7)
+    judgement = judge(answers(random, 600), answers(random, 200, shift=1.5), POLICY)
+    assert [finding.check for finding in judgement.worse] == ["score drift"]
+
+
+def test_fewer_clicks_are_worse_however_alike_the_scores_are() -> None:
+    random = Random(8)
+    judgement = judge(answers(random, 600), answers(random, 200, clicks=0.1), POLICY)
+    assert [finding.check for finding in judgement.worse] == ["online quality"]
+    better = judge(answers(random, 600, clicks=0.1), answers(random, 200), POLICY)
+    assert not better.worse
+
+
+def test_nothing_is_learnt_from_a_stable_version_that_is_itself_in_trouble() -> None:
+    random = Random(9)
+    both = replace(answers(random, 200), errors=100.0)
+    judgement = judge(both, both, POLICY)
+    assert not judgement.worse
+    assert judgement.unwell == "stable's own errors are 50.0%: expected at most 5%"
+
+
+def test_without_feedback_or_scores_the_findings_say_so() -> None:
+    bare = Reading(histogram(LATENCY_BUCKETS, [0.003] * 50))
+    shown = {finding.check: finding.why for finding in judge(bare, bare, POLICY).findings}
+    assert shown["online quality"] == "too little feedback to compare"
+    assert shown["score drift"] == "no scores to compare"

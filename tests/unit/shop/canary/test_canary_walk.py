@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from random import Random
+
+import pytest
+
+from servekit.telemetry.metrics import LATENCY_BUCKETS
+from shop.canary.evidence import Histogram
+from shop.canary.judge import Policy
+from shop.canary.reading import Reading
+from shop.canary.walk import Plan, Ports, Step, Walk
+
+PLAN = Plan("1", "2", step_s=60)
+
+
+@dataclass
+class Version:
+    """How a simulated version answers."""
+
+    median_s: float = 0.003
+    clicks: float = 0.4
+    failing: float = 0.0
+
+
+@dataclass
+class Shop:
+    """A shop in simulated time: its traffic, its metrics and its clock."""
+
+    versions: dict[str, Version]
+    rps: int = 100
+    random: Random = field(default_factory=lambda: Random(1))
+    weights: list[int] = field(default_factory=lambda: [0])
+    time_s: float = 0.0
+    stalling_at: int = -1
+    seen: dict[str, Counter[str]] = field(default_factory=dict)
+    failing_metrics: bool = False
+
+    def shift(self, weight: int) -> None:
+        self.weights.append(weight)
+
+    def restart(self) -> None:
+        self.seen = {version: Counter() for version in self.versions}
+
+    def read(self) -> dict[str, Reading]:
+        if self.failing_metrics:
+            raise ConnectionError("no gateway answers")
+        return {version: self._reading(seen) for version, seen in self.seen.items() if seen}
+
+    def now(self) -> float:
+        return self.time_s
+
+    def sleep(self, seconds: float) -> None:
+        self.time_s += seconds
+        for _ in range(round(self.rps * seconds)):
+            version = "2" if self.random.randrange(100) < self.weights[-1] else "1"
+            self._answer(self.versions[version], self.seen[version])
+        if self.weights[-1] == self.stalling_at:
+            self.stalling_at = -1  # a stall lasts a second
+
+    def _answer(self, version: Version, seen: Counter[str]) -> None:
+        stalled = self.weights[-1] == self.stalling_at and version is not self.versions["1"]
+        duration = self.random.lognormvariate(0, 0.6) * version.median_s + 0.1 * stalled
+        seen[f"d{sum(edge < duration for edge in LATENCY_BUCKETS)}"] += 1
+        seen[f"s{min(9, int(self.random.random() * 10))}"] += 1
+        seen["click" if self.random.random() < version.clicks else "skip"] += 1
+        seen["error"] += self.random.random() < version.failing
+
+    @staticmethod
+    def _reading(seen: Counter[str]) -> Reading:
+        return Reading(
+            Histogram(LATENCY_BUCKETS, tuple(seen[f"d{n}"] for n in range(len(LATENCY_BUCKETS) + 1))),
+            errors=seen["error"],
+            scores=Histogram(tuple(n / 10 for n in range(1, 10)), tuple(seen[f"s{n}"] for n in range(10))),
+            outcomes={name: seen[name] for name in ("click", "skip")},
+        )
+
+
+def walk(shop: Shop, plan: Plan = PLAN) -> tuple[str, list[Step]]:
+    steps: list[Step] = []
+    outcome = Walk(plan, Policy(), Ports(shop, shop, shop), steps.append).run()
+    return outcome, [step for step in steps if step.verdict not in {"waiting", "confirming"}]
+
+
+def test_a_version_like_stable_walks_all_the_way() -> None:
+    shop = Shop({"1": Version(), "2": Version()})
+    outcome, decided = walk(shop)
+    assert outcome == "promoted"
+    assert shop.weights == [0, 1, 5, 25, 50, 100]
+    assert [step.verdict for step in decided] == ["advance"] * 4 + ["promoted"]
+    assert [step.candidate.answers >= needed for step, needed in zip(decided, (10, 40, 200, 200, 200), strict=True)]
+
+
+def test_a_version_like_stable_is_practically_never_rolled_back() -> None:
+    outcomes = Counter(walk(Shop({"1": Version(), "2": Version()}, random=Random(seed)))[0] for seed in range(60))
+    assert outcomes == {"promoted": 60}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_slow_version_is_rolled_back_at_once_and_always(seed: int) -> None:
+    shop = Shop({"1": Version(), "2": Version(median_s=0.04)}, random=Random(seed))
+    outcome, (last,) = walk(shop)
+    assert outcome == "rolled back"
+    assert shop.weights == [0, 1, 0]
+    assert last.reason.startswith("p99 ")
+
+
+def test_a_version_that_fails_is_rolled_back_at_the_first_step() -> None:
+    shop = Shop({"1": Version(), "2": Version(failing=0.5)})
+    outcome, (last,) = walk(shop)
+    assert (outcome, shop.weights) == ("rolled back", [0, 1, 0])
+    assert last.reason.startswith("errors ")
+
+
+def test_a_version_that_ranks_worse_is_rolled_back_as_soon_as_the_clicks_prove_it() -> None:
+    shop = Shop({"1": Version(), "2": Version(clicks=0.1)})
+    outcome, decided = walk(shop)
+    assert outcome == "rolled back"
+    assert shop.weights[-1] == 0
+    assert max(shop.weights) <= 25
+    assert decided[-1].reason.startswith("online quality ")
+
+
+def test_one_stall_of_the_machine_is_looked_at_twice_before_it_is_believed() -> None:
+    shop = Shop({"1": Version(), "2": Version()})
+    told: list[Step] = []
+    shop.stalling_at = 25
+    outcome = Walk(PLAN, Policy(), Ports(shop, shop, shop), told.append).run()
+    assert outcome == "promoted"
+    (doubt,) = [step for step in told if step.reason.endswith("looking again")]
+    assert doubt.weight == 25
+
+
+def test_without_traffic_nothing_is_promoted() -> None:
+    shop = Shop({"1": Version(), "2": Version()}, rps=0)
+    outcome, (last,) = walk(shop)
+    assert (outcome, shop.weights) == ("inconclusive", [0, 1, 0])
+    assert last.reason == "no requests in 5 s"
+
+
+def test_too_little_traffic_is_no_reason_to_promote_either() -> None:
+    shop = Shop({"1": Version(), "2": Version()}, rps=4)
+    outcome, decided = walk(shop, replace(PLAN, step_s=20))
+    assert (outcome, shop.weights[-1]) == ("inconclusive", 0)
+    assert decided[-1].reason.endswith("expected 10 at 1%")
+
+
+def test_when_the_metrics_cannot_be_read_stable_gets_its_traffic_back() -> None:
+    shop = Shop({"1": Version(), "2": Version()}, failing_metrics=True)
+    with pytest.raises(ConnectionError):
+        walk(shop)
+    assert shop.weights == [0, 1, 0]
