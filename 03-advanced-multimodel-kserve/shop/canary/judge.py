@@ -31,8 +31,7 @@ class Policy:
         minimum_psi: no drift of the scores up to this is an alarm; 0.1 is where "no change" customarily ends.
         quality_loss: share of stable's rate of good outcomes that may be lost.
         unwell: share of errors of stable itself above which nothing can be learnt from comparing.
-        good: the outcomes that are good; every other one is not.
-        min_feedback: outcomes of either version before their quality is compared.
+        min_feedback: rated answers of either version before their quality is compared.
     """
 
     alpha: float = 1e-5
@@ -41,7 +40,6 @@ class Policy:
     minimum_psi: float = 0.1
     quality_loss: float = 0.02
     unwell: float = 0.05
-    good: frozenset[str] = frozenset({"click", "purchase", "correct"})
     min_feedback: int = 30
 
 
@@ -138,17 +136,15 @@ def _drift(stable: Reading, candidate: Reading, policy: Policy) -> Finding:
 
 
 def _quality(stable: Reading, candidate: Reading, policy: Policy) -> Finding:
-    good, stable_good = (
-        sum(count for outcome, count in each.outcomes.items() if outcome in policy.good) for each in (candidate, stable)
-    )
-    if min(candidate.feedback, stable.feedback) < policy.min_feedback:
-        shown, of = (f"{round(each.feedback)} outcomes" for each in (stable, candidate))
-        return Finding("online quality", shown, of, worse=False, why="too little feedback to compare")
-    before, after = stable_good / stable.feedback, good / candidate.feedback
-    chance = fisher(candidate.feedback - good, candidate.feedback, stable.feedback - stable_good, stable.feedback)
-    worse = after < before * (1 - policy.quality_loss) and chance < policy.alpha
-    why = f"online quality {after:.1%}, stable {before:.1%} (by chance: {_chance(chance)})"
-    return Finding("online quality", f"{before:.1%}", f"{after:.1%}", worse, why)
+    (stable_good, stable_of), (good, of) = stable.rated, candidate.rated
+    if min(of, stable_of) < policy.min_feedback:
+        before, after = f"{stable_of:.0f} rated", f"{of:.0f} rated"
+        return Finding("online quality", before, after, worse=False, why="too little feedback to compare")
+    then, now = stable_good / stable_of, good / of
+    chance = fisher(of - good, of, stable_of - stable_good, stable_of)
+    worse = now < then * (1 - policy.quality_loss) and chance < policy.alpha
+    why = f"online quality {now:.1%}, stable {then:.1%} (by chance: {_chance(chance)})"
+    return Finding("online quality", f"{then:.1%}", f"{now:.1%}", worse, why)
 
 
 def _ms(seconds: float) -> str:

@@ -24,6 +24,7 @@ _DURATION = "serving_request_duration_seconds"
 _SCORE = "serving_score"
 _DEGRADED = "serving_degraded_total"
 _FEEDBACK = "serving_feedback_total"
+_FEEDBACK_ENDPOINT = "/v1/feedback"
 _WANTED = frozenset({f"{_DURATION}_bucket", f"{_SCORE}_bucket", _DEGRADED, _FEEDBACK})
 _FAMILIES = frozenset({_DURATION, _SCORE, "serving_degraded", "serving_feedback"})
 
@@ -37,7 +38,7 @@ class Reading:
         errors: answers of 500 and above.
         degraded: answers from a fallback.
         scores: what the model said.
-        outcomes: feedback by its name, e.g. ``click``.
+        outcomes: feedback by its name: ``impression``, ``click``, ``legitimate``, ``chargeback``, …
     """
 
     durations: Histogram = EMPTY
@@ -52,9 +53,13 @@ class Reading:
         return self.durations.total
 
     @property
-    def feedback(self) -> float:
-        """How many outcomes were reported."""
-        return sum(self.outcomes.values())
+    def rated(self) -> tuple[float, float]:
+        """What went well, of how many: clicks of impressions, or legitimate payments of those whose end is known."""
+        of = self.outcomes
+        if shown := of.get("impression", 0.0):
+            return min(of.get("click", 0.0), shown), shown
+        legitimate = of.get("legitimate", 0.0)
+        return legitimate, legitimate + of.get("chargeback", 0.0)
 
 
 def parse(text: str) -> Counters:
@@ -90,7 +95,7 @@ def readings(counters: Counters, model: str) -> dict[str, Reading]:
     by_version: dict[str, list[tuple[str, dict[str, str], float]]] = defaultdict(list)
     for (name, labels), value in counters.items():
         of = dict(labels)
-        if of.get("model") == model and "version" in of:
+        if of.get("model") == model and "version" in of and of.get("endpoint") != _FEEDBACK_ENDPOINT:
             by_version[of["version"]].append((name, of, value))
     return {version: _reading(samples) for version, samples in by_version.items()}
 

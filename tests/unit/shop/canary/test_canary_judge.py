@@ -29,7 +29,7 @@ def answers(random: Random, count: int, *, slower_s: float = 0.0, shift: float =
     return Reading(
         histogram(LATENCY_BUCKETS, durations),
         scores=histogram(SCORE_EDGES, scores),
-        outcomes={"click": clicked, "skip": count - clicked},
+        outcomes={"impression": count, "click": clicked},
     )
 
 

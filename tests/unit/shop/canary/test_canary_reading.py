@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from shop.canary.reading import increase, parse, readings, total
+from shop.canary.reading import Reading, increase, parse, readings, total
 
 
 class Gateway:
@@ -39,7 +39,9 @@ def test_each_version_is_read_from_what_was_counted_in_between_by_all_gateways()
         gateway.answer("2", 0.001, code="429")
         gateway.answer("1", 0.001, model="fraud")
         gateway.scores.labels("ranking", "2").observe(0.7)
-        gateway.feedback.labels("ranking", "2", "click").inc(3)
+        gateway.feedback.labels("ranking", "2", "impression").inc(3)
+        gateway.feedback.labels("ranking", "2", "click").inc(1)
+        gateway.duration.labels("3", "/v1/feedback", "ranking", "2", "204").observe(0.001)
     after = [parse(gateway.text) for gateway in gateways]
     read = readings(total(map(increase, before, after)), "ranking")
     assert set(read) == {"1", "2"}
@@ -47,9 +49,14 @@ def test_each_version_is_read_from_what_was_counted_in_between_by_all_gateways()
     candidate = read["2"]
     assert list(candidate.durations.edges) == [0.01, 0.1]
     assert list(candidate.durations.counts) == [0, 2, 2]  # without the shed ones, which are nobody's latency
-    assert (candidate.answers, candidate.errors, candidate.feedback) == (4, 2, 6)
+    assert (candidate.answers, candidate.errors) == (4, 2)
     assert list(candidate.scores.counts) == [0, 2]
-    assert candidate.outcomes == {"click": 6}
+    assert candidate.rated == (2, 6)
+
+
+def test_a_payment_is_rated_once_its_end_is_known() -> None:
+    assert Reading(outcomes={"legitimate": 97, "chargeback": 3}).rated == (97, 100)
+    assert Reading().rated == (0, 0)
 
 
 def test_a_gateway_that_began_anew_loses_nothing_it_counted_since() -> None:

@@ -64,7 +64,8 @@ class Shop:
         duration = self.random.lognormvariate(0, 0.6) * version.median_s + 0.1 * stalled
         seen[f"d{sum(edge < duration for edge in LATENCY_BUCKETS)}"] += 1
         seen[f"s{min(9, int(self.random.random() * 10))}"] += 1
-        seen["click" if self.random.random() < version.clicks else "skip"] += 1
+        seen["impression"] += 1
+        seen["click"] += self.random.random() < version.clicks
         seen["error"] += self.random.random() < version.failing
 
     @staticmethod
@@ -73,7 +74,7 @@ class Shop:
             Histogram(LATENCY_BUCKETS, tuple(seen[f"d{n}"] for n in range(len(LATENCY_BUCKETS) + 1))),
             errors=seen["error"],
             scores=Histogram(tuple(n / 10 for n in range(1, 10)), tuple(seen[f"s{n}"] for n in range(10))),
-            outcomes={name: seen[name] for name in ("click", "skip")},
+            outcomes={name: seen[name] for name in ("impression", "click")},
         )
 
 

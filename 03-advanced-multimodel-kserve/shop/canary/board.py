@@ -1,0 +1,79 @@
+"""A walk in the terminal: one row a step, alive in a terminal, one line a decision when piped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self
+
+from rich.live import Live
+from rich.text import Text
+
+from servekit.terminal import make_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from shop.canary.walk import Step
+
+__all__ = ["Board"]
+
+_COLUMNS: Final = ("weight", "answers", "errors", "degraded", "p99", "score drift", "online quality", "")
+_CHECKS: Final = ("errors", "degraded", "p99", "score drift", "online quality")
+_STYLE: Final = {
+    "advance": "green",
+    "promoted": "bold green",
+    "rolled back": "bold red",
+    "inconclusive": "bold yellow",
+    "confirming": "yellow",
+}
+
+
+class Board:
+    """Shows each step: stable's figures on the left of each ``→``, the candidate's on its right."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._steps: dict[int, Step] = {}
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+        if self._steps:
+            self._console.print(self._table())
+
+    def tell(self, step: Step) -> None:
+        """Show where the walk is."""
+        last = self._steps.get(step.weight)
+        self._steps[step.weight] = step
+        if self._console.is_terminal:
+            self._live.update(self._table(), refresh=True)
+        elif step.verdict != "waiting" and (last is None or last.verdict != step.verdict):
+            self._console.print(_line(step), soft_wrap=True)
+
+    def _table(self) -> Table:
+        table = make_table(self._console, *_COLUMNS)
+        for step in self._steps.values():
+            table.add_row(*_cells(step), Text(step.verdict, _STYLE.get(step.verdict, "")))
+        return table
+
+
+def _cells(step: Step) -> list[str | Text]:
+    answers = f"{step.stable.answers:.0f} → {step.candidate.answers:.0f}"
+    if step.judgement is None:
+        return [f"{step.weight}%", answers, *("" for _ in _CHECKS)]
+    cells = [
+        Text(f"{finding.stable} → {finding.candidate}".removeprefix(" → "), "red" if finding.worse else "")
+        for finding in step.judgement.findings
+    ]
+    return [f"{step.weight}%", answers, *cells]
+
+
+def _line(step: Step) -> str:
+    answers = f"{step.stable.answers:.0f} answers of stable, {step.candidate.answers:.0f} of the candidate"
+    return f"{step.weight:>3}%  {step.verdict}: {step.reason} ({answers}, {step.elapsed_s:.0f} s)"

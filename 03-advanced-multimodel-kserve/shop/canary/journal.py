@@ -1,0 +1,77 @@
+"""The audit trail: every shift of traffic, by hand or by a walk, with the evidence that it was decided on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Self
+from uuid import uuid4
+
+import msgspec
+
+from servekit.audit import AuditError, AuditLog, AuditSettings
+from shop.canary.errors import CanaryError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shop.canary.walk import Step
+
+__all__ = ["Journal"]
+
+_WRITER = "canary"
+
+
+class Journal:
+    """Writes decisions to the hash-chained log, and beside it the evidence whose digests the log holds.
+
+    While a journal is open no other command may shift traffic: the log has one writer, enforced by the kernel.
+
+    Args:
+        run_dir: the level's; the log is ``audit/canary.*.jsonl`` in it, the evidence ``canary/<id>.jsonl``.
+        model: whose traffic it is about.
+
+    Raises:
+        CanaryError: another command is at it, or the log cannot be written.
+    """
+
+    def __init__(self, run_dir: Path, model: str) -> None:
+        self.id = uuid4().hex
+        self._model = model
+        self._evidence = run_dir / "canary" / f"{self.id}.jsonl"
+        try:
+            self._log = AuditLog(AuditSettings(dir=run_dir / "audit"), _WRITER)
+        except (AuditError, OSError) as error:
+            raise CanaryError(f"canary of {model}: {error}") from None
+
+    def by_hand(self, version: str, before: int, after: int) -> None:
+        """Records a weight that a person set."""
+        self._record(version, b"", f"{before}% -> {after}% by hand", 0.0)
+
+    def decided(self, version: str, step: Step) -> None:
+        """Records what a walk decided at a step."""
+        evidence = msgspec.json.encode(asdict(step))
+        self._evidence.parent.mkdir(parents=True, exist_ok=True)
+        with self._evidence.open("ab") as file:
+            file.write(evidence + b"\n")
+        self._record(version, evidence, f"{step.weight}% {step.verdict}: {step.reason}", step.elapsed_s)
+
+    def close(self) -> None:
+        """Flush the log and let the next command at it."""
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _record(self, version: str, evidence: bytes, decision: str, seconds: float) -> None:
+        self._log.record(
+            request_id=self.id,
+            model=self._model,
+            version=version,
+            input_digest=self._log.digest(evidence),
+            output_digest=self._log.digest(decision.encode()),
+            decision=decision,
+            latency_s=seconds,
+        )

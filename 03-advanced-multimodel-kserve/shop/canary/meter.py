@@ -1,0 +1,61 @@
+"""Reads every gateway's metrics and counts what was added since."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+from shop.canary.errors import CanaryError
+from shop.canary.reading import Counters, Reading, increase, parse, readings, total
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["GatewayMeter"]
+
+
+class GatewayMeter:
+    """Counts one model's answers over all gateway processes.
+
+    A gateway that does not answer is counted with what it said last, so that one which is started anew costs no walk.
+
+    Args:
+        model: whose answers.
+        urls: each gateway's ``/metrics``.
+    """
+
+    def __init__(self, model: str, urls: Sequence[str]) -> None:
+        self._model, self._urls = model, urls
+        self._before: dict[str, Counters] = {}
+        self._last: dict[str, Counters] = {}
+
+    def restart(self) -> None:
+        """Count from now on.
+
+        Raises:
+            CanaryError: no gateway answers.
+        """
+        self._scrape()
+        self._before = dict(self._last)
+
+    def read(self) -> Mapping[str, Reading]:
+        """What each version answered since the last restart.
+
+        Raises:
+            CanaryError: no gateway answers.
+        """
+        self._scrape()
+        added = (increase(self._before.get(url, {}), counters) for url, counters in self._last.items())
+        return readings(total(added), self._model)
+
+    def _scrape(self) -> None:
+        seen = {}
+        for url in self._urls:
+            try:
+                seen[url] = parse(httpx.get(url, timeout=5).raise_for_status().text)
+            except httpx.HTTPError:
+                continue
+        if not seen:
+            raise CanaryError(f"gateways {', '.join(self._urls)}: none answers: run make up-3")
+        self._last |= seen
