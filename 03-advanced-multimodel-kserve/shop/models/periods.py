@@ -1,0 +1,32 @@
+"""Which part of the record serves which purpose. Nobody looks at the test period until all is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shop.world.people import DAY
+
+__all__ = ["Periods"]
+
+
+@dataclass(frozen=True)
+class Periods:
+    """Moments in seconds, each at midnight.
+
+    Attributes:
+        history: until then, what the features of the training rows are made of.
+        train: from ``history`` until then, the training rows; the feature store holds the state as of this moment.
+        validate: from ``train`` until then, what hyperparameters are chosen on.
+        end: from ``validate`` until then, what the reported figures are measured on.
+    """
+
+    history: int
+    train: int
+    validate: int
+    end: int
+
+    @classmethod
+    def of(cls, end: int) -> Periods:
+        """60, 20, 5 and 15 parts in a hundred."""
+        days = end // DAY
+        return cls(*(round(days * share) * DAY for share in (0.6, 0.8, 0.85)), end)

@@ -1,0 +1,103 @@
+"""The whole world from its settings: seeded, so the same settings give the same world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shop.world.browsing import Views, browse
+from shop.world.catalogue import Catalogue, make_catalogue
+from shop.world.paying import Payments, pay
+from shop.world.people import DAY, People, make_people
+from shop.world.record import Items, Record, Reviews
+from shop.world.searching import Searches, search
+from shop.world.wallets import Wallets, make_wallets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from shop.world.settings import WorldSettings
+
+__all__ = ["World", "simulate", "stream"]
+
+# Shares of the events; clicks, purchases and payments follow from them and are the rest.
+_VIEWS, _SEARCHES = 0.54, 0.09
+
+
+@dataclass(frozen=True)
+class World:
+    """All there is to know of the shop; the models see its record alone, never what people would like."""
+
+    settings: WorldSettings
+    catalogue: Catalogue
+    people: People
+    wallets: Wallets
+    views: Views
+    searches: Searches
+    reviews: Reviews
+    payments: Payments
+
+    @property
+    def record(self) -> Record:
+        """What the shop has written down of it."""
+        known = Items(*(getattr(self.catalogue, name) for name in ("category", "price", "style", "launched")))
+        return Record(known, self.views, self.searches, self.reviews, self.payments, len(self.people), self.end)
+
+    @property
+    def end(self) -> int:
+        """Seconds after which nothing happens any more."""
+        return self.settings.days * DAY
+
+    @property
+    def events(self) -> int:
+        """Views, searches, clicks, purchases and payments."""
+        searches = self.searches
+        purchases = self.views.bought.sum() + searches.bought.sum()
+        return int(len(self.views) + len(searches) + searches.clicked.sum() + purchases + len(self.payments))
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """The randomness of one part of the world: a part that draws more leaves the others as they were."""
+    return np.random.default_rng([seed, *name.encode()])
+
+
+def simulate(settings: WorldSettings, say: Callable[[str], None] = lambda _: None) -> World:
+    """Makes the world; ``say`` hears what is being made."""
+    seed, days = settings.seed, settings.days
+    catalogue = make_catalogue(stream(seed, "catalogue"), settings.items, days)
+    people = make_people(stream(seed, "people"), settings.users, days)
+    wallets = make_wallets(stream(seed, "wallets"), settings.users, days)
+    say("views")
+    views = browse(stream(seed, "views"), catalogue, people, int(settings.events * _VIEWS))
+    say("searches")
+    searches = search(stream(seed, "searches"), catalogue, people, int(settings.events * _SEARCHES))
+    say("payments")
+    purchases = _purchases(views, searches)
+    payments = pay(stream(seed, "payments"), catalogue, wallets, people, purchases)
+    payments = replace(payments, device=np.unique(payments.device, return_inverse=True)[1])
+    reviews = _review(stream(seed, "reviews"), catalogue, purchases[0], purchases[2])
+    return World(settings, catalogue, people, wallets, views, searches, reviews, payments)
+
+
+def _review(
+    rng: np.random.Generator, catalogue: Catalogue, time: NDArray[np.int64], item: NDArray[np.int64]
+) -> Reviews:
+    """Three buyers in ten give stars, days later."""
+    (kept,) = np.nonzero(rng.random(len(item)) < 0.3)
+    stars = np.clip(np.rint(3.8 + 0.7 * catalogue.quality[item[kept]] + rng.normal(0, 0.7, len(kept))), 1, 5)
+    later = time[kept] + rng.integers(2 * DAY, 8 * DAY, len(kept))
+    order = np.argsort(later, kind="stable")
+    return Reviews(later[order], item[kept][order], stars[order].astype(np.int64))
+
+
+def _purchases(views: Views, searches: Searches) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    row = searches.row[searches.bought]
+    return (
+        np.concatenate([views.time[views.bought], searches.time[row]]),
+        np.concatenate([views.user[views.bought], searches.user[row]]),
+        np.concatenate([views.item[views.bought], searches.item[searches.bought]]),
+    )
