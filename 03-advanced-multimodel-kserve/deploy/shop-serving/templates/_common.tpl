@@ -1,0 +1,102 @@
+{{/* Names, labels and the security context that every pod of the chart shares. */}}
+
+{{- define "shop.labels" -}}
+app.kubernetes.io/name: {{ .name }}
+{{ include "shop.partOf" .root }}
+{{- end }}
+
+{{- define "shop.partOf" -}}
+app.kubernetes.io/part-of: shop
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- with .Values.region.name }}
+shop.example.com/region: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "shop.image" -}}
+{{ .repository }}:{{ .tag }}
+{{- end }}
+
+{{- define "shop.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "shop.containerSecurity" -}}
+readOnlyRootFilesystem: true
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/* What all pods have in common; call with name, root. */}}
+{{- define "shop.pod" -}}
+serviceAccountName: {{ .name }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with .root.Values.images.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+securityContext: {{- include "shop.podSecurity" . | nindent 2 }}
+{{- end }}
+
+{{/* Losing a zone or a node must not lose the service. ScheduleAnyway: an uneven pod serves, a pending one does not. */}}
+{{- define "shop.spread" -}}
+topologySpreadConstraints:
+  {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- toYaml $.labels | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- end }}
+
+{{/* What the traffic is answered by: whatever changes the models' answers changes it, and with it the keys of the cache. */}}
+{{- define "shop.release" -}}
+{{- $versions := dict "image" .Values.images.triton.tag "engine" .Values.triton.engine }}
+{{- range $name, $model := .Values.models }}
+{{- $_ := set $versions $name (list $model.stable $model.candidate $model.weight) }}
+{{- end }}
+{{- $versions | toJson | sha256sum | trunc 12 }}
+{{- end }}
+
+{{/* A model's host behind KServe's Gateway; call with name, root. */}}
+{{- define "shop.host" -}}
+{{- $namespace := .root.Release.Namespace -}}
+{{- if eq .root.Values.rollout.strategy "knative" -}}
+{{ .name }}-predictor.{{ $namespace }}.svc.cluster.local
+{{- else if eq .root.Values.rollout.strategy "route" -}}
+{{ .name }}-route-{{ $namespace }}.{{ .root.Values.kserve.domain }}
+{{- else -}}
+{{ .name }}-{{ $namespace }}.{{ .root.Values.kserve.domain }}
+{{- end }}
+{{- end }}
+
+{{/* Where a server finds its repository in the store: a folder for each image, engine and set of versions. */}}
+{{- define "shop.set" -}}
+{{ .root.Values.images.triton.tag }}/{{ .root.Values.triton.engine }}/{{ .versions }}
+{{- end }}
+
+{{/* Whether KServe runs the models in Knative mode. */}}
+{{- define "shop.knative" -}}
+{{- if eq .Values.rollout.strategy "knative" }}true{{ end }}
+{{- end }}
+
+{{/* Selects the pods of the models' servers, which KServe makes. */}}
+{{- define "shop.serverSelector" -}}
+matchExpressions:
+  - key: serving.kserve.io/inferenceservice
+    operator: Exists
+{{- end }}

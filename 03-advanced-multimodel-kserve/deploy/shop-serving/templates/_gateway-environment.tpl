@@ -1,0 +1,52 @@
+{{/* The gateway's settings. Its own class says what each means; a test holds the names against that class. */}}
+{{- define "shop.gatewayEnvironment" -}}
+{{- $hosts := dict }}
+{{- range $name, $_ := .Values.models }}
+{{- $_ := set $hosts $name (include "shop.host" (dict "name" $name "root" $)) }}
+{{- end -}}
+- name: SHOP_HOST
+  value: 0.0.0.0
+- name: SHOP_GATEWAY_PORT
+  value: "8310"
+- name: SHOP_TRITON_HOST
+  value: {{ .Values.kserve.address }}
+- name: SHOP_TRITON_HTTP_PORT
+  value: {{ .Values.kserve.port | quote }}
+- name: SHOP_TRITON_HOSTS
+  value: {{ $hosts | toJson | quote }}
+- name: SHOP_FEATURES_HOST
+  value: features
+- name: SHOP_FEATURES_PORT
+  value: "6379"
+- name: SHOP_CACHE_HOST
+  value: cache
+- name: SHOP_CACHE_PORT
+  value: "6379"
+- name: SHOP_DEADLINE_MS
+  value: {{ .Values.gateway.deadlineMs | quote }}
+- name: SHOP_VERSION_CHOICE
+  value: {{ ternary "edge" "server" (eq .Values.rollout.strategy "edge") }}
+- name: SHOP_RELEASE
+  value: {{ include "shop.release" . }}
+- name: SHOP_DRAIN_S
+  value: {{ .Values.gateway.drainSeconds | quote }}
+- name: SHOP_DRAIN_TIMEOUT_S
+  value: {{ .Values.gateway.drainTimeoutSeconds | quote }}
+- name: SHOP_MAX_BODY_BYTES
+  value: {{ int .Values.edge.maxBodyBytes | quote }}
+{{- with .Values.gateway.shards }}
+- name: SHOP_SHARDS
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.gateway.apiKeysSecret }}
+- name: SHOP_API_KEYS
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: keys
+{{- end }}
+{{- with .Values.tracing.endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ . }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,73 @@
+{{/* What values.schema.json cannot say of a model, because it compares two values. */}}
+{{- define "shop.checkModel" -}}
+{{- $spec := .spec }}
+{{- if gt (int $spec.minReplicas) (int $spec.maxReplicas) }}
+{{- fail (printf "models.%s.minReplicas %v: expected at most maxReplicas, %v" .model $spec.minReplicas $spec.maxReplicas) }}
+{{- end }}
+{{- if gt (int $spec.candidateReplicas) (int $spec.minReplicas) }}
+{{- fail (printf "models.%s.candidateReplicas %v: expected at most minReplicas, %v: KServe refuses more" .model $spec.candidateReplicas $spec.minReplicas) }}
+{{- end }}
+{{- if eq $spec.stable $spec.candidate }}
+{{- fail (printf "models.%s.candidate %s: expected another version than stable" .model $spec.candidate) }}
+{{- end }}
+{{- end }}
+
+{{/* One InferenceService; call with root, name, model, spec, versions and, where they apply, predictor and candidate. */}}
+{{- define "shop.inferenceService" }}
+{{- $knative := include "shop.knative" .root }}
+{{- $scaled := and .root.Values.autoscaling.enabled (not $knative) (not .candidate) }}
+---
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata:
+  name: {{ .name }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "shop.labels" . | nindent 4 }}
+  annotations:
+    serving.kserve.io/deploymentMode: {{ ternary "Knative" "Standard" (eq $knative "true") }}
+    {{- if not $knative }}
+    serving.kserve.io/autoscalerClass: {{ ternary "keda" "none" $scaled }}
+    {{- end }}
+spec:
+  predictor:
+    {{- with .predictor }}
+    # The pods are called by their version: to make the candidate stable, KServe moves this name and starts nothing anew.
+    name: {{ . }}
+    {{- end }}
+    minReplicas: {{ ternary .spec.candidateReplicas .spec.minReplicas (default false .candidate) }}
+    {{- if .candidate }}
+    maxReplicas: {{ .spec.candidateReplicas }}
+    {{- else }}
+    maxReplicas: {{ ternary .spec.maxReplicas .spec.minReplicas (or $scaled (eq $knative "true")) }}
+    {{- end }}
+    {{- if $knative }}
+    scaleMetric: rps
+    scaleTarget: {{ .spec.requestsPerSecond }}
+    {{- if gt (int .spec.weight) 0 }}
+    # The rest goes to the revision that was ready before this one.
+    canaryTrafficPercent: {{ .spec.weight }}
+    {{- end }}
+    {{- else }}
+    deploymentStrategy:
+      type: RollingUpdate
+      rollingUpdate:
+        maxSurge: 1
+        maxUnavailable: 0
+    {{- end }}
+    {{- include "shop.predictorPod" . | nindent 4 }}
+    model: {{- include "shop.predictorModel" . | nindent 6 }}
+    {{- if $scaled }}
+    autoScaling: {{- include "shop.autoScaling" . | nindent 6 }}
+    {{- end }}
+  {{- if and .predictor (gt (int .spec.weight) 0) }}
+  {{- $candidate := merge (dict "versions" .spec.candidate) . }}
+  canary:
+    - trafficPercent: {{ .spec.weight }}
+      predictor:
+        name: v{{ .spec.candidate }}
+        # No other field of scaling: KServe refuses them here.
+        minReplicas: {{ .spec.candidateReplicas }}
+        {{- include "shop.predictorPod" $candidate | nindent 8 }}
+        model: {{- include "shop.predictorModel" $candidate | nindent 10 }}
+  {{- end }}
+{{- end }}

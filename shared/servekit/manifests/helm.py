@@ -1,0 +1,113 @@
+"""Helm charts rendered and linted by Helm's own engine, in process: no helm binary, no cluster, no network."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import helm_python
+
+from servekit.manifests.documents import Document, ManifestError, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["build_chart", "chart_notes", "lint_chart", "render_chart"]
+
+_WARNING = 2  # helm lint's severities: 1 information, 2 warning, 3 error
+_NOTES = "NOTES.txt"
+
+Values = dict[str, Any]
+
+
+def render_chart(
+    chart: Path,
+    values: Sequence[Path] = (),
+    *,
+    release: str,
+    namespace: str,
+    overrides: Mapping[str, Any] | None = None,
+) -> str:
+    """The YAML stream ``helm template`` would print, its documents in the order of their templates.
+
+    Args:
+        chart: the chart's folder.
+        values: values files, the later ones win.
+        release: the release's name.
+        namespace: what ``.Release.Namespace`` is.
+        overrides: values that win over every file.
+
+    Raises:
+        ManifestError: no chart there, values that its schema refuses, or a template that fails, in Helm's own words.
+    """
+    rendered = _render(chart, values, release, namespace, overrides or {})
+    manifests = (text.strip("\n") for path, text in sorted(rendered.items()) if not path.endswith(_NOTES))
+    return "".join(f"---\n{text}\n" for text in manifests if text.strip())
+
+
+def build_chart(
+    chart: Path,
+    values: Sequence[Path] = (),
+    *,
+    release: str,
+    namespace: str,
+    overrides: Mapping[str, Any] | None = None,
+) -> list[Document]:
+    """The documents of a chart, each naming its template as its source; arguments and errors as :func:`render_chart`.
+
+    Helm leaves ``metadata.namespace`` to whoever applies a manifest; it is filled in here as an apply would, so that
+    references can be checked.
+    """
+    rendered = _render(chart, values, release, namespace, overrides or {})
+    documents = []
+    for path, text in sorted(rendered.items()):
+        if not path.endswith(_NOTES):
+            documents += parse(text, path)
+    return documents
+
+
+def chart_notes(chart: Path, values: Sequence[Path] = (), *, release: str, namespace: str) -> str:
+    """What ``helm install`` would say at its end."""
+    rendered = _render(chart, values, release, namespace, {})
+    return "".join(text for path, text in rendered.items() if path.endswith(_NOTES))
+
+
+def lint_chart(chart: Path, values: Sequence[Path] = (), *, namespace: str, kubernetes: str) -> list[str]:
+    """Every warning and error of ``helm lint --strict``, as ``path: message``."""
+    report = helm_python.lint(
+        chart, _merge(values, {}), strict=True, namespace=namespace, kube_version=f"v{kubernetes.removeprefix('v')}"
+    )
+    found = [f"{each['path']}: {each['error']}" for each in report["messages"] if each["severity"] >= _WARNING]
+    return found or list(report["errors"])
+
+
+def _render(
+    chart: Path, values: Sequence[Path], release: str, namespace: str, overrides: Mapping[str, Any]
+) -> dict[str, str]:
+    merged = _merge(values, overrides)
+    try:
+        with helm_python.Chart.load(chart) as loaded:
+            loaded.validate_schema(merged)
+            rendered: dict[str, str] = loaded.render(merged, name=release, namespace=namespace)
+    except helm_python.HelmError as error:
+        raise ManifestError(f"{chart}: helm: {error.detail.strip()}") from None
+    return rendered
+
+
+def _merge(files: Sequence[Path], overrides: Mapping[str, Any]) -> Values:
+    return reduce(_overlay, [*map(_read, files), overrides], {})
+
+
+def _read(file: Path) -> Values:
+    (document,) = parse(file.read_text(encoding="utf-8"), str(file)) or [Document(str(file), {})]
+    return document.body
+
+
+def _overlay(below: Values, above: Mapping[str, Any]) -> Values:
+    """Helm's rule: objects are merged key by key, everything else is replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(merged.get(key), dict) and isinstance(value, dict)
+        merged[key] = _overlay(merged[key], value) if both else value
+    return merged
