@@ -159,6 +159,9 @@ plan-3: $(SYNCED) ## what fleet QPS requests/s need at P99_MS, and what it costs
 calibrate-3: $(SYNCED) ## measure what plan-3 computes with, and hold its predictions against a measurement (needs up-3)
 	@$(PY) -m shop.entrypoints.calibrate $(ARGS)
 
+budget-3: $(SYNCED) ## where the milliseconds go, hop by hop, out of the traces kept (after sla-3)
+	@$(PY) -m shop.entrypoints.budget $(ARGS)
+
 overload-3: $(SYNCED) ## three times the capacity: what is shed, what is answered, how fast (needs up-3)
 	@$(PY) -m shop.entrypoints.overload $(ARGS)
 
