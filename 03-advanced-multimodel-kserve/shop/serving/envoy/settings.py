@@ -1,0 +1,43 @@
+"""The edge's settings, from the environment."""
+
+from __future__ import annotations
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["EdgeSettings"]
+
+
+class EdgeSettings(BaseSettings):
+    """What Envoy lets in, how much of it, and for how long."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOP_EDGE_", populate_by_name=True)
+
+    host: str = Field("127.0.0.1", description="Address of the public listener; the admin interface is local, always.")
+    max_body_bytes: int = Field(1024 * 1024, ge=1024, description="Largest body of a request to /v1.")
+    max_tensor_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest body of a request to /v2.")
+    timeout_s: float = Field(1, gt=0, description="For /v1: far beyond the gateways' own deadline, should one hang.")
+    tensor_timeout_s: float = Field(10, gt=0, description="For /v2.")
+    rate: int = Field(0, ge=0, description="Requests a second that are let in, whoever sends them; 0: any number.")
+    concurrency: int = Field(64, ge=1, description="Requests at once that are let in, at most.")
+    concurrency_min: int = Field(8, ge=1, description="Requests at once that are let in, at least.")
+    slow_ms: float = Field(20, gt=0, description="A median answer slower than this lowers what is let in at once.")
+    connections: int = Field(1024, ge=1, description="Client connections at once.")
+    log_share: float = Field(0.1, ge=0, le=100, description="Per cent of the requests to log; errors are, always.")
+    api_keys: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("api_keys", "SHOP_API_KEYS"),
+        description="name:key,name:key…; empty: no key is asked for.",
+    )
+
+    def key_by_owner(self) -> dict[str, str]:
+        """The API keys by their owners' names.
+
+        Raises:
+            ValueError: a pair is not ``name:key``; its text is not repeated.
+        """
+        pairs = [pair.strip().partition(":") for pair in self.api_keys.get_secret_value().split(",") if pair.strip()]
+        for number, (name, _, key) in enumerate(pairs, start=1):
+            if not name or not key:
+                raise ValueError(f"SHOP_API_KEYS pair {number}: expected name:key")
+        return {name: key for name, _, key in pairs}
