@@ -1,0 +1,1 @@
+"""Smaller and faster versions of the models, and the gate that decides which of them may be served."""
