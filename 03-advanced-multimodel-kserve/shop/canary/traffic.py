@@ -1,0 +1,96 @@
+"""One model's traffic: shifted at the edge at once, and written down for an edge that is started again."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from shop.canary.errors import CanaryError
+from shop.serving.envoy.routes import write_routes
+from shop.serving.envoy.settings import EdgeSettings
+from shop.serving.envoy.splits import Split, read_splits, write_splits
+
+if TYPE_CHECKING:
+    from shop.addresses import Addresses
+    from shop.canary.edge import Edge
+
+__all__ = ["ModelTraffic"]
+
+_PATIENCE_S: Final = 5.0
+_POLL_S: Final = 0.02
+
+
+class ModelTraffic:
+    """The split of a model between two versions, kept the same at the edge and in ``canary.json``.
+
+    Args:
+        addresses: where the state lies, and the routes that the edge watches.
+        edge: the running one.
+        model: one of the level's.
+
+    Raises:
+        CanaryError: the state is none.
+    """
+
+    def __init__(self, addresses: Addresses, edge: Edge, model: str) -> None:
+        self._addresses, self._edge, self._model = addresses, edge, model
+        try:
+            self.split = read_splits(addresses.canary_state)[model]
+        except ValueError as error:
+            raise CanaryError(str(error)) from None
+
+    def nominate(self, version: str) -> None:
+        """Make another version the candidate; nothing may be on its way to the one before.
+
+        Raises:
+            CanaryError: it is stable already, or the candidate so far has traffic.
+        """
+        split, model = self.split, self._model
+        if version == split.stable:
+            raise CanaryError(f"candidate {version} of {model}: is the stable version, expected another one")
+        if split.weight and version != split.candidate:
+            raise CanaryError(f"candidate {split.candidate} of {model}: has {split.weight}%, expected 0 before another")
+        self._route(Split(split.stable, version, split.weight))
+
+    def shift(self, weight: int) -> None:
+        """Send so many percent to the candidate, from the next request on; then write it down.
+
+        Raises:
+            CanaryError: the edge does not answer, or does not do it.
+        """
+        self._route(self.split)
+        self._edge.shift(self._model, weight)
+        self._write(Split(self.split.stable, self.split.candidate, weight))
+
+    def promote(self) -> None:
+        """Make the candidate, which has all traffic, the stable version; the one before stands by as the candidate.
+
+        No request meets another version meanwhile: first both routes lead to the new one, then the weight goes to 0,
+        then the canary route is free.
+        """
+        old, new = self.split.stable, self.split.candidate
+        self._route(Split(new, new, self.split.weight))
+        self.shift(0)
+        self._route(Split(new, old, 0))
+
+    def _route(self, split: Split) -> None:
+        """Have the edge route to these versions, and wait until it does."""
+        self._write(split)
+        wanted = (split.stable, split.candidate)
+        if self._edge.versions(self._model) == wanted:
+            return
+        write_routes(self._addresses, EdgeSettings())
+        deadline = time.monotonic() + _PATIENCE_S
+        while (found := self._edge.versions(self._model)) != wanted:
+            if time.monotonic() > deadline:
+                raise CanaryError(
+                    f"edge: routes {self._model} to versions {' and '.join(found)}: expected {' and '.join(wanted)} "
+                    f"within {_PATIENCE_S:g} s of writing its routes"
+                )
+            time.sleep(_POLL_S)
+
+    def _write(self, split: Split) -> None:
+        if split != self.split or not self._addresses.canary_state.exists():
+            state = read_splits(self._addresses.canary_state)
+            write_splits(self._addresses.canary_state, {**state, self._model: split})
+            self.split = split

@@ -1,0 +1,168 @@
+"""An open-loop generator cheap enough to offer more than the level can serve, beside it on the same two cores.
+
+`servekit.sla` judges with Locust, at some 150 µs of CPU a request; at three times the capacity that would be most of a
+core, taken from the servers that are being measured. Here a request costs about a third, because it was encoded before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from random import Random
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import uvloop
+
+from servekit.http_pool import HttpPool, HttpReply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from servekit.sla import Request
+
+__all__ = ["Answered", "Offered", "encode", "offer", "offering"]
+
+_TIMEOUT_S: Final = 2.0
+_OK, _SHED, _SERVER_ERROR = 200, 429, 500
+NO_ANSWER: Final = 0
+"""The status of a request that was not answered at all."""
+
+
+class Message(NamedTuple):
+    """A request as it goes on the wire, and where it came from."""
+
+    whole: bytes
+    request: Request
+
+
+class Answered(NamedTuple):
+    """One request: times in seconds, counted from its intended start."""
+
+    at_s: float
+    lag_s: float
+    latency_s: float
+    status: int
+    degraded: bool
+    retry_after: bool
+
+
+@dataclass(frozen=True)
+class Offered:
+    """Everything that was offered in a window, and what became of it."""
+
+    rate_rps: float
+    seconds: float
+    answers: Sequence[Answered]
+    generator_cpu: float
+
+    def goodput_rps(self, limit_s: float) -> float:
+        """Answers per second that were given, and in time."""
+        return sum(each.status == _OK and each.latency_s <= limit_s for each in self.answers) / self.seconds
+
+    @property
+    def accepted_p99_s(self) -> float:
+        """Of the answers that were given; 0 when there were none."""
+        accepted = [each.latency_s for each in self.answers if each.status == _OK]
+        return float(np.percentile(accepted, 99)) if accepted else 0.0
+
+    @property
+    def lag_p99_s(self) -> float:
+        """How late the generator itself was."""
+        return float(np.percentile([each.lag_s for each in self.answers], 99)) if self.answers else 0.0
+
+    @property
+    def shed(self) -> int:
+        """Requests that were turned away with 429."""
+        return self.count(_SHED)
+
+    @property
+    def failed(self) -> int:
+        """Answers of 500 and above, and requests that got none."""
+        return sum(each.status >= _SERVER_ERROR or each.status == NO_ANSWER for each in self.answers)
+
+    @property
+    def degraded(self) -> int:
+        """Answers that a fallback gave."""
+        return sum(each.degraded for each in self.answers)
+
+    def count(self, status: int) -> int:
+        """Answers with a status."""
+        return sum(each.status == status for each in self.answers)
+
+
+def encode(port: int, requests: Sequence[Request]) -> list[Message]:
+    """The requests as bytes, for a server on this machine."""
+    return [Message(_whole(port, request), request) for request in requests]
+
+
+def offer(
+    port: int,
+    messages: Iterator[Message],
+    rate_rps: float,
+    seconds: float,
+    heard: Callable[[Request, HttpReply], None] | None = None,
+) -> Offered:
+    """Send Poisson arrivals for a while and wait for the last answer; never raises for what the server does.
+
+    Args:
+        port: on 127.0.0.1.
+        messages: from `encode`, as many as it takes.
+        rate_rps: how many a second.
+        seconds: how long.
+        heard: is given every whole answer; what it does delays the generator.
+    """
+    return uvloop.run(offering(port, messages, rate_rps, seconds, heard))
+
+
+async def offering(
+    port: int,
+    messages: Iterator[Message],
+    rate_rps: float,
+    seconds: float,
+    heard: Callable[[Request, HttpReply], None] | None = None,
+) -> Offered:
+    """`offer`, inside an event loop that is there already."""
+    pool, answers = HttpPool("127.0.0.1", port), list[Answered]()
+    random = Random(f"{rate_rps}/{seconds}")  # noqa: S311 - a load pattern, not a secret
+    began, cpu, at = perf_counter(), process_time(), 0.0
+    flight: set[asyncio.Task[None]] = set()
+
+    async def send(message: Message, intended: float) -> None:
+        lag = perf_counter() - intended
+        reply = await _ask(pool, message)
+        answers.append(_answered(intended - began, lag, perf_counter() - intended, reply))
+        if reply is not None and heard is not None:
+            heard(message.request, reply)
+
+    while (at := at + random.expovariate(rate_rps)) < seconds:
+        await asyncio.sleep(max(began + at - perf_counter(), 0))
+        task = asyncio.create_task(send(next(messages), began + at))
+        flight.add(task)
+        task.add_done_callback(flight.discard)
+    if flight:
+        await asyncio.wait(flight)
+    used = process_time() - cpu
+    pool.close()
+    return Offered(rate_rps, seconds, answers, used / (perf_counter() - began))
+
+
+async def _ask(pool: HttpPool, message: Message) -> HttpReply | None:
+    try:
+        return await pool.exchange((message.whole,), _TIMEOUT_S)
+    except OSError:
+        return None
+
+
+def _answered(at_s: float, lag_s: float, latency_s: float, reply: HttpReply | None) -> Answered:
+    if reply is None:
+        return Answered(at_s, lag_s, latency_s, NO_ANSWER, degraded=False, retry_after=False)
+    degraded, retry_after = bool(reply.header(b"x-degraded")), bool(reply.header(b"retry-after"))
+    return Answered(at_s, lag_s, latency_s, reply.status, degraded, retry_after)
+
+
+def _whole(port: int, request: Request) -> bytes:
+    lines = [f"{request.method} {request.path} HTTP/1.1", f"host: 127.0.0.1:{port}"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
+    return "\r\n".join([*lines, f"content-length: {len(request.body)}", "", ""]).encode() + request.body
