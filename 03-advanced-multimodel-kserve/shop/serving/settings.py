@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["TritonSettings"]
+__all__ = ["StoreSettings", "TritonSettings"]
 
 
 class TritonSettings(BaseSettings):
@@ -21,3 +21,12 @@ class TritonSettings(BaseSettings):
     http_threads: int = Field(2, ge=1, description="Threads that read and write HTTP.")
     exit_timeout_s: int = Field(10, ge=0, description="How long requests may take to end after SIGTERM.")
     log_info: bool = Field(False, description="Log each model's loading, too.")
+
+
+class StoreSettings(BaseSettings):
+    """Where the feature store is, and how much the cache may hold."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOP_")
+
+    features_host: str = Field("127.0.0.1", description="Host of the feature store, for the feature loader.")
+    cache_memory: str = Field("256mb", pattern=r"^[1-9][0-9]*(mb|gb)$", description="Most that the cache holds.")

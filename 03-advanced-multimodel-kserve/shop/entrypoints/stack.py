@@ -1,0 +1,114 @@
+"""``make up-3``, ``down-3``, ``status-3``, ``logs-3``: stores, feature loader, Triton, gateways and edge.
+
+``up`` writes Triton's repository from the artefacts first; every process is ready when it has done real work: Valkey
+answers, the features are loaded, Triton has computed each model's warm-up, the gateways and the edge have predicted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from servekit.stack import HttpReady, Process, Stack, StackError, main
+from shop.addresses import Addresses
+from shop.artefact import ArtefactError
+from shop.serving.feature_set import FeatureSetError, read_manifest
+from shop.serving.repository import write_repository
+from shop.serving.settings import StoreSettings, TritonSettings
+from shop.serving.stores import FeaturesReady, ValkeyReady, cache_command, features_command
+from shop.serving.triton import TritonError, environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["stack"]
+
+
+def stack(*, renew: bool) -> Stack:
+    """The level's processes, in the order of their dependence.
+
+    Args:
+        renew: write Triton's repository anew; else leave what was served last as it is.
+
+    Raises:
+        StackError: a model or the features are missing or damaged, or a program is not installed.
+    """
+    addresses, run_dir = Addresses(), Addresses().run_dir.resolve()
+    try:
+        if renew:
+            environment(TritonSettings())
+            write_repository(addresses.models_dir, run_dir / "triton" / "repository")
+        generation = read_manifest(addresses.features_dir).generation if renew else _last_generation(addresses)
+        stores = _stores(addresses, generation)
+    except (ArtefactError, FeatureSetError, TritonError, FileNotFoundError) as error:
+        raise StackError(str(error)) from None
+    gateways = [_gateway(addresses, number, run_dir) for number in range(addresses.gateways)]
+    return Stack(3, [*stores, _triton(addresses), *gateways, _edge(addresses)], run_dir, ready_timeout_s=120)
+
+
+def _stores(addresses: Addresses, generation: str) -> list[Process]:
+    features, cache = addresses.features_port, addresses.cache_port
+    return [
+        Process("features", features_command(addresses), ValkeyReady(features), ports={"valkey": features}),
+        Process(
+            "cache",
+            cache_command(addresses, StoreSettings().cache_memory),
+            ValkeyReady(cache),
+            ports={"valkey": cache},
+        ),
+        Process("feature-loader", _module("shop.serving.feature_loader"), FeaturesReady(features, generation)),
+    ]
+
+
+def _triton(addresses: Addresses) -> Process:
+    http = addresses.triton_http_port
+    return Process(
+        "triton",
+        _module("shop.serving.triton"),
+        HttpReady(f"http://127.0.0.1:{http}/v2/health/ready"),
+        ports={"http": http, "grpc": addresses.triton_grpc_port, "metrics": addresses.triton_metrics_port},
+    )
+
+
+def _gateway(addresses: Addresses, number: int, run_dir: Path) -> Process:
+    port = addresses.gateway_port + number
+    return Process(
+        f"gateway-{number}",
+        _module("shop.gateway"),
+        HttpReady(f"http://127.0.0.1:{port}/readyz"),
+        ports={"http": port},
+        environment={
+            "SHOP_GATEWAY_PORT": str(port),
+            "SHOP_GATEWAY_INDEX": str(number),
+            "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
+        },
+    )
+
+
+def _edge(addresses: Addresses) -> Process:
+    """The gateways' readiness, as clients see it."""
+    return Process(
+        "envoy",
+        _module("shop.serving.envoy"),
+        HttpReady(f"http://127.0.0.1:{addresses.port}/readyz"),
+        ports={"http": addresses.port, "admin": addresses.envoy_admin_port},
+    )
+
+
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-m", name]
+
+
+def _last_generation(addresses: Addresses) -> str:
+    """Whatever became of the artefacts, what runs can be stopped."""
+    try:
+        return read_manifest(addresses.features_dir).generation
+    except FeatureSetError:
+        return ""
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(stack(renew="up" in sys.argv[1:2])))
+    except StackError as problem:
+        sys.exit(f"error: {problem}")
