@@ -73,7 +73,7 @@ def judge(
         if not loss <= ALLOWED_LOSS  # a quality that is not a number passes no gate
     ]
     if not faster.low >= MARGIN:
-        old, new = median(latencies.baseline_us), median(latencies.candidate_us)
+        old, new = latencies.baseline_median, latencies.candidate_median
         reasons.append(
             f"batch {batch} {new:.1f} µs: {faster.median:.2f}× as fast as FP32's {old:.1f} µs (95 % interval"
             f" {faster.low:.2f}–{faster.high:.2f}×), expected at least {MARGIN}× throughout"

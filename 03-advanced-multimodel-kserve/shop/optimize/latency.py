@@ -36,6 +36,16 @@ class Latencies:
     candidate_us: tuple[float, ...]
 
     @property
+    def baseline_median(self) -> float:
+        """In microseconds, over the rounds."""
+        return median(self.baseline_us)
+
+    @property
+    def candidate_median(self) -> float:
+        """In microseconds, over the rounds."""
+        return median(self.candidate_us)
+
+    @property
     def ratios(self) -> tuple[float, ...]:
         """How many times faster the candidate was, in each round."""
         return tuple(old / new for old, new in zip(self.baseline_us, self.candidate_us, strict=True))

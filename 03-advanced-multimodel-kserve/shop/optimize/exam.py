@@ -1,0 +1,62 @@
+"""What the versions of a model are judged by: the same held-out rows for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Exam", "Teacher"]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """What a student was distilled from.
+
+    Attributes:
+        name: what the table calls it.
+        run: the scores (n,) of rows (n, width), on one thread.
+        size: of the model as a file, in bytes.
+    """
+
+    name: str
+    run: Callable[[NDArray[np.float32]], NDArray[np.floating]]
+    size: int
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One model's.
+
+    Attributes:
+        model: its name.
+        batch: rows of a typical request; what must be faster.
+        calibration: (n, width) rows that the model was trained on.
+        held_out: (n, width) rows that it was not.
+        quality: measures, higher is better, of the outputs for the held-out rows; one output for a teacher's scores.
+        teacher: None where the model had none.
+    """
+
+    model: str
+    batch: int
+    calibration: NDArray[np.float32]
+    held_out: NDArray[np.float32]
+    quality: Callable[[Sequence[NDArray[Any]]], dict[str, float]]
+    teacher: Teacher | None = None
+
+    def take(
+        self, answer: Callable[[NDArray[np.float32]], Sequence[NDArray[Any]]], chunk: int = 1024
+    ) -> dict[str, float]:
+        """The quality of whoever answers, asked in chunks."""
+        answers = [answer(self.held_out[start : start + chunk]) for start in range(0, len(self.held_out), chunk)]
+        return self.quality([np.concatenate(parts) for parts in zip(*answers, strict=True)])
+
+    def rows(self, batch: int) -> NDArray[np.float32]:
+        """A batch of held-out rows, the first ones; they repeat where there are too few."""
+        return np.ascontiguousarray(np.resize(self.held_out, (batch, self.held_out.shape[1])))
