@@ -1,0 +1,187 @@
+"""Pods of their own cores, and the balancer in front of them, which learns only after a while that one is gone."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from heapq import heapify, heapreplace
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    import simpy
+
+__all__ = ["Batching", "BatchingPod", "Lost", "Pod", "Server", "Station"]
+
+_CHOICES: Final = 2
+
+
+class Lost(NamedTuple):
+    """A zone falls silent at ``at_s``; balancers send nothing there any more ``notice_s`` later.
+
+    An attempt that meets a silent pod is given up after ``attempt_s`` and made elsewhere.
+    """
+
+    zone: int
+    at_s: float
+    notice_s: float = 2.0
+    attempt_s: float = 0.02
+
+
+class Batching(NamedTuple):
+    """Dynamic batching: a batch starts when ``size`` wait or the oldest has waited ``delay_s``.
+
+    ``fixed`` is the share of a lone request's time that a batch pays once, e.g. 0.6: a batch of n takes
+    0.6 + 0.4·n times as long as one.
+    """
+
+    size: int
+    delay_s: float
+    fixed: float
+
+
+class Server(Protocol):
+    """Something that does work in the order in which it came."""
+
+    zone: int
+    dies_at: float
+
+    def serve(self, seconds: float) -> simpy.Event:
+        """An event that happens when the work is done."""
+        ...
+
+    def backlog_s(self) -> float:
+        """How long a request that came now would wait, at most."""
+        ...
+
+
+class Pod:
+    """Workers that share a queue. First come, first served, so the end of a piece of work is known when it comes."""
+
+    def __init__(self, env: simpy.Environment, zone: int, workers: int = 1) -> None:
+        self._env = env
+        self._free_at = [0.0] * workers
+        heapify(self._free_at)
+        self.zone = zone
+        self.dies_at = math.inf
+        self.busy_s = 0.0
+
+    def serve(self, seconds: float) -> simpy.Event:
+        """See `Server`."""
+        end = max(self._env.now, self._free_at[0]) + seconds
+        heapreplace(self._free_at, end)
+        self.busy_s += seconds
+        return self._env.timeout(end - self._env.now)
+
+    def backlog_s(self) -> float:
+        """See `Server`."""
+        return max(self._free_at[0] - self._env.now, 0.0)
+
+
+class BatchingPod:
+    """One worker that takes what waits as a batch."""
+
+    def __init__(self, env: simpy.Environment, zone: int, batching: Batching) -> None:
+        self._env = env
+        self._batching = batching
+        self._waiting: deque[tuple[float, float, simpy.Event]] = deque()
+        self._busy = False
+        self.zone = zone
+        self.dies_at = math.inf
+        self.busy_s = 0.0
+        self.batches: list[int] = []
+
+    def serve(self, seconds: float) -> simpy.Event:
+        """See `Server`; ``seconds`` is what the request would take alone."""
+        done = self._env.event()
+        self._waiting.append((self._env.now, seconds, done))
+        self._try_start()
+        if self._waiting and not self._busy:
+            self._env.timeout(self._batching.delay_s).callbacks.append(lambda _: self._try_start())
+        return done
+
+    def backlog_s(self) -> float:
+        """See `Server`."""
+        return sum(seconds for _, seconds, _ in self._waiting)
+
+    def _try_start(self) -> None:
+        if self._busy or not self._waiting:
+            return
+        oldest = self._env.now - self._waiting[0][0]
+        if len(self._waiting) >= self._batching.size or oldest >= self._batching.delay_s * (1 - 1e-9):
+            self._start([self._waiting.popleft() for _ in range(min(self._batching.size, len(self._waiting)))])
+
+    def _start(self, batch: list[tuple[float, float, simpy.Event]]) -> None:
+        alone = max(seconds for _, seconds, _ in batch)
+        seconds = alone * (self._batching.fixed + (1 - self._batching.fixed) * len(batch))
+        self._busy = True
+        self.busy_s += seconds
+        self.batches.append(len(batch))
+        self._env.timeout(seconds).callbacks.append(lambda _: self._finish(batch))
+
+    def _finish(self, batch: list[tuple[float, float, simpy.Event]]) -> None:
+        for _, _, done in batch:
+            done.succeed()
+        self._busy = False
+        self._try_start()
+
+
+class Station:
+    """The pods of one service behind a balancer that takes the less busy of ``choices`` at random, 1 or 2.
+
+    Source of the choice: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001); Envoy's
+    ``LEAST_REQUEST`` does the same. A request that hangs at a silent pod counts as work there, so that the pod soon
+    looks busy. A ``sharded`` station is a cluster of primaries: a key has one home, and when that is lost, its replica
+    takes over once the loss is noticed.
+    """
+
+    def __init__(
+        self, env: simpy.Environment, pods: Sequence[Server], random: Random, *, choices: int = 2, sharded: bool = False
+    ) -> None:
+        self._env = env
+        self._random = random
+        self._choices = 1 if sharded else choices
+        self._hanging: dict[int, float] = {}
+        self.pods = list(pods)
+        self.sharded = sharded
+
+    def lose(self, lost: Lost) -> None:
+        """Let the pods of a zone fall silent at a known time, and be left out, or replaced, some time later."""
+        for pod in self.pods:
+            if pod.zone == lost.zone:
+                pod.dies_at = lost.at_s
+        self._env.timeout(lost.at_s + lost.notice_s).callbacks.append(lambda _: self._notice(lost))
+
+    def _notice(self, lost: Lost) -> None:
+        if self.sharded:
+            for pod in self.pods:
+                pod.dies_at = math.inf
+        else:
+            self.pods = [pod for pod in self.pods if pod.zone != lost.zone]
+
+    def choose(self) -> Server:
+        """The pod for one request."""
+        if self._choices == 1 or len(self.pods) == 1:
+            return self.pods[int(self._random.random() * len(self.pods))]
+        first, second = self._random.sample(self.pods, _CHOICES)
+        return first if self._backlog_s(first) <= self._backlog_s(second) else second
+
+    def serve(self, pod: Server, seconds: float) -> simpy.Event | None:
+        """An event for the end of the work, or ``None`` when no answer will ever come."""
+        if pod.dies_at <= self._env.now:
+            return None
+        done = pod.serve(seconds)
+        return None if self._env.now + getattr(done, "delay", 0.0) > pod.dies_at else done
+
+    def hang(self, pod: Server, seconds: float, attempt_s: float) -> simpy.Event:
+        """An event for the end of an attempt at a silent pod."""
+        mine = id(pod)
+        self._hanging[mine] = self._hanging.get(mine, 0.0) + seconds
+        over = self._env.timeout(attempt_s)
+        over.callbacks.append(lambda _: self._hanging.update({mine: self._hanging[mine] - seconds}))
+        return over
+
+    def _backlog_s(self, pod: Server) -> float:
+        return pod.backlog_s() + self._hanging.get(id(pod), 0.0)

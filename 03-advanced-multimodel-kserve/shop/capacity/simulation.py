@@ -1,0 +1,224 @@
+"""A discrete-event simulation of requests on their walks, on the measured machine or on a fleet, repeatable by seed.
+
+It assumes less than the closed form: queues are correlated as they come, processes share cores, pods are lost.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import simpy
+
+from shop.capacity.arrivals import Burst, Keys, Surge, arrival_times, draw_walks, hits
+from shop.capacity.distribution import sample
+from shop.capacity.machine import Cores, Process
+from shop.capacity.pods import Batching, BatchingPod, Lost, Pod, Server, Station
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+    from shop.capacity.walk import Walk
+
+__all__ = ["Answers", "FleetShape", "Scenario", "simulate_fleet", "simulate_machine"]
+
+Floats = npt.NDArray[np.float64]
+
+_RETRIES: Final = 2
+_SHARDED: Final = ("cache", "features")
+
+
+class Scenario(NamedTuple):
+    """What comes and what goes wrong. Times count from the start; the first ``warmup_s`` are not reported."""
+
+    rate_rps: float
+    duration_s: float
+    warmup_s: float = 0.5
+    seed: int = 1
+    burst: Burst | None = None
+    surge: Surge | None = None
+    lost: Lost | None = None
+    keys: Keys | None = None
+    network_s: float = 0.0
+
+
+class FleetShape(NamedTuple):
+    """Pods of each station, dealt out to the zones in turn, the workers of a pod, and how many a balancer compares."""
+
+    pods: Mapping[str, int]
+    zones: int = 1
+    workers: Mapping[str, int] = {}
+    batching: Batching | None = None
+    choices: int = 2
+
+
+class Answers(NamedTuple):
+    """Every request after the warm-up, in the order in which they came."""
+
+    at_s: Floats
+    latency_s: Floats
+    walk: npt.NDArray[np.int64]
+    failed: npt.NDArray[np.bool_]
+    degraded: npt.NDArray[np.bool_]
+    busy: dict[str, float]
+
+    def percentiles_ms(self, shares: Sequence[float], between: tuple[float, float] | None = None) -> list[float]:
+        """Percentiles of the time to answer, of all or of those that came within these seconds."""
+        chosen = self.latency_s
+        if between:
+            chosen = chosen[(self.at_s >= between[0]) & (self.at_s < between[1])]
+        return [float(value) * 1e3 for value in np.quantile(chosen, shares)] if len(chosen) else [0.0] * len(shares)
+
+    @property
+    def rate_rps(self) -> float:
+        """Requests a second."""
+        span = float(self.at_s[-1] - self.at_s[0]) if len(self.at_s) > 1 else 0.0
+        return len(self.at_s) / span if span else 0.0
+
+
+def simulate_machine(found: Sequence[Walk], cores: int, gateways: int, scenario: Scenario) -> Answers:
+    """The walks on one machine whose processes share its cores, the load generator among them."""
+    env = simpy.Environment()
+    shared = Cores(env, cores)
+    random = Random(scenario.seed)  # noqa: S311 - a simulation, not a secret
+    names = {visit.station for each in found for visit in (*each.visits, *each.after)}
+    stations = {
+        name: Station(env, [_Slot(Process(env, shared)) for _ in range(gateways if name == "gateway" else 1)], random)
+        for name in names
+    }
+    return _Run(env, stations, found, scenario).answers()
+
+
+def simulate_fleet(found: Sequence[Walk], shape: FleetShape, scenario: Scenario) -> Answers:
+    """The walks on pods of their own."""
+    env = simpy.Environment()
+    random = Random(scenario.seed)  # noqa: S311 - a simulation, not a secret
+    stations = {}
+    for name in sorted({visit.station for each in found for visit in (*each.visits, *each.after)}):
+        pods = [_pod(env, name, number % shape.zones, shape) for number in range(shape.pods[name])]
+        stations[name] = Station(env, pods, random, choices=shape.choices, sharded=name in _SHARDED)
+        if scenario.lost:
+            stations[name].lose(scenario.lost)
+    return _Run(env, stations, found, scenario).answers()
+
+
+def _pod(env: simpy.Environment, name: str, zone: int, shape: FleetShape) -> Server:
+    if shape.batching and name.startswith("triton"):
+        return BatchingPod(env, zone, shape.batching)
+    return Pod(env, zone, shape.workers.get(name, 1))
+
+
+class _Slot:
+    """A process of the shared machine, as a server of a station."""
+
+    def __init__(self, process: Process) -> None:
+        self.zone = 0
+        self.dies_at = float("inf")
+        self.busy_s = 0.0
+        self._process = process
+        self._waiting = 0
+
+    def serve(self, seconds: float) -> simpy.Event:
+        self._waiting += 1
+        self.busy_s += seconds
+        done = self._process.serve(seconds)
+        done.callbacks.append(self._leave)
+        return done
+
+    def backlog_s(self) -> float:
+        return float(self._waiting)
+
+    def _leave(self, _: simpy.Event) -> None:
+        self._waiting -= 1
+
+
+class _Run:
+    def __init__(
+        self, env: simpy.Environment, stations: dict[str, Station], found: Sequence[Walk], scenario: Scenario
+    ) -> None:
+        self._env, self._stations, self._walks, self._scenario = env, stations, list(found), scenario
+        random = np.random.default_rng(scenario.seed)
+        self._times = arrival_times(
+            scenario.rate_rps, scenario.duration_s, random, burst=scenario.burst, surge=scenario.surge
+        )
+        self._chosen = draw_walks(found, len(self._times), random)
+        if scenario.keys:
+            self._chosen = _by_keys(self._walks, self._chosen, self._times, scenario.keys, random)
+        self._delays = np.zeros(len(self._times))
+        for index, each in enumerate(self._walks):
+            mine = self._chosen == index
+            self._delays[mine] = sample(each.delay_s, int(mine.sum()), random)
+        self._latency = np.zeros(len(self._times))
+        self._failed = np.zeros(len(self._times), dtype=bool)
+        self._degraded = np.zeros(len(self._times), dtype=bool)
+
+    def answers(self) -> Answers:
+        self._env.process(self._arrive())
+        self._env.run()
+        busy = {
+            name: sum(getattr(pod, "busy_s", 0.0) for pod in station.pods) / self._scenario.duration_s
+            for name, station in self._stations.items()
+        }
+        kept = self._times >= self._scenario.warmup_s
+        return Answers(
+            at_s=self._times[kept],
+            latency_s=self._latency[kept],
+            walk=self._chosen[kept],
+            failed=self._failed[kept],
+            degraded=self._degraded[kept],
+            busy=busy,
+        )
+
+    def _arrive(self) -> Generator[simpy.Event, Any, None]:
+        for index, time in enumerate(self._times.tolist()):
+            yield self._env.timeout(max(time - self._env.now, 0.0))
+            self._env.process(self._walk(index))
+
+    def _walk(self, index: int) -> Generator[simpy.Event, Any, None]:
+        began = self._env.now
+        each = self._walks[self._chosen[index]]
+        pods: dict[str, Server] = {}
+        for visit in each.visits:
+            if self._scenario.network_s:
+                yield self._env.timeout(self._scenario.network_s)
+            if not (yield from self._visit(index, visit.station, visit.cpu_s, pods)):
+                self._failed[index] = True
+                break
+        delay = float(self._delays[index])
+        if delay > 0:
+            yield self._env.timeout(delay)
+        self._latency[index] = self._env.now - began
+        for visit in each.after:
+            yield from self._visit(index, visit.station, visit.cpu_s, pods)
+
+    def _visit(
+        self, index: int, name: str, seconds: float, pods: dict[str, Server]
+    ) -> Generator[simpy.Event, Any, bool]:
+        station = self._stations[name]
+        for _ in range(_RETRIES + 1):
+            pod = pods[name] = pods.get(name) or station.choose()
+            done = station.serve(pod, seconds)
+            if done is not None:
+                yield done
+                return True
+            del pods[name]
+            yield station.hang(pod, seconds, self._scenario.lost.attempt_s if self._scenario.lost else 0.0)
+            if station.sharded:  # a look-up that fails is not made again: the answer goes without it
+                self._degraded[index] |= name == "features"
+                return True
+        return False
+
+
+def _by_keys(
+    found: list[Walk], chosen: npt.NDArray[np.int64], times: Floats, keys: Keys, random: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Let a cache with a time to live decide between hit and miss, instead of a fixed ratio."""
+    chosen = chosen.copy()
+    for kind in {each.kind for each in found if each.result == "hit"}:
+        of_kind = {each.result: number for number, each in enumerate(found) if each.kind == kind}
+        mine = np.isin(chosen, list(of_kind.values()))
+        found_there = hits(times[mine], keys, random)
+        chosen[mine] = np.where(found_there, of_kind["hit"], of_kind.get("miss", of_kind["hit"]))
+    return chosen

@@ -1,0 +1,113 @@
+"""The way of a request through the stations, with the CPU that it takes at each: what both models are fed with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from shop.capacity.calibration import MODEL_OF
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shop.capacity.calibration import Calibration, Profile
+
+__all__ = ["Visit", "Walk", "mean_and_scv", "walks"]
+
+# Which process works when, and with what share of its CPU. Gateway and edge are visited on the way out and back; the
+# two look-ups come before the model. The generator is on the way only where it shares the machine.
+_STAGES: Final = (
+    ("generator", 0.5), ("edge", 0.5), ("gateway", 0.4), ("cache", 1.0), ("features", 1.0), ("gateway", 0.2),
+    ("triton", 1.0), ("gateway", 0.4), ("edge", 0.5), ("generator", 0.5),
+)  # fmt: skip
+_NEGLIGIBLE_S: Final = 2e-6
+_FLOOR: Final = 0.9  # of the fastest answers' time, at most this much can have been CPU on the way
+
+
+class Visit(NamedTuple):
+    """Work at a station: its name and the seconds of CPU."""
+
+    station: str
+    cpu_s: float
+
+
+class Walk(NamedTuple):
+    """One kind of request with its share of all requests.
+
+    ``visits`` come one after the other before the answer, ``after`` once it is sent (a cache is filled, a line is
+    logged): they keep others waiting, not this request. ``delay_s`` holds evenly spaced quantiles of the time that is
+    neither CPU nor queueing.
+    """
+
+    kind: str
+    result: str
+    weight: float
+    visits: tuple[Visit, ...]
+    after: tuple[Visit, ...]
+    delay_s: tuple[float, ...]
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU before and after the answer."""
+        return sum(visit.cpu_s for visit in (*self.visits, *self.after))
+
+
+def walks(
+    calibration: Calibration, mix: Mapping[str, float], hit_ratio: Mapping[str, float], *, generator: bool = False
+) -> list[Walk]:
+    """A walk for each kind and result that occurs; the weights sum to 1.
+
+    Args:
+        calibration: the profiles.
+        mix: weights of the kinds, in any unit.
+        hit_ratio: share answered from the cache; 0 for a kind that is not named or never cached.
+        generator: whether the load generator runs on the same machine, as it did when it was measured.
+
+    Raises:
+        InvalidValueError: a kind was not measured.
+    """
+    total = sum(mix.values())
+    found = []
+    for kind, share in mix.items():
+        hits = hit_ratio.get(kind, 0.0) if calibration.cached(kind) else 0.0
+        for result, part in (("hit", hits), ("miss", 1 - hits)):
+            profile = calibration.profile(kind, result)
+            if share * part > 0:
+                found.append(walk(profile, share * part / total, generator=generator))
+    return found
+
+
+def walk(profile: Profile, weight: float = 1.0, *, generator: bool = False) -> Walk:
+    """The walk of one profile."""
+    cpu_s = {name: us * 1e-6 for name, us in profile.cpu_us.items()}
+    fastest_s = float(np.quantile(profile.latency_ms, 0.1)) * 1e-3
+    # More CPU than time: some of it was spent beside the way or behind the answer.
+    on_way = min(1.0, _FLOOR * fastest_s / max(sum(cpu_s.values()), 1e-9))
+    stages = [
+        Visit(_station(name, profile.kind), cpu_s.get(name, 0.0) * share)
+        for name, share in _STAGES
+        if (generator or name != "generator") and cpu_s.get(name, 0.0) * share > _NEGLIGIBLE_S
+    ]
+    visits = tuple(Visit(name, seconds * on_way) for name, seconds in stages)
+    after = tuple(Visit(name, seconds * (1 - on_way)) for name, seconds in stages) if on_way < 1 else ()
+    return Walk(profile.kind, profile.result, weight, visits, after, tuple(ms * 1e-3 for ms in profile.delay_ms))
+
+
+def mean_and_scv(found: Sequence[Walk]) -> dict[str, tuple[float, float, float]]:
+    """Of each station: visits a request, mean CPU of a visit in seconds, and its squared coefficient of variation."""
+    visits: dict[str, list[tuple[float, float]]] = {}
+    for each in found:
+        for visit in (*each.visits, *each.after):
+            visits.setdefault(visit.station, []).append((each.weight, visit.cpu_s))
+    moments = {}
+    for station, weighted in visits.items():
+        count = sum(weight for weight, _ in weighted)
+        mean = sum(weight * cpu for weight, cpu in weighted) / count
+        square = sum(weight * cpu * cpu for weight, cpu in weighted) / count
+        moments[station] = (count, mean, max(square / mean**2 - 1, 0.0))
+    return moments
+
+
+def _station(process: str, kind: str) -> str:
+    return f"triton-{MODEL_OF.get(kind, kind)}" if process == "triton" else process
