@@ -33,13 +33,18 @@ class HttpReply(NamedTuple):
 class HttpPool:
     """Connections to ``host:port``, opened as needed; an idle one is reused, the newest first.
 
+    Args:
+        host: where to connect to.
+        port: likewise.
+        authority: what requests say in ``Host``, where that is another name than the address.
+
     Raises `OSError` where the server cannot be reached or breaks the connection, and for what is not HTTP; of these,
     `TimeoutError` where a time limit was given and is over.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, authority: str = "") -> None:
         self._address = (host, port)
-        self.host = f"{host}:{port}".encode()
+        self.host = (authority or f"{host}:{port}").encode()
         self._idle: list[_Connection] = []
 
     async def post(

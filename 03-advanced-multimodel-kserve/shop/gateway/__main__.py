@@ -1,0 +1,10 @@
+"""``python -m shop.gateway``."""
+
+from __future__ import annotations
+
+import sys
+
+from shop.gateway.server import main
+
+if __name__ == "__main__":
+    sys.exit(main())

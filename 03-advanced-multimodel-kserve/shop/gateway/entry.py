@@ -1,0 +1,58 @@
+"""An answer as the cache keeps it: its items already written, to be cut where a request wants fewer."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Entry", "Kept", "dump", "load", "written"]
+
+_HEAD = struct.Struct("<BdB")
+_FORM = 1
+_ITEM = b'{"id":%d,"score":%.7g},'
+
+
+class Entry(NamedTuple):
+    """The version that computed it, and JSON objects with commas between, the best first."""
+
+    version: str
+    items: bytes
+
+    def best(self, k: int) -> bytes:
+        """The first ``k`` items."""
+        parts = self.items.split(b"},", k)
+        return self.items if len(parts) <= k else b"},".join(parts[:k]) + b"}"
+
+
+class Kept(NamedTuple):
+    """An entry with the moment (Unix time) after which it is stale."""
+
+    fresh_until: float
+    entry: Entry
+
+
+def written(ids: Sequence[int], scores: Sequence[float], version: str) -> Entry:
+    """An entry of items and their scores, in that order; one formatting for all, not one for each."""
+    pairs = [0] * (2 * len(ids))
+    pairs[::2], pairs[1::2] = ids, scores  # type: ignore[assignment]  # whole and broken numbers, in turn
+    return Entry(version, (_ITEM * len(ids) % tuple(pairs))[:-1])
+
+
+def dump(kept: Kept) -> bytes:
+    """As it lies in Valkey."""
+    version = kept.entry.version.encode()
+    return b"%b%b%b" % (_HEAD.pack(_FORM, kept.fresh_until, len(version)), version, kept.entry.items)
+
+
+def load(value: bytes | None) -> Kept | None:
+    """What lies in Valkey; ``None`` for what is not there or not ours."""
+    if value is None or len(value) <= _HEAD.size:
+        return None
+    form, fresh_until, length = _HEAD.unpack_from(value)
+    at = _HEAD.size + length
+    if form != _FORM or at > len(value):
+        return None
+    return Kept(fresh_until, Entry(value[_HEAD.size : at].decode("ascii", "replace"), value[at:]))

@@ -1,0 +1,40 @@
+"""What can go wrong on the way to an answer, besides the errors that every server has."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from servekit.errors import ServingError
+
+__all__ = ["MethodError", "PathError", "UnauthorizedError", "UnavailableError"]
+
+
+class PathError(ServingError):
+    """No such endpoint."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class MethodError(ServingError):
+    """The endpoint is asked with another method."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class UnauthorizedError(ServingError):
+    """An API key is needed, and none that is known came."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class UnavailableError(Exception):
+    """A hop did not answer, or not in time: the request gets a degraded answer, never an error.
+
+    Args:
+        reason: ``features_unavailable``, ``model_unavailable`` or ``deadline``.
+        detail: for the log.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}: {detail}")

@@ -1,0 +1,48 @@
+"""``POST /v1/feedback``: what became of an answer. The caller names the version that it came from: nothing is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from servekit.errors import InvalidValueError
+from shop.gateway.contracts import Feedback as Request
+from shop.gateway.contracts import decoder, read
+from shop.gateway.request import Outgoing
+
+if TYPE_CHECKING:
+    from shop.gateway.metrics import GatewayMetrics
+    from shop.gateway.request import Incoming
+
+__all__ = ["Feedback"]
+
+_OUTCOMES = {
+    "ranking": ("impression", "click", "purchase"),
+    "personalisation": ("impression", "click", "purchase"),
+    "fraud": ("chargeback", "legitimate"),
+}
+_MOST_VERSIONS = 64
+_decoder = decoder(Request)
+
+
+class Feedback:
+    """The use case; its counters are the online quality of each version."""
+
+    model = ""
+
+    def __init__(self, metrics: GatewayMetrics) -> None:
+        self._metrics = metrics
+        self._versions: set[str] = set()
+
+    async def __call__(self, incoming: Incoming) -> Outgoing:
+        """Counts one outcome; raises `ServingError` for one that a model's answers do not have."""
+        request = read(_decoder, incoming.body)
+        outcomes = _OUTCOMES[request.model]
+        if request.outcome not in outcomes:
+            expectation = f"expected one of {', '.join(outcomes)} for {request.model}"
+            raise InvalidValueError("outcome", request.outcome, expectation)
+        if request.version not in self._versions:
+            if len(self._versions) >= _MOST_VERSIONS:  # each is a time series for good
+                raise InvalidValueError("version", request.version, "expected one that has answered")
+            self._versions.add(request.version)
+        self._metrics.feedback(request.model, request.version, request.outcome)
+        return Outgoing(b"{}", request.version)

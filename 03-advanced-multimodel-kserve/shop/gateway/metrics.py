@@ -1,0 +1,80 @@
+"""The gateway's own counters, beside those that every server has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["GatewayMetrics"]
+
+_SCORE_BUCKETS = (
+    *(-8.0, -4.0, -2.0, -1.5, -1.0, -0.75, -0.5, -0.25, 0.0),
+    *(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0),
+    *(1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 16.0),
+)
+"""Dense where probabilities lie, wide enough for a ranker's scores."""
+
+
+class GatewayMetrics:
+    """Counters whose labels are names of ours, or a version that has the form of one.
+
+    Args:
+        registry: where the metrics live; one registry takes them once.
+    """
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        def counter(name: str, documentation: str, *labels: str) -> Counter:
+            return Counter(f"serving_{name}", documentation, labels, registry=registry)
+
+        self._cache = counter("cache_requests", "Look-ups of the inference cache.", "model", "result")
+        self._degraded = counter("degraded", "Answers that a fallback gave.", "model", "version", "reason")
+        self._feedback = counter("feedback", "What became of answers.", "model", "version", "outcome")
+        self._shed = counter("shed", "Requests turned away.", "reason")
+        self._score = Histogram(
+            "serving_score",
+            "The best score of each answer that a model computed; of fraud, the probability.",
+            ["model", "version"],
+            buckets=_SCORE_BUCKETS,
+            registry=registry,
+        )
+        self._limit = Gauge("serving_concurrency_limit", "Requests that are let in at once.", registry=registry)
+        # labels() costs more than inc(): the few combinations there are keep their child
+        self._inc_of: dict[tuple[str, ...], Callable[[], None]] = {}
+        self._observe_of: dict[tuple[str, str], Callable[[float], None]] = {}
+
+    def cached(self, model: str, result: str) -> None:
+        """Counts a look-up: ``hit``, ``miss``, ``stale`` or ``bypass``."""
+        self._inc(self._cache, model, result)
+
+    def degraded(self, model: str, version: str, reason: str) -> None:
+        """Counts an answer from a fallback."""
+        self._inc(self._degraded, model, version, reason)
+
+    def feedback(self, model: str, version: str, outcome: str) -> None:
+        """Counts an outcome."""
+        self._inc(self._feedback, model, version, outcome)
+
+    def shed(self, reason: str) -> None:
+        """Counts a request turned away: ``limit`` or ``rate``."""
+        self._inc(self._shed, reason)
+
+    def score(self, model: str, version: str, score: float) -> None:
+        """Takes note of a score."""
+        observe = self._observe_of.get((model, version))
+        if observe is None:
+            observe = self._observe_of[model, version] = self._score.labels(model, version).observe
+        observe(score)
+
+    def limit(self, limit: float) -> None:
+        """Shows the limit."""
+        self._limit.set(limit)
+
+    def _inc(self, counter: Counter, *labels: str) -> None:
+        inc = self._inc_of.get(labels)
+        if inc is None:
+            inc = self._inc_of[labels] = counter.labels(*labels).inc
+        inc()

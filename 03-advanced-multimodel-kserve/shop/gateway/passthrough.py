@@ -1,0 +1,234 @@
+"""``/v2``: the model server's own protocol, for those who bring their own tensors.
+
+Health, metadata and inference are passed on; everything else that the server can do (loading models, its log, shared
+memory) is not reachable from here. An inference request is checked against the model's metadata first: Triton 2.51
+answers 500 to some that are malformed. Where both ends agree on a compression, it goes through as it is; a compressed
+request is unpacked here, because what cannot be read cannot be checked.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from servekit.errors import (
+    DeadlineError,
+    InvalidValueError,
+    MalformedError,
+    MediaTypeError,
+    NotReadyError,
+    TooLargeError,
+    UnknownModelError,
+)
+from servekit.oip.rest import HEADER_LENGTH, ModelMetadata, decode_request
+from shop.gateway.errors import MethodError, PathError
+from shop.gateway.request import VERSION
+
+if TYPE_CHECKING:
+    from servekit.http_pool import HttpReply
+    from servekit.oip.rest import TensorMetadata
+    from servekit.oip.tensors import Inference
+    from servekit.telemetry import RequestRecord
+    from shop.gateway.inference import ModelPools
+
+__all__ = ["Found", "PassThrough", "PassedBack"]
+
+_PATH = re.compile(
+    r"/v2(?P<health>/health/(?:live|ready))?"
+    r"|/v2/models/(?P<model>[A-Za-z0-9_.-]{1,128})(?:/versions/(?P<version>[1-9][0-9]{0,8}))?"
+    r"(?P<verb>/ready|/config|/stats|/infer)?"
+)
+_HEADER_LENGTH = HEADER_LENGTH.encode()
+_KEPT_S = 5.0
+_MOST_KEPT = 64
+_OK, _SERVER_FAILURE = 200, 500
+_BACK = frozenset({b"content-type", b"content-encoding", b"vary", _HEADER_LENGTH})
+
+
+class Found(NamedTuple):
+    """An operation: the template of its path, the path, and what the path names."""
+
+    route: str
+    path: str
+    model: str
+    version: str
+    infer: bool
+
+
+class PassedBack(NamedTuple):
+    """The server's answer."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class PassThrough:
+    """The operations that are passed on.
+
+    Args:
+        pools: connections to the server.
+        max_body_bytes: of a request once it is unpacked.
+        versioned: whether the version that the edge chose goes into the path of a request that names none.
+    """
+
+    def __init__(self, pools: ModelPools, max_body_bytes: int, *, versioned: bool) -> None:
+        self._pools = pools
+        self._limit = max_body_bytes
+        self._versioned = versioned
+        self._metadata: dict[tuple[str, str], tuple[float, ModelMetadata]] = {}
+
+    def find(self, path: str, method: str) -> Found:
+        """The operation at a path.
+
+        Raises:
+            PathError: there is none.
+            MethodError: it takes another method.
+        """
+        match = _PATH.fullmatch(path)
+        if match is None:
+            raise PathError("path", path, "no such endpoint")
+        model, version, verb = match["model"] or "", match["version"] or "", match["verb"] or ""
+        wanted = "POST" if verb == "/infer" else "GET"
+        if method != wanted:
+            raise MethodError("method", method, f"expected {wanted}")
+        versions = "/versions/{version}" if version else ""
+        route = f"/v2/models/{{model}}{versions}{verb}" if model else path
+        return Found(route, path, model, version, verb == "/infer")
+
+    async def answer(
+        self, found: Found, headers: dict[bytes, bytes], body: bytes, record: RequestRecord, deadline: float
+    ) -> PassedBack:
+        """The server's answer, as it is.
+
+        Raises:
+            ServingError: the request is not one that the model takes, or the server does not answer.
+        """
+        passed = [(b"traceparent", record.traceparent.encode())]
+        if accepted := headers.get(b"accept-encoding"):
+            passed.append((b"accept-encoding", accepted))
+        if not found.infer:
+            if found.model:
+                await self._known(found.model, found.version, deadline)
+            return _back(await self._ask(found.model, found.path, None, passed, deadline))
+        version = found.version or (headers.get(VERSION, b"").decode("latin-1") if self._versioned else "")
+        model = await self._known(found.model, version, deadline)
+        record.model, record.version = found.model, version
+        body, passed = self._checked(model, headers, body, passed)
+        record.lap("validate")
+        path = f"/v2/models/{found.model}/versions/{version}/infer" if version else found.path
+        reply = await self._ask(found.model, path, body, passed, deadline)
+        record.lap("infer")
+        return _back(reply, version)
+
+    def _checked(
+        self, model: ModelMetadata, headers: dict[bytes, bytes], body: bytes, passed: list[tuple[bytes, bytes]]
+    ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+        body = _unpacked(body, headers.get(b"content-encoding", b""), self._limit)
+        kind = headers.get(b"content-type", b"application/json")
+        if kind.split(b";")[0].strip().lower() not in {b"application/json", b"application/octet-stream"}:
+            expectation = "expected application/json or application/octet-stream"
+            raise MediaTypeError("content-type", kind.decode("latin-1"), expectation)
+        length = headers.get(_HEADER_LENGTH)
+        check(model, decode_request(body, None if length is None else length.decode("latin-1")))
+        passed = [*passed, (b"content-type", kind)]
+        if length is not None:
+            passed.append((_HEADER_LENGTH, length))
+        return body, passed
+
+    async def _known(self, model: str, version: str, deadline: float) -> ModelMetadata:
+        """The model's metadata; asked for again after a few seconds, for versions come and go."""
+        if version and not re.fullmatch("[1-9][0-9]{0,8}", version):
+            raise MalformedError("header x-model-version", version, "expected a version, 1 or above")
+        kept = self._metadata.get((model, version))
+        if kept is not None and kept[0] > monotonic():
+            return kept[1]
+        at = f"/v2/models/{model}/versions/{version}" if version else f"/v2/models/{model}"
+        reply = await self._ask(model, at, None, [], deadline)
+        if reply.status != _OK:
+            thing, value = ("version", version) if version else ("model", model)
+            raise UnknownModelError(thing, value, f"unknown: {model} has no such version" if version else "unknown")
+        try:
+            metadata = msgspec.json.decode(reply.body, type=ModelMetadata)
+        except msgspec.MsgspecError as error:
+            raise NotReadyError("model server", None, f"metadata not understood: {error}") from None
+        if len(self._metadata) >= _MOST_KEPT:
+            self._metadata.clear()
+        self._metadata[model, version] = monotonic() + _KEPT_S, metadata
+        return metadata
+
+    async def _ask(
+        self, model: str, path: str, body: bytes | None, headers: list[tuple[bytes, bytes]], deadline: float
+    ) -> HttpReply:
+        left = deadline - monotonic()
+        if left <= 0:
+            raise DeadlineError("deadline", None, "no time left for the model server")
+        pool = self._pools.of(model)
+        try:
+            if body is None:
+                return await pool.get(path, headers, left)
+            return await pool.post(path, body, headers, left)
+        except TimeoutError:
+            raise DeadlineError("deadline", None, "the model server did not answer in time") from None
+        except OSError as error:
+            raise NotReadyError("model server", None, f"not reachable: {error.strerror or error}") from None
+
+
+def check(model: ModelMetadata, request: Inference) -> None:
+    """Raises `InvalidValueError` for tensors that the model does not declare."""
+    declared = {tensor.name: tensor for tensor in model.inputs}
+    for tensor in request.inputs:
+        wanted = declared.pop(tensor.name, None)
+        if wanted is None:
+            raise InvalidValueError(
+                "input", tensor.name, f"unknown or given twice: the model has {_names(model.inputs)}"
+            )
+        if tensor.datatype != wanted.datatype:
+            raise InvalidValueError(f"input {tensor.name} datatype", tensor.datatype, f"expected {wanted.datatype}")
+        shape = list(tensor.data.shape)
+        if len(shape) != len(wanted.shape) or any(w not in (-1, s) for s, w in zip(shape, wanted.shape, strict=True)):
+            raise InvalidValueError(f"input {tensor.name} shape", shape, f"expected {wanted.shape}")
+        if 0 in shape:
+            raise InvalidValueError(f"input {tensor.name} shape", shape, "expected at least one row")
+    if declared:
+        raise InvalidValueError("input", next(iter(declared)), "missing")
+    known = {tensor.name for tensor in model.outputs}
+    for name in request.outputs:
+        if name not in known:
+            raise InvalidValueError("output", name, f"unknown: the model has {_names(model.outputs)}")
+
+
+def _names(tensors: list[TensorMetadata]) -> str:
+    return ", ".join(tensor.name for tensor in tensors)
+
+
+def _unpacked(body: bytes, encoding: bytes, limit: int) -> bytes:
+    encoding = encoding.strip().lower()
+    if encoding in {b"", b"identity"}:
+        return body
+    if encoding not in {b"gzip", b"deflate"}:
+        raise MediaTypeError("content-encoding", encoding.decode("latin-1"), "expected gzip, deflate or none")
+    stream = zlib.decompressobj(zlib.MAX_WBITS | (16 if encoding == b"gzip" else 0))
+    try:
+        whole = stream.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise MalformedError("body", None, f"not {encoding.decode()}: {error}") from None
+    if len(whole) > limit:
+        raise TooLargeError("body", f"over {limit} bytes unpacked", f"expected at most {limit}")
+    if not stream.eof:
+        raise MalformedError("body", None, f"not {encoding.decode()}: it ends too early")
+    return whole
+
+
+def _back(reply: HttpReply, version: str = "") -> PassedBack:
+    headers = [(name.lower(), value) for name, value in reply.headers if name.lower() in _BACK]
+    if version:
+        headers.append((VERSION, version.encode()))
+    status = reply.status
+    if status >= _SERVER_FAILURE:
+        status = 503
+    return PassedBack(status, headers, reply.body)

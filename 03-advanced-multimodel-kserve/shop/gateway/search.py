@@ -1,0 +1,78 @@
+"""``POST /v1/search``: the candidates of a search, the most relevant first."""
+
+from __future__ import annotations
+
+from array import array
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shop.gateway.contracts import Search as Request
+from shop.gateway.contracts import decoder, read
+from shop.gateway.entry import Entry, written
+from shop.gateway.inference import RANKING
+from shop.models.ranking.features import Query, build
+
+if TYPE_CHECKING:
+    from shop.gateway.hops import Hops
+    from shop.gateway.request import Incoming, Outgoing
+
+__all__ = ["Search"]
+
+MODEL = RANKING.model
+_FEW = 20
+_decoder = decoder(Request)
+
+
+class Search:
+    """The use case; an item that comes twice among the candidates counts once."""
+
+    model = MODEL
+
+    def __init__(self, hops: Hops) -> None:
+        self._hops = hops
+
+    async def __call__(self, incoming: Incoming) -> Outgoing:
+        """Answers one request; raises `ServingError` for one that cannot be understood."""
+        request = read(_decoder, incoming.body)
+        hops = self._hops
+        candidates = list(dict.fromkeys(request.candidates))
+
+        async def compute(deadline: float) -> Entry:
+            return await self._compute(request, candidates, incoming, deadline)
+
+        def popular() -> bytes:
+            return hops.popular.among(candidates, request.k)
+
+        return await hops.items(incoming, MODEL, _canonical(request, candidates), request.k, compute, popular)
+
+    async def _compute(self, request: Request, candidates: list[int], incoming: Incoming, deadline: float) -> Entry:
+        hops, record = self._hops, incoming.record
+        record.lap("cache")
+        user, items = await hops.lookup.search(request.user, candidates, hops.lookup_s(deadline))
+        record.lap("lookup")
+        features = build(Query(request.query.category, request.query.price), user, items)
+        record.lap("features")
+        (scores,), version = await hops.infer(RANKING, incoming.version, features, record, deadline)
+        record.lap("infer")
+        order = np.argsort(-scores, kind="stable")[: _most(request.k, len(candidates))]
+        best = scores[order].tolist()
+        hops.metrics.score(MODEL, version, best[0])
+        hops.oversight.seen(MODEL, version, features[order[:1]], scores[order[:1]])
+        entry = written([candidates[place] for place in order.tolist()], best, version)
+        record.lap("postprocess")
+        return entry
+
+
+def _most(k: int, candidates: int) -> int:
+    """How many items an answer in the cache has: few, unless more are wanted."""
+    return min(_FEW if k <= _FEW else candidates, candidates)
+
+
+def _canonical(request: Request, candidates: list[int]) -> bytes:
+    """A digest of what the answer depends on, whatever the order of the candidates."""
+    head = repr((request.user, request.query.category, request.query.price, request.k <= _FEW)).encode()
+    return blake2b(
+        array("I", sorted(candidates)).tobytes(), digest_size=16, key=blake2b(head, digest_size=16).digest()
+    ).digest()

@@ -1,0 +1,152 @@
+"""The composition root: settings in, a gateway out; and the process that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from typing import Any, NamedTuple
+
+from prometheus_client import REGISTRY
+from pydantic import ValidationError
+
+from servekit.audit import AuditError
+from servekit.drift import DriftCollector
+from servekit.http_server import DrainingServer
+from servekit.telemetry import Telemetry, TelemetrySettings, configure_logging
+from shop.gateway.admission import AdaptiveLimit, Keys, KeysError, parse_keys
+from shop.gateway.app import QUIET, Endpoint, GatewayApp
+from shop.gateway.cache import CachePolicy, InferenceCache
+from shop.gateway.fallback import LastGood, Popular
+from shop.gateway.features import FeatureLookup
+from shop.gateway.feedback import Feedback
+from shop.gateway.hops import Hops
+from shop.gateway.inference import ModelCalls, ModelPools
+from shop.gateway.metrics import GatewayMetrics
+from shop.gateway.oversight import open_oversight
+from shop.gateway.passthrough import PassThrough
+from shop.gateway.payments import Payments
+from shop.gateway.recommendations import Recommendations
+from shop.gateway.search import Search
+from shop.gateway.settings import GatewaySettings
+from shop.gateway.upkeep import Readiness, Upkeep
+from shop.gateway.valkey import Valkey
+
+__all__ = ["Gateway", "build", "main"]
+
+_log = logging.getLogger("shop.gateway")
+_PAYMENTS_EXTRA = 8
+
+
+class Gateway(NamedTuple):
+    """A wired gateway: the application, and who says whether it is ready."""
+
+    app: GatewayApp
+    ready: Readiness
+
+
+def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: Any) -> Gateway:
+    """Wires a gateway; nothing is connected yet.
+
+    Args:
+        settings: the gateway's.
+        observed: where traces go.
+        telemetry: for `Telemetry`, e.g. a test's own registry.
+
+    Raises:
+        KeysError: the API keys are not what they should be.
+        AuditError: the audit log cannot be continued.
+    """
+    keys = Keys(parse_keys(settings.api_keys.get_secret_value()), settings.key_rate, settings.key_burst)
+    watch = Telemetry("shop-gateway", "3", observed, quiet=QUIET, **telemetry)
+    metrics = GatewayMetrics(telemetry.get("registry", REGISTRY))
+    oversight = open_oversight(settings.models_dir)
+    if oversight.monitors:
+        watch.register(DriftCollector(list(oversight.monitors.values())))
+    features = Valkey(settings.features_host, settings.features_port)
+    kept = Valkey(settings.cache_host, settings.cache_port)
+    pools = ModelPools(settings.triton_host, settings.triton_http_port, settings.triton_hosts)
+    versioned = settings.version_choice == "edge"
+    hops = Hops(
+        settings,
+        FeatureLookup(features, settings.item_blocks),
+        ModelCalls(pools, versioned=versioned),
+        InferenceCache(kept, _policy(settings), metrics) if settings.cache else None,
+        LastGood(settings.last_good),
+        Popular(),
+        metrics,
+        oversight,
+    )
+    limit, ready = AdaptiveLimit(settings), Readiness()
+    upkeep = Upkeep(hops, ModelCalls(pools, versioned=False), limit, ready)
+
+    async def close() -> None:
+        await upkeep.stop()
+        if hops.cache is not None:
+            await hops.cache.close()
+        for each in (features, kept, pools):
+            each.close()
+        await asyncio.sleep(0)  # the transports end on the loop's next turn
+        oversight.close()
+        watch.shutdown()
+
+    passthrough = PassThrough(pools, settings.max_body_bytes, versioned=versioned)
+    app = GatewayApp(settings, _endpoints(hops), passthrough, watch, limit, keys, ready, metrics, upkeep.start, close)
+    return Gateway(app, ready)
+
+
+def main() -> int:
+    """Serves until told to stop: 0 after a clean stop, 1 with a one-line reason when the process cannot start."""
+    try:
+        settings = GatewaySettings(_cli_parse_args=True, _cli_prog_name="python -m shop.gateway", _cli_kebab_case=True)
+        observed = TelemetrySettings()
+        gateway = build(settings, observed)
+        listener = _listen(settings)
+    except (KeysError, AuditError, OSError) as error:
+        print(f"gateway cannot start: {error}", file=sys.stderr)  # noqa: T201 - before there is a log
+        return 1
+    except ValidationError as error:
+        for problem in error.errors():
+            name = f"SHOP_{problem['loc'][0]}".upper()
+            print(f"gateway cannot start: {name} {problem['input']}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+        return 1
+    configure_logging("shop-gateway", observed.log_level)
+    drain_s, drain_timeout_s = settings.drain_s, settings.drain_timeout_s
+    server = DrainingServer(gateway.app, gateway.ready, drain_s=drain_s, drain_timeout_s=drain_timeout_s)
+    _log.info("serving on http://%s:%d", *listener.getsockname())
+    with listener:
+        server.serve_on(listener)
+    return 0
+
+
+def _endpoints(hops: Hops) -> dict[str, Endpoint]:
+    return {
+        "/v1/search": Endpoint(Search(hops)),
+        "/v1/payments/score": Endpoint(Payments(hops), _PAYMENTS_EXTRA),
+        "/v1/recommendations": Endpoint(Recommendations(hops)),
+        "/v1/feedback": Endpoint(Feedback(hops.metrics)),
+    }
+
+
+def _policy(settings: GatewaySettings) -> CachePolicy:
+    return CachePolicy(
+        settings.cache_ttl_s,
+        settings.cache_stale_s,
+        settings.cache_wait_ms / 1e3,
+        settings.cache_budget_ms / 1e3,
+        settings.cache_lock_ms / 1e3,
+        settings.cache_refreshes,
+    )
+
+
+def _listen(settings: GatewaySettings) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.gateway_port))
+    except OSError as error:
+        listener.close()
+        address = f"{settings.host}:{settings.gateway_port}"
+        raise OSError(f"{address}: {error.strerror}: free it, or set SHOP_GATEWAY_PORT") from None
+    return listener

@@ -1,0 +1,175 @@
+"""A model server for planted failures: it speaks as much of the protocol as the gateway uses, and does as it is told.
+
+Ranking says the sum of a row, fraud the first column, personalisation the same hundred items for everybody. Version 2
+says the same and a thousand more, so that an answer shows which version gave it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+_PATH = re.compile(r"/v2/models/([\w-]+)(?:/versions/(\d+))?(/infer)?")
+WIDTHS = {"ranking": 128, "fraud": 64, "personalisation": 64}
+INPUTS = {"ranking": "features", "fraud": "features", "personalisation": "user"}
+OUTPUTS = {
+    "ranking": [("scores", "FP32", [-1])],
+    "fraud": [("probability", "FP32", [-1])],
+    "personalisation": [("items", "INT32", [-1, 100]), ("scores", "FP32", [-1, 100])],
+}
+TOP = np.arange(1000, 1100, dtype=np.int32)
+
+
+@dataclass
+class Call:
+    """One inference request as it arrived."""
+
+    model: str
+    version: str
+    headers: dict[str, str]
+    rows: np.ndarray[Any, Any]
+
+
+@dataclass
+class FakeModels:
+    """The server; its fields are changed while it runs.
+
+    Attributes:
+        delay_s: before each answer; by version, too.
+        status: of each answer, when not 200.
+        nan: answers that are no numbers.
+        versions: that there are.
+        calls: inference requests so far.
+    """
+
+    port: int = 0
+    delay_s: float = 0.0
+    delay_of: dict[str, float] = field(default_factory=dict)
+    status: int = 200
+    nan: bool = False
+    versions: tuple[str, ...] = ("1", "2")
+    calls: list[Call] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Listens; on the port of before when started again."""
+        started = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
+        self._thread.start()
+        assert started.wait(10)
+
+    def stop(self) -> None:
+        """Closes every connection, as a killed server does."""
+        self._loop.call_soon_threadsafe(self._stopped.set)
+        self._thread.join()
+
+    def count(self, model: str) -> int:
+        """Calls of one model, warm-ups (a row of zeros) left out."""
+        return sum(call.model == model and bool(call.rows.any()) for call in self.calls)
+
+    def _run(self, started: threading.Event) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._main(started))
+
+    async def _main(self, started: threading.Event) -> None:
+        self._stopped = asyncio.Event()
+        self._open: set[asyncio.StreamWriter] = set()
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = server.sockets[0].getsockname()[1]
+        started.set()
+        await self._stopped.wait()
+        server.close()
+        for writer in self._open:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                first, *lines = head.split("\r\n")[:-2]
+                headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                status, kind, answer = await self._answer(first.split()[1], headers, body)
+                lines = [f"HTTP/1.1 {status} Whatever", f"content-length: {len(answer)}", *kind, *self.headers]
+                writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + answer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    async def _answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, list[str], bytes]:
+        match = _PATH.fullmatch(path)
+        if match is None:
+            return (200, [], b'{"live":true}') if path.startswith("/v2") else (404, [], b"")
+        model, version, infer = match.groups()
+        base = model.split("-")[0]
+        if base not in WIDTHS or (version and version not in self.versions):
+            return 400, [], json.dumps({"error": f"Request for unknown model: '{model}'"}).encode()
+        if not infer:
+            return 200, ["content-type: application/json"], json.dumps(self._metadata(model, base)).encode()
+        return await self._infer(model, base, version or "1", headers, body)
+
+    def _metadata(self, model: str, base: str) -> dict[str, Any]:
+        def tensor(name: str, datatype: str, shape: list[int]) -> dict[str, Any]:
+            return {"name": name, "datatype": datatype, "shape": shape}
+
+        inputs = [tensor(INPUTS[base], "FP32", [-1, WIDTHS[base]])]
+        outputs = [tensor(*each) for each in OUTPUTS[base]]
+        return {
+            "name": model, "versions": list(self.versions), "platform": "fake", "inputs": inputs, "outputs": outputs,
+        }  # fmt: skip
+
+    async def _infer(
+        self, model: str, base: str, version: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, list[str], bytes]:
+        at = int(headers.get("inference-header-content-length", len(body)))
+        wire = json.loads(body[:at])
+        (given,) = wire["inputs"]
+        raw = body[at:]
+        rows = np.frombuffer(raw, "<f4") if raw else np.array(given["data"], "<f4")
+        rows = rows.reshape(given["shape"])
+        self.calls.append(Call(model, version, headers, rows))
+        delay_s = self.delay_s + self.delay_of.get(version, 0.0)
+        if delay_s:
+            await asyncio.sleep(delay_s)
+        if self.status != 200:
+            return self.status, ["content-type: application/json"], b'{"error":"planted"}'
+        return self._written(model, version, self._compute(base, version, rows), binary=bool(raw))
+
+    def _compute(self, base: str, version: str, rows: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+        more = np.float32(1000 if version == "2" else 0)
+        if base == "personalisation":
+            scores = np.linspace(1, 0.01, len(TOP), dtype=np.float32) + more
+            found = {"items": np.tile(TOP, (len(rows), 1)), "scores": np.tile(scores, (len(rows), 1))}
+        elif base == "ranking":
+            found = {"scores": rows.sum(axis=1, dtype=np.float32) + more}
+        else:
+            found = {"probability": rows[:, 0] + more}
+        if self.nan:
+            found = {**found, OUTPUTS[base][-1][0]: np.full_like(found[OUTPUTS[base][-1][0]], np.nan)}
+        return found
+
+    def _written(
+        self, model: str, version: str, found: dict[str, np.ndarray[Any, Any]], *, binary: bool
+    ) -> tuple[int, list[str], bytes]:
+        datatypes = {np.dtype("i4"): "INT32", np.dtype("f4"): "FP32"}
+        outputs: list[dict[str, Any]] = []
+        for name, data in found.items():
+            output = {"name": name, "datatype": datatypes[data.dtype], "shape": list(data.shape)}
+            size = {"parameters": {"binary_data_size": data.nbytes}}
+            outputs.append({**output, **(size if binary else {"data": data.ravel().tolist()})})
+        head = json.dumps({"model_name": model, "model_version": version, "outputs": outputs}).encode()
+        if not binary:
+            return 200, ["content-type: application/json"], head
+        kind = ["content-type: application/octet-stream", f"inference-header-content-length: {len(head)}"]
+        return 200, kind, head + b"".join(data.tobytes() for data in found.values())
