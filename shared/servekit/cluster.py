@@ -1,7 +1,8 @@
 """``make cluster-up-N deploy-N cluster-down-N``: a level on a minikube of its own.
 
 Each level has its profile and its Kubernetes version (``versions.toml``), for what one level's operator needs another's
-refuses. Only what was validated is applied: the overlay is rendered by the environment's kubectl and handed over as is.
+refuses. Only what was validated is applied: the overlay is rendered by the environment's kubectl, or the chart by the
+environment's Helm engine, and handed over as is.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from servekit.manifests import Document, ManifestError, find_kubectl, validate
+from servekit.cluster_charts import chart_commands
+from servekit.manifests import Document, ManifestError, find_kubectl, render_chart, validate
 from servekit.manifests.documents import parse
 from servekit.manifests.kustomize import render
-from servekit.manifests.pods import pod_templates, selects
+from servekit.manifests.pods import SERVING_KINDS, PodTemplate, pod_templates, selects
 from servekit.versions import ROOT, Cluster, cluster, load_versions
 
 if TYPE_CHECKING:
@@ -26,8 +28,12 @@ __all__ = ["ClusterError", "deploy", "down", "find_overlay", "up"]
 
 _ROLLOUT_S = 180
 _SELDON = "SeldonDeployment"
-_SELDON_CRD = "seldondeployments.machinelearning.seldon.io"
 _SELDON_OBJECT = "seldondeployment.machinelearning.seldon.io"
+_KSERVE = "InferenceService"
+_CRDS = {
+    _SELDON: "seldondeployments.machinelearning.seldon.io",
+    _KSERVE: "inferenceservices.serving.kserve.io",
+}
 
 
 class ClusterError(Exception):
@@ -41,7 +47,11 @@ def up(level: Cluster) -> None:
         ClusterError: minikube is missing or could not start.
     """
     _run([_minikube(), "start", "--profile", level.profile, "--kubernetes-version", f"v{level.version}"])
-    _say(f"cluster {level.profile}: Kubernetes {level.version}; next: make deploy-{level.level}")
+    if needed := chart_commands(level, optional=False):
+        _say("\n".join([f"cluster {level.profile}: Kubernetes {level.version}; it needs:", *needed]))
+        _say(f"then: make deploy-{level.level}")
+    else:
+        _say(f"cluster {level.profile}: Kubernetes {level.version}; next: make deploy-{level.level}")
 
 
 def down(level: Cluster) -> None:
@@ -52,13 +62,17 @@ def down(level: Cluster) -> None:
 def deploy(level: Cluster, overlay: Path) -> None:
     """Load the images the overlay runs into the cluster, apply it, wait for the rollout, say how to call it.
 
+    Args:
+        level: whose cluster.
+        overlay: a folder with a kustomization, or a chart's values file.
+
     Raises:
         ClusterError: a missing tool, cluster or image, an invalid overlay, or a rollout that did not finish.
     """
     minikube = _minikube()
     if _run([minikube, "status", "--profile", level.profile], check=False, quiet=True).returncode:
         raise ClusterError(f"cluster {level.profile}: not running, `make cluster-up-{level.level}` starts it")
-    text = render(overlay)
+    text = _render(level, overlay)
     documents = parse(text, str(overlay))
     if problems := validate(documents, level.minors[0]):
         raise ClusterError("\n".join(map(str, problems)))
@@ -67,27 +81,55 @@ def deploy(level: Cluster, overlay: Path) -> None:
         remedy = f"is it built? `make image-{level.level}`"
         _run([minikube, "image", "load", image, "--profile", level.profile], remedy=remedy)
     kubectl = [_kubectl(), "--context", level.profile]
-    operated = [document for document in documents if document.kind == _SELDON]
-    if operated and _run([*kubectl, "get", "crd", _SELDON_CRD], check=False, quiet=True).returncode:
-        raise ClusterError(f"{_SELDON}: no operator in {level.profile} that knows it; {_install_seldon(level)}")
+    operated = [document for document in documents if document.kind in _CRDS]
+    _check_operators(level, kubectl, operated)
     applied = _run([*kubectl, "apply", "-f", "-"], text=text, quiet=True).stdout
     _say(applied.rstrip())
-    _roll_out(kubectl, documents, applied)
+    pods = pod_templates(documents)
+    for job in (pod for pod in pods if pod.document.kind == "Job"):
+        _await_job(kubectl, job.document)
+    _roll_out(kubectl, [pod for pod in pods if pod.document.kind in SERVING_KINDS], applied)
     for document in operated:
-        _await_seldon(kubectl, document, applied)
+        (_await_seldon if document.kind == _SELDON else _await_kserve)(kubectl, document, applied)
     _explain_calls(level, documents)
 
 
 def find_overlay(level: int, root: Path = ROOT) -> Path:
-    """The level's ``deploy/overlays/minikube``."""
-    found = sorted(root.glob(f"{level:02d}-*/deploy/overlays/minikube"))
+    """What ``make deploy-N`` applies: a folder with a kustomization, or values of the level's chart."""
+    places = [f"{level:02d}-*/deploy/{place}" for place in ("overlays/minikube", "*/values/minikube.yaml")]
+    found = [path for place in places for path in sorted(root.glob(place))]
     if not found:
-        raise ClusterError(f"level {level}: no {level:02d}-*/deploy/overlays/minikube in {root}")
+        raise ClusterError(f"level {level}: no {' and no '.join(places)} in {root}")
     return found[0]
 
 
-def _roll_out(kubectl: list[str], documents: list[Document], applied: str) -> None:
-    for pod in pod_templates(documents):
+def _render(level: Cluster, overlay: Path) -> str:
+    if overlay.suffix != ".yaml":
+        return render(overlay)
+    chart = overlay.parent.parent
+    return render_chart(chart, [overlay], release=level.profile, namespace=level.profile)
+
+
+def _check_operators(level: Cluster, kubectl: list[str], operated: list[Document]) -> None:
+    for kind in dict.fromkeys(document.kind for document in operated):
+        if _run([*kubectl, "get", "crd", _CRDS[kind]], check=False, quiet=True).returncode:
+            install = (
+                _install_seldon(level) if kind == _SELDON else "\n  ".join(["", *chart_commands(level, optional=False)])
+            )
+            raise ClusterError(f"{kind}: no operator in {level.profile} that knows it; install it: {install}")
+
+
+def _await_job(kubectl: list[str], document: Document) -> None:
+    place = ["--namespace", document.body["metadata"].get("namespace", "default")]
+    what = f"job/{document.name}"
+    wait = [*kubectl, *place, "wait", what, "--for=condition=complete", f"--timeout={_ROLLOUT_S}s"]
+    if _run(wait, check=False).returncode:
+        _run([*kubectl, *place, "logs", what, "--tail", "20"], check=False)
+        raise ClusterError(f"{what}: not complete within {_ROLLOUT_S} s; its last logs are above")
+
+
+def _roll_out(kubectl: list[str], pods: list[PodTemplate], applied: str) -> None:
+    for pod in pods:
         place = ["--namespace", pod.namespace or "default"]
         what = f"{pod.document.kind.lower()}/{pod.document.name}"
         # The tag stays "dev" when the image is rebuilt, so an unchanged Deployment would keep running the old one.
@@ -115,10 +157,23 @@ def _await_seldon(kubectl: list[str], document: Document, applied: str) -> None:
         raise ClusterError(f"{what}: not Available within {_ROLLOUT_S} s; its state, pods and last logs are above")
 
 
+def _await_kserve(kubectl: list[str], document: Document, _: str) -> None:
+    """The controller makes Deployments and routes of it, and says when both are there."""
+    place = ["--namespace", document.body["metadata"].get("namespace", "default")]
+    what = f"{_KSERVE.lower()}/{document.name}"
+    pods = ["--selector", f"serving.kserve.io/inferenceservice={document.name}"]
+    wait = [*kubectl, *place, "wait", what, "--for=condition=Ready", f"--timeout={_ROLLOUT_S}s"]
+    if _run(wait, check=False).returncode:
+        _run([*kubectl, *place, "describe", what], check=False)
+        _run([*kubectl, *place, "get", "pods", "--output", "wide"], check=False)
+        _run([*kubectl, *place, "logs", *pods, "--all-containers", "--prefix", "--tail", "20"], check=False)
+        raise ClusterError(f"{what}: not Ready within {_ROLLOUT_S} s; its state, pods and last logs are above")
+
+
 def _install_seldon(level: Cluster) -> str:
     version = load_versions()["crds"]["seldon-core"]["version"]
     return (
-        f"install it: helm install seldon-core seldon-core-operator --version {version} --kube-context {level.profile} "
+        f"helm install seldon-core seldon-core-operator --version {version} --kube-context {level.profile} "
         "--repo https://storage.googleapis.com/seldon-charts --namespace seldon-system --create-namespace"
     )
 
@@ -194,15 +249,17 @@ def _say(text: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """``python -m servekit.cluster up|deploy|down LEVEL``; 0, or 1 with the reason on stderr."""
+    """``python -m servekit.cluster up|deploy|down|charts LEVEL``; 0, or 1 with the reason on stderr."""
     parser = argparse.ArgumentParser(prog="python -m servekit.cluster", description="A level on its own minikube.")
-    parser.add_argument("command", choices=["up", "deploy", "down"])
+    parser.add_argument("command", choices=["up", "deploy", "down", "charts"])
     parser.add_argument("level", type=int)
     options = parser.parse_args(arguments)
     try:
         level = cluster(options.level)
         if options.command == "deploy":
             deploy(level, find_overlay(options.level))
+        elif options.command == "charts":
+            _say("\n".join(chart_commands(level)))
         else:
             {"up": up, "down": down}[options.command](level)
     except (ClusterError, ManifestError, LookupError) as error:

@@ -1,9 +1,10 @@
 """Kubernetes manifests, built and validated offline as strictly as a server with field validation would.
 
-``build`` renders a kustomize overlay with the environment's own kubectl, ``load`` reads YAML files, ``validate`` checks
-the documents: Kubernetes' own kinds against the published schemas of a version, custom resources against their CRD,
-unknown fields refused everywhere. ``check_policy`` adds what a schema cannot say: security contexts, probes, resources,
-selectors that select something.
+``build`` renders a kustomize overlay with the environment's own kubectl, ``build_chart`` a Helm chart with Helm's own
+engine, ``load`` reads YAML files. ``validate`` checks the documents: Kubernetes' own kinds against the published schemas
+of a version, custom resources against their CRD, unknown fields refused everywhere. ``check_policy`` adds what a schema
+cannot say: security contexts, probes, resources, selectors that select something; with ``standard_workloads`` it sees
+the pods that KServe will make, too.
 
 Not covered offline: admission webhooks, CEL rules (``x-kubernetes-validations``) and defaults that other rules read.
 """
@@ -12,6 +13,8 @@ from __future__ import annotations
 
 from servekit.manifests.crds import CRDS_REMEDY, CrdCatalogue, find_crds
 from servekit.manifests.documents import Document, ManifestError, Problem, load
+from servekit.manifests.helm import build_chart, chart_notes, lint_chart, render_chart
+from servekit.manifests.kserve import standard_workloads
 from servekit.manifests.kustomize import build, find_kubectl
 from servekit.manifests.policy import check_policy
 from servekit.manifests.validation import is_native, validate
@@ -23,10 +26,15 @@ __all__ = [
     "ManifestError",
     "Problem",
     "build",
+    "build_chart",
+    "chart_notes",
     "check_policy",
     "find_crds",
     "find_kubectl",
     "is_native",
+    "lint_chart",
     "load",
+    "render_chart",
+    "standard_workloads",
     "validate",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import helm_python
 
+from servekit.manifests.crds import split
 from servekit.manifests.documents import Document, ManifestError, parse
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ __all__ = ["build_chart", "chart_notes", "lint_chart", "render_chart"]
 
 _WARNING = 2  # helm lint's severities: 1 information, 2 warning, 3 error
 _NOTES = "NOTES.txt"
+_FIRST = ("Namespace", "PriorityClass", "ServiceAccount", "ConfigMap", "PersistentVolumeClaim", "ServingRuntime")
 
 Values = dict[str, Any]
 
@@ -29,7 +31,7 @@ def render_chart(
     namespace: str,
     overrides: Mapping[str, Any] | None = None,
 ) -> str:
-    """The YAML stream ``helm template`` would print, its documents in the order of their templates.
+    """The YAML stream ``helm template`` would print; what others lie in or run as comes first.
 
     Args:
         chart: the chart's folder.
@@ -42,8 +44,11 @@ def render_chart(
         ManifestError: no chart there, values that its schema refuses, or a template that fails, in Helm's own words.
     """
     rendered = _render(chart, values, release, namespace, overrides or {})
-    manifests = (text.strip("\n") for path, text in sorted(rendered.items()) if not path.endswith(_NOTES))
-    return "".join(f"---\n{text}\n" for text in manifests if text.strip())
+    texts = [
+        text.strip("\n") for path in sorted(rendered) if not path.endswith(_NOTES) for text in split(rendered[path])
+    ]
+    written = [text for text in texts if parse(text, str(chart))]
+    return "".join(f"---\n{text}\n" for text in sorted(written, key=_order))
 
 
 def build_chart(
@@ -54,11 +59,7 @@ def build_chart(
     namespace: str,
     overrides: Mapping[str, Any] | None = None,
 ) -> list[Document]:
-    """The documents of a chart, each naming its template as its source; arguments and errors as :func:`render_chart`.
-
-    Helm leaves ``metadata.namespace`` to whoever applies a manifest; it is filled in here as an apply would, so that
-    references can be checked.
-    """
+    """The documents of a chart, each naming its template as its source; arguments and errors as :func:`render_chart`."""
     rendered = _render(chart, values, release, namespace, overrides or {})
     documents = []
     for path, text in sorted(rendered.items()):
@@ -93,6 +94,11 @@ def _render(
     except helm_python.HelmError as error:
         raise ManifestError(f"{chart}: helm: {error.detail.strip()}") from None
     return rendered
+
+
+def _order(text: str) -> int:
+    kind = next(line for line in text.splitlines() if line.startswith("kind: ")).removeprefix("kind: ")
+    return _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
 
 
 def _merge(files: Sequence[Path], overrides: Mapping[str, Any]) -> Values:

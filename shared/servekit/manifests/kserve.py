@@ -1,7 +1,7 @@
 """What KServe's controller makes of an InferenceService in Standard mode, so that its pods are checked like all others.
 
-From KServe 0.21's reconcilers: a Deployment and a Service called ``NAME[-PREDICTOR]-predictor`` for the predictor and for
-each canary, whose pod is the ServingRuntime's containers with the InferenceService's fields laid over them.
+From KServe 0.21's reconcilers: a Deployment and a Service called ``NAME[-PREDICTOR]-predictor`` for the predictor and
+for each canary, whose pod is the ServingRuntime's containers with the InferenceService's fields laid over them.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ shop.example.com/region: {{ . }}
 {{- end }}
 
 {{- define "shop.image" -}}
+{{- if eq .tag "latest" }}{{ fail (printf "image %s tag latest: expected a pinned tag" .repository) }}{{ end -}}
 {{ .repository }}:{{ .tag }}
 {{- end }}
 
