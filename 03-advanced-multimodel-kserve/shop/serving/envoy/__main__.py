@@ -47,6 +47,7 @@ def command(config: str) -> list[str]:
     return [
         binary, "--config-path", config, "--concurrency", "1",
         "--disable-hot-restart",  # it shares memory among the Envoys of a machine, and here there are several
+        "--file-flush-interval-msec", "500",  # of the access log
         "--log-level", "warning", "--log-format", _LOG_FORMAT,
     ]  # fmt: skip
 

@@ -1,0 +1,153 @@
+"""A real Envoy between a test and gateways that say what reached them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class _Echo(BaseHTTPRequestHandler):
+    """Answers what it was sent; waits first when the body says ``{"sleep": seconds}``."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body leave together: else the kernel waits with the second for the first's receipt
+
+    def do_GET(self) -> None:
+        self._answer({})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self._answer({"bytes": len(body), **(json.loads(body) if body.startswith(b"{") else {})})
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        time.sleep(asked.get("sleep", 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        content = json.dumps({"by": self.server.server_port, "headers": headers, **asked}).encode()  # type: ignore[attr-defined]
+        self.send_response(asked.get("status", 200))
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, port: int) -> None:
+        self.open: set[Any] = set()
+        super().__init__(("127.0.0.1", port), _Echo)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.open.add(request)
+        super().process_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None: ...
+
+
+class Gateway:
+    """One gateway on its port: it can die, its connections with it, and come back."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.live()
+
+    def live(self) -> None:
+        self._server = _Server(self.port)
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def die(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        for connection in self._server.open:
+            with suppress(OSError):
+                connection.shutdown(2)
+
+
+class Edge:
+    """A running Envoy, its gateways, and a client."""
+
+    def __init__(self, environment: dict[str, str], log: Path, gateways: list[Gateway]) -> None:
+        self.environment = environment
+        self.log = log
+        self.gateways = gateways
+        self.port, self.admin_port = (int(environment[f"SHOP_{name}"]) for name in ("PORT", "ENVOY_ADMIN_PORT"))
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "shop.serving.envoy"],
+                env={**os.environ, **self.environment},
+                stdout=output,
+                stderr=output,
+            )
+        deadline = time.monotonic() + 30
+        while not self.ready():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+
+    def ready(self) -> bool:
+        """Whether both gateways are known to be well."""
+        try:
+            text = httpx.get(f"http://127.0.0.1:{self.admin_port}/clusters").text
+        except httpx.HTTPError:
+            return False
+        return text.count("health_flags::healthy") == len(self.gateways)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+    def close(self) -> None:
+        self.client.close()
+        self.process.kill()
+        self.process.wait()
+        for gateway in self.gateways:
+            gateway.die()
+
+    def shift(self, model: str, weight: int) -> None:
+        answer = httpx.post(f"http://127.0.0.1:{self.admin_port}/runtime_modify?canary.{model}={weight}")
+        assert answer.text == "OK\n"
+
+    def version(self, path: str, **headers: str) -> str | None:
+        """The version that a gateway is told."""
+        answer = self.client.post(path, json={}, headers=headers)
+        assert answer.status_code == 200, answer.text
+        told: str | None = answer.json()["headers"].get("x-model-version")
+        return told
+
+
+@contextmanager
+def running_edge(folder: Path, ports: list[int], **settings: str) -> Iterator[Edge]:
+    """An edge on ports[0], its admin on ports[1], two gateways on ports[2] and the next."""
+    gateways = [Gateway(port) for port in ports[2:]]
+    environment = {
+        "SHOP_RUN_DIR": str(folder / "run"),
+        "SHOP_PORT": str(ports[0]),
+        "SHOP_ENVOY_ADMIN_PORT": str(ports[1]),
+        "SHOP_GATEWAY_PORT": str(ports[2]),
+        **settings,
+    }
+    edge = Edge(environment, folder / "envoy.log", gateways)
+    try:
+        yield edge
+    finally:
+        edge.close()

@@ -1,0 +1,260 @@
+"""The generated configuration, in a real Envoy."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from shop.addresses import Addresses
+from shop.serving.envoy import EdgeSettings, Split, write_routes, write_splits
+from tests.integration.shop.serving.edge_world import Edge, running_edge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SEARCH, PAYMENT, RECOMMENDATIONS = "/v1/search", "/v1/payments/score", "/v1/recommendations"
+LIMITS = {
+    "SHOP_EDGE_MAX_BODY_BYTES": "4096",
+    "SHOP_EDGE_MAX_TENSOR_BYTES": "16384",
+    "SHOP_EDGE_TIMEOUT_S": "0.6",
+    "SHOP_EDGE_CONCURRENCY": "8",
+    "SHOP_EDGE_CONCURRENCY_MIN": "4",
+}
+
+
+def ports_of(free_ports: Callable[[int], list[int]]) -> list[int]:
+    """Two for the edge, two in a row for the gateways."""
+    while True:
+        first, second, third, fourth = free_ports(4)
+        if fourth == third + 1:
+            return [first, second, third, fourth]
+        for port in (first, second, third, fourth):
+            neighbour = port + 1
+            if neighbour < 65536 and neighbour not in (first, second, third, fourth):
+                others = [each for each in (first, second, third, fourth) if each != port]
+                return [others[0], others[1], port, neighbour]
+
+
+@pytest.fixture(scope="module")
+def the_edge(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[Edge]:
+    with running_edge(tmp_path_factory.mktemp("edge"), ports_of(free_ports), **LIMITS) as edge:
+        yield edge
+
+
+@pytest.fixture
+def edge(the_edge: Edge) -> Iterator[Edge]:
+    """The edge, with no canary before and after."""
+    yield the_edge
+    for model in ("ranking", "fraud", "personalisation"):
+        the_edge.shift(model, 0)
+
+
+def test_every_request_is_for_the_stable_version_whatever_the_client_says(edge: Edge) -> None:
+    for path in (SEARCH, PAYMENT, RECOMMENDATIONS, "/v2/models/ranking/infer"):
+        assert edge.version(path) == "1"
+        assert edge.version(path, **{"x-model-version": "2"}) == "1"
+
+
+def test_where_no_version_is_chosen_the_clients_choice_is_taken_away(edge: Edge) -> None:
+    assert edge.version("/v1/feedback", **{"x-model-version": "2"}) is None
+    assert edge.version("/v2/models/ranking/versions/2/infer", **{"x-model-version": "3"}) is None
+
+
+def test_a_weight_of_100_sends_all_of_one_models_requests_to_the_candidate(edge: Edge) -> None:
+    edge.shift("ranking", 100)
+    assert [edge.version(path) for path in (SEARCH, "/v2/models/ranking/infer")] == ["2", "2"]
+    assert [edge.version(path) for path in (PAYMENT, RECOMMENDATIONS)] == ["1", "1"]
+
+
+def test_a_weight_between_splits_the_traffic_and_changes_live(edge: Edge) -> None:
+    edge.shift("fraud", 30)
+    seen = [edge.version(PAYMENT) for _ in range(200)]
+    assert 30 <= seen.count("2") <= 90  # 60, give or take more than four standard deviations
+    edge.shift("fraud", 0)
+    assert {edge.version(PAYMENT) for _ in range(20)} == {"1"}
+
+
+def test_a_restarted_edge_keeps_the_weights_of_the_canarys_state(edge: Edge) -> None:
+    state = Path(edge.environment["SHOP_RUN_DIR"]) / "canary.json"
+    write_splits(state, {"ranking": Split(stable="3", candidate="4", weight=100)})
+    edge.stop()
+    edge.start()
+    assert edge.version(SEARCH) == "4"
+    edge.shift("ranking", 0)
+    assert edge.version(SEARCH) == "3"
+    state.unlink()
+    edge.stop()
+    edge.start()
+    assert edge.version(SEARCH) == "1"
+
+
+def test_the_versions_of_a_running_edge_change_without_losing_a_request(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in edge.environment.items():
+        monkeypatch.setenv(name, value)
+    addresses = Addresses()
+    with under_load(edge) as failures:
+        write_splits(addresses.canary_state, {"ranking": Split(stable="2", candidate="3")})
+        write_routes(addresses, EdgeSettings())
+        wait_for(lambda: edge.version(SEARCH) == "2")
+        addresses.canary_state.unlink()
+        write_routes(addresses, EdgeSettings())
+        wait_for(lambda: edge.version(SEARCH) == "1")
+    assert failures == []
+
+
+def test_a_body_beyond_the_limit_is_refused_in_the_services_own_form(edge: Edge) -> None:
+    answer = edge.client.post(SEARCH, content=b"x" * 5000)
+    assert answer.status_code == 413
+    assert answer.json() == {"error": "body: too large, expected at most 4096 bytes, 16384 for /v2"}
+    assert edge.client.post("/v2/models/ranking/infer", content=b"x" * 5000).json()["bytes"] == 5000
+    assert edge.client.post("/v2/models/ranking/infer", content=b"x" * 20_000).status_code == 413
+
+
+def test_a_path_that_is_none_of_ours_is_not_found(edge: Edge) -> None:
+    for path in ("/", "/metrics", "/admin", "/v1", "/v1/..%2f..%2fmetrics"):
+        answer = edge.client.get(path)
+        assert answer.status_code in {400, 404}, path
+        assert list(answer.json()) == ["error"], path
+
+
+def test_too_many_requests_at_once_are_told_to_come_back(edge: Edge) -> None:
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(lambda _: edge.client.post(SEARCH, json={"sleep": 0.2}), range(24)))
+    shed = [answer for answer in answers if answer.status_code != 200]
+    assert {answer.status_code for answer in shed} == {429}
+    assert shed[0].json() == {"error": "requests: too many at once, expected a retry"}
+    assert shed[0].headers["retry-after"] == "1"
+    assert 4 <= len(answers) - len(shed) <= 20
+
+
+def test_a_gateway_that_hangs_costs_a_request_its_time_limit(edge: Edge) -> None:
+    answer = edge.client.post(SEARCH, json={"sleep": 2})
+    assert answer.status_code == 504
+    assert answer.json() == {"error": "gateway: no answer in time"}
+
+
+def test_what_identifies_a_request_reaches_the_gateway(edge: Edge) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    sent = {"traceparent": parent, "x-request-timeout-ms": "20", "x-forwarded-for": "10.0.0.1"}
+    headers = edge.client.post(SEARCH, json={}, headers=sent).json()["headers"]
+    assert headers["traceparent"] == parent
+    assert headers["x-request-timeout-ms"] == "20"
+    assert len(headers["x-request-id"]) == 36
+    assert headers["x-forwarded-for"].startswith("10.0.0.1,")  # and who really sent it
+
+
+def test_a_gateway_that_dies_and_comes_back_fails_no_request(edge: Edge) -> None:
+    dying = edge.gateways[1]
+    with under_load(edge) as failures:
+        time.sleep(0.2)
+        dying.die()
+        time.sleep(0.8)
+        dying.live()
+        wait_for(edge.ready)
+    assert failures == []
+
+
+def test_without_a_gateway_the_answer_says_so_and_is_logged(edge: Edge) -> None:
+    for gateway in edge.gateways:
+        gateway.die()
+    try:
+        answer = edge.client.post(PAYMENT, json={})
+    finally:
+        for gateway in edge.gateways:
+            gateway.live()
+    assert answer.status_code == 503
+    assert answer.json() == {"error": "gateway: none answers, expected a retry"}
+    wait_for(edge.ready)
+    wait_for(lambda: any(event.get("http.response.status_code") == 503 for event in events(edge)))
+    logged = next(event for event in events(edge) if event.get("http.response.status_code") == 503)
+    assert logged["message"] == "POST /v1/payments/score 503"
+    assert logged["service.name"] == "envoy"
+    assert logged["labels.version"] == "1"
+    assert logged["event.duration"] > 0
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[Edge]:
+    """An edge that asks for keys and lets in 20 requests a second."""
+    settings = {"SHOP_API_KEYS": "shop:k-rubber-duck,app:k-tin-soldier", "SHOP_EDGE_RATE": "20"}
+    with running_edge(tmp_path_factory.mktemp("guarded"), ports_of(free_ports), **settings) as edge:
+        yield edge
+
+
+def test_a_request_without_a_known_key_is_refused(guarded: Edge) -> None:
+    for headers in ({}, {"x-api-key": "k-wooden-horse"}):
+        answer = guarded.client.post(SEARCH, json={}, headers=headers)
+        assert answer.status_code == 401
+        assert answer.json() == {"error": "header x-api-key: expected a known key"}
+    assert guarded.client.get("/readyz").status_code == 200
+
+
+def test_a_known_key_is_let_in_from_either_header_and_travels_on(guarded: Edge) -> None:
+    for name, value in (("x-api-key", "k-rubber-duck"), ("authorization", "Bearer k-tin-soldier")):
+        answer = guarded.client.post(SEARCH, json={}, headers={name: value})
+        assert answer.status_code == 200
+        assert answer.json()["headers"][name] == value
+
+
+def test_no_key_is_on_disk_or_in_the_list_of_processes(guarded: Edge) -> None:
+    written = list(Path(guarded.environment["SHOP_RUN_DIR"]).rglob("*.json"))
+    assert len(written) == 2
+    texts = [path.read_text() for path in [*written, guarded.log]]
+    texts.append(Path(f"/proc/{guarded.process.pid}/cmdline").read_text())
+    for text in texts:
+        assert "k-rubber-duck" not in text
+    assert any("(masked)" in text for text in texts)
+
+
+def test_more_requests_than_the_rate_are_shed(guarded: Edge) -> None:
+    answers = [guarded.client.post(SEARCH, json={}, headers={"x-api-key": "k-rubber-duck"}) for _ in range(60)]
+    shed = [answer for answer in answers if answer.status_code == 429]
+    assert shed
+    assert shed[0].headers["retry-after"] == "1"
+
+
+def events(edge: Edge) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in edge.log.read_text().splitlines() if line.startswith("{")]
+
+
+def wait_for(condition: Callable[[], bool], limit_s: float = 15) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+class under_load:  # noqa: N801 - reads as what it does
+    """Sends searches, one after the other, on two connections; gives the list of answers that are not 200."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._url = f"http://127.0.0.1:{edge.port}{SEARCH}"
+        self._failures: list[str] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._send) for _ in range(2)]
+
+    def _send(self) -> None:
+        with httpx.Client(timeout=10) as client:
+            while not self._stop.is_set():
+                answer = client.post(self._url, json={"sleep": 0.005})
+                if answer.status_code != 200:
+                    self._failures.append(f"{answer.status_code} {answer.text}")
+
+    def __enter__(self) -> list[str]:
+        for thread in self._threads:
+            thread.start()
+        return self._failures
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
