@@ -40,13 +40,13 @@ class _Catalogue:
         graph: for the names of its tensors.
         matrix: (embedding, items).
         length: of the list.
-        ids: of the items, where they are not 0, 1, 2 and so on.
+        first: the id of the first item; not 0 in a shard.
     """
 
     graph: GraphProto
     matrix: NDArray[np.float32]
     length: int
-    ids: NDArray[np.integer] | None
+    first: int
 
 
 def int8_scores(content: bytes, calibration: NDArray[np.float32]) -> bytes:
@@ -109,14 +109,15 @@ def _read(content: bytes) -> _Catalogue:
     nodes = {node.op_type: node for node in model.graph.node}
     matrix = constants.get(nodes["MatMul"].input[1]) if "MatMul" in nodes else None
     length = constants.get(nodes["TopK"].input[1]) if "TopK" in nodes else None
-    if matrix is None or length is None or nodes.keys() - {"MatMul", "TopK", "Cast", "Gather", "Add"}:
+    if matrix is None or length is None or nodes.keys() - {"MatMul", "TopK", "Cast", "Add"}:
         found = ", ".join(node.op_type for node in model.graph.node)
         raise GraphError(f"graph {model.graph.name!r} of {found}: expected MatMul and TopK over a constant matrix")
-    ids = constants[nodes["Gather"].input[0]] if "Gather" in nodes else None
-    if "Add" in nodes:  # a shard: its items begin further on
-        offset = next(constants[name] for name in nodes["Add"].input if name in constants)
-        ids = np.arange(matrix.shape[1]) + int(offset.reshape(-1)[0])
-    return _Catalogue(model.graph, matrix, int(length.reshape(-1)[0]), ids)
+    first = (
+        next((int(constants[name].reshape(-1)[0]) for name in nodes["Add"].input if name in constants), 0)
+        if "Add" in nodes
+        else 0
+    )
+    return _Catalogue(model.graph, matrix, int(length.reshape(-1)[0]), first)
 
 
 def _user_step(calibration: NDArray[np.float32], catalogue: _Catalogue) -> np.float32:
@@ -137,10 +138,8 @@ def _top(writer: Writer, catalogue: _Catalogue, scores: str, among: str | None =
     length = writer.constant("length", np.array([catalogue.length]))
     writer.add_pair("TopK", scores, length, outputs=(best, "places"))
     found = writer.add("GatherElements", among, "places", axis=1) if among else "places"
-    if catalogue.ids is None:
-        writer.add("Cast", found, output=items, to=TensorProto.INT32)
-    else:
-        writer.add("Gather", writer.constant("ids", catalogue.ids.astype(np.int32)), found, output=items)
+    narrow = writer.add("Cast", found, to=TensorProto.INT32)
+    writer.add("Add", narrow, writer.constant("first", np.int32(catalogue.first)), output=items)
 
 
 def _model(writer: Writer, catalogue: _Catalogue) -> bytes:
