@@ -1,13 +1,14 @@
 """An open-loop generator cheap enough to offer more than the level can serve, beside it on the same two cores.
 
-`servekit.sla` judges with Locust, at some 150 µs of CPU a request; at three times the capacity that would be most of a
-core, taken from the servers that are being measured. Here a request costs about a third, because it was encoded before.
+Requests are encoded before, answers hardly looked at: what a request costs here is taken from the servers that are
+being measured. How much it was, and how late the generator itself, is part of the result.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from math import inf
 from random import Random
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from servekit.sla import Request
 
-__all__ = ["Answered", "Offered", "encode", "offer", "offering"]
+__all__ = ["NO_ANSWER", "Answered", "Message", "Offered", "encode", "offer", "offering"]
 
 _TIMEOUT_S: Final = 2.0
 _OK, _SHED, _SERVER_ERROR = 200, 429, 500
@@ -97,13 +98,7 @@ def encode(port: int, requests: Sequence[Request]) -> list[Message]:
     return [Message(_whole(port, request), request) for request in requests]
 
 
-def offer(
-    port: int,
-    messages: Iterator[Message],
-    rate_rps: float,
-    seconds: float,
-    heard: Callable[[Request, HttpReply], None] | None = None,
-) -> Offered:
+def offer(port: int, messages: Iterator[Message], rate_rps: float, seconds: float) -> Offered:
     """Send Poisson arrivals for a while and wait for the last answer; never raises for what the server does.
 
     Args:
@@ -111,41 +106,50 @@ def offer(
         messages: from `encode`, as many as it takes.
         rate_rps: how many a second.
         seconds: how long.
-        heard: is given every whole answer; what it does delays the generator.
     """
-    return uvloop.run(offering(port, messages, rate_rps, seconds, heard))
+    return uvloop.run(offering(port, messages, rate_rps, seconds))
 
 
-async def offering(
+async def offering(  # noqa: PLR0913 - the last two are for replays alone
     port: int,
     messages: Iterator[Message],
     rate_rps: float,
-    seconds: float,
-    heard: Callable[[Request, HttpReply], None] | None = None,
+    seconds: float = inf,
+    *,
+    heard: Callable[[Message, HttpReply], None] = lambda *_: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Offered:
-    """`offer`, inside an event loop that is there already."""
-    pool, answers = HttpPool("127.0.0.1", port), list[Answered]()
+    """`offer`, inside an event loop that is there already.
+
+    Args:
+        port: as there, as are the next three.
+        messages: likewise.
+        rate_rps: likewise.
+        seconds: likewise.
+        heard: is given every whole answer; what it does delays the generator.
+        stop: asked before each request; ends the sending early.
+    """
+    pool, answers, flight = HttpPool("127.0.0.1", port), list[Answered](), set[asyncio.Task[None]]()
     random = Random(f"{rate_rps}/{seconds}")  # noqa: S311 - a load pattern, not a secret
     began, cpu, at = perf_counter(), process_time(), 0.0
-    flight: set[asyncio.Task[None]] = set()
 
     async def send(message: Message, intended: float) -> None:
         lag = perf_counter() - intended
         reply = await _ask(pool, message)
         answers.append(_answered(intended - began, lag, perf_counter() - intended, reply))
-        if reply is not None and heard is not None:
-            heard(message.request, reply)
+        if reply is not None:
+            heard(message, reply)
 
-    while (at := at + random.expovariate(rate_rps)) < seconds:
+    while (at := at + random.expovariate(rate_rps)) < seconds and not stop():
         await asyncio.sleep(max(began + at - perf_counter(), 0))
         task = asyncio.create_task(send(next(messages), began + at))
         flight.add(task)
         task.add_done_callback(flight.discard)
     if flight:
         await asyncio.wait(flight)
-    used = process_time() - cpu
+    elapsed, used = perf_counter() - began, process_time() - cpu
     pool.close()
-    return Offered(rate_rps, seconds, answers, used / (perf_counter() - began))
+    return Offered(rate_rps, min(seconds, elapsed), answers, used / elapsed)
 
 
 async def _ask(pool: HttpPool, message: Message) -> HttpReply | None:

@@ -1,0 +1,159 @@
+"""``make canary-3 MODEL=ranking WEIGHT=10`` or ``AUTO=1``: a candidate version gets a share of the live traffic.
+
+By hand: the weight is what you say, from the next request on. Automatically: 1, 5, 25, 50, 100 %; at each step the
+candidate's p99, errors, fallbacks, scores and online quality are held against stable's, and it goes on, or back to 0.
+
+::
+
+    make canary-3 MODEL=ranking AUTO=1                        # beside traffic that is there, e.g. make sla-3
+    make canary-3 MODEL=ranking AUTO=1 ARGS="--traffic 100"   # on a quiet machine: replayed searches and their clicks
+    make canary-3 MODEL=ranking WEIGHT=100                    # after a promotion: back to the version before
+
+Exit codes: 0 shifted or promoted, 1 rolled back, 2 nothing could be decided or done; 130 Ctrl-C, all traffic on stable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import httpx
+
+from servekit.terminal import make_console
+from shop.addresses import MODELS, Addresses
+from shop.canary.board import Board
+from shop.canary.edge import Edge
+from shop.canary.errors import CanaryError
+from shop.canary.journal import Journal
+from shop.canary.judge import Policy
+from shop.canary.meter import GatewayMeter
+from shop.canary.traffic import ModelTraffic
+from shop.canary.walk import STEPS, Plan, Ports, Walk
+from shop.entrypoints.world_traffic import world_replay
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from shop.canary.walk import Step
+
+__all__ = ["main"]
+
+_SHIFTED, _ROLLED_BACK, _UNDECIDED, _INTERRUPTED = 0, 1, 2, 130
+_ALL = 100
+
+
+class _Wall:
+    """Real time."""
+
+    now = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+
+
+def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) -> int:
+    """Shift a model's traffic as the command line says; returns the exit code."""
+    options, addresses, console = _parser().parse_args(argv), addresses or Addresses(), make_console()
+    try:
+        _check(options)
+        with Journal(addresses.run_dir, options.model) as journal:
+            traffic = ModelTraffic(addresses, Edge(addresses.envoy_admin_port), options.model)
+            if options.candidate:
+                traffic.nominate(options.candidate)
+            if options.auto or options.weight:
+                _check_loaded(addresses, options.model, traffic.split.candidate)
+            run = _walk if options.auto else _by_hand
+            return run(addresses, options, traffic, journal, console)
+    except CanaryError as problem:
+        console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
+        return _UNDECIDED
+    except KeyboardInterrupt:
+        console.print("interrupted: all traffic is on the stable version" if options.auto else "interrupted")
+        return _INTERRUPTED
+
+
+def _by_hand(
+    _: Addresses, options: argparse.Namespace, traffic: ModelTraffic, journal: Journal, console: Console
+) -> int:
+    before, weight = traffic.split.weight, options.weight
+    traffic.shift(weight)
+    journal.by_hand(traffic.split.candidate, before, weight)
+    _say(console, options.model, traffic, f"{before}% -> {weight}%")
+    return _SHIFTED
+
+
+def _walk(
+    addresses: Addresses, options: argparse.Namespace, traffic: ModelTraffic, journal: Journal, console: Console
+) -> int:
+    split = traffic.split
+    plan = Plan(split.stable, split.candidate, options.steps, options.min_requests, options.step_seconds)
+    ports = range(addresses.gateway_port, addresses.gateway_port + addresses.gateways)
+    meter = GatewayMeter(options.model, [f"http://127.0.0.1:{port}/metrics" for port in ports])
+    with ExitStack() as stack:
+        if options.traffic:
+            stack.enter_context(world_replay(addresses, options.model, options.traffic))
+        board = stack.enter_context(Board(console))
+
+        def tell(step: Step) -> None:
+            board.tell(step)
+            if step.verdict != "waiting" and step.reason:
+                journal.decided(split.candidate, step)
+
+        outcome = Walk(plan, Policy(), Ports(traffic, meter, _Wall()), tell).run()
+        if outcome == "promoted":
+            traffic.promote()
+    _say(console, options.model, traffic, outcome)
+    console.print(f"every decision is in {addresses.run_dir / 'audit'}", style="dim", soft_wrap=True)
+    return {"promoted": _SHIFTED, "rolled back": _ROLLED_BACK}.get(outcome, _UNDECIDED)
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.model not in MODELS:
+        raise CanaryError(f"model {options.model}: expected one of {', '.join(MODELS)}")
+    if not options.auto and not 0 <= options.weight <= _ALL:
+        raise CanaryError(f"weight {options.weight}: expected 0 to 100 percent")
+
+
+def _check_loaded(addresses: Addresses, model: str, version: str) -> None:
+    port = addresses.triton_http_port
+    try:
+        ready = httpx.get(f"http://127.0.0.1:{port}/v2/models/{model}/versions/{version}/ready", timeout=5).is_success
+    except httpx.HTTPError as error:
+        raise CanaryError(f"Triton on port {port}: {error}: run make up-3") from None
+    if not ready:
+        add = f"python -m shop.serving.control add {model} {version}"
+        raise CanaryError(f"version {version} of {model}: Triton has not loaded it, expected it ready: {add}")
+
+
+def _say(console: Console, model: str, traffic: ModelTraffic, what: str) -> None:
+    split = traffic.split
+    shares = f"version {split.stable} has {_ALL - split.weight}%, version {split.candidate} has {split.weight}%"
+    console.print(f"{model}: {what}: {shares}", soft_wrap=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m shop.entrypoints.canary", description="A share of live traffic.")
+    parser.add_argument("model", help=", ".join(MODELS))
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument("--weight", type=int, metavar="PERCENT", help="of the requests, to the candidate")
+    how.add_argument("--auto", action="store_true", help="walk to 100 %% and judge at each step")
+    parser.add_argument("--candidate", metavar="VERSION", help="another version than canary.json names")
+    parser.add_argument("--traffic", type=float, metavar="RPS", help="with --auto: replay traffic and its feedback")
+    parser.add_argument("--steps", type=_steps, default=STEPS, metavar="PERCENTS", help="1,5,25,50,100 unless told")
+    parser.add_argument("--min-requests", type=int, default=200, metavar="N", help="answers that a step needs (200)")
+    parser.add_argument("--step-seconds", type=float, default=60, metavar="S", help="time to gather them in (60)")
+    return parser
+
+
+def _steps(text: str) -> tuple[int, ...]:
+    steps = tuple(int(part) for part in text.split(","))
+    if sorted(set(steps)) != list(steps) or not 0 < steps[0] <= steps[-1] <= _ALL:
+        raise argparse.ArgumentTypeError(f"steps {text}: expected percentages that rise, 1 to 100")
+    return steps
+
+
+if __name__ == "__main__":
+    sys.exit(main())

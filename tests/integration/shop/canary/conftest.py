@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.shop.canary.toy_shop import ToyShop, make_run_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="session")
+def toy_shop(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[ToyShop]:
+    """All of the level's processes, on models made by hand; whoever breaks something mends it."""
+    run_dir = tmp_path_factory.mktemp("toy-shop")
+    make_run_dir(run_dir)
+    # a deadline that a slow version still keeps: it is to be found by its p99, not by its fallbacks
+    shop = ToyShop.on(run_dir, free_ports, SHOP_DEADLINE_MS="500", SHOP_TARGET_MS="400", SHOP_EDGE_SLOW_MS="300")
+    try:
+        shop.start()
+        yield shop
+    finally:
+        shop.stop()

@@ -1,0 +1,142 @@
+"""Canaries on the real programs: Envoy shifts, the gateways answer and count, Triton computes planted versions."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from servekit.audit import verify
+from servekit.sla import Request
+from shop.addresses import Addresses
+from shop.canary.edge import Edge
+from shop.canary.traffic import ModelTraffic
+from shop.entrypoints import canary
+from shop.entrypoints.open_loop import encode
+from shop.entrypoints.replay import Replay
+from shop.serving.envoy.splits import Split, read_splits
+from tests.integration.shop.canary.toy_shop import FAULTS, ITEMS, QUALITY, USERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from servekit.http_pool import HttpReply
+    from shop.entrypoints.open_loop import Message
+    from tests.integration.shop.canary.toy_shop import ToyShop
+
+RPS = 80
+WALK = ["ranking", "--auto", "--steps", "20,100", "--min-requests", "60", "--step-seconds", "30"]
+
+
+class Searching:
+    """People search all the time, and click on the first item where it is a good one."""
+
+    def __init__(self, shop: ToyShop) -> None:
+        draw = random.Random(3)
+        bodies = [
+            {"user": draw.randrange(USERS), "query": {"category": 3}, "candidates": draw.sample(range(ITEMS), 12)}
+            for _ in range(1000)
+        ]
+        requests = [Request("/v1/search", json.dumps(body).encode()) for body in bodies]
+        self.versions: Counter[bytes] = Counter()
+        port = shop.addresses.port
+        self.replay = Replay(port, "ranking", encode(port, requests), RPS, self._outcomes)
+
+    def _outcomes(self, _: Message, reply: HttpReply) -> list[str]:
+        self.versions[reply.header(b"x-model-version")] += 1
+        best = json.loads(reply.body)["items"][0]["id"]
+        return ["impression", *(["click"] if random.random() < 0.6 * QUALITY[best] else [])]
+
+    @property
+    def failed(self) -> list[int]:
+        """Once the replay is over: the statuses of all answers that are not good."""
+        return [answer.status for answer in self.replay.answers if answer.status != 200 or answer.degraded]
+
+
+@pytest.fixture
+def searching(toy_shop: ToyShop) -> Iterator[Searching]:
+    """Traffic for the length of a test, none of which may fail; version 1 has all of it before and afterwards."""
+    searching = Searching(toy_shop)
+    with searching.replay:
+        yield searching
+        traffic = ModelTraffic(toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port), "ranking")
+        if traffic.split.stable != "1":
+            traffic.nominate("1")
+            traffic.shift(100)
+            traffic.promote()
+        traffic.shift(0)
+    assert len(searching.replay.answers) > RPS
+    assert searching.failed == []
+
+
+def run(shop: ToyShop, *options: str) -> int:
+    return canary.main(options, shop.addresses)
+
+
+def decisions(shop: ToyShop) -> list[str]:
+    """Of the newest command, from an audit log that is as it was written."""
+    (report,) = verify(shop.addresses.run_dir / "audit")
+    assert report.problems == []
+    (path,) = (shop.addresses.run_dir / "audit").glob("canary.*.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    newest = lines[-1]["request_id"]
+    return [line["decision"] for line in lines if line.get("request_id") == newest]
+
+
+def test_a_version_as_good_as_stable_is_promoted_and_its_traffic_can_be_taken_back(
+    toy_shop: ToyShop, searching: Searching, capsys: pytest.CaptureFixture[str]
+) -> None:
+    addresses, edge = toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port)
+    assert run(toy_shop, *WALK) == 0
+    assert read_splits(addresses.canary_state)["ranking"] == Split("2", "1", 0)
+    assert (edge.versions("ranking"), edge.weight("ranking")) == (("2", "1"), 0)
+    assert "ranking: promoted: version 2 has 100%, version 1 has 0%" in capsys.readouterr().out
+    assert [each.split(":")[0] for each in decisions(toy_shop)] == ["20% advance", "100% promoted"]
+    assert run(toy_shop, "ranking", "--weight", "100") == 0
+    assert "ranking: 0% -> 100%: version 2 has 0%, version 1 has 100%" in capsys.readouterr().out
+    assert decisions(toy_shop) == ["0% -> 100% by hand"]
+    answer = httpx.post(
+        f"http://127.0.0.1:{addresses.port}/v1/search",
+        json={"user": 1, "query": {"category": 3}, "candidates": [5, 6], "k": 1},
+        headers={"x-model-version": "2"},  # a client does not choose its version
+    )
+    assert answer.headers["x-model-version"] == "1"
+    assert set(searching.versions) == {b"1", b"2"}
+
+
+@pytest.mark.parametrize(("fault", "reason"), [("slow", "p99"), ("wrong order", "online quality")])
+def test_a_planted_fault_is_rolled_back_for_what_it_is(
+    toy_shop: ToyShop, searching: Searching, fault: str, reason: str
+) -> None:
+    version = str(FAULTS[fault])
+    assert run(toy_shop, *WALK, "--candidate", version) == 1
+    assert read_splits(toy_shop.addresses.canary_state)["ranking"] == Split("1", version, 0)
+    assert Edge(toy_shop.addresses.envoy_admin_port).weight("ranking") == 0
+    last = decisions(toy_shop)[-1]
+    assert f"% rolled back: {reason} " in last, last
+    assert 0 < searching.versions[version.encode()] < searching.versions[b"1"]
+
+
+def test_what_cannot_be_shifted_is_said(toy_shop: ToyShop, capsys: pytest.CaptureFixture[str]) -> None:
+    for options, problem in (
+        (["rankings", "--weight", "1"], "model rankings: expected one of ranking, fraud, personalisation"),
+        (["ranking", "--weight", "101"], "weight 101: expected 0 to 100 percent"),
+        (["ranking", "--weight", "1", "--candidate", "1"], "candidate 1 of ranking: is the stable version"),
+        (["fraud", "--weight", "1"], "version 2 of fraud: Triton has not loaded it"),
+        (["ranking", "--auto"], "inconclusive"),
+    ):
+        assert run(toy_shop, *options) == 2
+        assert problem in capsys.readouterr().out
+
+
+def test_without_an_edge_the_command_says_what_to_start(
+    tmp_path: Path, free_ports: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (port,) = free_ports(1)
+    assert canary.main(["ranking", "--weight", "0"], Addresses(run_dir=tmp_path, envoy_admin_port=port)) == 2
+    assert capsys.readouterr().out.startswith(f"error: edge http://127.0.0.1:{port}: ")
