@@ -19,7 +19,7 @@ class TritonSettings(BaseSettings):
         Path(".venvs/triton"), description="The Python environment with Triton's binary and what its models import."
     )
     http_threads: int = Field(2, ge=1, description="Threads that read and write HTTP.")
-    exit_timeout_s: int = Field(10, ge=0, description="How long requests may take to end after SIGTERM.")
+    exit_timeout_s: int = Field(5, ge=0, description="How long requests may take to end after SIGTERM.")
     log_info: bool = Field(False, description="Log each model's loading, too.")
 
 

@@ -1,0 +1,85 @@
+"""What the edge's configuration says; what it does is tested in a real Envoy."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shop.addresses import MODELS, Addresses
+from shop.serving.envoy import EdgeSettings, Split, bootstrap, read_splits, route_configuration, write_splits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STABLE = {model: Split() for model in MODELS}
+
+
+def filters(whole: dict[str, Any]) -> list[str]:
+    listener = whole["static_resources"]["listeners"][0]
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    return [each["name"] for each in manager["http_filters"]]
+
+
+def test_keys_and_a_rate_are_asked_for_only_where_they_are_set(tmp_path: Path) -> None:
+    plain = bootstrap(Addresses(run_dir=tmp_path), EdgeSettings(), STABLE)
+    assert filters(plain) == ["buffer", "adaptive_concurrency", "router"]
+    guarded = bootstrap(Addresses(run_dir=tmp_path), EdgeSettings(api_keys="a:b", rate=5), STABLE)
+    assert filters(guarded) == ["local_ratelimit", "api_key_auth", "buffer", "adaptive_concurrency", "router"]
+
+
+def test_the_admin_interface_is_local_wherever_the_edge_listens(tmp_path: Path) -> None:
+    whole = bootstrap(Addresses(run_dir=tmp_path), EdgeSettings(host="0.0.0.0"), STABLE)  # noqa: S104 - the point
+    assert whole["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
+    assert whole["static_resources"]["listeners"][0]["address"]["socket_address"]["address"] == "0.0.0.0"  # noqa: S104
+
+
+def test_each_gateway_is_an_endpoint(tmp_path: Path) -> None:
+    addresses = Addresses(run_dir=tmp_path, gateway_port=9000, gateways=3)
+    clusters = json.dumps(bootstrap(addresses, EdgeSettings(), STABLE)["static_resources"]["clusters"])
+    assert [port for port in range(8999, 9005) if f'"port_value": {port}' in clusters] == [9000, 9001, 9002]
+
+
+def test_the_weights_of_the_state_are_where_the_runtime_starts(tmp_path: Path) -> None:
+    splits = {**STABLE, "fraud": Split(weight=25)}
+    layers = bootstrap(Addresses(run_dir=tmp_path), EdgeSettings(), splits)["layered_runtime"]["layers"]
+    assert layers[0]["static_layer"] == {"canary": {"ranking": 0, "fraud": 25, "personalisation": 0}}
+    assert "admin_layer" in layers[-1]
+
+
+def test_only_what_changes_nothing_is_sent_again_after_a_gateway_began_with_it() -> None:
+    routes = route_configuration(STABLE, EdgeSettings())["virtual_hosts"][0]["routes"]
+    again = {
+        next(iter(route["match"].values())): "reset" in route["route"]["retry_policy"]["retry_on"].split(",")
+        for route in routes
+        if "route" in route
+    }
+    assert again["/v1/search"]
+    assert again["/v1/recommendations"]
+    assert not again["/v1/payments/score"]
+    assert not again["/v1/"]
+
+
+def test_a_state_is_read_as_it_was_written_and_what_it_lacks_is_the_default(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "canary.json"
+    assert read_splits(path) == STABLE
+    write_splits(path, {"ranking": Split("2", "3", 40)})
+    assert read_splits(path) == {**STABLE, "ranking": Split("2", "3", 40)}
+    assert not list(path.parent.glob(".*"))
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"ranking": {"weight": 101}}', '{"ranking": {"stable": "1; x"}}'])
+def test_a_state_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "canary.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"canary\.json: .*: expected \{model: \{stable, candidate, weight\}\}"):
+        read_splits(path)
+
+
+def test_keys_that_are_no_pairs_are_refused_without_being_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_API_KEYS", "shop:k1,secret")
+    settings = EdgeSettings()
+    with pytest.raises(ValueError, match=r"^SHOP_API_KEYS pair 2: expected name:key$"):
+        settings.key_by_owner()
+    assert "secret" not in repr(settings)

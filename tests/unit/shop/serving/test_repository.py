@@ -1,0 +1,173 @@
+"""The repository that is generated from artefacts, for each backend."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from servekit.versions import ROOT
+from shop.artefact import ArtefactError, ModelCard, write_artefact
+from shop.serving.model_config import Backend
+from shop.serving.repository import add_version, main, remove_version, versions, write_repository
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+TRITON_PYTHON = ROOT / ".venvs/triton/bin/python"
+SIGNATURES = {
+    "ranking": ([("features", "FP32", [-1, 128])], [("scores", "FP32", [-1])]),
+    "fraud": ([("features", "FP32", [-1, 64])], [("probability", "FP32", [-1])]),
+    "personalisation": ([("user", "FP32", [-1, 64])], [("items", "INT32", [-1, 100]), ("scores", "FP32", [-1, 100])]),
+}
+
+
+def tensors(described: Sequence[tuple[str, str, list[int]]]) -> list[dict[str, object]]:
+    return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in described]
+
+
+def an_artefact(models: Path, name: str, version: int, parts: dict[str, bytes] | None = None) -> Path:
+    """A version whose graph nobody looks at."""
+    inputs, outputs = SIGNATURES[name.partition("-")[0]]
+    card = ModelCard(name, str(version), "none", "FP32", tensors(inputs), tensors(outputs), {}, "", "", {})
+    folder = models / name / str(version)
+    write_artefact(folder, f"graph {version}".encode(), card, parts)
+    return folder
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    for name in SIGNATURES:
+        an_artefact(tmp_path / "models", name, 1)
+    an_artefact(tmp_path / "models", "ranking", 2, {"model.tensorrt.onnx": b"symmetric"})
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return tmp_path / "repository"
+
+
+def test_a_version_is_its_graph_its_card_and_the_one_model_of_the_python_backend(
+    models: Path, repository: Path
+) -> None:
+    assert write_repository(models, repository) == ["ranking", "fraud", "personalisation"]
+    assert sorted(path.name for path in (repository / "ranking" / "2").iterdir()) == [
+        "model.json",
+        "model.onnx",
+        "model.py",
+    ]
+    codes = {path.read_bytes() for path in repository.glob("*/*/model.py")}
+    assert len(codes) == 1
+    assert (repository / "ranking" / "2" / "model.onnx").read_bytes() == b"graph 2"
+
+
+def test_the_configuration_says_what_the_card_says(models: Path, repository: Path) -> None:
+    write_repository(models, repository)
+    text = (repository / "personalisation" / "config.pbtxt").read_text()
+    assert 'input [ { name: "user" data_type: TYPE_FP32 dims: [ 64 ] } ]' in text
+    assert 'output [ { name: "items" data_type: TYPE_INT32 dims: [ 100 ] } ]' in text
+    text = (repository / "ranking" / "config.pbtxt").read_text()
+    assert 'output [ { name: "scores" data_type: TYPE_FP32 dims: [ 1 ] reshape { shape: [ ] } } ]' in text
+    assert "version_policy { specific { versions: [ 1, 2 ] } }" in text
+    assert "batch_size: 100" in text
+
+
+def test_for_tensorrt_a_version_holds_what_its_engine_is_built_from(models: Path, repository: Path) -> None:
+    write_repository(models, repository, Backend.TENSORRT)
+    assert (repository / "ranking" / "2" / "model.onnx").read_bytes() == b"symmetric"
+    assert (repository / "ranking" / "1" / "model.onnx").read_bytes() == b"graph 1"
+    assert not list(repository.glob("*/*/model.py"))
+
+
+def test_each_backend_gets_the_configuration_that_triton_reads(models: Path, tmp_path: Path) -> None:
+    """Parsed as the message that Triton's own client has, in the environment that has it."""
+    for backend in Backend:
+        write_repository(models, tmp_path / "repositories" / backend, backend)
+    script = """
+import sys
+from pathlib import Path
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+for path in sorted(Path(sys.argv[1]).rglob("config.pbtxt")):
+    model = text_format.Parse(path.read_text(), ModelConfig())
+    batching = model.dynamic_batching.max_queue_delay_microseconds if model.HasField("dynamic_batching") else "off"
+    kind = model.instance_group[0].Kind.Name(model.instance_group[0].kind)
+    threads = model.parameters["intra_op_thread_count"].string_value or "-"
+    print(path.parent.parent.name, model.name, model.backend, model.default_model_filename, kind, batching, threads)
+    assert model.model_warmup[0].batch_size and not model.response_cache.enable and model.max_batch_size
+"""
+    done = subprocess.run(
+        [TRITON_PYTHON, "-c", script, tmp_path / "repositories"], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "onnxruntime fraud onnxruntime model.onnx KIND_CPU 500 1",
+        "onnxruntime personalisation onnxruntime model.onnx KIND_CPU 1000 1",
+        "onnxruntime ranking onnxruntime model.onnx KIND_CPU 500 1",
+        "python fraud python model.py KIND_CPU off -",
+        "python personalisation python model.py KIND_CPU off -",
+        "python ranking python model.py KIND_CPU off -",
+        "tensorrt fraud tensorrt model.plan KIND_GPU 500 -",
+        "tensorrt personalisation tensorrt model.plan KIND_GPU 1000 -",
+        "tensorrt ranking tensorrt model.plan KIND_GPU 500 -",
+    ]
+
+
+def test_shards_of_the_catalogue_are_models_of_their_own(models: Path, repository: Path) -> None:
+    for shard in range(2):
+        an_artefact(models, f"personalisation-{shard}", 1)
+    assert write_repository(models, repository)[-2:] == ["personalisation-0", "personalisation-1"]
+    assert 'name: "personalisation-1"' in (repository / "personalisation-1" / "config.pbtxt").read_text()
+
+
+def test_what_is_no_longer_among_the_artefacts_leaves_the_repository(models: Path, repository: Path) -> None:
+    an_artefact(models, "personalisation-0", 1)
+    write_repository(models, repository)
+    (models / "personalisation-0" / "1" / "model.json").unlink()
+    (models / "personalisation-0" / "1" / "model.onnx").unlink()
+    (models / "personalisation-0" / "1").rmdir()
+    (models / "personalisation-0").rmdir()
+    (models / "ranking" / "2" / "model.json").unlink()
+    write_repository(models, repository)
+    assert not (repository / "personalisation-0").exists()
+    assert versions(repository / "ranking") == [1]
+
+
+def test_versions_come_and_go(models: Path, repository: Path) -> None:
+    write_repository(models, repository)
+    remove_version("ranking", 1, repository)
+    assert "versions: [ 2 ]" in (repository / "ranking" / "config.pbtxt").read_text()
+    add_version(models / "ranking", 1, repository)
+    assert "versions: [ 1, 2 ]" in (repository / "ranking" / "config.pbtxt").read_text()
+    with pytest.raises(ArtefactError, match=r"^version 7 of ranking: expected one of 1, 2$"):
+        remove_version("ranking", 7, repository)
+    with pytest.raises(ArtefactError, match=r"^version 1 of fraud: it is the last one; unload the model instead$"):
+        remove_version("fraud", 1, repository)
+
+
+def test_an_artefact_that_its_card_does_not_vouch_for_is_not_taken(models: Path, repository: Path) -> None:
+    (models / "fraud" / "1" / "model.onnx").write_bytes(b"other")
+    with pytest.raises(ArtefactError, match=r"model\.json vouches for"):
+        write_repository(models, repository)
+
+
+def test_without_a_version_there_is_no_model(models: Path, repository: Path) -> None:
+    (models / "fraud" / "1" / "model.json").unlink()
+    with pytest.raises(ArtefactError, match=r"fraud: no version of a model in it: run make train-3"):
+        write_repository(models, repository)
+
+
+def test_the_command_writes_a_repository_for_a_backend_and_lists_it(
+    models: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--backend", "onnxruntime", "--models", str(models), "--out", str(repository)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "ranking: onnxruntime, versions 1, 2",
+        "fraud: onnxruntime, versions 1",
+        "personalisation: onnxruntime, versions 1",
+    ]
+    assert main(["--models", str(models / "nowhere"), "--out", str(repository)]) == 1
+    assert capsys.readouterr().err.startswith("error: ")

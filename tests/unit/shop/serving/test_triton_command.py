@@ -1,0 +1,44 @@
+"""How Triton is started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from servekit.versions import ROOT
+from shop.addresses import Addresses
+from shop.serving.settings import TritonSettings
+from shop.serving.triton import TritonError, command, environment, prepare_backends
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HERE = TritonSettings(environment=ROOT / ".venvs/triton")
+
+
+def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
+    words = command(Addresses(run_dir=tmp_path), HERE)
+    for name in ("http", "grpc", "metrics"):
+        assert f"--{name}-address=127.0.0.1" in words
+    assert f"--model-repository={tmp_path}/triton/repository" in words
+
+
+def test_its_models_run_on_the_python_that_comes_first_on_its_path() -> None:
+    path = environment(HERE)["PATH"].split(":")
+    assert path[0] == str(ROOT / ".venvs/triton/bin")
+    assert "nvidia_pytriton.libs" in environment(HERE)["LD_LIBRARY_PATH"]
+
+
+def test_the_backend_lies_beside_the_stub_of_that_pythons_version(tmp_path: Path) -> None:
+    folder = prepare_backends(Addresses(run_dir=tmp_path), HERE) / "python"
+    assert (folder / "libtriton_python.so").exists()
+    assert "/3.11/" in str((folder / "triton_python_backend_stub").resolve())
+    prepare_backends(Addresses(run_dir=tmp_path), HERE)  # again, over what is there
+
+
+def test_an_environment_that_is_not_there_or_has_no_triton_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TritonError, match=r"nowhere/bin/python: .*: `make setup` creates the environment"):
+        environment(TritonSettings(environment=tmp_path / "nowhere"))
+    with pytest.raises(TritonError, match=r"site-packages: no nvidia-pytriton in it: `make setup` installs it"):
+        environment(TritonSettings(environment=ROOT / ".venvs/main"))
