@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["TENSORRT", "Form", "forms_of", "tensorrt_exports"]
+__all__ = ["TENSORRT", "TENSORRT_HALF", "Form", "forms_of", "tensorrt_exports"]
 
 TENSORRT = "model.tensorrt.onnx"
 """The symmetric INT8 export, beside the graph of version 2."""
 
-_TENSORRT_HALF = "model.tensorrt-fp16.onnx"
+TENSORRT_HALF = "model.tensorrt-fp16.onnx"
+"""The same in FP16, where there is one: for comparison."""
 
 
 @dataclass(frozen=True)
@@ -50,4 +51,4 @@ def tensorrt_exports(model: str, content: bytes, calibration: NDArray[np.float32
     """The graphs that TensorRT builds engines from, by file name."""
     if model == "personalisation":
         return {TENSORRT: tensorrt_scores(content, calibration)}
-    return {TENSORRT: tensorrt_int8(content, calibration), _TENSORRT_HALF: half_precision(content, calibration)}
+    return {TENSORRT: tensorrt_int8(content, calibration), TENSORRT_HALF: half_precision(content, calibration)}

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import onnxruntime as ort
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["Latencies", "alone", "measure", "measure_pair", "run_of", "session"]
+__all__ = ["Latencies", "alone", "measure_in_turn", "measure_pair", "run_of", "session"]
 
 
 _BLOCK_NS = 4_000_000
@@ -89,11 +89,14 @@ def measure_pair(baseline: Callable[[], Any], candidate: Callable[[], Any], roun
     return Latencies(*zip(*pairs, strict=True))
 
 
-def measure(run: Callable[[], Any], blocks: int = 5) -> float:
-    """The median in microseconds."""
+def measure_in_turn(runs: Mapping[str, Callable[[], Any]], rounds: int = 6) -> dict[str, float]:
+    """The median of each in microseconds; every other round goes backwards."""
+    found: dict[str, list[float]] = {name: [] for name in runs}
     with alone():
-        _block(run)
-        return median(_block(run) for _ in range(blocks))
+        for number in range(rounds + 1):
+            for name in found if number % 2 else reversed(found):
+                found[name].append(_block(runs[name]))
+    return {name: median(times[1:]) for name, times in found.items()}  # the first round warms up
 
 
 def _round(baseline: Callable[[], Any], candidate: Callable[[], Any]) -> tuple[float, float]:

@@ -1,0 +1,124 @@
+"""What the gate decided and what was measured, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from servekit.hardware import HardwareStamp, describe
+from servekit.terminal import make_table
+from shop.optimize.table import BATCHES, Row
+from shop.optimize.version import OPTIMISED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from shop.optimize.attempt import Attempt, Outcome
+
+__all__ = ["Report", "print_report", "verdict_lines"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run of ``make optimize-3``.
+
+    Attributes:
+        outcomes: of each model.
+        written: versions that now exist because of it, by model: the form's name.
+        rows: of the table; none were measured in a quick run.
+        hardware: what it was measured on.
+        tensorrt: why there are no rows of TensorRT, if there are none.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    written: dict[str, str]
+    rows: tuple[Row, ...]
+    hardware: HardwareStamp
+    tensorrt: str | None
+
+    def write(self, path: Path) -> None:
+        """As JSON."""
+        models = {each.model: _figures(each, self.written.get(each.model)) for each in self.outcomes}
+        content = {
+            "hardware": self.hardware,
+            "models": models,
+            "table": [asdict(row) for row in self.rows],
+            "tensorrt": self.tensorrt or "measured",
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def verdict_lines(outcome: Outcome, written: str | None) -> Iterator[str]:
+    """A line for each form that was tried, with the reasons under what was refused; then what came of it."""
+    for attempt in outcome.attempts:
+        verdict, faster = attempt.verdict, attempt.verdict.speed_up
+        figures = ", ".join(
+            f"{name} {attempt.quality[name]:.4f} ({-loss:+.4f})" for name, loss in verdict.losses.items()
+        )
+        speed = f"{faster.median:.2f}× FP32 at batch {outcome.batch} ({faster.low:.2f}–{faster.high:.2f})"
+        yield f"{outcome.model:<16}{verdict.form:<13}{'passed ' if verdict.passed else 'refused'}  {speed}; {figures}"
+        yield from (f"{'':<38}{reason}" for reason in verdict.reasons)
+    if written is None:
+        yield f"{outcome.model:<16}no version {OPTIMISED}: every form was refused"
+    else:
+        forced = "" if outcome.chosen else ", in spite of the gate"
+        yield f"{outcome.model:<16}version {OPTIMISED} is INT8 {written}{forced}"
+
+
+def print_report(console: Console, report: Report) -> None:
+    """The verdicts, the table where it was measured, and the machine."""
+    for outcome in report.outcomes:
+        for line in verdict_lines(outcome, report.written.get(outcome.model)):
+            console.print(line, markup=False, soft_wrap=True)
+    if report.rows:
+        console.print()
+        console.print(_table(console, report.rows))
+        console.print("µs a request, median, one thread on one core; * is the batch that the model is served with")
+        if report.tensorrt:
+            console.print(f"TensorRT FP16, INT8: not measured here: {report.tensorrt}")
+    console.print(describe(report.hardware), style="dim", soft_wrap=True)
+
+
+def _table(console: Console, rows: Sequence[Row]) -> Any:
+    table = make_table(console, "model", "runs as", *(f"batch {batch}" for batch in BATCHES), "size", "quality")
+    for column in table.columns[2:6]:
+        column.justify = "right"
+    model = ""
+    for row in rows:
+        latencies = [_latency(row, batch) for batch in BATCHES]
+        quality = " ".join(f"{name} {value:.4f}" for name, value in row.quality.items())
+        size = "" if row.size is None else f"{row.size / 1e6:.2f} MB"
+        table.add_row(row.model if row.model != model else "", row.runs_as, *latencies, size, row.note or quality)
+        model = row.model
+    return table
+
+
+def _latency(row: Row, batch: int) -> str:
+    if batch not in row.latency_us:
+        return ""
+    star = "*" if row.served == batch else " "
+    return f"{row.latency_us[batch]:,.1f}{star}"
+
+
+def _figures(outcome: Outcome, written: str | None) -> dict[str, Any]:
+    return {
+        "serving_batch": outcome.batch,
+        "fp32": {name: round(value, 5) for name, value in outcome.quality.items()},
+        "version_2": written,
+        "forms": [_attempt(attempt) for attempt in outcome.attempts],
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    quality = {name: round(value, 5) for name, value in attempt.quality.items()}
+    return {
+        **asdict(attempt.verdict),
+        "quality": quality,
+        "batch_us": round(attempt.batch_us, 2),
+        "bytes": len(attempt.content),
+    }
