@@ -1,7 +1,7 @@
 """Kubernetes manifests, built and validated offline as strictly as a server with field validation would.
 
 ``build`` renders a kustomize overlay with the environment's own kubectl, ``build_chart`` a Helm chart with Helm's own
-engine, ``load`` reads YAML files. ``validate`` checks the documents: Kubernetes' own kinds against the published schemas
+engine, ``load`` reads YAML files. ``validate`` checks documents: Kubernetes' own kinds against the published schemas
 of a version, custom resources against their CRD, unknown fields refused everywhere. ``check_policy`` adds what a schema
 cannot say: security contexts, probes, resources, selectors that select something; with ``standard_workloads`` it sees
 the pods that KServe will make, too.

@@ -59,7 +59,7 @@ def build_chart(
     namespace: str,
     overrides: Mapping[str, Any] | None = None,
 ) -> list[Document]:
-    """The documents of a chart, each naming its template as its source; arguments and errors as :func:`render_chart`."""
+    """The documents of a chart, each with its template as its source; arguments and errors as :func:`render_chart`."""
     rendered = _render(chart, values, release, namespace, overrides or {})
     documents = []
     for path, text in sorted(rendered.items()):

@@ -1,0 +1,106 @@
+# Level 3's model server: Triton with the model repositories of one training run. The context is the repository's root.
+#
+#   make image-3                                              the last stage, embedded: the Triton of a Python wheel, for CPUs
+#   python -m servekit.images build 3 --target production     NVIDIA's image, with its ONNX Runtime and TensorRT backends
+
+ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm
+ARG TRITON_IMAGE=nvcr.io/nvidia/tritonserver:26.08-py3
+
+# --- repositories: from the artefacts to what each backend reads -------------------------------------------------------
+FROM ${PYTHON_IMAGE} AS repositories
+
+RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
+
+COPY infra/requirements/shop-gateway.txt /build/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
+    if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
+ && /opt/pip/bin/pip --disable-pip-version-check --python /opt/venv/bin/python install \
+      --no-compile --only-binary :all: --require-hashes --requirement /build/shop-gateway.txt
+
+COPY shared/servekit /app/servekit
+COPY 03-advanced-multimodel-kserve/shop /app/shop
+COPY 03-advanced-multimodel-kserve/docker/write-repositories.sh /build/
+COPY .run/3/models /models
+RUN cd /app && PATH=/opt/venv/bin:$PATH sh /build/write-repositories.sh /models /repository
+
+# --- production: NVIDIA's image ----------------------------------------------------------------------------------------
+FROM ${TRITON_IMAGE} AS production
+
+COPY --from=repositories /repository/onnxruntime /repository/onnxruntime
+COPY --from=repositories /repository/tensorrt /repository/tensorrt
+
+ENV OMP_NUM_THREADS=1 \
+    ORT_DISABLE_TELEMETRY=1
+
+USER 10001:10001
+EXPOSE 8000 8001 8002
+STOPSIGNAL SIGTERM
+
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
+    CMD ["python3", "-I", "-c", "import sys, http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=2); c.request('GET', '/v2/health/ready'); sys.exit(c.getresponse().status != 200)"]
+
+ENTRYPOINT ["tritonserver"]
+CMD ["--model-repository=/repository/onnxruntime/all", "--model-control-mode=explicit", "--load-model=*", "--disable-auto-complete-config"]
+
+ARG TRITON_IMAGE
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="shop-triton" \
+      org.opencontainers.image.description="Triton with the shop's models for its ONNX Runtime and TensorRT backends" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${TRITON_IMAGE}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+# --- builder: the wheel's Triton ---------------------------------------------------------------------------------------
+FROM ${PYTHON_IMAGE} AS builder
+
+RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
+
+COPY infra/requirements/shop-triton.txt /build/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
+    if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
+ && /opt/pip/bin/pip --disable-pip-version-check --python /opt/venv/bin/python install \
+      --no-compile --no-deps --only-binary :all: --require-hashes --requirement /build/shop-triton.txt
+
+# Of the wheel stay the server, its libraries, its Python backend and the stub for this Python. The last line fails the
+# build where a library is missing.
+COPY 03-advanced-multimodel-kserve/docker/install-triton.sh 03-advanced-multimodel-kserve/docker/tritonserver.sh /build/
+RUN sh /build/install-triton.sh /opt/venv /opt/tritonserver \
+ && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib \
+ && PATH=/opt/venv/bin:$PATH /opt/tritonserver/bin/tritonserver --help >/dev/null
+
+# --- embedded: the base, that Triton, the repositories -----------------------------------------------------------------
+FROM ${PYTHON_IMAGE} AS embedded
+
+COPY --from=builder /opt/venv /opt/venv
+COPY --from=builder /opt/tritonserver /opt/tritonserver
+COPY --from=repositories /repository/python /repository/python
+
+# The Python backend finds NumPy and ONNX Runtime through the python3 on PATH
+ENV PATH=/opt/tritonserver/bin:/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    OMP_NUM_THREADS=1 \
+    ORT_DISABLE_TELEMETRY=1
+
+USER 10001:10001
+EXPOSE 8000 8001 8002
+STOPSIGNAL SIGTERM
+
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
+    CMD ["python3", "-I", "-c", "import sys, http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=2); c.request('GET', '/v2/health/ready'); sys.exit(c.getresponse().status != 200)"]
+
+ENTRYPOINT ["tritonserver"]
+CMD ["--model-repository=/repository/python/all", "--model-control-mode=explicit", "--load-model=*", "--disable-auto-complete-config"]
+
+ARG PYTHON_IMAGE
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="shop-triton" \
+      org.opencontainers.image.description="Triton's Python backend with the shop's models, for a CPU" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${PYTHON_IMAGE}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"

@@ -1,0 +1,50 @@
+"""Level 3's chart as the tests render it: each variant that somebody would install."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from servekit.manifests import Document, build_chart
+from servekit.versions import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEPLOY = ROOT / "03-advanced-multimodel-kserve" / "deploy"
+CHART = DEPLOY / "shop-serving"
+VARIANTS = {
+    "defaults": (),
+    "minikube": ("minikube",),
+    "cpu": ("cpu",),
+    "gpu": ("gpu",),
+    "knative": ("knative",),
+    "fallback-0.20": ("fallback-0.20",),
+    "region-eu": ("cpu", "multi-region", "regions/eu"),
+    "region-us": ("gpu", "multi-region", "regions/us"),
+}
+MODELS = ("fraud", "personalisation", "ranking")
+PLACE = {"release": "shop", "namespace": "shop"}
+
+
+@lru_cache
+def variant(name: str) -> list[Document]:
+    """The documents of a variant; rendered once for all tests, so nobody may change them."""
+    return build_chart(CHART, [CHART / "values" / f"{each}.yaml" for each in VARIANTS[name]], **PLACE)
+
+
+def changed(name: str, **overrides: Any) -> list[Document]:
+    """A variant with further values."""
+    files = [CHART / "values" / f"{each}.yaml" for each in VARIANTS[name]]
+    return build_chart(CHART, files, **PLACE, overrides=overrides)
+
+
+def of_kind(documents: Iterable[Document], kind: str) -> dict[str, dict[str, Any]]:
+    """The bodies of a kind, by name."""
+    return {document.name: document.body for document in documents if document.kind == kind}
+
+
+def gateway_environment(documents: Iterable[Document]) -> dict[str, str]:
+    """The gateway's variables that have a value of their own."""
+    (container,) = of_kind(documents, "Deployment")["gateway"]["spec"]["template"]["spec"]["containers"]
+    return {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
