@@ -54,11 +54,11 @@ setup: $(SYNCED) $(SELDON) $(TRITON) ## create the environments under .venvs/ (e
 demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, stop
 	@$(PY) -m servekit.demo $(LEVELS)
 
-# Tests that measure time lie in tests/sla and run last, one at a time. More workers than cores: most tests wait for
-# processes.
+# Tests that measure time lie in tests/sla and run last, one at a time. More workers than cores: many tests wait for
+# processes. tests/distribution.py says which tests share a worker, and which begin.
 # Where CI is set, coverage is measured too (make test CI=1): it costs half as much again.
 test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, cluster or GPU
-	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
+	@$(PY) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
 	@$(PY) -m pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) $(ARGS) || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(foreach n,$(LEVELS),$(ARTEFACT_$(n))) ## build the container images and prove that they run (needs Docker)

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from servekit.versions import ROOT
+from tests.distribution import distribute
 from tests.iris_process import IrisServer
+from tests.once import once
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every process they start and
 # interrupt. A handler of our own is reset to the default in children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    distribute(items)
 
 
 @pytest.fixture(autouse=True)
@@ -52,12 +59,27 @@ def free_ports() -> Callable[[int], list[int]]:
 
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The artefact of ``make train-1``, trained once for all tests: nobody writes into it."""
-    from iris_api.entrypoints import train  # noqa: PLC0415 - scikit-learn is for those who ask for it
+    """The artefact of ``make train-1``, trained once for all tests of all workers: nobody writes into it."""
 
-    folder = tmp_path_factory.mktemp("iris") / "1"
-    train.main(folder)
-    return folder
+    def train(folder: Path) -> None:
+        from iris_api.entrypoints import train  # noqa: PLC0415 - scikit-learn is for those who ask for it
+
+        train.main(folder / "1")
+
+    return once(tmp_path_factory, "iris", train) / "1"
+
+
+@pytest.fixture(scope="session")
+def recommender_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artefacts of ``make train-2`` in this checkout; where there are none, one worker trains them."""
+    models = ROOT / ".run/2/models/recommender"
+
+    def train(_: Path) -> None:
+        if not (models / "2" / "model.json").is_file():
+            subprocess.run([sys.executable, "-m", "recommender.entrypoints.train"], cwd=ROOT, check=True)
+
+    once(tmp_path_factory, "recommender", train)
+    return models
 
 
 @pytest.fixture(scope="session")

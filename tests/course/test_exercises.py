@@ -8,7 +8,6 @@ import pytest
 
 from exercises.checks import ex1_culprit
 from iris_api.domain.diagnosis import diagnose
-from iris_api.entrypoints.train import main as train
 from servekit.exercises.catalogue import Catalogue, Exercise, read_catalogue
 from servekit.exercises.grade import grade_exercise, read_grade
 from servekit.versions import ROOT
@@ -22,16 +21,6 @@ EXERCISES = [
     for catalogue in CATALOGUES
     for exercise in catalogue.exercises
 ]
-
-
-@pytest.fixture(scope="module")
-def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A trained iris model."""
-    folder = tmp_path_factory.mktemp("models") / "iris" / "1"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IRIS_MODEL_DIR", str(folder))
-        train()
-    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,12 @@
-"""Level 1 as its user meets it: train, up, ask, look, down — each the command that ``make`` runs."""
+"""Level 1 as its user meets it: up, look, down — each the command that ``make`` runs.
+
+What goes well, from training to the clients, is in the lesson, whose commands `tests/course` runs.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Protocol
@@ -54,18 +58,18 @@ def succeeded(done: Done) -> str:
     return done.stdout
 
 
-def test_from_nothing_to_answers_and_back_to_nothing(run: Run, ports: list[int], tmp_path: Path) -> None:
+def test_from_nothing_to_answers_and_back_to_nothing(
+    run: Run, ports: list[int], tmp_path: Path, model_dir: Path
+) -> None:
     untrained = run("stack", "up")
     assert untrained.returncode == 1
     told = " ".join((untrained.stdout + untrained.stderr).split())  # a terminal breaks long lines
     assert "model.json: No such file or directory: run make train-1, or set IRIS_MODEL_DIR" in told
 
-    assert "accuracy" in succeeded(run("train"))
+    shutil.copytree(model_dir, tmp_path / ".run/1/models/iris/1")
     succeeded(run("stack", "up"))
     assert httpx.get(f"http://127.0.0.1:{ports[0]}/readyz").json() == {"status": "ready"}
     succeeded(run("stack", "status"))
-    assert "every answer agrees with scikit-learn" in succeeded(run("client"))
-    assert "/v1/predict" in succeeded(run("stack", "logs", "-n", "1000"))
     succeeded(run("stack", "down"))
 
     asked = run("client")

@@ -13,7 +13,7 @@ from servekit.versions import ROOT
 OVERLAYS = sorted(file.parent for file in ROOT.glob("0*-*/deploy/overlays/*/kustomization.yaml"))
 PRODUCTION = [overlay for overlay in OVERLAYS if overlay.name == "production"]
 
-_built = lru_cache(build)  # an overlay is built once for all tests
+built = lru_cache(build)  # an overlay is built once for all tests
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -25,13 +25,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def documents(overlay: Path) -> list[Document]:
     """The overlay's documents, as kustomize renders them."""
-    return _built(overlay)
+    return built(overlay)
 
 
 @pytest.fixture
 def production(production_overlay: Path) -> list[Document]:
     """The documents of a level's production overlay."""
-    return _built(production_overlay)
+    return built(production_overlay)
 
 
 @pytest.fixture

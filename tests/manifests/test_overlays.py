@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.manifests import Document, build, check_policy, is_native, validate
+from servekit.manifests import Document, check_policy, is_native, validate
 from servekit.manifests.pods import SERVING_KINDS, pod_templates, selects
 from servekit.versions import ROOT, cluster
+from tests.manifests.conftest import built
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,7 @@ def test_production_survives_node_upgrades_surges_and_strangers(production: list
 
 @pytest.mark.parametrize("version", cluster(1).minors)
 def test_level_1_on_minikube_needs_nothing_but_a_plain_kubernetes(version: str, tmp_path: Path) -> None:
-    documents = build(LEVEL_1 / "overlays" / "minikube")
+    documents = built(LEVEL_1 / "overlays" / "minikube")
     assert all(is_native(document, version) for document in documents)
     assert validate(documents, version, crd_dir=tmp_path) == []  # no CRD at all
 
@@ -66,21 +67,21 @@ def test_level_1_on_minikube_supports_kubernetes_1_36() -> None:
 
 
 def test_level_1_on_minikube_runs_the_image_that_was_loaded_and_pulls_none() -> None:
-    (pod,) = pod_templates(build(LEVEL_1 / "overlays" / "minikube"))
+    (pod,) = pod_templates(built(LEVEL_1 / "overlays" / "minikube"))
     ((_, container),) = pod.containers()
     assert container["image"] == "iris-api:dev"
     assert container["imagePullPolicy"] == "IfNotPresent"
 
 
 def test_level_1_in_production_is_scraped_where_it_serves_metrics() -> None:
-    documents = build(LEVEL_1 / "overlays" / "production")
+    documents = built(LEVEL_1 / "overlays" / "production")
     (monitor,) = [document for document in documents if document.kind == "ServiceMonitor"]
     (endpoint,) = monitor.body["spec"]["endpoints"]
     assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
 
 
 def test_level_1_in_production_lets_callers_and_prometheus_in_and_traces_out() -> None:
-    documents = build(LEVEL_1 / "overlays" / "production")
+    documents = built(LEVEL_1 / "overlays" / "production")
     policies = {document.name: document.body["spec"] for document in documents if document.kind == "NetworkPolicy"}
     policy = policies.pop("iris-api")
     assert policy["policyTypes"] == ["Ingress", "Egress"]
@@ -93,7 +94,7 @@ def test_level_1_in_production_lets_callers_and_prometheus_in_and_traces_out() -
         {"otlp-http"},
         {53},
     ]
-    jaeger = build(ROOT / "infra" / "jaeger")
+    jaeger = built(ROOT / "infra" / "jaeger")
     (receiver,) = [pod for pod in pod_templates(jaeger) if pod.document.kind in SERVING_KINDS]
     (target,) = policies["iris-api-traces"]["egress"][0]["to"]
     assert selects(target["podSelector"], receiver.labels)

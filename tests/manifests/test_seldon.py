@@ -13,6 +13,7 @@ from recommender.adapters.operator import find_deployment, place
 from recommender.settings import PipelineSettings
 from servekit.manifests import Document, build, check_policy, validate
 from servekit.versions import ROOT, cluster, load_versions
+from tests.manifests.conftest import built
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ KUBERNETES = cluster(2).minors[0]
 
 
 def seldon(overlay: str) -> dict[str, Any]:
-    return find_deployment([document.body for document in build(DEPLOY / "overlays" / overlay)])
+    return find_deployment([document.body for document in built(DEPLOY / "overlays" / overlay)])
 
 
 def placed(overlay: str) -> Deployment:
@@ -43,7 +44,7 @@ def containers(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("named", OVERLAYS)
 def test_the_pods_of_the_seldon_deployment_keep_the_house_rules(named: str) -> None:
-    documents = build(DEPLOY / "overlays" / named)
+    documents = built(DEPLOY / "overlays" / named)
     accounts = [document for document in documents if document.kind == "ServiceAccount"]
     found = [
         str(problem)
@@ -158,7 +159,7 @@ def test_tracing_reaches_the_executor_and_every_step() -> None:
 
 
 def test_prometheus_scrapes_what_the_operator_adds_to_every_pod() -> None:
-    (monitor,) = [each for each in build(DEPLOY / "overlays" / "monitoring") if each.kind == "PodMonitor"]
+    (monitor,) = [each for each in built(DEPLOY / "overlays" / "monitoring") if each.kind == "PodMonitor"]
     # the dashboard finds the executor's process by the job that this gives
     assert monitor.body["metadata"]["namespace"] == "recommender"
     assert monitor.body["spec"]["selector"] == {"matchLabels": {"app.kubernetes.io/managed-by": "seldon-core"}}
@@ -184,7 +185,7 @@ def test_the_images_are_ours_with_the_pinned_tag(named: str) -> None:
 
 
 def test_the_inventory_is_the_pinned_valkey() -> None:
-    (stateful,) = [d for d in build(DEPLOY / "base") if d.kind == "StatefulSet"]
+    (stateful,) = [d for d in built(DEPLOY / "base") if d.kind == "StatefulSet"]
     (container,) = stateful.body["spec"]["template"]["spec"]["containers"]
     assert container["image"] == load_versions()["images"]["valkey"]["reference"]
 

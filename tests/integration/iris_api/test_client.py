@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from sklearn.tree import DecisionTreeClassifier
 
 from iris_api.adapters.golden import Golden, write_golden
 from iris_api.entrypoints.calls import CALLS
@@ -48,6 +47,8 @@ def test_every_protocol_gives_the_right_answers(
 def test_another_model_is_found_out(
     point_at: Callable[..., None], golden: Golden, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from sklearn.tree import DecisionTreeClassifier  # noqa: PLC0415 - takes longer to import than all tests here
+
     tree = DecisionTreeClassifier(random_state=0).fit(golden.features, golden.labels)
     answers = Golden(golden.features, tree.predict(golden.features), tree.predict_proba(golden.features))
     write_golden(tmp_path, answers)

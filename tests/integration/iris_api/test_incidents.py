@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +20,6 @@ import pytest
 from iris_api.adapters.artefact import ArtefactError, read_artefact
 from iris_api.entrypoints.client import main as client
 from iris_api.entrypoints.stack import stack
-from iris_api.entrypoints.train import main as train
 from servekit.drift.terminal import main as drift
 from servekit.incidents.__main__ import main
 from servekit.stack import down, up
@@ -35,7 +35,7 @@ KEPT = Path(".run/1/model.onnx.kept")
 
 
 @pytest.fixture(scope="module")
-def level(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def level(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a level 1 that runs in a folder of its own."""
     with pytest.MonkeyPatch.context() as patch, socket.socket() as http, socket.socket() as grpc:
         for variable, probe in (("IRIS_PORT", http), ("IRIS_GRPC_PORT", grpc)):
@@ -44,7 +44,7 @@ def level(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             probe.close()
         patch.setenv("COLUMNS", "200")
         patch.chdir(tmp_path_factory.mktemp("level"))
-        train()
+        shutil.copytree(model_dir, MODEL)
         try:
             up(stack(), make_console())
             address = f"http://127.0.0.1:{os.environ['IRIS_PORT']}"

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from iris_api.entrypoints import train
 from tests.prometheus_process import scraping
 
 if TYPE_CHECKING:
@@ -36,14 +35,13 @@ class Level:
 
 
 @pytest.fixture(scope="session")
-def level(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Level]:
+def level(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Level]:
     """Level 1 on free ports, with requests coming in all the time; every trace is kept."""
     run_dir = tmp_path_factory.mktemp("level") / ".run" / "1"
-    train.main(run_dir / "models")
-    (run_dir / "logs").mkdir()
+    (run_dir / "logs").mkdir(parents=True)
     http, grpc = free_ports(2)
     environment = {
-        "IRIS_PORT": str(http), "IRIS_GRPC_PORT": str(grpc), "IRIS_MODEL_DIR": str(run_dir / "models"),
+        "IRIS_PORT": str(http), "IRIS_GRPC_PORT": str(grpc), "IRIS_MODEL_DIR": str(model_dir),
         "IRIS_DRAIN_S": "0", "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"), "TELEMETRY_TRACE_RATIO": "1",
         "AUDIT_DIR": str(run_dir / "audit"),
     }  # fmt: skip

@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iris_api.adapters.iris_data import iris_rows
 from iris_api.adapters.onnx_model import OnnxModel
 from iris_api.domain.flower import MAX_CM
-from iris_api.service.training import train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from iris_api.adapters.golden import Golden
+
+    Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 TOLERANCE = 1e-5
 ROUNDING = 1e-3
@@ -33,8 +33,17 @@ def model(model_dir: Path) -> OnnxModel:
 
 
 @pytest.fixture(scope="module")
-def pipeline() -> Any:
-    return train(*iris_rows())[0]
+def rows() -> Rows:
+    from iris_api.adapters.iris_data import iris_rows  # noqa: PLC0415 - scikit-learn is for those who ask for it
+
+    return iris_rows()
+
+
+@pytest.fixture(scope="module")
+def pipeline(rows: Rows) -> Any:
+    from iris_api.service.training import train  # noqa: PLC0415 - likewise
+
+    return train(*rows)[0]
 
 
 def test_every_flower_of_the_data_set_gets_scikit_learns_answer(model: OnnxModel, golden: Golden) -> None:
@@ -45,8 +54,8 @@ def test_every_flower_of_the_data_set_gets_scikit_learns_answer(model: OnnxModel
     assert np.abs(probabilities - golden.probabilities).max() < TOLERANCE
 
 
-def test_golden_json_is_scikit_learns_own_answer(golden: Golden, pipeline: Any) -> None:
-    features, _ = iris_rows()
+def test_golden_json_is_scikit_learns_own_answer(golden: Golden, pipeline: Any, rows: Rows) -> None:
+    features, _ = rows
     assert np.array_equal(golden.features, features)
     assert np.array_equal(golden.labels, pipeline.predict(features))
     assert np.array_equal(golden.probabilities, pipeline.predict_proba(features))

@@ -10,20 +10,34 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from iris_api.adapters.iris_data import data_sha256, iris_rows
 from iris_api.domain.flower import CLASS_NAMES
-from iris_api.entrypoints import train as command
-from iris_api.service.training import out_of_fold, train
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 OIP_TYPES = {"tensor(float)": "FP32", "tensor(int64)": "INT64"}
+
+
+@pytest.fixture
+def data() -> ModuleType:
+    from iris_api.adapters import iris_data  # noqa: PLC0415 - scikit-learn is for those who ask for it
+
+    return iris_data
+
+
+@pytest.fixture
+def training() -> ModuleType:
+    from iris_api.service import training  # noqa: PLC0415 - likewise
+
+    return training
 
 
 def test_two_runs_give_the_same_files_besides_the_time(
     model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from iris_api.entrypoints import train as command  # noqa: PLC0415 - likewise
+
     (tmp_path / "model.onnx").write_bytes(b"of a run before")
     command.main(tmp_path)
     for name in ("model.onnx", "golden.json", "drift.json"):
@@ -35,11 +49,11 @@ def test_two_runs_give_the_same_files_besides_the_time(
     assert first["sha256"] in capsys.readouterr().out
 
 
-def test_the_card_vouches_for_the_bytes_and_the_data(model_dir: Path) -> None:
+def test_the_card_vouches_for_the_bytes_and_the_data(model_dir: Path, data: ModuleType) -> None:
     card = json.loads((model_dir / "model.json").read_bytes())
     assert (card["name"], card["version"]) == ("iris", "1")
     assert card["sha256"] == hashlib.sha256((model_dir / "model.onnx").read_bytes()).hexdigest()
-    assert card["training_data_sha256"] == data_sha256(*iris_rows())
+    assert card["training_data_sha256"] == data.data_sha256(*data.iris_rows())
     assert set(card["libraries"]) == {"scikit-learn", "skl2onnx", "onnx", "numpy"}
 
 
@@ -61,9 +75,9 @@ def test_the_card_declares_the_tensors_of_the_graph(model_dir: Path) -> None:
     assert card["outputs"] == declared(session.get_outputs())
 
 
-def test_the_report_tells_how_good_the_model_is() -> None:
-    features, labels = iris_rows()
-    pipeline, report = train(features, labels)
+def test_the_report_tells_how_good_the_model_is(data: ModuleType, training: ModuleType) -> None:
+    features, labels = data.iris_rows()
+    pipeline, report = training.train(features, labels)
     assert (report.train_rows, report.test_rows) == (120, 30)
     assert report.baseline_accuracy == pytest.approx(1 / 3, abs=1e-4)
     assert report.cross_validated_accuracy > 0.9
@@ -72,22 +86,22 @@ def test_the_report_tells_how_good_the_model_is() -> None:
     assert (pipeline.predict(features) == labels).mean() > 0.95
 
 
-def test_the_split_keeps_the_share_of_each_species() -> None:
-    features, labels = iris_rows()
+def test_the_split_keeps_the_share_of_each_species(data: ModuleType, training: ModuleType) -> None:
+    features, labels = data.iris_rows()
     # of 149 flowers of one species and a single one of the others, no stratified split exists: it is refused
     with pytest.raises(ValueError, match="least populated class"):
-        train(features, np.minimum(labels, np.arange(150) == 149))
-    pipeline, _ = train(features, labels)
+        training.train(features, np.minimum(labels, np.arange(150) == 149))
+    pipeline, _ = training.train(features, labels)
     # standardisation holds the mean of what it was fitted on: 40 flowers of each species
     assert pipeline[0].n_samples_seen_ == 120
     assert pipeline.classes_.tolist() == [0, 1, 2]
 
 
-def test_reference_scores_come_from_models_that_did_not_see_the_flower() -> None:
-    features, labels = iris_rows()
-    probabilities = out_of_fold(features, labels)
+def test_reference_scores_come_from_models_that_did_not_see_the_flower(data: ModuleType, training: ModuleType) -> None:
+    features, labels = data.iris_rows()
+    probabilities = training.out_of_fold(features, labels)
     assert probabilities.shape == (150, len(CLASS_NAMES))
     assert np.allclose(probabilities.sum(axis=1), 1)
-    pipeline, _ = train(features, labels)
+    pipeline, _ = training.train(features, labels)
     assert not np.allclose(probabilities, pipeline.predict_proba(features), atol=1e-6)
     assert (probabilities.argmax(axis=1) == labels).mean() > 0.9

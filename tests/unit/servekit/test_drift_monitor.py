@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+from functools import cache
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
 
 from servekit.drift import DriftMonitor, ReferenceProfile
 
@@ -13,22 +13,35 @@ Table = NDArray[np.float32]
 NAMES = ["sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width_cm"]
 CLASSES = ["setosa", "versicolor", "virginica"]
 
-FEATURES, LABELS = load_iris(return_X_y=True)
-MODEL = LogisticRegression(max_iter=1000).fit(FEATURES, LABELS)
-IRIS = ReferenceProfile.of(
-    FEATURES,
-    cross_val_predict(LogisticRegression(max_iter=1000), FEATURES, LABELS, method="predict_proba"),
-    model="iris",
-    version="1",
-    feature_names=NAMES,
-    score_names=CLASSES,
-)
+
+class Iris(NamedTuple):
+    """What a level's training leaves: rows, a model, and the profile of both."""
+
+    features: NDArray[np.float64]
+    model: Any
+    profile: ReferenceProfile
+
+
+@cache
+def iris() -> Iris:
+    """Made by the first test that asks: scikit-learn takes longer to import than these tests to run."""
+    from sklearn.datasets import load_iris  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.model_selection import cross_val_predict  # noqa: PLC0415
+
+    features, labels = load_iris(return_X_y=True)
+    model = LogisticRegression(max_iter=1000)
+    held_out = cross_val_predict(model, features, labels, method="predict_proba")
+    profile = ReferenceProfile.of(
+        features, held_out, model="iris", version="1", feature_names=NAMES, score_names=CLASSES
+    )
+    return Iris(features, model.fit(features, labels), profile)
 
 
 def served(rng: np.random.Generator, rows: int, shift: float = 0.0) -> tuple[Table, Table]:
-    features = FEATURES[rng.integers(0, len(FEATURES), rows)].copy()
-    features[:, 1] += shift * FEATURES[:, 1].std()
-    return features.astype(np.float32), MODEL.predict_proba(features).astype(np.float32)
+    features = iris().features[rng.integers(0, len(iris().features), rows)].copy()
+    features[:, 1] += shift * iris().features[:, 1].std()
+    return features.astype(np.float32), iris().model.predict_proba(features).astype(np.float32)
 
 
 def serve(monitor: DriftMonitor, features: Table, scores: Table, scrape_every: int = 20) -> int | None:
@@ -43,7 +56,7 @@ def serve(monitor: DriftMonitor, features: Table, scores: Table, scrape_every: i
 @pytest.mark.parametrize("seed", range(5))
 def test_a_planted_shift_of_one_standard_deviation_is_flagged_within_500_requests(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    monitor = DriftMonitor(IRIS)
+    monitor = DriftMonitor(iris().profile)
     assert serve(monitor, *served(rng, 700)) is None
     assert serve(monitor, *served(rng, 500, shift=1.0)) is not None
     assert "sepal_width_cm" in {alarm.feature for alarm in monitor.alarms()}
@@ -52,7 +65,10 @@ def test_a_planted_shift_of_one_standard_deviation_is_flagged_within_500_request
 
 def test_twenty_quiet_runs_on_iris_rows_raise_no_alarm() -> None:
     for seed in range(20):
-        assert serve(DriftMonitor(IRIS), *served(np.random.default_rng(1000 + seed), 1500), scrape_every=50) is None
+        assert (
+            serve(DriftMonitor(iris().profile), *served(np.random.default_rng(1000 + seed), 1500), scrape_every=50)
+            is None
+        )
 
 
 @pytest.mark.parametrize("reference_rows", [150, 1_000, 100_000])
@@ -73,14 +89,14 @@ def test_twenty_quiet_runs_with_a_reference_of_their_own_raise_no_alarm(referenc
 def test_a_change_that_shows_only_in_the_scores_is_flagged_there() -> None:
     rng = np.random.default_rng(5)
     features, scores = served(rng, 500)
-    monitor = DriftMonitor(IRIS)
+    monitor = DriftMonitor(iris().profile)
     monitor.observe(features, scores[:, [2, 0, 1]] * np.float32(0.9))
     assert {alarm.feature for alarm in monitor.alarms()} == set(CLASSES)
 
 
 def test_recovery_ends_the_alarm_once_the_window_has_passed() -> None:
     rng = np.random.default_rng(6)
-    monitor = DriftMonitor(IRIS)
+    monitor = DriftMonitor(iris().profile)
     monitor.observe(*served(rng, 500, shift=2.0))
     assert monitor.alarms()
     monitor.observe(*served(rng, 500))
@@ -89,7 +105,7 @@ def test_recovery_ends_the_alarm_once_the_window_has_passed() -> None:
 
 def test_no_verdict_before_half_a_window() -> None:
     rng = np.random.default_rng(7)
-    monitor = DriftMonitor(IRIS)
+    monitor = DriftMonitor(iris().profile)
     monitor.observe(*served(rng, 249, shift=5.0))
     assert (monitor.report().columns, monitor.report().rows, monitor.report().required) == ((), 249, 250)
     monitor.observe(*served(rng, 1, shift=5.0))
@@ -98,7 +114,7 @@ def test_no_verdict_before_half_a_window() -> None:
 
 def test_looks_are_rationed_however_often_it_is_scraped() -> None:
     rng = np.random.default_rng(8)
-    monitor = DriftMonitor(IRIS)
+    monitor = DriftMonitor(iris().profile)
     monitor.observe(*served(rng, 500))
     reports = []
     for _ in range(500):
@@ -109,7 +125,7 @@ def test_looks_are_rationed_however_often_it_is_scraped() -> None:
 
 def test_not_a_number_is_drift_and_never_an_exception() -> None:
     rng = np.random.default_rng(9)
-    monitor = DriftMonitor(IRIS)
+    monitor = DriftMonitor(iris().profile)
     features, scores = served(rng, 500)
     features[:, 2] = np.nan
     monitor.observe(features, scores)
@@ -118,9 +134,9 @@ def test_not_a_number_is_drift_and_never_an_exception() -> None:
 
 def test_a_wrong_width_is_named() -> None:
     with pytest.raises(ValueError, match=r"^features of shape \[1, 3\]: expected \[n, 4\], as in the profile$"):
-        DriftMonitor(IRIS).observe(np.zeros((1, 3)), np.zeros((1, 3)))
+        DriftMonitor(iris().profile).observe(np.zeros((1, 3)), np.zeros((1, 3)))
 
 
 def test_a_window_too_small_for_its_bins_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^window 299 rows: at least 300 are needed for 6 bins$"):
-        DriftMonitor(IRIS, window=299)
+        DriftMonitor(iris().profile, window=299)

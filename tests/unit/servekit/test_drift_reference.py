@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
 
 from servekit.drift import ProfileError, ReferenceProfile
 
@@ -17,13 +16,20 @@ if TYPE_CHECKING:
 NAMES = ["sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width_cm"]
 
 
+def iris_rows() -> NDArray[np.float64]:
+    from sklearn.datasets import load_iris  # noqa: PLC0415 - takes longer to import than these tests to run
+
+    rows: NDArray[np.float64] = load_iris().data
+    return rows
+
+
 def profile_of(features: NDArray[np.float64], bins: int = 10) -> ReferenceProfile:
     names = [f"x{i}" for i in range(features.shape[1])]
     return ReferenceProfile.of(features, features[:, 0], model="m", version="1", feature_names=names, bins=bins)
 
 
 def test_the_iris_profile_is_small_and_survives_its_file(tmp_path: Path) -> None:
-    features = load_iris().data
+    features = iris_rows()
     profile = ReferenceProfile.of(features, features[:, :1], model="iris", version="1", feature_names=NAMES)
     profile.save(tmp_path / "drift.json")
     assert ReferenceProfile.load(tmp_path / "drift.json") == profile
@@ -32,7 +38,7 @@ def test_the_iris_profile_is_small_and_survives_its_file(tmp_path: Path) -> None
 
 
 def test_tied_values_share_a_bin_and_no_bin_is_a_sliver() -> None:
-    for column in profile_of(load_iris().data).columns:
+    for column in profile_of(iris_rows()).columns:
         assert sum(column.counts) == 150
         assert min(column.counts) >= 12
 
@@ -49,7 +55,7 @@ def test_a_constant_column_has_bins_below_at_and_above() -> None:
 
 
 def test_decimals_are_written_as_short_as_float32_has_them() -> None:
-    column = profile_of(load_iris().data).columns[0]
+    column = profile_of(iris_rows()).columns[0]
     assert 5.4 in column.knots
 
 
@@ -96,7 +102,7 @@ def test_tables_and_names_must_fit() -> None:
 def test_a_file_that_contradicts_itself_is_refused_with_its_path(
     tmp_path: Path, path: tuple[str | int, ...], value: object, message: str
 ) -> None:
-    document = msgspec.to_builtins(profile_of(load_iris().data))
+    document = msgspec.to_builtins(profile_of(iris_rows()))
     target = document["columns"][0]
     for step in path[:-1]:
         target = target[step]

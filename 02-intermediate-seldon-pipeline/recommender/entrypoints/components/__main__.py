@@ -13,8 +13,6 @@ import multiprocessing
 import os
 import sys
 
-from seldon_core import microservice
-
 from recommender.adapters.artefact import ArtefactError
 
 __all__ = ["main"]
@@ -33,6 +31,8 @@ def main() -> int:
     if name not in _CLASSES:
         print(f"component {name!r}: expected one of {', '.join(_CLASSES)}", file=sys.stderr)
         return 2
+    from seldon_core import microservice  # noqa: PLC0415 - half a second that a wrong name need not wait for
+
     component, kind = _CLASSES[name]
     sys.argv[1:2] = [component, "--service-type", kind]
     os.environ.setdefault("PREDICTIVE_UNIT_ID", name)

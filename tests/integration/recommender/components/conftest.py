@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-MODELS = ROOT / ".run/2/models/recommender"
 PYTHON = ROOT / ".venvs/seldon/bin/python"
 METHODS = {
     "transform-input": "/seldon.protos.Transformer/TransformInput",
@@ -114,11 +112,9 @@ class Component:
 
 
 @pytest.fixture(scope="session")
-def models() -> Path:
-    """The real artefacts; trains first where that was not done."""
-    if not (MODELS / "2" / "model.json").is_file():
-        subprocess.run([sys.executable, "-m", "recommender.entrypoints.train"], cwd=ROOT, check=True)
-    return MODELS
+def models(recommender_models: Path) -> Path:
+    """The real artefacts."""
+    return recommender_models
 
 
 @pytest.fixture(scope="session")

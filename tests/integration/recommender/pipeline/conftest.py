@@ -93,8 +93,6 @@ def until(condition: Callable[[], Any], what: str, limit_s: float = 30) -> float
 @contextmanager
 def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running]:
     """The level, from ``up`` to ``down``."""
-    if not (MODELS / "2" / "model.json").exists():
-        pytest.fail(f"{MODELS}: no models: run make train-2")
     (folder / ".venvs").symlink_to(ROOT / ".venvs")
     names = ("router", "valkey", "preprocessor", "model", "model-2", "postprocessor")
     ports = dict(zip(names, _triples(len(names)), strict=True))
@@ -146,8 +144,9 @@ def everything(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def level(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def level(recommender_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The level with all its overlays, started once; its client is answered by the stable predictor."""
+    assert recommender_models == MODELS
     folder = tmp_path_factory.mktemp("level")
     with running(folder, everything(folder)) as found:
         found.client.headers["seldon-predictor"] = "default"

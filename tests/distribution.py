@@ -1,0 +1,73 @@
+"""Which tests share a worker, and which begin: what is expensive is built once, and nothing long is left to the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["distribute"]
+
+_LESSONS = "tests/course/test_readmes.py::test_the_lesson_prints_what_it_says"
+
+TOGETHER = {
+    # a fixture that costs seconds: a running pipeline, three components, a server
+    "tests/integration/recommender/pipeline": "pipeline",
+    "tests/integration/recommender/components": "components",
+    "tests/integration/recommender": "letters",
+    "tests/integration/observability": "observability",
+    "tests/integration/servekit/oip/test_conformance_of_iris.py": "iris-server",
+    "tests/integration/iris_api/test_predict.py": "iris-server",
+    "tests/integration/iris_api/test_oip_grpc.py": "iris-server",
+    # an import that takes more than a second: scikit-learn
+    "tests/unit/iris_api/test_training.py": "scikit-learn",
+    "tests/unit/iris_api/test_oracle.py": "scikit-learn",
+    "tests/unit/servekit/test_drift_monitor.py": "scikit-learn",
+    "tests/unit/servekit/test_drift_reference.py": "scikit-learn",
+    "tests/integration/iris_api/test_client.py": "scikit-learn",
+    "tests/integration/iris_api/test_lessons.py": "scikit-learn",
+    # overlays are rendered once
+    "tests/manifests": "manifests",
+}
+"""Folders and files whose tests run in one worker; the most specific counts. Any other file is a group of its own."""
+
+LONGEST = (
+    _LESSONS,
+    "tests/integration/recommender/pipeline",
+    "tests/integration/shop",
+    "tests/course",
+    "tests/integration/recommender/components",
+    "tests/sla",
+    "tests/integration/iris_api/test_workers.py",
+    "tests/integration/iris_api/test_incidents.py",
+    "tests/integration",
+    "tests/manifests",
+    "tests/e2e",
+)
+"""Who begins: what takes longest; the rest follows in any order."""
+
+
+def distribute(items: list[pytest.Item]) -> None:
+    """Gives every test its group, and sorts them for workers that take the next group when they are done with one."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item.nodeid)))
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def _group(nodeid: str) -> str:
+    if nodeid.startswith(_LESSONS):
+        return nodeid.partition("[")[2].strip("]")
+    found = _prefixes(nodeid, list(TOGETHER))
+    return TOGETHER[max(found, key=len)] if found else nodeid.partition("::")[0]
+
+
+def _rank(nodeid: str) -> int:
+    found = _prefixes(nodeid, LONGEST)
+    return LONGEST.index(found[0]) if found else len(LONGEST)
+
+
+def _prefixes(nodeid: str, prefixes: Sequence[str]) -> list[str]:
+    return [prefix for prefix in prefixes if nodeid.startswith(prefix)]
