@@ -34,6 +34,7 @@ _log = logging.getLogger("shop.gateway")
 _JSON = b"application/json"
 _JSON_TYPE = (b"content-type", _JSON)
 _TEXT_TYPE = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+_UNMATCHED = "unmatched"
 _RETRY = (b"retry-after", b"1")
 _ASK_KEY = (b"www-authenticate", b"ApiKey")
 _encode = msgspec.json.Encoder().encode
@@ -56,6 +57,24 @@ class Endpoint(NamedTuple):
     extra: int = 0
 
 
+class Door(NamedTuple):
+    """Who is let in, and the counting of who is not."""
+
+    limit: AdaptiveLimit
+    keys: Keys
+    metrics: GatewayMetrics
+
+
+class _Exchange(NamedTuple):
+    """One request as ASGI has it, with its headers by name."""
+
+    scope: Any
+    headers: dict[bytes, bytes]
+    record: RequestRecord
+    receive: Any
+    send: Any
+
+
 class GatewayApp:
     """The application.
 
@@ -64,12 +83,9 @@ class GatewayApp:
         endpoints: by path.
         passthrough: answers ``/v2``.
         watch: observes every request.
-        limit: of requests at once.
-        keys: who may ask.
-        ready: whether to.
-        metrics: the gateway's own.
-        start: run before the first request.
-        close: run after the last answer.
+        door: lets requests in.
+        ready: whether they should come.
+        life: run before the first request, and after the last answer.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root hands in each once
@@ -78,23 +94,18 @@ class GatewayApp:
         endpoints: dict[str, Endpoint],
         passthrough: PassThrough,
         watch: Telemetry,
-        limit: AdaptiveLimit,
-        keys: Keys,
+        *,
+        door: Door,
         ready: Readiness,
-        metrics: GatewayMetrics,
-        start: Callable[[], None],
-        close: Callable[[], Awaitable[None]],
+        life: tuple[Callable[[], None], Callable[[], Awaitable[None]]],
     ) -> None:
         self._settings = settings
         self._endpoints = endpoints
         self._passthrough = passthrough
         self._watch = watch
-        self._limit = limit
-        self._keys = keys
+        self._limit, self._keys, self._metrics = door
         self._ready = ready
-        self._metrics = metrics
-        self._start = start
-        self._close = close
+        self._start, self._close = life
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request, or takes part in the server's start and stop."""
@@ -103,39 +114,33 @@ class GatewayApp:
             return
         headers = dict(scope["headers"])
         record = self._watch.begin(headers.get(b"traceparent"))
-        endpoint, path, method = self._endpoints.get(scope["path"]), scope["path"], scope["method"]
-        extra = endpoint.extra if endpoint is not None else 0
-        if path in QUIET:
-            await self._operations(path, method, record, send)
-        elif self._limit.enter(extra):
-            began = monotonic()
+        exchange = _Exchange(scope, headers, record, receive, send)
+        endpoint = self._endpoints.get(scope["path"])
+        if endpoint is not None:
+            if self._limit.enter(endpoint.extra):
+                began = monotonic()
+                try:
+                    await self._answer(endpoint, exchange)
+                finally:
+                    self._limit.leave(monotonic() - began)
+            else:
+                await self._shed(exchange, scope["path"])
+        elif scope["path"] in QUIET:
+            await self._operations(scope["path"], exchange)
+        elif self._limit.enter():
             try:
-                if endpoint is not None:
-                    await self._answer(endpoint, scope, headers, record, receive, send)
-                else:
-                    await self._other(scope, headers, record, receive, send)
+                await self._other(exchange)
             finally:
-                # what the model server's own protocol is used for has no target
-                self._limit.leave(monotonic() - began if endpoint is not None else 0.0)
+                self._limit.leave(0.0)  # there is no target for what others use the models for
         else:
-            self._metrics.shed("limit")
-            error = ShedError("server", None, "has as many requests as it can answer in time: try again")
-            await self._end(send, record, method, path if endpoint is not None else "unmatched", error)
+            await self._shed(exchange, _UNMATCHED)
 
-    async def _answer(
-        self,
-        endpoint: Endpoint,
-        scope: Any,
-        headers: dict[bytes, bytes],
-        record: RequestRecord,
-        receive: Any,
-        send: Any,
-    ) -> None:
+    async def _answer(self, endpoint: Endpoint, exchange: _Exchange) -> None:
         """One of the API's own operations."""
-        settings, path = self._settings, scope["path"]
+        scope, headers, record, receive, send = exchange
+        settings = self._settings
         try:
-            if scope["method"] != "POST":
-                raise MethodError("method", scope["method"], "expected POST")
+            _check_method(scope["method"], "POST")
             self._keys.check(headers)
             version, deadline = version_of(headers, settings.version), deadline_of(headers, settings.deadline_s)
             _check_media_type(headers)
@@ -144,51 +149,54 @@ class GatewayApp:
                 record.model, record.version = endpoint.answer.model, version
             outgoing = await endpoint.answer(Incoming(body, record, deadline, version))
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer without a traceback
-            await self._end(send, record, scope["method"], path, error)
+            await self._end(exchange, scope["path"], error)
             return
         sent = [_JSON_TYPE, (b"x-model-version", outgoing.version.encode())]
         if outgoing.degraded:
             sent.append((b"x-degraded", outgoing.degraded.encode()))
         await _send(send, record, 200, outgoing.body, sent)
-        self._watch.finish(record, "POST", path, 200)
+        self._watch.finish(record, "POST", scope["path"], 200)
 
-    async def _other(
-        self, scope: Any, headers: dict[bytes, bytes], record: RequestRecord, receive: Any, send: Any
-    ) -> None:
+    async def _other(self, exchange: _Exchange) -> None:
         """The model server's own protocol, and what is nowhere."""
-        route = "unmatched"
+        scope, headers, record, receive, send = exchange
+        settings, route, body = self._settings, _UNMATCHED, b""
         try:
             self._keys.check(headers)
             found = self._passthrough.find(scope["path"], scope["method"])
             route = found.route
-            limit = self._settings.max_body_bytes
-            body = await read_body(receive, headers.get(b"content-length"), limit) if scope["method"] == "POST" else b""
-            deadline = deadline_of(headers, self._settings.tensor_deadline_s)
+            if found.infer:
+                body = await read_body(receive, headers.get(b"content-length"), settings.max_body_bytes)
+            deadline = deadline_of(headers, settings.tensor_deadline_s)
             reply = await self._passthrough.answer(found, headers, body, record, deadline)
         except Exception as error:  # noqa: BLE001 - as above
-            await self._end(send, record, scope["method"], route, error)
+            await self._end(exchange, route, error)
             return
         await _send(send, record, reply.status, reply.body, reply.headers)
         self._watch.finish(record, scope["method"], route, reply.status)
 
-    async def _operations(self, path: str, method: str, record: RequestRecord, send: Any) -> None:
+    async def _shed(self, exchange: _Exchange, route: str) -> None:
+        self._metrics.shed("limit")
+        await self._end(exchange, route, ShedError("server", None, "too many requests at once, try again"))
+
+    async def _operations(self, path: str, exchange: _Exchange) -> None:
+        record, send = exchange.record, exchange.send
         try:
-            if method not in {"GET", "HEAD"}:
-                raise MethodError("method", method, "expected GET")
+            _check_method(exchange.scope["method"], "GET")
             if path == "/readyz":
                 self._ready.check()
         except ServingError as error:
-            await self._end(send, record, method, path, error)
+            await self._end(exchange, path, error)
             return
         if path == "/metrics":
             await _send(send, record, 200, self._watch.exposition(), [_TEXT_TYPE])
         else:
             await _send(send, record, 200, b'{"ready":true}' if path == "/readyz" else b'{"live":true}', [_JSON_TYPE])
-        self._watch.finish(record, method, path, 200)
+        self._watch.finish(record, "GET", path, 200)
 
-    async def _end(self, send: Any, record: RequestRecord, method: str, route: str, error: Exception) -> None:
+    async def _end(self, exchange: _Exchange, route: str, error: Exception) -> None:
         """An answer that is an error."""
-        headers = [_JSON_TYPE]
+        headers, method, record = [_JSON_TYPE], exchange.scope["method"], exchange.record
         if isinstance(error, ServingError):
             status, text = int(error.status), str(error)
             if isinstance(error, ShedError):
@@ -200,7 +208,7 @@ class GatewayApp:
         else:
             status, text = 500, "server: failed to answer; the log says why"
             _log.error("%s %s failed", method, route, exc_info=error)
-        await _send(send, record, status, _encode({"error": text}), headers)
+        await _send(exchange.send, record, status, _encode({"error": text}), headers)
         self._watch.finish(record, method if method in _METHODS else "_OTHER", route, status)
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
@@ -212,6 +220,11 @@ class GatewayApp:
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _check_method(sent: str, wanted: str) -> None:
+    if sent != wanted:
+        raise MethodError("method", sent, f"expected {wanted}")
 
 
 def _check_media_type(headers: dict[bytes, bytes]) -> None:

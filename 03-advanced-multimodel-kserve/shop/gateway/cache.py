@@ -17,7 +17,7 @@ import asyncio
 import logging
 from random import random
 from time import monotonic, time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from shop.gateway.entry import Kept, dump, load
 from shop.gateway.errors import UnavailableError
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from shop.gateway.metrics import GatewayMetrics
     from shop.gateway.valkey import Valkey
 
-__all__ = ["CachePolicy", "InferenceCache"]
+__all__ = ["CachePolicy", "Compute", "InferenceCache"]
+
+Compute: TypeAlias = "Callable[[float], Awaitable[Entry]]"
+"""``await compute(deadline)`` → the answer, or raises `UnavailableError`; the latter is not kept."""
 
 _log = logging.getLogger("shop.gateway")
 _POLL_S = 0.002
@@ -46,6 +49,7 @@ class CachePolicy(NamedTuple):
     budget_s: float
     lock_s: float
     refreshes: int
+    renew_s: float
 
 
 class InferenceCache:
@@ -69,18 +73,16 @@ class InferenceCache:
         self,
         model: str,
         key: bytes,
-        compute: Callable[[float], Awaitable[Entry]],
+        compute: Compute,
         deadline: float,
-        renew_s: float,
     ) -> Entry:
         """The answer under ``key``, computed where it has to be.
 
         Args:
             model: for the metrics.
             key: model, version, generation and what else the answer depends on.
-            compute: ``await compute(deadline)`` → the answer, or raises `UnavailableError`; the latter is not kept.
+            compute: the answer.
             deadline: of this request, on the monotonic clock.
-            renew_s: how long the renewal of a stale answer may take.
         """
         try:
             value = await self._valkey.ask(pack((b"GET", b"a:" + key)), self._budget(deadline))
@@ -96,7 +98,9 @@ class InferenceCache:
             return kept.entry
         self._metrics.cached(model, "stale")
         if key not in self._flights and len(self._renewals) < self._policy.refreshes:
-            renewal = asyncio.get_running_loop().create_task(self._renew(key, compute, monotonic() + renew_s))
+            renewal = asyncio.get_running_loop().create_task(
+                self._renew(key, compute, monotonic() + self._policy.renew_s)
+            )
             self._renewals.add(renewal)
             renewal.add_done_callback(self._renewals.discard)
         return kept.entry
@@ -108,9 +112,9 @@ class InferenceCache:
     async def _shared(
         self,
         key: bytes,
-        compute: Callable[[float], Awaitable[Entry]],
+        compute: Compute,
         deadline: float,
-        lead: Callable[[bytes, Callable[[float], Awaitable[Entry]], float], Awaitable[Entry]],
+        lead: Callable[[bytes, Compute, float], Awaitable[Entry]],
     ) -> Entry:
         """One computation for all requests of this process that want the same now."""
         while (flight := self._flights.get(key)) is not None:
@@ -136,11 +140,11 @@ class InferenceCache:
         finally:
             del self._flights[key]
 
-    async def _alone(self, key: bytes, compute: Callable[[float], Awaitable[Entry]], deadline: float) -> Entry:
+    async def _alone(self, key: bytes, compute: Compute, deadline: float) -> Entry:
         del key
         return await compute(deadline)
 
-    async def _locked(self, key: bytes, compute: Callable[[float], Awaitable[Entry]], deadline: float) -> Entry:
+    async def _locked(self, key: bytes, compute: Compute, deadline: float) -> Entry:
         """Computes under the lock, or waits for the process that has it."""
         try:
             kept, ours = await self._lock(key, deadline)
@@ -172,7 +176,7 @@ class InferenceCache:
             pause *= 1.5
         return None
 
-    async def _computed(self, key: bytes, compute: Callable[[float], Awaitable[Entry]], deadline: float) -> Entry:
+    async def _computed(self, key: bytes, compute: Compute, deadline: float) -> Entry:
         try:
             entry = await compute(deadline)
         except BaseException:
@@ -185,7 +189,7 @@ class InferenceCache:
         self._valkey.tell(pack((b"SET", b"a:" + key, kept, b"PX", lasts_ms)))
         return entry
 
-    async def _renew(self, key: bytes, compute: Callable[[float], Awaitable[Entry]], deadline: float) -> None:
+    async def _renew(self, key: bytes, compute: Compute, deadline: float) -> None:
         try:
             kept, ours = await self._lock(key, deadline)
             if kept is None and ours:

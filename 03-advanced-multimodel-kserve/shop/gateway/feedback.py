@@ -1,4 +1,4 @@
-"""``POST /v1/feedback``: what became of an answer. The caller names the version that it came from: nothing is stored."""
+"""``POST /v1/feedback``: what became of an answer. The caller names the version that gave it: nothing is stored."""
 
 from __future__ import annotations
 

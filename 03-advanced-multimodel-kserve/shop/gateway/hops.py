@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shop.gateway.errors import UnavailableError
 from shop.gateway.request import Outgoing, left
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
 
     from servekit.telemetry import RequestRecord
-    from shop.gateway.cache import InferenceCache
+    from shop.gateway.cache import Compute, InferenceCache
     from shop.gateway.entry import Entry
     from shop.gateway.fallback import LastGood, Popular
     from shop.gateway.features import FeatureLookup
@@ -25,7 +25,25 @@ if TYPE_CHECKING:
     from shop.gateway.request import Incoming
     from shop.gateway.settings import GatewaySettings
 
-__all__ = ["Hops"]
+__all__ = ["Hops", "Wanted"]
+
+
+class Wanted(NamedTuple):
+    """The best items that a request asks for.
+
+    Attributes:
+        model: whose answer it is.
+        what: what the answer depends on besides the version and the features.
+        k: how many are wanted.
+        compute: computes the answer.
+        popular: the last resort, written.
+    """
+
+    model: str
+    what: bytes
+    k: int
+    compute: Compute
+    popular: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,55 +70,34 @@ class Hops:
         budget_s = left(deadline, self.settings.reserve_ms / 1e3)
         return await self.calls.infer(signature, version, rows, record.traceparent, budget_s)
 
-    async def items(
-        self,
-        incoming: Incoming,
-        model: str,
-        what: bytes,
-        k: int,
-        compute: Callable[[float], Awaitable[Entry]],
-        popular: Callable[[], bytes],
-    ) -> Outgoing:
-        """The best items, from the cache, the model or, where neither can, a fallback.
-
-        Args:
-            incoming: the request.
-            model: whose answer it is.
-            what: what the answer depends on besides the version and the features.
-            k: how many are wanted.
-            compute: see `InferenceCache.answer`.
-            popular: the last resort, written.
-        """
-        settings, record = self.settings, incoming.record
+    async def items(self, incoming: Incoming, wanted: Wanted) -> Outgoing:
+        """The best items, from the cache, the model or, where neither can, a fallback."""
+        settings, record, model = self.settings, incoming.record, wanted.model
         release = incoming.version if settings.version_choice == "edge" else f"r{settings.release}"
-        last = b"%b:%b:%b" % (model.encode(), release.encode(), what)
+        last = b"%b:%b:%b" % (model.encode(), release.encode(), wanted.what)
         try:
-            entry = await self._entry(incoming, model, last, compute)
+            entry = await self._entry(incoming, wanted, last)
         except UnavailableError as error:
-            return self._degraded(incoming, model, error.reason, self.last_good.get(last), k, popular)
+            return self._degraded(incoming, wanted, error.reason, self.last_good.get(last))
         if not record.laps:
             record.lap("cache")
         record.version = entry.version
         self.last_good.keep(last, entry)
-        return Outgoing(_body(entry.best(k), model, entry.version), entry.version)
+        return Outgoing(_body(entry.best(wanted.k), model, entry.version), entry.version)
 
-    async def _entry(
-        self, incoming: Incoming, model: str, last: bytes, compute: Callable[[float], Awaitable[Entry]]
-    ) -> Entry:
+    async def _entry(self, incoming: Incoming, wanted: Wanted, last: bytes) -> Entry:
         generation = self.lookup.generation
         if self.cache is None or not generation:
-            self.metrics.cached(model, "bypass")
-            return await compute(incoming.deadline)
+            self.metrics.cached(wanted.model, "bypass")
+            return await wanted.compute(incoming.deadline)
         key = b"%b:%b" % (generation[:16].encode(), last)
-        return await self.cache.answer(model, key, compute, incoming.deadline, self.settings.deadline_s)
+        return await self.cache.answer(wanted.model, key, wanted.compute, incoming.deadline)
 
-    def _degraded(
-        self, incoming: Incoming, model: str, reason: str, entry: Entry | None, k: int, popular: Callable[[], bytes]
-    ) -> Outgoing:
-        version = incoming.version
+    def _degraded(self, incoming: Incoming, wanted: Wanted, reason: str, entry: Entry | None) -> Outgoing:
+        model, version = wanted.model, incoming.version
         self.metrics.degraded(model, version, reason)
         incoming.record.lap("fallback")
-        items = popular() if entry is None else entry.best(k)
+        items = wanted.popular() if entry is None else entry.best(wanted.k)
         return Outgoing(_body(items, model, version), version, reason)
 
 

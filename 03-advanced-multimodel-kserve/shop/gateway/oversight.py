@@ -39,7 +39,7 @@ class Oversight:
             monitor.observe(rows, scores.reshape(-1, 1))
 
     def decided(  # noqa: PLR0913 - the members of the line
-        self, record: RequestRecord, model: str, version: str, request: bytes, answer: bytes, decision: str
+        self, record: RequestRecord, *, model: str, version: str, request: bytes, answer: bytes, decision: str
     ) -> None:
         """Writes a decision down.
 

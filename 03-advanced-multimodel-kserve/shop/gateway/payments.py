@@ -54,7 +54,9 @@ class Payments:
             self._hops.metrics.degraded(MODEL, version, degraded)
         decision, reason = self._decide(probability, degraded)
         body = _encode(Scored(request.payment, decision, probability, reason, MODEL, version))
-        self._hops.oversight.decided(incoming.record, MODEL, version, incoming.body, body, decision)
+        self._hops.oversight.decided(
+            incoming.record, model=MODEL, version=version, request=incoming.body, answer=body, decision=decision
+        )
         return Outgoing(body, version, degraded)
 
     async def _score(self, request: Request, incoming: Incoming) -> tuple[float, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shop.gateway.contracts import Recommend, decoder, read
 from shop.gateway.entry import Entry, written
+from shop.gateway.hops import Wanted
 from shop.gateway.inference import PERSONALISATION
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Recommendations:
         def popular() -> bytes:
             return hops.popular.best(request.k)
 
-        return await hops.items(incoming, MODEL, b"%d" % request.user, request.k, compute, popular)
+        return await hops.items(incoming, Wanted(MODEL, b"%d" % request.user, request.k, compute, popular))
 
     async def _compute(self, user: int, version: str, record: RequestRecord, deadline: float) -> Entry:
         hops = self._hops

@@ -11,6 +11,7 @@ import numpy as np
 from shop.gateway.contracts import Search as Request
 from shop.gateway.contracts import decoder, read
 from shop.gateway.entry import Entry, written
+from shop.gateway.hops import Wanted
 from shop.gateway.inference import RANKING
 from shop.models.ranking.features import Query, build
 
@@ -45,7 +46,8 @@ class Search:
         def popular() -> bytes:
             return hops.popular.among(candidates, request.k)
 
-        return await hops.items(incoming, MODEL, _canonical(request, candidates), request.k, compute, popular)
+        wanted = Wanted(MODEL, _canonical(request, candidates), request.k, compute, popular)
+        return await hops.items(incoming, wanted)
 
     async def _compute(self, request: Request, candidates: list[int], incoming: Incoming, deadline: float) -> Entry:
         hops, record = self._hops, incoming.record

@@ -16,7 +16,7 @@ from servekit.drift import DriftCollector
 from servekit.http_server import DrainingServer
 from servekit.telemetry import Telemetry, TelemetrySettings, configure_logging
 from shop.gateway.admission import AdaptiveLimit, Keys, KeysError, parse_keys
-from shop.gateway.app import QUIET, Endpoint, GatewayApp
+from shop.gateway.app import QUIET, Door, Endpoint, GatewayApp
 from shop.gateway.cache import CachePolicy, InferenceCache
 from shop.gateway.fallback import LastGood, Popular
 from shop.gateway.features import FeatureLookup
@@ -92,7 +92,8 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
         watch.shutdown()
 
     passthrough = PassThrough(pools, settings.max_body_bytes, versioned=versioned)
-    app = GatewayApp(settings, _endpoints(hops), passthrough, watch, limit, keys, ready, metrics, upkeep.start, close)
+    door = Door(limit, keys, metrics)
+    app = GatewayApp(settings, _endpoints(hops), passthrough, watch, door=door, ready=ready, life=(upkeep.start, close))
     return Gateway(app, ready)
 
 
@@ -137,6 +138,7 @@ def _policy(settings: GatewaySettings) -> CachePolicy:
         settings.cache_budget_ms / 1e3,
         settings.cache_lock_ms / 1e3,
         settings.cache_refreshes,
+        settings.deadline_s,
     )
 
 

@@ -113,7 +113,9 @@ def models() -> Iterator[FakeModels]:
 
 
 @pytest.fixture(scope="session")
-def stores(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[tuple[Store, Store]]:
+def stores(
+    tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[tuple[Store, Store]]:
     """The feature store and the cache."""
     folder = tmp_path_factory.mktemp("stores")
     features, cache = free_ports(2)
@@ -138,7 +140,9 @@ def _as_at_first(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def gateway_environment(models: FakeModels, stores: tuple[Store, Store], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def gateway_environment(
+    models: FakeModels, stores: tuple[Store, Store], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     features, cache = stores
     return {
         "SHOP_RUN_DIR": str(tmp_path_factory.mktemp("run")),
@@ -157,7 +161,9 @@ Start = "Callable[..., GatewayProcess]"
 
 
 @pytest.fixture(scope="session")
-def start_gateway(gateway_environment: dict[str, str], free_ports: Callable[[int], list[int]]) -> Iterator[Callable[..., GatewayProcess]]:
+def start_gateway(
+    gateway_environment: dict[str, str], free_ports: Callable[[int], list[int]]
+) -> Iterator[Callable[..., GatewayProcess]]:
     """Starts gateways with further settings, and waits until they are ready; they must end cleanly."""
     started: list[GatewayProcess] = []
 
@@ -171,7 +177,9 @@ def start_gateway(gateway_environment: dict[str, str], free_ports: Callable[[int
         gateway = GatewayProcess(process, port)
         started.append(gateway)
         if ready:
-            until(lambda: process.poll() is None and listening(port) and gateway.client.get("/readyz").is_success, "ready")
+            until(
+                lambda: process.poll() is None and listening(port) and gateway.client.get("/readyz").is_success, "ready"
+            )
         return gateway
 
     yield start

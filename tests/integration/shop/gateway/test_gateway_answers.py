@@ -39,7 +39,7 @@ def test_recommendations_are_the_models_best_items(gateway: GatewayProcess, mode
 def test_a_search_is_the_candidates_by_the_models_score(gateway: GatewayProcess, models: FakeModels) -> None:
     answer = gateway.client.post("/v1/search", json=SEARCH)
     blocks = np.zeros((3, 64), np.float32)
-    blocks[:, 0], blocks[:, 1] = 1, np.float32([5, 250, 17]) / np.float32(100)
+    blocks[:, 0], blocks[:, 1] = 1, np.array([0.05, 2.5, 0.17], np.float32)
     expected = ranking_features(Query(2, 25.0), np.full(32, 3 / 1000, np.float32), blocks)
     np.testing.assert_array_equal(models.calls[-1].rows, expected)
     scores = expected.sum(axis=1)
