@@ -1,0 +1,83 @@
+"""What the models say of one machine under a rate and a mix: CPU, percentiles, the highest rate within the SLA."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from servekit.errors import InvalidValueError
+from shop.capacity.closed_form import Percentiles, on_a_shared_machine
+from shop.capacity.simulation import Scenario, simulate_machine
+from shop.capacity.walk import walks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shop.capacity.calibration import Calibration
+    from shop.capacity.walk import Walk
+
+__all__ = ["Forecast", "capacity_rps", "forecast"]
+
+_SIMULATED: Final = 20_000
+_PROBED: Final = 6_000
+_PRECISION: Final = 0.03
+_NEVER: Final = Percentiles(float("inf"), float("inf"))
+
+
+class Forecast(NamedTuple):
+    """CPU in cores, generator included; percentiles in the simulation and in closed form (infinite when overloaded)."""
+
+    cpu_cores: float
+    simulated: Percentiles
+    closed_form: Percentiles
+
+
+def forecast(
+    calibration: Calibration, rate_rps: float, mix: Mapping[str, float], hit_ratio: Mapping[str, float]
+) -> Forecast:
+    """The machine of the calibration at another rate, with another mix and hit ratio.
+
+    Raises:
+        InvalidValueError: a kind was not measured.
+    """
+    found = walks(calibration, mix, hit_ratio, generator=True)
+    cpu = rate_rps * sum(each.weight * _whole_cpu_s(calibration, each) for each in found)
+    return Forecast(
+        cpu + sum(calibration.idle_cpu.values()),
+        _simulated(calibration, found, rate_rps, _SIMULATED),
+        _closed(found, rate_rps, calibration.cores),
+    )
+
+
+def capacity_rps(
+    calibration: Calibration, mix: Mapping[str, float], hit_ratio: Mapping[str, float], p99_ms: float
+) -> float:
+    """The highest rate whose simulated p99 is within the limit, by bisection; 0 when there is none.
+
+    Raises:
+        InvalidValueError: a kind was not measured.
+    """
+    found = walks(calibration, mix, hit_ratio, generator=True)
+    high = calibration.cores / sum(each.weight * each.cpu_s for each in found)
+    low = 0.0
+    while high - low > _PRECISION * high:
+        middle = (low + high) / 2
+        keeps = _simulated(calibration, found, middle, _PROBED).p99_ms <= p99_ms
+        low, high = (middle, high) if keeps else (low, middle)
+    return low
+
+
+def _whole_cpu_s(calibration: Calibration, each: Walk) -> float:
+    return sum(calibration.profile(each.kind, each.result).cpu_us.values()) * 1e-6
+
+
+def _simulated(calibration: Calibration, found: list[Walk], rate_rps: float, requests: int) -> Percentiles:
+    scenario = Scenario(rate_rps, requests / rate_rps)
+    answers = simulate_machine(found, calibration.cores, calibration.gateways, scenario)
+    return Percentiles(*answers.percentiles_ms([0.5, 0.99]))
+
+
+def _closed(found: list[Walk], rate_rps: float, cores: int) -> Percentiles:
+    try:
+        return on_a_shared_machine(found, rate_rps, cores)
+    except InvalidValueError:
+        return _NEVER

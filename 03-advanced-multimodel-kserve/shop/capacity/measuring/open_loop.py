@@ -1,0 +1,75 @@
+"""Poisson arrivals of given requests, sent from this very process: latency counts from the intended start.
+
+The engine is `servekit.sla`'s own (its kernel timer, its connections), without Locust around it.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from random import Random
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from gevent.pool import Group
+
+from servekit.sla.arrivals import Alarm, poisson
+from servekit.sla.connections import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from servekit.sla import Request
+
+__all__ = ["Sent", "send"]
+
+_CONNECTIONS: Final = 128
+_TIMEOUT_S: Final = 5.0
+
+
+class Sent(NamedTuple):
+    """Every request, in the order of their ends: its number, seconds from intended start to last byte, and outcome.
+
+    ``outcome`` is 0 for a 2xx, else as in `servekit.sla.samples`; ``size`` the bytes of the answer's body.
+    """
+
+    number: npt.NDArray[np.int64]
+    latency_s: npt.NDArray[np.float64]
+    outcome: npt.NDArray[np.int64]
+    size: npt.NDArray[np.int64]
+    duration_s: float
+
+    @property
+    def rate_rps(self) -> float:
+        """Requests a second."""
+        return len(self.number) / self.duration_s
+
+
+def send(url: str, requests: Iterable[Request], rate_rps: float, seed: int) -> Sent:
+    """Send each request once and wait for the last answer."""
+    connections = Connections(url, _CONNECTIONS)
+    flight, rows = Group(), []
+    # The generator's own collections would be measured as the server's latency.
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.monotonic()
+
+        def exchange(number: int, request: Request, intended: float) -> None:
+            answer = connections.send(request, intended + _TIMEOUT_S)
+            rows.append((number, time.monotonic() - intended, answer.outcome, len(answer.body)))
+
+        with Alarm() as alarm:
+            arrivals = poisson(rate_rps, Random(seed))  # noqa: S311 - a load pattern, not a secret
+            for number, (request, arrival) in enumerate(zip(requests, arrivals, strict=False)):
+                while time.monotonic() < start + arrival:
+                    alarm.sleep_until(start + arrival)
+                flight.spawn(exchange, number, request, start + arrival)
+            flight.join(timeout=_TIMEOUT_S + 1)
+        duration = time.monotonic() - start
+    finally:
+        gc.enable()
+        connections.close()
+    numbers, latencies, outcomes, sizes = zip(*rows, strict=True)
+    return Sent(np.array(numbers), np.array(latencies), np.array(outcomes), np.array(sizes), duration)

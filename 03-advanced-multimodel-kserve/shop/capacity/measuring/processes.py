@@ -1,0 +1,128 @@
+"""The CPU and memory of the stack's processes, by what they do."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import psutil
+
+from servekit.errors import NotReadyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["GENERATOR", "Processes", "Usage", "find_processes"]
+
+GENERATOR: Final = "generator"
+"""This process, which sends the load."""
+_SPAWNED: Final = re.compile(r"spawned: '(\S+)' with pid (\d+)")
+_NUMBER: Final = re.compile(r"-\d+$")
+_ALIASES: Final = {"envoy": "edge"}
+
+
+class Usage(NamedTuple):
+    """Seconds of CPU that each kind of process has used so far, and bytes over the loopback interface."""
+
+    at_s: float
+    cpu_s: dict[str, float]
+    loopback_bytes: int
+
+    def since(self, before: Usage) -> Usage:
+        """What was used in between; ``at_s`` is how long that was."""
+        spent = {name: seconds - before.cpu_s.get(name, 0.0) for name, seconds in self.cpu_s.items()}
+        return Usage(self.at_s - before.at_s, spent, self.loopback_bytes - before.loopback_bytes)
+
+
+class Processes:
+    """Processes with their children, under the name of what they do; the caller is the generator.
+
+    Args:
+        pids: of each kind of process, e.g. ``{"gateway": [11, 12]}``.
+    """
+
+    def __init__(self, pids: Mapping[str, list[int]]) -> None:
+        self._families = {name: [_family(pid) for pid in each] for name, each in pids.items()}
+
+    @property
+    def names(self) -> list[str]:
+        """What the processes do."""
+        return list(self._families)
+
+    def count(self, name: str) -> int:
+        """How many processes of a kind there are, children not counted."""
+        return len(self._families.get(name, []))
+
+    def usage(self) -> Usage:
+        """Now."""
+        used = {
+            name: sum(_cpu_s(process.pid) for family in families for process in family)
+            for name, families in self._families.items()
+        }
+        used[GENERATOR] = time.process_time()
+        return Usage(time.monotonic(), used, _loopback_bytes())
+
+    def resident_mb(self) -> dict[str, float]:
+        """Memory of one process of each kind with its children, in megabytes (10⁶ bytes)."""
+        sizes = {}
+        for name, families in self._families.items():
+            total = sum(_resident(process) for family in families for process in family)
+            sizes[name] = round(total / max(len(families), 1) / 1e6, 1)
+        return sizes
+
+
+def find_processes(run_dir: Path) -> Processes:
+    """The processes of the stack in a run folder, by supervisord's own log (Valkey writes over its environment).
+
+    Raises:
+        NotReadyError: no stack has been started there, or its processes are gone.
+    """
+    try:
+        log = (run_dir / "supervisord.log").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotReadyError("level 3", None, "not running: make up-3") from None
+    newest = {name: int(pid) for name, pid in _SPAWNED.findall(log)}
+    found: dict[str, list[int]] = {}
+    for name, pid in newest.items():
+        if psutil.pid_exists(pid):
+            role = _NUMBER.sub("", name)
+            found.setdefault(_ALIASES.get(role, role), []).append(pid)
+    if not found:
+        raise NotReadyError("level 3", None, "its processes are gone: make down-3 up-3")
+    return Processes(found)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    return []
+
+
+def _cpu_s(pid: int) -> float:
+    """In nanoseconds' resolution where the kernel keeps it, in hundredths of a second elsewhere."""
+    total = 0
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                total += int((task / "schedstat").read_bytes().split()[0])
+    if total:
+        return total * 1e-9
+    with suppress(psutil.Error):
+        times = psutil.Process(pid).cpu_times()
+        return float(times.user + times.system)
+    return 0.0
+
+
+def _resident(process: psutil.Process) -> int:
+    with suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
+
+
+def _loopback_bytes() -> int:
+    counters = psutil.net_io_counters(pernic=True)
+    return int(counters["lo"].bytes_recv) if "lo" in counters else 0

@@ -1,0 +1,145 @@
+"""``make calibrate-3``: measure the running level, predict traffic that was held out, and say how far off that is.
+
+A minute and a quarter, best on a machine that does nothing else. Each kind of request is sent alone at a low rate, from
+an empty cache and from a full one; then the whole mix at a higher rate, which the calibration has not seen. The result
+is what ``make plan-3`` computes from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from servekit.errors import ServingError
+from servekit.hardware import describe
+from servekit.sla import load_sla
+from servekit.sla.result import write_json
+from servekit.sla.scenario import load_scenario
+from servekit.sla.target import identify
+from servekit.terminal import make_console, make_table
+from shop.addresses import Addresses
+from shop.capacity.calibrating import calibrate
+from shop.capacity.calibration import REFERENCE
+from shop.capacity.measuring.bench import RunningStack
+from shop.capacity.measuring.processes import find_processes
+from shop.capacity.measuring.survey import Schedule, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from shop.capacity.calibration import Calibration
+
+__all__ = ["main"]
+
+_SLA: Final = Path(__file__).resolve().parents[2] / "sla.toml"
+_GOAL: Final = 0.15
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints prediction against measurement, writes ``calibration.json``; 2 when the level does not answer."""
+    options = _parser().parse_args(arguments)
+    run_dir = Addresses().run_dir
+    console = make_console()
+    try:
+        calibration = _measure(options, run_dir, console)
+    except ServingError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    targets = [run_dir / "calibration.json", *([REFERENCE] if options.write_reference else [])]
+    for path in targets:
+        write_json(path, calibration)
+    _print(console, calibration)
+    for path in targets:
+        console.print(f"written: {path}", style="dim", soft_wrap=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m shop.entrypoints.calibrate", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=Schedule().rounds, help="more make p99 steadier")
+    parser.add_argument("--held-out-rps", type=float, default=Schedule().held_out_rps, help="rate to be predicted")
+    parser.add_argument("--write-reference", action="store_true", help="also replace the calibration that is shipped")
+    return parser
+
+
+def _measure(options: argparse.Namespace, run_dir: Path, console: Console) -> Calibration:
+    addresses, sla = Addresses(), load_sla(_SLA)
+    identify(sla.server)
+    processes = find_processes(run_dir)
+    ports = tuple(addresses.gateway_port + number for number in range(addresses.gateways))
+    bench = RunningStack(sla.server.url, processes, ports, addresses.features_port, addresses.cache_port)
+    schedule = Schedule(rounds=options.rounds, held_out_rps=options.held_out_rps)
+    scenario = load_scenario(sla.scenario, _SLA.parent)
+    found = survey(bench, scenario, sla.mix, schedule, lambda line: console.print(line, style="dim"))
+    command = shlex.join(["python", "-m", "shop.entrypoints.calibrate", *sys.argv[1:]])
+    return calibrate(found, sla.mix, processes, command)
+
+
+def _print(console: Console, calibration: Calibration) -> None:
+    names = sorted({name for profile in calibration.profiles for name in profile.cpu_us})
+    table = make_table(
+        console, "alone", *(f"{name} µs" for name in names), "CPU µs", "p50 ms", "p99 ms", "bytes inside"
+    )
+    for profile in calibration.profiles:
+        used = [profile.cpu_us.get(name, 0.0) for name in names]
+        middle, high = (profile.latency_ms[round(share * (len(profile.latency_ms) - 1))] for share in (0.5, 0.99))
+        figures = (*used, sum(used), middle, high, profile.wire_bytes - profile.edge_bytes)
+        table.add_row(f"{profile.kind}, {profile.result}", *(f"{figure:,.3g}" for figure in figures))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    console.print(table)
+    _print_held_out(console, calibration)
+    noise = calibration.noise
+    console.print(
+        f"host: {noise.stalled:.2%} of the time lost in {noise.stalls_per_s:g} stalls a second, the longest "
+        f"{noise.longest_ms:.3g} ms; steal {noise.steal:.1%}{'; NOISY: measure again when idle' if noise.noisy else ''}",
+        style="yellow" if noise.noisy else "dim",
+        soft_wrap=True,
+    )
+    console.print(describe(calibration.hardware), style="dim", soft_wrap=True)
+
+
+def _print_held_out(console: Console, calibration: Calibration) -> None:
+    held = calibration.held_out
+    if held is None:
+        return
+    ratios = ", ".join(f"{kind} {ratio:.0%}" for kind, ratio in held.hit_ratio.items())
+    console.print(
+        f"held out: {held.rate_rps:g} requests/s of the mix, {held.requests:,} requests, from the cache: {ratios}",
+        style="bold",
+        soft_wrap=True,
+    )
+    table = make_table(console, "", "measured", "simulated", "error", "closed form", "error")
+    for each in held.comparisons:
+        off = each.closed_form_error
+        table.add_row(
+            each.figure,
+            f"{each.measured:.3g}",
+            f"{each.simulated:.3g}",
+            _error(each.simulated_error),
+            f"{each.closed_form:.3g}" if each.closed_form is not None else "",
+            _error(off) if off is not None else "",
+        )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    console.print(table)
+    spread = ", ".join(f"{value:.3g}" for value in held.rounds_p99_ms)
+    console.print(
+        f"goal: {_GOAL:.0%}. p99 of the rounds: {spread} ms; no model can be nearer than these are to each other.",
+        style="dim",
+        soft_wrap=True,
+    )
+
+
+def _error(share: float) -> str:
+    colour = "green" if abs(share) <= _GOAL else "red"
+    return f"[{colour}]{share:+.0%}[/]"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
