@@ -185,8 +185,9 @@ class InferenceCache:
         fresh_s = self._policy.ttl_s * (1 + _JITTER * (2 * random() - 1))  # noqa: S311 - only to spread expiries
         kept = dump(Kept(time() + fresh_s, entry))
         lasts_ms = b"%d" % max((fresh_s + self._policy.stale_s) * 1e3, 1)
-        # the lock is left to end by itself: nobody asks for it while the answer is fresh
-        self._valkey.tell(pack((b"SET", b"a:" + key, kept, b"PX", lasts_ms)))
+        # perhaps the lock ran out and is another's by now: whoever gets it next still finds the answer
+        stored = pack((b"SET", b"a:" + key, kept, b"PX", lasts_ms))
+        self._valkey.tell(stored + pack((b"DEL", b"l:" + key)), 2)
         return entry
 
     async def _renew(self, key: bytes, compute: Compute, deadline: float) -> None:
