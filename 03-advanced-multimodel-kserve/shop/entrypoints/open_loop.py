@@ -59,8 +59,9 @@ class Offered:
     generator_cpu: float
 
     def goodput_rps(self, limit_s: float) -> float:
-        """Answers per second that were given, and in time."""
-        return sum(each.status == _OK and each.latency_s <= limit_s for each in self.answers) / self.seconds
+        """Answers per second that a model gave, and in time."""
+        good = (each.status == _OK and not each.degraded and each.latency_s <= limit_s for each in self.answers)
+        return sum(good) / self.seconds
 
     @property
     def accepted_p99_s(self) -> float:
@@ -116,7 +117,7 @@ async def offering(  # noqa: PLR0913 - the last two are for replays alone
     rate_rps: float,
     seconds: float = inf,
     *,
-    heard: Callable[[Message, HttpReply], None] = lambda *_: None,
+    heard: Callable[[Message, HttpReply | None], None] = lambda *_: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Offered:
     """`offer`, inside an event loop that is there already.
@@ -126,7 +127,7 @@ async def offering(  # noqa: PLR0913 - the last two are for replays alone
         messages: likewise.
         rate_rps: likewise.
         seconds: likewise.
-        heard: is given every whole answer; what it does delays the generator.
+        heard: is given every answer, None where there was none; what it does delays the generator.
         stop: asked before each request; ends the sending early.
     """
     pool, answers, flight = HttpPool("127.0.0.1", port), list[Answered](), set[asyncio.Task[None]]()
@@ -137,8 +138,7 @@ async def offering(  # noqa: PLR0913 - the last two are for replays alone
         lag = perf_counter() - intended
         reply = await _ask(pool, message)
         answers.append(_answered(intended - began, lag, perf_counter() - intended, reply))
-        if reply is not None:
-            heard(message, reply)
+        heard(message, reply)
 
     while (at := at + random.expovariate(rate_rps)) < seconds and not stop():
         await asyncio.sleep(max(began + at - perf_counter(), 0))

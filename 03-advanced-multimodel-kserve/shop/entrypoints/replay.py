@@ -62,8 +62,8 @@ class Replay:
     async def _run(self) -> None:
         pool, reports = HttpPool("127.0.0.1", self._port), set[asyncio.Task[None]]()
 
-        def heard(message: Message, reply: HttpReply) -> None:
-            if reply.status == _OK and not reply.header(b"x-degraded"):
+        def heard(message: Message, reply: HttpReply | None) -> None:
+            if reply is not None and reply.status == _OK and not reply.header(b"x-degraded"):
                 version = reply.header(b"x-model-version").decode()
                 report = asyncio.create_task(self._report(pool, version, self._outcomes(message, reply)))
                 reports.add(report)

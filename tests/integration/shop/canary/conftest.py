@@ -16,9 +16,6 @@ def toy_shop(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int
     run_dir = tmp_path_factory.mktemp("toy-shop")
     make_run_dir(run_dir)
     # a deadline that a slow version still keeps: it is to be found by its p99, not by its fallbacks
-    shop = ToyShop.on(run_dir, free_ports, SHOP_DEADLINE_MS="500", SHOP_TARGET_MS="400", SHOP_EDGE_SLOW_MS="300")
-    try:
-        shop.start()
+    settings = {"SHOP_DEADLINE_MS": "500", "SHOP_TARGET_MS": "400", "SHOP_EDGE_SLOW_MS": "300"}
+    with ToyShop.on(run_dir, free_ports, **settings).running() as shop:
         yield shop
-    finally:
-        shop.stop()

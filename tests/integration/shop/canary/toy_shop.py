@@ -9,20 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
+import random
 import socket
-import subprocess
 import sys
-import time
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from servekit.stack import down, up
+from servekit.terminal import make_console
 from shop.addresses import Addresses
 from shop.artefact import ModelCard, write_artefact
 from shop.entrypoints.stack import stack
@@ -30,16 +31,16 @@ from shop.models import features_store as store
 from shop.models.ranking.features import ITEM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from servekit.stack import Process
+    from servekit.stack import Stack
 
 __all__ = ["FAULTS", "QUALITY", "ToyShop", "make_run_dir"]
 
 USERS, ITEMS = 200, 300
-ROOT = Path(__file__).parents[4]
 QUALITY: NDArray[np.float32] = np.random.default_rng(1).random(ITEMS, dtype=np.float32)
 """Of each item, from 0 to 1: what the right order is by."""
 
@@ -51,18 +52,18 @@ _SLOW_SIZE, _SLOW_TIMES = 640, 2  # two products of such matrices take a core so
 
 def make_run_dir(run_dir: Path) -> None:
     """Writes models and features as training does."""
-    models, random = run_dir / "models", np.random.default_rng(2)
+    models, draw = run_dir / "models", np.random.default_rng(2)
     for version in (1, FAULTS["as stable"]):
         _write(models, "ranking", version, _ranking())
     _write(models, "ranking", FAULTS["slow"], _ranking(slow=True))
     _write(models, "ranking", FAULTS["wrong order"], _ranking(sign=-1))
     _write(models, "fraud", 1, _fraud())
-    _write(models, "personalisation", 1, _personalisation(random.normal(0, 1, (64, ITEMS))))
-    items = random.normal(0, 1, (ITEMS, store.ITEM_WIDTH))
+    _write(models, "personalisation", 1, _personalisation(draw.normal(0, 1, (64, ITEMS))))
+    items = draw.normal(0, 1, (ITEMS, store.ITEM_WIDTH))
     items[:, ITEM["quality"]] = QUALITY
-    arrays = {"i:": items, "u:": random.normal(0, 0.3, (USERS, store.USER_WIDTH + store.EMBEDDING))}
+    arrays = {"i:": items, "u:": draw.normal(0, 0.3, (USERS, store.USER_WIDTH + store.EMBEDDING))}
     for prefix in ("f:", "c:", "d:", "p:"):
-        arrays[prefix] = random.random((USERS, store.ENTITY_WIDTH))
+        arrays[prefix] = draw.random((USERS, store.ENTITY_WIDTH))
     _write_features(run_dir / "features", arrays)
 
 
@@ -160,79 +161,48 @@ def _graph(nodes: list[Any], inputs: list[Any], outputs: list[Any], constants: M
     return helper.make_graph(nodes, "planted", inputs, outputs, weights)
 
 
-@dataclass
+@dataclass(frozen=True)
 class ToyShop:
-    """The level's own processes on ports of their own, as `make up-3` would start them, but one by one killable."""
+    """The level's own stack, as `make up-3` starts it, on ports and in a folder of its own."""
 
     addresses: Addresses
+    level: Stack
     environment: dict[str, str]
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @classmethod
     def on(cls, run_dir: Path, free_ports: Callable[[int], list[int]], **settings: str) -> ToyShop:
         """Gives the shop ports; nothing runs yet."""
         names = ("port", "envoy_admin_port", "triton_http_port", "triton_grpc_port", "triton_metrics_port")
         ports = dict(zip((*names, "features_port", "cache_port"), free_ports(7), strict=True))
-        addresses = Addresses.model_validate({"run_dir": run_dir, "gateway_port": _pair(free_ports), **ports})
+        addresses = Addresses.model_validate({"run_dir": run_dir, "gateway_port": _pair(), **ports})
         variables = {f"SHOP_{name.upper()}": str(value) for name, value in addresses.model_dump().items()}
-        return cls(addresses, {**os.environ, **variables, "PYTHONPATH": os.pathsep.join(sys.path), **settings})
+        environment = {**variables, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **settings}
+        with pytest.MonkeyPatch.context() as patch:
+            _set(patch, environment)
+            return cls(addresses, stack(renew=True), environment)
 
-    def start(self, *names: str, within_s: float = 60) -> None:
-        """Start processes, all unless named, and wait until they are ready."""
-        wanted = {name: process for name, process in self.processes().items() if not names or name in names}
-        for name, process in wanted.items():
-            with (self.addresses.run_dir / f"{name}.log").open("ab") as log:
-                self.running[name] = subprocess.Popen(
-                    process.command, env={**self.environment, **process.environment}, stdout=log, stderr=log, cwd=ROOT
-                )
-        deadline = time.monotonic() + within_s
-        for name, process in wanted.items():
-            while (missing := process.ready.missing()) is not None:
-                if self.running[name].poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError(f"{name}: {missing}: {self.log(name)[-2000:]}")
-                time.sleep(0.05)
-
-    def processes(self) -> dict[str, Process]:
-        """As the level's stack describes them."""
-        before = {name: os.environ.get(name) for name in self.environment}
-        os.environ.update(self.environment)
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """The shop while it is up."""
+        with pytest.MonkeyPatch.context() as patch:
+            _set(patch, self.environment)
+            up(self.level, make_console())
         try:
-            return {process.name: process for process in stack(renew=True).processes}
+            yield self
         finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
-
-    def kill(self, name: str) -> None:
-        """End a process as a crash does; a Triton's models die with it."""
-        process = self.running.pop(name)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-
-    def log(self, name: str) -> str:
-        """What a process printed."""
-        return (self.addresses.run_dir / f"{name}.log").read_text(encoding="utf-8", errors="replace")
-
-    def stop(self) -> None:
-        """End whatever runs, the last started first."""
-        for process in reversed(self.running.values()):
-            process.terminate()
-        for process in self.running.values():
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self.running.clear()
+            down(self.level, make_console())
 
 
-def _pair(free_ports: Callable[[int], list[int]]) -> int:
-    """Two free ports in a row."""
+def _set(patch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
+    for name, value in environment.items():
+        patch.setenv(name, value)
+
+
+def _pair() -> int:
+    """Two free ports in a row, below those that the kernel gives to clients."""
     while True:
-        port = free_ports(1)[0]
-        if _is_free(port + 1):
+        port = random.randrange(12_000, 30_000)
+        if _is_free(port) and _is_free(port + 1):
             return port
 
 
