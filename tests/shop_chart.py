@@ -10,6 +10,7 @@ from servekit.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 DEPLOY = ROOT / "03-advanced-multimodel-kserve" / "deploy"
 CHART = DEPLOY / "shop-serving"
@@ -24,19 +25,22 @@ VARIANTS = {
     "region-us": ("gpu", "multi-region", "regions/us"),
 }
 MODELS = ("fraud", "personalisation", "ranking")
-PLACE = {"release": "shop", "namespace": "shop"}
 
 
 @lru_cache
 def variant(name: str) -> list[Document]:
     """The documents of a variant; rendered once for all tests, so nobody may change them."""
-    return build_chart(CHART, [CHART / "values" / f"{each}.yaml" for each in VARIANTS[name]], **PLACE)
+    return changed(name)
 
 
-def changed(name: str, **overrides: Any) -> list[Document]:
-    """A variant with further values."""
-    files = [CHART / "values" / f"{each}.yaml" for each in VARIANTS[name]]
-    return build_chart(CHART, files, **PLACE, overrides=overrides)
+def changed(name: str, chart: Path = CHART, **overrides: Any) -> list[Document]:
+    """A variant with further values, or of another chart."""
+    return build_chart(chart, values_files(name, chart), release="shop", namespace="shop", overrides=overrides)
+
+
+def values_files(name: str, chart: Path = CHART) -> list[Path]:
+    """What a variant is made of."""
+    return [chart / "values" / f"{each}.yaml" for each in VARIANTS[name]]
 
 
 def of_kind(documents: Iterable[Document], kind: str) -> dict[str, dict[str, Any]]:

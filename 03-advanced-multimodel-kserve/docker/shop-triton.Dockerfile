@@ -70,7 +70,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY 03-advanced-multimodel-kserve/docker/install-triton.sh 03-advanced-multimodel-kserve/docker/tritonserver.sh /build/
 RUN sh /build/install-triton.sh /opt/venv /opt/tritonserver \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib \
- && PATH=/opt/venv/bin:$PATH /opt/tritonserver/bin/tritonserver --help >/dev/null
+ && PATH=/opt/venv/bin:$PATH /opt/tritonserver/bin/tritonserver --help 2>&1 | grep -q -- --model-repository
 
 # --- embedded: the base, that Triton, the repositories -----------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS embedded

@@ -9,7 +9,6 @@ import pytest
 
 from servekit.manifests import (
     Document,
-    build_chart,
     check_policy,
     is_native,
     lint_chart,
@@ -18,7 +17,7 @@ from servekit.manifests import (
     validate,
 )
 from servekit.versions import cluster
-from tests.shop_chart import CHART, DEPLOY, PLACE, VARIANTS, of_kind, variant
+from tests.shop_chart import CHART, DEPLOY, VARIANTS, changed, of_kind, values_files, variant
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,8 +58,7 @@ def test_the_pods_keep_the_house_rules_those_that_kserve_makes_too(name: str) ->
 
 @each_variant
 def test_helm_lint_has_nothing_to_say(name: str) -> None:
-    files = [CHART / "values" / f"{each}.yaml" for each in VARIANTS[name]]
-    assert lint_chart(CHART, files, namespace="shop", kubernetes=LEVEL.version) == []
+    assert lint_chart(CHART, values_files(name), namespace="shop", kubernetes=LEVEL.version) == []
 
 
 @each_variant
@@ -146,4 +144,4 @@ def planted(tmp_path: Path, file: str, right: str, wrong: str) -> list[Document]
     text = template.read_text()
     assert right in text, f"{file} no longer has {right!r}: plant the mistake elsewhere"
     template.write_text(text.replace(right, wrong, 1))
-    return build_chart(chart, [chart / "values" / "cpu.yaml"], **PLACE)
+    return changed("cpu", chart)

@@ -1,0 +1,330 @@
+"""What level 3's values do: how versions share traffic, what scales, what the gateway is told; and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from servekit.manifests import ManifestError, chart_notes
+from servekit.versions import ROOT, load_versions
+from shop.gateway.settings import GatewaySettings
+from shop.serving.settings import StoreSettings
+from tests.shop_chart import (
+    CHART,
+    DEPLOY,
+    MODELS,
+    VARIANTS,
+    changed,
+    gateway_environment,
+    of_kind,
+    values_files,
+    variant,
+)
+
+each_variant = pytest.mark.parametrize("name", VARIANTS)
+STANDARD = [name for name in VARIANTS if name != "knative"]
+
+
+def services(name: str) -> dict[str, dict[str, Any]]:
+    return of_kind(variant(name), "InferenceService")
+
+
+def predictors(name: str) -> list[dict[str, Any]]:
+    return [each["spec"]["predictor"] for each in services(name).values()]
+
+
+# --- versions --------------------------------------------------------------------------------------------------------
+
+
+@each_variant
+def test_the_mode_is_written_on_every_service_for_the_controllers_default_is_the_other(name: str) -> None:
+    wanted = "Knative" if name == "knative" else "Standard"
+    modes = [each["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] for each in services(name).values()]
+    assert modes == [wanted] * len(modes)
+    assert set(services(name)) >= set(MODELS)
+
+
+def test_a_canary_is_a_second_predictor_with_a_share_and_no_scaling_of_its_own() -> None:
+    for model, body in services("cpu").items():
+        stable, (canary,) = body["spec"]["predictor"], body["spec"]["canary"]
+        assert (canary["trafficPercent"], canary["predictor"]["name"], stable["name"]) == (10, "v2", "v1")
+        assert canary["predictor"]["model"]["name"] == ""  # required, and empty
+        assert not {"maxReplicas", "scaleTarget", "scaleMetric", "autoScaling"} & set(canary["predictor"])
+        assert canary["predictor"]["minReplicas"] <= stable["minReplicas"]
+        assert stable["model"]["storageUri"].endswith("/onnxruntime/1"), model
+        assert canary["predictor"]["model"]["storageUri"].endswith("/onnxruntime/2")
+
+
+def test_without_weight_there_is_no_canary_to_pay_for() -> None:
+    assert all("canary" not in body["spec"] for body in services("defaults").values())
+    assert set(of_kind(changed("fallback-0.20", models={"fraud": {"weight": 0}}), "InferenceService")) == {
+        "fraud", "personalisation", "personalisation-candidate", "ranking", "ranking-candidate",
+    }  # fmt: skip
+
+
+def test_a_promoted_canary_keeps_its_name_so_that_kserve_starts_nothing_anew() -> None:
+    before = of_kind(variant("cpu"), "InferenceService")["ranking"]["spec"]["canary"][0]["predictor"]
+    promoted = changed("cpu", models={"ranking": {"stable": "2", "candidate": "3", "weight": 0}})
+    after = of_kind(promoted, "InferenceService")["ranking"]["spec"]["predictor"]
+    assert after["name"] == before["name"]
+    assert after["model"]["storageUri"] == before["model"]["storageUri"]
+
+
+def test_in_knative_mode_the_candidate_is_a_revision_with_a_share() -> None:
+    spec = services("knative")["ranking"]["spec"]
+    assert "canary" not in spec
+    assert spec["predictor"]["canaryTrafficPercent"] == 10
+    assert spec["predictor"]["model"]["storageUri"].endswith("/2")
+    assert "canaryTrafficPercent" not in services("knative")["fraud"]["spec"]["predictor"]
+    (container,) = of_kind(variant("knative"), "ServingRuntime")["shop-triton"]["spec"]["containers"]
+    assert [port["name"] for port in container["ports"]] == ["http1"]  # Knative takes one port, called so
+
+
+def test_up_to_kserve_0_20_two_services_stand_behind_one_route() -> None:
+    for model in MODELS:
+        route = of_kind(variant("fallback-0.20"), "HTTPRoute")[model]["spec"]
+        ((rule,), (host,)) = route["rules"], route["hostnames"]
+        weights = {each["name"]: each["weight"] for each in rule["backendRefs"]}
+        assert weights == {f"{model}-predictor": 90, f"{model}-candidate-predictor": 10}
+        assert hosts("fallback-0.20")[model] == host
+    assert all("canary" not in body["spec"] for body in services("fallback-0.20").values())
+
+
+def test_at_the_edge_a_request_is_told_its_version_and_cannot_choose() -> None:
+    documents = changed("minikube", models={"ranking": {"weight": 25}})
+    rules = of_kind(documents, "HTTPRoute")["shop"]["spec"]["rules"]
+    shares: dict[str, dict[str, int]] = {}
+    for rule in rules[:-1]:
+        for backend in rule["backendRefs"]:
+            ((header,),) = (each["requestHeaderModifier"]["set"] for each in backend["filters"])
+            assert header["name"] == "x-model-version"
+            shares.setdefault(rule["matches"][0]["path"]["value"], {})[header["value"]] = backend["weight"]
+    assert shares == {
+        "/v1/payments/score": {"1": 100, "2": 0},
+        "/v1/recommendations": {"1": 100, "2": 0},
+        "/v1/search": {"1": 75, "2": 25},
+    }
+    assert rules[-1]["filters"][0]["requestHeaderModifier"]["remove"] == ["x-model-version"]
+    assert all(each["model"]["storageUri"].endswith("/python/all") for each in predictors("minikube"))
+
+
+# --- the gateway -----------------------------------------------------------------------------------------------------
+
+
+def hosts(name: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads(gateway_environment(variant(name))["SHOP_TRITON_HOSTS"])
+    return found
+
+
+@each_variant
+def test_every_variable_is_a_setting_of_the_gateway_and_is_understood(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = gateway_environment(variant(name))
+    ours = {key for key in environment if key.startswith("SHOP_")}
+    assert ours <= {f"SHOP_{field.upper()}" for field in GatewaySettings.model_fields}
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    settings = GatewaySettings()
+    assert (settings.host, settings.gateway_port, settings.deadline_ms) == ("0.0.0.0", 8310, 45)  # noqa: S104 - in a pod
+    assert settings.version_choice == ("edge" if name == "minikube" else "server")
+    assert set(settings.triton_hosts) == set(MODELS)
+    (pod,) = [of_kind(variant(name), "Deployment")["gateway"]["spec"]["template"]["spec"]]
+    assert settings.drain_s + settings.drain_timeout_s < pod["terminationGracePeriodSeconds"]
+
+
+def test_the_loaders_variables_are_settings_of_the_loader() -> None:
+    pod = of_kind(variant("defaults"), "StatefulSet")["features"]["spec"]["template"]["spec"]
+    (loader,) = pod["initContainers"]
+    known = {f"SHOP_{field.upper()}" for field in {*StoreSettings.model_fields, *GatewaySettings.model_fields}}
+    assert {entry["name"] for entry in loader["env"]} <= known
+    assert loader["restartPolicy"] == "Always"  # a sidecar, not a step before the start
+
+
+def test_keys_come_from_a_secret_that_somebody_else_makes() -> None:
+    (container,) = of_kind(variant("cpu"), "Deployment")["gateway"]["spec"]["template"]["spec"]["containers"]
+    (keys,) = [entry for entry in container["env"] if entry["name"] == "SHOP_API_KEYS"]
+    assert keys["valueFrom"]["secretKeyRef"] == {"name": "gateway-api-keys", "key": "keys"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"models": {"ranking": {"weight": 11}}},
+        {"models": {"fraud": {"stable": "3"}}},
+        {"images": {"triton": {"tag": "0.1.1"}}},
+    ],
+    ids=["weight", "version", "models"],
+)
+def test_another_release_never_reads_the_cached_answers_of_this_one(change: dict[str, Any]) -> None:
+    releases = [gateway_environment(each)["SHOP_RELEASE"] for each in (variant("cpu"), changed("cpu", **change))]
+    assert len(set(releases)) == 2
+    same = changed("cpu", gateway={"deadlineMs": 40})
+    assert gateway_environment(same)["SHOP_RELEASE"] == releases[0]
+
+
+# --- scaling ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu", "fallback-0.20", "region-eu"])
+def test_the_servers_scale_on_sums_over_the_servers_never_on_averages(name: str) -> None:
+    for model in MODELS:
+        body = services(name)[model]
+        assert body["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == "keda"
+        externals = [each["external"] for each in body["spec"]["predictor"]["autoScaling"]["metrics"]]
+        queries = [each["metric"]["query"] for each in externals]
+        assert all(query.startswith("sum(") and "avg(" not in query for query in queries)
+        assert all(f'pod=~"{model}-.*predictor-.*"' in query for query in queries)
+        assert all(each["metric"]["backend"] == "prometheus" for each in externals)
+        assert all(each["target"]["type"] == "Value" and float(each["target"]["value"]) > 0 for each in externals)
+        names = [str(re.findall(r"nv_\w+", query)[0]) for query in queries]
+        assert names[:2] == ["nv_inference_request_success", "nv_inference_queue_duration_us"]
+        assert names[2:] == (["nv_gpu_utilization"] if name == "gpu" else [])
+
+
+def test_the_gpu_metrics_target_is_a_share_as_triton_reports_it() -> None:
+    metrics = services("gpu")["ranking"]["spec"]["predictor"]["autoScaling"]["metrics"]
+    assert metrics[2]["external"]["target"]["value"] == "0.7"
+
+
+def test_the_gateway_scales_on_the_metric_that_the_adapter_computes() -> None:
+    (autoscaler,) = of_kind(variant("defaults"), "HorizontalPodAutoscaler").values()
+    by_pods, by_cpu = autoscaler["spec"]["metrics"]
+    adapter = yaml.safe_load((DEPLOY / "cluster" / "prometheus-adapter.yaml").read_text())
+    ((rule,),) = (adapter["rules"]["custom"],)
+    assert by_pods["pods"]["metric"]["name"] == rule["name"]["as"]
+    assert by_cpu["resource"]["name"] == "cpu"
+    assert "serving_request_duration_seconds_count" in rule["seriesQuery"]
+
+
+def test_where_nothing_scales_the_number_is_fixed_and_no_autoscaler_is_asked_for() -> None:
+    for body in services("minikube").values():
+        predictor = body["spec"]["predictor"]
+        assert body["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == "none"
+        assert predictor["minReplicas"] == predictor["maxReplicas"] == 1
+        assert "autoScaling" not in predictor
+    assert of_kind(variant("minikube"), "HorizontalPodAutoscaler") == {}
+    assert of_kind(variant("minikube"), "PodMonitor") == {}  # no operator there that would know them
+
+
+# --- pods ------------------------------------------------------------------------------------------------------------
+
+
+def test_gpu_servers_get_one_each_and_run_where_they_are() -> None:
+    for predictor in predictors("gpu"):
+        assert predictor["model"]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+        assert predictor["nodeSelector"] == {"nvidia.com/gpu.product": "NVIDIA-L4"}
+        assert "/tensorrt/" in predictor["model"]["storageUri"]
+
+
+@pytest.mark.parametrize("name", STANDARD)
+def test_each_server_loads_its_own_model_of_the_shared_repository(name: str) -> None:
+    for service, body in services(name).items():
+        assert body["spec"]["predictor"]["model"]["args"] == [f"--load-model={service.removesuffix('-candidate')}"]
+
+
+def test_nobody_reaches_anybody_unless_a_policy_says_so() -> None:
+    policies = of_kind(variant("defaults"), "NetworkPolicy")
+    assert policies["default-deny"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert set(policies) == {"default-deny", "gateway", "features", "cache", "models"}
+    for policy in policies.values():
+        assert all(rule["from"] for rule in policy["spec"].get("ingress", []))  # an empty "from" would mean everybody
+    assert policies["models"]["spec"]["egress"] == []
+
+
+# --- regions ---------------------------------------------------------------------------------------------------------
+
+
+def test_both_regions_have_the_same_models_and_a_record_of_their_own_that_fails_over() -> None:
+    seen = []
+    for name in ("region-eu", "region-us"):
+        route = of_kind(variant(name), "HTTPRoute")["shop"]
+        record = {key.rpartition("/")[2]: value for key, value in route["metadata"]["annotations"].items()}
+        paths = [match["path"]["value"] for rule in route["spec"]["rules"] for match in rule["matches"]]
+        (job,) = [body for body in of_kind(variant(name), "Job").values() if "publish" in body["metadata"]["name"]]
+        seen.append((route["spec"]["hostnames"], job["spec"]["template"]["spec"]["containers"][0]["image"]))
+        assert record["set-identifier"] == name.removeprefix("region-")
+        assert record["aws-region"]
+        assert record["aws-health-check-id"]
+        assert "/readyz" in paths  # what the health check asks
+    assert seen[0] == seen[1]
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"models": {"ranking": {"wieght": 5}}}, "at '/models/ranking': additional properties 'wieght' not allowed"),
+        ({"models": {"ranking": {"weight": 101}}}, "at '/models/ranking/weight': maximum: got 101, want 100"),
+        ({"models": {"serach": {}}}, "at '/models': additional properties 'serach' not allowed"),
+        ({"gateway": {"deadlineMs": "45"}}, "at '/gateway/deadlineMs': got string, want number"),
+        ({"rollout": {"strategy": "blue-green"}}, "value must be one of 'canary', 'edge', 'knative', 'route'"),
+        ({"triton": {"engine": "tensorrt"}}, "at '/triton/gpus': minimum: got 0, want 1"),
+        ({"triton": {"gracePeriodSeconds": 30}}, "at '/triton/gracePeriodSeconds': minimum: got 30, want 31"),
+        ({"autoscaling": {"gpuUtilisation": 70}}, "at '/autoscaling/gpuUtilisation': maximum: got 70, want 1"),
+        ({"region": {"dns": {"enabled": True}}}, "at '/region/dns/awsRegion': minLength: got 0, want 1"),
+        ({"images": {"triton": {"tag": "latest"}}}, "image shop-triton tag latest: expected a pinned tag"),
+        ({"cache": {"maxMemory": "1Gi"}}, "at '/cache/maxMemory': '1Gi' does not match pattern"),
+        (
+            {"models": {"fraud": {"candidateReplicas": 3}}},
+            "models.fraud.candidateReplicas 3: expected at most minReplicas, 2: KServe refuses more",
+        ),
+        (
+            {"models": {"fraud": {"minReplicas": 9}}},
+            "models.fraud.minReplicas 9: expected at most maxReplicas, 6",
+        ),
+        ({"models": {"fraud": {"candidate": "1"}}}, "models.fraud.candidate 1: expected another version than stable"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        changed("defaults", **values)
+    assert message in str(caught.value)
+
+
+def test_shards_are_models_of_their_own() -> None:
+    whole = yaml.safe_load((CHART / "values.yaml").read_text())["models"]["personalisation"]
+    documents = changed(
+        "defaults", models={"personalisation-0": whole, "personalisation-1": whole}, gateway={"shards": 2}
+    )
+    assert {"personalisation-0", "personalisation-1"} <= set(of_kind(documents, "InferenceService"))
+    environment = gateway_environment(documents)
+    assert environment["SHOP_SHARDS"] == "2"
+    assert "personalisation-1" in json.loads(environment["SHOP_TRITON_HOSTS"])
+
+
+def test_the_notes_say_what_to_do_next_and_what_is_missing() -> None:
+    bare = chart_notes(CHART, values_files("defaults"), release="shop", namespace="shop")
+    assert "kubectl --namespace shop get inferenceservices" in bare
+    assert "no API keys are asked for" in bare
+    guarded = chart_notes(CHART, values_files("cpu"), release="shop", namespace="shop")
+    assert "no API keys" not in guarded
+    assert "ranking: 10 % are answered by version 2" in guarded
+
+
+def test_images_and_charts_are_the_pinned_ones() -> None:
+    versions = load_versions()
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    for name, wanted in (("defaults", "version"), ("minikube", "development")):
+        values = yaml.safe_load((CHART / "values.yaml").read_text())["images"]
+        for file in values_files(name):
+            for key, image in yaml.safe_load(file.read_text())["images"].items():
+                values[key] |= image
+        for key in ("gateway", "triton"):
+            assert values[key] == {"repository": f"shop-{key}", "tag": versions["images"][f"shop-{key}"][wanted]}
+        assert "{repository}:{tag}".format(**values["valkey"]) == versions["images"]["valkey"]["reference"]
+    assert chart["version"] == chart["appVersion"] == versions["images"]["shop-gateway"]["version"]
+    for name, crd in (("kserve-crd", "kserve"), ("kserve-resources", "kserve"), ("keda", "keda")):
+        assert versions["charts"][name]["version"].removeprefix("v") == versions["crds"][crd]["version"]
+    gateway = versions["charts"]["envoy-gateway"]["version"]
+    assert gateway == f"v{versions['crds']['envoy-gateway']['version']}"
+    dockerfile = (ROOT / "03-advanced-multimodel-kserve/docker/shop-triton.Dockerfile").read_text()
+    assert re.findall(r"^ARG TRITON_IMAGE=(.+)$", dockerfile, re.MULTILINE) == [
+        versions["images"]["triton"]["reference"]
+    ]
