@@ -39,7 +39,7 @@ __all__ = ["Found", "PassThrough", "PassedBack"]
 
 _PATH = re.compile(
     r"/v2(?P<health>/health/(?:live|ready))?"
-    r"|/v2/models/(?P<model>[A-Za-z0-9_.-]{1,128})(?:/versions/(?P<version>[1-9][0-9]{0,8}))?"
+    r"|/v2/models/(?P<model>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})(?:/versions/(?P<version>[1-9][0-9]{0,8}))?"
     r"(?P<verb>/ready|/config|/stats|/infer)?"
 )
 _HEADER_LENGTH = HEADER_LENGTH.encode()

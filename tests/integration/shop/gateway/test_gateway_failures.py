@@ -58,9 +58,7 @@ def recommended(gateway: GatewayProcess, user: int, **headers: str) -> httpx.Res
     return gateway.client.post("/v1/recommendations", json={"user": user, "k": 3}, headers=headers)
 
 
-def test_without_models_the_last_good_answer_then_what_is_popular(
-    gateway: GatewayProcess, models: FakeModels
-) -> None:
+def test_without_models_the_last_good_answer_then_what_is_popular(gateway: GatewayProcess, models: FakeModels) -> None:
     known, found = recommended(gateway, 7), gateway.client.post("/v1/search", json=SEARCH)
     models.stop()
     try:
@@ -145,9 +143,8 @@ def test_whoever_has_no_time_left_causes_no_call(gateway: GatewayProcess, models
     assert models.count("personalisation") == models.count("fraud") == 0
 
 
-def test_without_models_a_gateway_is_alive_but_not_ready(
-    start_gateway: Callable[..., GatewayProcess], without_models: None, models: FakeModels
-) -> None:
+@pytest.mark.usefixtures("without_models")
+def test_without_models_a_gateway_is_alive_but_not_ready(start_gateway: Callable[..., GatewayProcess]) -> None:
     starting = start_gateway(ready=False)
     until(lambda: starting.process.poll() is None and _answers(starting), "listening")
     assert starting.client.get("/healthz").status_code == 200

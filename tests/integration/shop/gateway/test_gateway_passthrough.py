@@ -1,0 +1,150 @@
+"""``/v2`` through the gateway: what is passed on, what is refused before it reaches the model server."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from servekit.oip import rest
+from servekit.oip.tensors import Inference, Tensor
+
+if TYPE_CHECKING:
+    from tests.integration.shop.gateway.conftest import GatewayProcess
+    from tests.integration.shop.gateway.fake_models import FakeModels
+
+INFER = "/v2/models/fraud/infer"
+ROW = [0.25, *[1.0] * 63]
+JSON = {"content-type": "application/json"}
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    return {"inputs": [{"name": "features", "shape": [1, 64], "datatype": "FP32", "data": ROW, **changes}]}
+
+
+def test_json_tensors_are_answered(gateway: GatewayProcess) -> None:
+    answer = gateway.client.post(INFER, json=body())
+    assert answer.status_code == 200
+    assert answer.json()["outputs"][0]["data"] == [0.25]
+    assert len(answer.headers["x-trace-id"]) == 32
+
+
+def test_binary_tensors_are_answered(gateway: GatewayProcess) -> None:
+    tensor = Tensor("features", "FP32", np.array([ROW], np.float32))
+    sent, length = rest.encode_request(Inference((tensor,), binary=None), binary_inputs=True)
+    headers = {"content-type": "application/octet-stream", rest.HEADER_LENGTH: str(length)}
+    answer = gateway.client.post("/v2/models/fraud/versions/2/infer", content=sent, headers=headers)
+    result = rest.decode_response(answer.content, answer.headers[rest.HEADER_LENGTH])
+    assert (result.version, result.outputs[0].data.tolist()) == ("2", [1000.25])
+    assert answer.headers["x-model-version"] == "2"
+
+
+def test_the_edges_version_is_for_requests_that_name_none(gateway: GatewayProcess, models: FakeModels) -> None:
+    gateway.client.post(INFER, json=body(), headers={"x-model-version": "2"})
+    assert models.calls[-1].version == "2"
+    gateway.client.post("/v2/models/fraud/versions/1/infer", json=body(), headers={"x-model-version": "2"})
+    assert models.calls[-1].version == "1"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/fraud", "/v2/models/fraud/versions/2"]
+)
+def test_health_and_metadata_are_passed_on(gateway: GatewayProcess, path: str) -> None:
+    assert gateway.client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("/v2/repository/index", "path /v2/repository/index: no such endpoint"),
+        ("/v2/repository/models/fraud/unload", "path /v2/repository/models/fraud/unload: no such endpoint"),
+        ("/v2/logging", "path /v2/logging: no such endpoint"),
+        ("/v2/models/fraud/unload", "path /v2/models/fraud/unload: no such endpoint"),
+        ("/v3", "path /v3: no such endpoint"),
+    ],
+)
+def test_nothing_else_is_reachable(gateway: GatewayProcess, path: str, problem: str) -> None:
+    answer = gateway.client.build_request("POST", "/", headers=JSON)
+    answer.url = answer.url.copy_with(raw_path=path.encode())
+    refused = gateway.client.send(answer)
+    assert (refused.status_code, refused.json()) == (404, {"error": problem})
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "refused"),
+    [
+        ("/v2/models/iris/infer", body(), (404, "model iris: unknown")),
+        ("/v2/models/fraud/versions/9/infer", body(), (404, "version 9: unknown: fraud has no such version")),
+        (INFER, body(name="features2"), (422, "input features2: unknown or given twice: the model has features")),
+        (INFER, body(datatype="FP64"), (422, "input features datatype FP64: expected FP32")),
+        (INFER, body(shape=[2, 32]), (422, "input features shape [2, 32]: expected [-1, 64]")),
+        (INFER, body(shape=[64]), (422, "input features shape [64]: expected [-1, 64]")),
+        (INFER, body(shape=[1, 63]), (422, "input features data 64 values: expected 63 for shape [1, 63]")),
+        (INFER, body(shape=[0, 64], data=[]), (422, "input features shape [0, 64]: expected at least one row")),
+        (INFER, {"inputs": []}, (422, "input features: missing")),
+        (INFER, {**body(), "outputs": [{"name": "label"}]}, (422, "output label: unknown: the model has probability")),
+        (
+            INFER,
+            {"inputs": body()["inputs"] * 2},
+            422,
+            "input features: unknown or given twice: the model has features",
+        ),
+    ],
+)
+def test_a_malformed_request_never_reaches_the_server(
+    gateway: GatewayProcess, models: FakeModels, path: str, sent: dict[str, Any], refused: tuple[int, str]
+) -> None:
+    answer = gateway.client.post(path, json=sent)
+    assert (answer.status_code, answer.json()["error"]) == refused
+    assert models.calls == []
+
+
+def test_what_is_no_json_is_400(gateway: GatewayProcess) -> None:
+    answer = gateway.client.post(INFER, content=b"{", headers=JSON)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("body: not JSON: ")
+
+
+@pytest.mark.parametrize(("encoding", "packed"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_a_compressed_request_is_unpacked_and_checked(gateway: GatewayProcess, encoding: str, packed: Any) -> None:
+    headers = {**JSON, "content-encoding": encoding}
+    answer = gateway.client.post(INFER, content=packed(json.dumps(body()).encode()), headers=headers)
+    assert answer.json()["outputs"][0]["data"] == [0.25]
+    broken = gateway.client.post(INFER, content=b"no " + encoding.encode(), headers=headers)
+    assert broken.status_code == 400
+    cut = gateway.client.post(INFER, content=packed(json.dumps(body()).encode())[:-9], headers=headers)
+    assert (cut.status_code, cut.json()) == (400, {"error": f"body: not {encoding}: it ends too early"})
+
+
+def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(gateway: GatewayProcess) -> None:
+    headers = {**JSON, "content-encoding": "gzip"}
+    answer = gateway.client.post(INFER, content=gzip.compress(bytes(50_000_000)), headers=headers)
+    expected = {"error": "body over 1048576 bytes unpacked: expected at most 1048576"}
+    assert (answer.status_code, answer.json()) == (413, expected)
+
+
+def test_a_compressed_answer_says_so(gateway: GatewayProcess, models: FakeModels) -> None:
+    models.headers.append("content-encoding: gzip")
+    request = gateway.client.build_request("POST", INFER, json=body(), headers={"accept-encoding": "gzip"})
+    answer = gateway.client.send(request, stream=True)
+    assert answer.headers["content-encoding"] == "gzip"
+    assert b"0.25" in b"".join(answer.iter_raw())
+
+
+def test_a_server_that_fails_or_is_away_is_503(gateway: GatewayProcess, models: FakeModels) -> None:
+    models.status = 500
+    assert gateway.client.post(INFER, json=body()).status_code == 503
+    models.status = 200
+    models.stop()
+    try:
+        away = gateway.client.post(INFER, json=body())
+        assert (away.status_code, away.json()["error"][:29]) == (503, "model server: not reachable: ")
+    finally:
+        models.start()
+    models.delay_s = 1
+    slow = gateway.client.post(INFER, json=body(), headers={"x-request-timeout-ms": "50"})
+    assert (slow.status_code, slow.json()) == (504, {"error": "deadline: the model server did not answer in time"})

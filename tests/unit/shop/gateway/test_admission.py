@@ -1,0 +1,95 @@
+"""The limit of requests at once, and the reading of keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from servekit.errors import ShedError
+from shop.gateway.admission import AdaptiveLimit, Keys, KeysError, parse_keys
+from shop.gateway.errors import UnauthorizedError
+from shop.gateway.settings import GatewaySettings
+
+SETTINGS = GatewaySettings(limit=10, limit_min=4, limit_max=12, target_ms=20)
+
+
+def answered(limit: AdaptiveLimit, seconds: float, at_once: int) -> None:
+    entered = [limit.enter() for _ in range(at_once)]
+    for _ in filter(None, entered):
+        limit.leave(seconds)
+
+
+def test_no_more_come_in_than_the_limit_says_and_some_have_more_room() -> None:
+    limit = AdaptiveLimit(SETTINGS)
+    assert [limit.enter() for _ in range(11)] == [True] * 10 + [False]
+    assert limit.enter(2)
+    limit.leave(0.001)
+    limit.leave(0.001)
+    assert limit.enter()
+
+
+def test_quick_answers_raise_a_limit_that_is_used_up() -> None:
+    limit = AdaptiveLimit(SETTINGS)
+    for _ in range(5):
+        answered(limit, 0.001, 12)
+        limit.adjust()
+    assert limit.limit == 12
+
+
+def test_a_limit_that_nobody_needs_stays() -> None:
+    limit = AdaptiveLimit(SETTINGS)
+    answered(limit, 0.001, 3)
+    limit.adjust()
+    assert limit.limit == 10
+
+
+def test_slow_answers_lower_it_to_its_lower_bound() -> None:
+    limit = AdaptiveLimit(SETTINGS)
+    answered(limit, 0.03, 10)
+    limit.adjust()
+    assert limit.limit == 8.5
+    for _ in range(20):
+        answered(limit, 0.03, 10)
+        limit.adjust()
+    assert limit.limit == 4
+
+
+def test_so_does_a_late_event_loop() -> None:
+    limit = AdaptiveLimit(SETTINGS)
+    limit.adjust(0.05)
+    assert limit.limit == 8.5
+
+
+def test_one_slow_answer_of_a_few_does_not() -> None:
+    limit = AdaptiveLimit(SETTINGS)
+    answered(limit, 0.001, 9)
+    answered(limit, 0.03, 1)
+    limit.adjust()
+    assert limit.limit >= 10
+
+
+def test_keys_are_read_by_name() -> None:
+    assert parse_keys("web:a:b, app:c") == {"web": "a:b", "app": "c"}
+    assert parse_keys("") == {}
+
+
+@pytest.mark.parametrize("text", ["web", "web:", ":key", "web:a,", "web:a,web:b", "web:a,app:a"])
+def test_keys_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(KeysError, match=r"SHOP_API_KEYS pair [12]: expected"):
+        parse_keys(text)
+
+
+def test_without_keys_everybody_may_ask() -> None:
+    Keys({}, 1, 1).check({})
+
+
+def test_a_bucket_fills_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("shop.gateway.admission.monotonic", lambda: now)
+    keys, sent = Keys({"web": "k"}, 2.0, 1.0), {b"x-api-key": b"k"}
+    keys.check(sent)
+    with pytest.raises(ShedError, match="key web: expected at most 2 requests a second"):
+        keys.check(sent)
+    now = 100.5
+    keys.check(sent)
+    with pytest.raises(UnauthorizedError):
+        keys.check({b"x-api-key": b"K"})

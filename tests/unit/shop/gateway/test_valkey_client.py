@@ -1,0 +1,108 @@
+"""The lean client of Valkey, against servers that do what servers do."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shop.gateway.valkey import Valkey, ValkeyError, pack
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PING = pack((b"PING",))
+
+
+@asynccontextmanager
+async def serving(*replies: bytes) -> AsyncIterator[tuple[Valkey, list[bytes], asyncio.Server]]:
+    """A client of a server that answers each read with these bytes in turn; with none it says nothing."""
+    received: list[bytes] = []
+    turn = iter(replies)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            received.append(data)
+            writer.write(next(turn, b""))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    valkey = Valkey("127.0.0.1", server.sockets[0].getsockname()[1])
+    try:
+        yield valkey, received, server
+    finally:
+        valkey.close()
+        server.close()
+        await asyncio.sleep(0.01)
+
+
+async def test_a_command_gets_its_reply() -> None:
+    async with serving(b"*3\r\n$1\r\na\r\n$-1\r\n$0\r\n\r\n") as (valkey, received, _):
+        assert await valkey.ask(pack((b"MGET", "i:1", "i:2", "i:3")), 5) == [b"a", None, b""]
+    assert received == [b"*4\r\n$4\r\nMGET\r\n$3\r\ni:1\r\n$3\r\ni:2\r\n$3\r\ni:3\r\n"]
+
+
+async def test_replies_are_in_the_commands_order_and_what_was_only_told_takes_none() -> None:
+    async with serving(b"", b"", b":1\r\n:2\r\n:3\r\n") as (valkey, _, __):
+        first = asyncio.ensure_future(valkey.ask(PING, 5))
+        await asyncio.sleep(0.02)
+        valkey.tell(PING)
+        await asyncio.sleep(0.02)
+        assert await valkey.ask(PING, 5) == 3
+        assert await first == 1
+
+
+async def test_several_commands_get_their_replies_at_once() -> None:
+    async with serving(b"+OK\r\n$1\r\nx\r\n") as (valkey, received, _):
+        assert await valkey.ask_all(PING + PING, 2, 5) == [b"OK", b"x"]
+    assert received == [PING + PING]
+
+
+async def test_an_error_is_raised_and_the_connection_goes_on() -> None:
+    async with serving(b"-LOADING not yet\r\n", b"+PONG\r\n") as (valkey, _, __):
+        with pytest.raises(ValkeyError, match="LOADING not yet"):
+            await valkey.ask(PING, 5)
+        assert await valkey.ask(PING, 5) == b"PONG"
+
+
+async def test_a_late_reply_is_nobody_elses() -> None:
+    async with serving(b"", b":1\r\n:2\r\n") as (valkey, _, __):
+        with pytest.raises(TimeoutError, match="no reply in time"):
+            await valkey.ask(PING, 0.05)
+        assert await valkey.ask(PING, 5) == 2
+
+
+async def test_a_server_that_hangs_is_left_after_many_late_replies() -> None:
+    async with serving() as (valkey, _, __):
+        asked = [valkey.ask(PING, 0.02) for _ in range(70)]
+        failures = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(each) for each in failures} <= {TimeoutError, ConnectionResetError}
+        assert valkey._link is not None
+        assert valkey._link.closed
+
+
+async def test_what_is_no_reply_ends_the_connection() -> None:
+    async with serving(b"HTTP/1.1 400 Bad Request\r\n") as (valkey, _, __):
+        with pytest.raises(ConnectionAbortedError, match="not RESP"):
+            await valkey.ask(PING, 5)
+
+
+async def test_after_a_failure_it_does_not_try_again_at_once() -> None:
+    async with serving() as (valkey, _, server):
+        server.close()
+        await server.wait_closed()
+        for _ in range(2):
+            with pytest.raises(ConnectionRefusedError):
+                await valkey.ask(PING, 5)
+        valkey.tell(PING)  # dropped
+
+
+async def test_it_connects_again() -> None:
+    async with serving(b"+PONG\r\n", b"+PONG\r\n") as (valkey, _, __):
+        assert await valkey.ask(PING, 5) == b"PONG"
+        assert valkey._link is not None
+        valkey._link._transport.abort()
+        await asyncio.sleep(0.01)
+        assert await valkey.ask(PING, 5) == b"PONG"
