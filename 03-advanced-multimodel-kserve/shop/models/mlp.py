@@ -154,4 +154,6 @@ def _adam(
     first += (1 - _DECAY_1) * (slope - first)
     second += (1 - _DECAY_2) * (slope * slope - second)
     unbiased = np.sqrt(1 - _DECAY_2 ** (step + 1)) / (1 - _DECAY_1 ** (step + 1))
-    layer -= np.float32(rate) * (np.float32(unbiased) * first / (np.sqrt(second) + np.float32(_TINY)) + np.float32(decay) * layer)
+    layer -= np.float32(rate) * (
+        np.float32(unbiased) * first / (np.sqrt(second) + np.float32(_TINY)) + np.float32(decay) * layer
+    )

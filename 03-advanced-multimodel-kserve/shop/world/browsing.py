@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Views", "browse", "sold"]
 
-_FACED = 16  # items that a person comes across for each one they look at
+_FACED = 24  # items that a person comes across for each one they look at
 _LENGTH = 5  # views of a session, on average
 _AT_ONCE = 50_000
 

@@ -23,7 +23,7 @@ RESALE = np.array([0, 0.2, 0, 0.1, 1, 0.3, 0, 0.8, 0.1, 0, 0.4, 0, 0.9, 0, 0.2, 
 STYLE = 12
 """Axes on which items differ and people have a taste: colour, material, brand …, without their names."""
 
-_ZIPF = 0.9  # exponent of popularity by rank
+_ZIPF = 0.75  # exponent of popularity by rank
 _NEW = 0.15  # share of the items that are launched while the world is watched
 
 

@@ -112,9 +112,7 @@ def _rings(rng: np.random.Generator, catalogue: Catalogue, wallets: Wallets, day
     return _payments(np.minimum(time, days * DAY - 1), user, Means(card, device, ip), amount, category, fraud=True)
 
 
-def _alone(
-    rng: np.random.Generator, catalogue: Catalogue, wallets: Wallets, people: People, count: int
-) -> Payments:
+def _alone(rng: np.random.Generator, catalogue: Catalogue, wallets: Wallets, people: People, count: int) -> Payments:
     """Lone frauds: an account taken over from a new device, or a buyer who denies having bought."""
     user, time = people.visits(rng, count)
     usual = wallets.usual(rng, user, time)
@@ -145,6 +143,4 @@ def _payments(
     fraud: bool,
 ) -> Payments:
     amount = np.maximum(amount, 0.5)
-    return Payments(
-        time, user, means.card, means.device, means.ip, amount, category, np.full(len(time), fraud)
-    )
+    return Payments(time, user, means.card, means.device, means.ip, amount, category, np.full(len(time), fraud))

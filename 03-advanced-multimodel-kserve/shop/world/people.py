@@ -78,8 +78,8 @@ def make_people(rng: np.random.Generator, users: int, days: int) -> People:
     kinds = len(CATEGORIES)
     activity = rng.lognormal(0, 1.1, users)
     tribe = rng.integers(0, _TRIBES, users)
-    interest = rng.gamma(0.35, 1.0, (_TRIBES, kinds))[tribe] + rng.gamma(0.15, 1.0, (users, kinds)) + 1e-3
-    taste = 0.75 * rng.normal(0, 1, (_TRIBES, STYLE))[tribe] + 0.65 * rng.normal(0, 1, (users, STYLE))
+    interest = rng.gamma(0.25, 1.0, (_TRIBES, kinds))[tribe] + rng.gamma(0.08, 1.0, (users, kinds)) + 1e-3
+    taste = 0.9 * rng.normal(0, 1, (_TRIBES, STYLE))[tribe] + 0.45 * rng.normal(0, 1, (users, STYLE))
     peak = np.where(rng.random(users) < 0.35, rng.normal(12, 2, users), rng.normal(20, 2, users)) % 24
     busy = _WEEK[np.arange(days) % 7] * np.linspace(1, 1 + _GROWTH, days)
     return People(

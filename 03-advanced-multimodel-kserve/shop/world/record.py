@@ -134,9 +134,7 @@ def _columns(rows: Any) -> dict[str, NDArray[Any]]:
 
 
 def _write(path: Path, columns: Mapping[str, NDArray[Any]], sizes: Mapping[str, str] | None = None) -> None:
-    arrays = {
-        name: column.astype(np.int32) if column.dtype == np.int64 else column for name, column in columns.items()
-    }
+    arrays = {name: column.astype(np.int32) if column.dtype == np.int64 else column for name, column in columns.items()}
     table = pa.table(arrays, metadata=dict(sizes) if sizes else None)
     pq.write_table(table, path, compression="zstd")
 

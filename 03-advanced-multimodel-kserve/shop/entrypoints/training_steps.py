@@ -1,0 +1,164 @@
+"""Train one model from the record on disk, and write its artefact and its evaluation set."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shop.artefact import ModelCard, write_artefact
+from shop.models.features_store import EMBEDDING, FRAUD_WIDTH, RANKING_WIDTH
+from shop.models.fraud.student import fraud_onnx
+from shop.models.fraud.training import train_fraud
+from shop.models.judging import Evaluation, write_evaluation
+from shop.models.periods import Periods
+from shop.models.personalisation.graphs import TOP, personalisation_onnx
+from shop.models.personalisation.training import train_personalisation
+from shop.models.ranking.student import ranking_onnx
+from shop.models.ranking.training import train_ranking
+from shop.world.record import read_record, record_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from shop.world.record import Record
+
+__all__ = ["Trained", "fit_fraud", "fit_personalisation", "fit_ranking"]
+
+_LIBRARIES = {name: version(name) for name in ("numpy", "scipy", "lightgbm", "onnx")}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the training of one model leaves beyond its files.
+
+    Attributes:
+        card: as written.
+        size: of the graph, in bytes.
+        rows: for the report: label and metrics of each row, the baseline first.
+        blocks: for the feature store, by key prefix; ``users`` is the ranking half of the users' blocks.
+        embeddings: of the users; none but from personalisation.
+        popular: item ids, likewise.
+        as_of: the moment of the features.
+    """
+
+    card: ModelCard
+    size: int
+    rows: dict[str, dict[str, float]]
+    blocks: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    embeddings: NDArray[np.float32] | None = None
+    popular: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    as_of: int = 0
+
+    def users_after(self, ranking: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(users, USER_WIDTH + EMBEDDING): the ranking blocks with the embeddings behind them."""
+        return ranking if self.embeddings is None else np.concatenate([ranking, self.embeddings], axis=1)
+
+
+def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> Trained:
+    """Trains and writes ``ranking``."""
+    record, periods = _read(run_dir)
+    fitted = train_ranking(record, periods, say)
+    rows = {name: {"ndcg_at_10": value} for name, value in fitted.quality.items()}
+    truth = {"gains": fitted.test.gains, "start": fitted.test.start}
+    write_evaluation(run_dir, Evaluation("ranking", fitted.sample, fitted.test.features, truth))
+    card = _card(
+        "ranking",
+        "MLP 128-512-256-1, distilled from LambdaMART",
+        [{"name": "features", "datatype": "FP32", "shape": [-1, RANKING_WIDTH]}],
+        [{"name": "scores", "datatype": "FP32", "shape": [-1]}],
+        {"pages": fitted.pages, **rows["student"], "baseline": rows["popularity"], "teacher": rows["teacher"]},
+        run_dir,
+    )
+    blocks = {"i:": fitted.snapshot.items, "users": fitted.snapshot.users}
+    return _written(run_dir, ranking_onnx(fitted.student), card, rows, blocks=blocks, as_of=periods.train)
+
+
+def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> Trained:
+    """Trains and writes ``fraud``."""
+    record, periods = _read(run_dir)
+    fitted = train_fraud(record, periods, say)
+    write_evaluation(run_dir, Evaluation("fraud", fitted.sample, fitted.test, {"fraud": fitted.test_fraud}))
+    rows = fitted.quality
+    others = {"baseline": rows["amount"], "teacher": rows["teacher"], "frozen_features": rows["frozen"]}
+    card = _card(
+        "fraud",
+        "MLP 64-128-64-1, distilled from gradient-boosted trees, Platt scaling",
+        [{"name": "features", "datatype": "FP32", "shape": [-1, FRAUD_WIDTH]}],
+        [{"name": "probability", "datatype": "FP32", "shape": [-1]}],
+        {"payments": fitted.payments, **_rounded(rows["student"]), **{n: _rounded(each) for n, each in others.items()}},
+        run_dir,
+    )
+    served = fitted.entities
+    blocks = {"f:": served["user"], "c:": served["card"], "d:": served["device"], "p:": served["ip"]}
+    return _written(run_dir, fraud_onnx(fitted.student, fitted.platt), card, rows, blocks=blocks)
+
+
+def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> Trained:
+    """Trains and writes ``personalisation``."""
+    record, periods = _read(run_dir)
+    fitted = train_personalisation(record, periods, say)
+    users = fitted.embeddings.users
+    looked = fitted.looked[fitted.users]
+    truth = {"indptr": looked.indptr, "indices": looked.indices, "items": np.array(looked.shape[1])}
+    came = np.nonzero(np.any(users != 0, axis=1))[0]
+    calibration = users[came[:: max(1, len(came) // 1024)][:1024]]
+    write_evaluation(run_dir, Evaluation("personalisation", calibration, users[fitted.users], truth))
+    rows = {name: each.rounded() for name, each in fitted.quality.items()}
+    k = min(TOP, looked.shape[1])
+    card = _card(
+        "personalisation",
+        "implicit ALS, exact top-k",
+        [{"name": "user", "datatype": "FP32", "shape": [-1, EMBEDDING]}],
+        [
+            {"name": "items", "datatype": "INT32", "shape": [-1, k]},
+            {"name": "scores", "datatype": "FP32", "shape": [-1, k]},
+        ],
+        {"interactions": fitted.interactions, **rows["als"], "baseline": rows["popularity"]},
+        run_dir,
+    )
+    onnx = personalisation_onnx(fitted.embeddings.items)
+    return _written(run_dir, onnx, card, rows, embeddings=users, popular=fitted.popular)
+
+
+def _read(run_dir: Path) -> tuple[Record, Periods]:
+    record = read_record(run_dir / "world")
+    return record, Periods.of(record.end)
+
+
+def _card(
+    name: str,
+    algorithm: str,
+    inputs: list[dict[str, Any]],
+    outputs: list[dict[str, Any]],
+    metrics: dict[str, Any],
+    run_dir: Path,
+) -> ModelCard:
+    return ModelCard(
+        name=name,
+        version="1",
+        algorithm=algorithm,
+        precision="FP32",
+        inputs=inputs,
+        outputs=outputs,
+        metrics=metrics,
+        training_data_sha256=record_sha256(run_dir / "world"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        libraries=_LIBRARIES,
+    )
+
+
+def _written(run_dir: Path, onnx: bytes, card: ModelCard, rows: dict[str, dict[str, float]], **more: Any) -> Trained:
+    written = write_artefact(run_dir / "models" / card.name / card.version, onnx, card)
+    return Trained(written, len(onnx), rows, **more)
+
+
+def _rounded(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in metrics.items()}

@@ -1,0 +1,115 @@
+"""Train the fraud model: features of every payment as of its moment, teacher, student, calibration, and how good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shop.models.fraud.features import build_many
+from shop.models.fraud.history import KINDS, History
+from shop.models.fraud.network import Network
+from shop.models.fraud.student import fit_platt, fit_student
+from shop.models.fraud.teacher import fit_teacher
+from shop.models.metrics import auc, average_precision, calibration_error, recall_at_false_positives
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from shop.models.fraud.student import Platt
+    from shop.models.mlp import Mlp
+    from shop.models.periods import Periods
+    from shop.world.paying import Payments
+    from shop.world.record import Record
+
+__all__ = ["FraudTraining", "judge", "payment_features", "train_fraud"]
+
+_WARM_UP = 0.25  # of the history, in which nobody has one yet
+
+
+@dataclass(frozen=True)
+class FraudTraining:
+    """What training leaves.
+
+    Attributes:
+        student: for raw features; log odds.
+        platt: its calibration.
+        entities: for each kind in KINDS, (ids, ENTITY_WIDTH) as the feature store serves them.
+        quality: of ``baseline`` (the amount), ``teacher``, ``student``, and the ``frozen`` student, which sees entities
+            as the store has them, on the test period.
+        sample: (rows, FRAUD_WIDTH) of the training rows, for calibration of INT8.
+        test: features (rows, FRAUD_WIDTH) of the test period.
+        test_fraud: (rows,): what came true.
+        payments: how many were learned from.
+    """
+
+    student: Mlp
+    platt: Platt
+    entities: dict[str, NDArray[np.float32]]
+    quality: dict[str, dict[str, float]]
+    sample: NDArray[np.float32]
+    test: NDArray[np.float32]
+    test_fraud: NDArray[np.bool_]
+    payments: int
+
+
+def train_fraud(record: Record, periods: Periods, say: Callable[[str], None] = lambda _: None) -> FraudTraining:
+    """Learns from the payments until the training period's end, calibrates on the validation period."""
+    payments = record.payments
+    time, fraud = payments.time, payments.fraud
+    say(f"features of {len(payments):,} payments")
+    history = History(payments, Network(payments))
+    features = payment_features(payments, history)
+    learn = (time >= _WARM_UP * periods.history) & (time < periods.train)
+    choose = (time >= periods.train) & (time < periods.validate)
+    test = (time >= periods.validate) & (time < periods.end)
+    say("teacher")
+    teacher = fit_teacher(features[learn], fraud[learn])
+    say("student")
+    student = fit_student(features[learn], fraud[learn], teacher.predict(features[learn], raw_score=True))
+    platt = fit_platt(student(features[choose]), fraud[choose])
+    entities = _served(payments, history, periods.train)
+    frozen = _frozen(payments.where(test), entities)
+    probabilities = {
+        "amount": payments.amount[test] / payments.amount[test].max(),
+        "teacher": teacher.predict(features[test]),
+        "student": platt(student(features[test])),
+        "frozen": platt(student(frozen)),
+    }
+    quality = {name: judge(each, fraud[test]) for name, each in probabilities.items()}
+    rows = np.nonzero(learn)[0]
+    sample = features[rows[:: max(1, len(rows) // 4096)][:4096]]
+    return FraudTraining(student, platt, entities, quality, sample, features[test], fraud[test], len(rows))
+
+
+def payment_features(payments: Payments, history: History) -> NDArray[np.float32]:
+    """(n, FRAUD_WIDTH): each payment as the model would have seen it at its moment."""
+    entities = [history.entities(kind, getattr(payments, kind), payments.time) for kind in KINDS]
+    return build_many(payments.amount.astype(np.float32), payments.category, payments.hour, entities)
+
+
+def judge(probabilities: NDArray[np.floating], fraud: NDArray[np.bool_]) -> dict[str, float]:
+    """How well probabilities tell frauds."""
+    return {
+        "auc": auc(probabilities, fraud),
+        "average_precision": average_precision(probabilities, fraud),
+        "recall_at_1pct_fpr": recall_at_false_positives(probabilities, fraud),
+        "calibration_error": calibration_error(probabilities, fraud),
+    }
+
+
+def _served(payments: Payments, history: History, moment: int) -> dict[str, NDArray[np.float32]]:
+    """Every entity there is, as of one moment."""
+    served = {}
+    for kind in KINDS:
+        ids = np.arange(int(getattr(payments, kind).max()) + 1)
+        served[kind] = history.entities(kind, ids, np.full(len(ids), moment))
+    return served
+
+
+def _frozen(payments: Payments, entities: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    looked_up = [entities[kind][getattr(payments, kind)] for kind in KINDS]
+    return build_many(payments.amount.astype(np.float32), payments.category, payments.hour, looked_up)

@@ -1,0 +1,75 @@
+"""How good recommendations are: whether people find among them what they look at next."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["Quality", "evaluate", "top"]
+
+_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Means over the users judged.
+
+    Attributes:
+        recall_at_100: share of what they looked at, of 100 at most, that the list has.
+        ndcg_at_10: of the first ten.
+        coverage_at_100: share of the catalogue that is on anybody's list.
+    """
+
+    recall_at_100: float
+    ndcg_at_10: float
+    coverage_at_100: float
+
+    def rounded(self) -> dict[str, float]:
+        """To four digits, as the card has them."""
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
+def top(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """(n, k): the columns of the best scores, best first; of equal scores the first column."""
+    k = min(k, scores.shape[1])
+    threshold = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
+    best = np.empty((len(scores), k), np.int64)
+    for row, (values, least) in enumerate(zip(scores, threshold, strict=True)):
+        (candidates,) = np.nonzero(values >= least)
+        best[row] = candidates[np.argsort(-values[candidates], kind="stable")][:k]
+    return best
+
+
+def evaluate(recommend: Callable[[NDArray[np.int64]], NDArray[np.int64]], looked: Any) -> Quality:
+    """Judges lists: ``recommend`` gives (n, 100) items, best first, for users (n,).
+
+    ``looked`` is a sparse matrix (users, items) of what they looked at afterwards. Nothing is left out of the lists:
+    people come back to what they have seen.
+    """
+    users = np.nonzero(np.diff(looked.indptr))[0]
+    recalls, gains, shown = [], [], np.zeros(looked.shape[1], bool)
+    for start in range(0, len(users), _AT_ONCE):
+        some = users[start : start + _AT_ONCE]
+        lists = recommend(some)
+        shown[lists] = True
+        relevant = np.asarray(looked[some].todense() > 0)
+        hits = np.take_along_axis(relevant, lists, axis=1)
+        total = relevant.sum(axis=1)
+        recalls.append(hits.sum(axis=1) / np.minimum(total, lists.shape[1]))
+        gains.append(_ndcg(hits, total))
+    return Quality(float(np.concatenate(recalls).mean()), float(np.concatenate(gains).mean()), float(shown.mean()))
+
+
+def _ndcg(hits: NDArray[np.bool_], total: NDArray[np.int64], k: int = 10) -> NDArray[np.float64]:
+    weights = 1 / np.log2(np.arange(2, k + 2))
+    hits = hits[:, :k]
+    ideal = np.cumsum(weights)[np.minimum(total, hits.shape[1]) - 1]
+    ndcg: NDArray[np.float64] = hits @ weights[: hits.shape[1]] / ideal
+    return ndcg

@@ -1,0 +1,80 @@
+"""Train the personalisation model: embeddings of who looks at what, and how good the lists are that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from shop.models.features_store import EMBEDDING, POPULAR_ITEMS
+from shop.models.personalisation.als import AlsSettings, Embeddings, fit_als
+from shop.models.personalisation.evaluation import Quality, evaluate, top
+from shop.models.personalisation.graphs import TOP
+from shop.models.ranking.interest import Interest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from shop.models.periods import Periods
+    from shop.world.record import Record
+
+__all__ = ["PersonalisationTraining", "train_personalisation"]
+
+# Chosen on the validation period; never on the test period.
+ALS = AlsSettings(width=EMBEDDING, confidence=1.0, damping=0.3, ridge=0.1, rounds=5, seed=7)
+_JUDGED = 4_000  # users of the test period, at most
+
+
+@dataclass(frozen=True)
+class PersonalisationTraining:
+    """What training leaves.
+
+    Attributes:
+        embeddings: of users and items, as of the training period's end.
+        popular: ids of the most popular items, best first: the fallback.
+        quality: of ``popularity`` and ``als`` on the test period.
+        users: who was judged.
+        looked: sparse (users, items): what they looked at in the test period.
+        interactions: how many views and clicks were learned from.
+    """
+
+    embeddings: Embeddings
+    popular: NDArray[np.int64]
+    quality: dict[str, Quality]
+    users: NDArray[np.int64]
+    looked: Any
+    interactions: int
+
+
+def train_personalisation(
+    record: Record, periods: Periods, say: Callable[[str], None] = lambda _: None
+) -> PersonalisationTraining:
+    """Learns from views, clicks and purchases until the training period's end."""
+    known = Interest.until(record, periods.train)
+    say(f"ALS on {len(known.time):,} views and clicks")
+    embeddings = fit_als(known.matrix, ALS, say)
+    popular = np.argsort(-np.bincount(known.item, minlength=known.items), kind="stable")
+    users, looked = _afterwards(record, periods)
+    best = popular[: min(TOP, known.items)]
+    quality = {
+        "popularity": evaluate(lambda some: np.tile(best, (len(some), 1)), looked),
+        "als": evaluate(lambda some: top(embeddings.users[some] @ embeddings.items.T, TOP), looked),
+    }
+    return PersonalisationTraining(embeddings, popular[:POPULAR_ITEMS], quality, users, looked, len(known.time))
+
+
+def _afterwards(record: Record, periods: Periods) -> tuple[NDArray[np.int64], Any]:
+    """Some of those who came back in the test period, and what all of these looked at then."""
+    everything = Interest.until(record, periods.end)
+    late = everything.time >= periods.validate
+    user, item = everything.user[late], everything.item[late]
+    came = np.unique(user)
+    users = np.sort(np.random.default_rng(7).permutation(came)[:_JUDGED])
+    kept = np.isin(user, users)
+    shape = (everything.users, everything.items)
+    looked = csr_array((np.ones(int(kept.sum()), np.float32), (user[kept], item[kept])), shape=shape)
+    return users, looked

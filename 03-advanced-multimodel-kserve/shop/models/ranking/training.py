@@ -1,0 +1,86 @@
+"""Train the ranking model: snapshot, teacher, student, and how good they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shop.models.features_store import USER_WIDTH
+from shop.models.metrics import ndcg
+from shop.models.ranking.features import ITEM
+from shop.models.ranking.lists import gather
+from shop.models.ranking.snapshot import snapshot
+from shop.models.ranking.student import fit_student
+from shop.models.ranking.teacher import fit_teacher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from shop.models.mlp import Mlp
+    from shop.models.periods import Periods
+    from shop.models.ranking.lists import Lists
+    from shop.models.ranking.snapshot import Snapshot
+    from shop.world.record import Record
+    from shop.world.searching import Searches
+
+__all__ = ["RankingTraining", "popularity", "train_ranking"]
+
+_PAGES = 14_000  # to learn from at most: the newest; more cost time and teach nothing new
+
+
+@dataclass(frozen=True)
+class RankingTraining:
+    """What training leaves.
+
+    Attributes:
+        student: for raw features.
+        snapshot: what the feature store serves.
+        quality: NDCG@10 of ``popularity``, ``teacher`` and ``student`` on the test period.
+        sample: (rows, RANKING_WIDTH) of the training rows, for calibration.
+        test: the lists of the test period.
+        pages: how many pages were learned from.
+    """
+
+    student: Mlp
+    snapshot: Snapshot
+    quality: dict[str, float]
+    sample: NDArray[np.float32]
+    test: Lists
+    pages: int
+
+
+def train_ranking(record: Record, periods: Periods, say: Callable[[str], None] = lambda _: None) -> RankingTraining:
+    """Learns from the training period's pages; judged on the test period's shuffled pages, where order had no say."""
+    searches = record.searches
+    say("features")
+    before, served = snapshot(record, periods.history), snapshot(record, periods.train)
+    pages = _between(searches, periods.history, periods.train)[-_PAGES:]
+    judged = _between(searches, periods.validate, periods.end)
+    lists = gather(searches, before, pages)
+    test = gather(searches, served, judged[searches.explored[judged]])
+    say(f"teacher on {len(pages):,} pages, {len(lists.label):,} results")
+    teacher = fit_teacher(lists)
+    say("student")
+    student = fit_student(lists, teacher.predict(lists.features))
+    scores = {
+        "popularity": popularity(test),
+        "teacher": teacher.predict(test.features),
+        "student": student(test.features),
+    }
+    quality = {name: ndcg(each, test.gains, test.start) for name, each in scores.items()}
+    sample = lists.features[:: max(1, len(lists.features) // 4096)][:4096]
+    return RankingTraining(student, served, quality, sample, test, len(pages))
+
+
+def popularity(lists: Lists) -> NDArray[np.float32]:
+    """The baseline: what was looked at most comes first."""
+    return lists.features[:, USER_WIDTH + ITEM["views"]]
+
+
+def _between(searches: Searches, start: int, end: int) -> NDArray[np.int64]:
+    first, last = np.searchsorted(searches.time, [start, end])
+    return np.arange(first, last)

@@ -1,0 +1,130 @@
+"""Traffic to replay: what the people of the simulated shop would ask the servers, in the order of time.
+
+``traffic.parquet`` has a row for each request:
+
+=======  =========================================================================================================
+column   holds
+=======  =========================================================================================================
+time     seconds since the world began
+kind     ``recommendations``, ``search`` or ``payments``
+path     of the gateway
+body     JSON, as the gateway takes it
+truth    JSON: what the answer should have been: items that would be clicked, or looked at next, or whether it is fraud
+=======  =========================================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shop.world.searching import appeal, clicks, retrieve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shop.world.simulation import World
+
+__all__ = ["CANDIDATES", "MIX", "Request", "make_traffic", "read_traffic", "write_traffic"]
+
+MIX = {"recommendations": 0.6, "search": 0.3, "payments": 0.1}
+"""Share of each kind of request."""
+
+CANDIDATES = 100
+"""Of each search; fewer where the catalogue is small."""
+
+_NEXT = 10  # views after a visit that count as its truth
+
+
+@dataclass(frozen=True)
+class Request:
+    """A row of the traffic; ``body`` and ``truth`` are decoded."""
+
+    time: int
+    kind: str
+    path: str
+    body: dict[str, Any]
+    truth: dict[str, Any]
+
+
+def make_traffic(world: World, rng: np.random.Generator, since: int, count: int) -> list[Request]:
+    """``count`` requests of what happens after ``since``, or as many as there are."""
+    kinds = {"recommendations": _recommendations, "search": _searches, "payments": _payments}
+    requests = [request for kind, make in kinds.items() for request in make(world, rng, since, int(count * MIX[kind]))]
+    return sorted(requests, key=lambda request: request.time)
+
+
+def write_traffic(path: Path, requests: list[Request]) -> None:
+    """Writes the requests; the same ones give the same bytes."""
+    columns: dict[str, list[Any]] = {
+        "time": [request.time for request in requests],
+        "kind": [request.kind for request in requests],
+        "path": [request.path for request in requests],
+        "body": [_json(request.body) for request in requests],
+        "truth": [_json(request.truth) for request in requests],
+    }
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def read_traffic(path: Path) -> list[Request]:
+    """The requests that were written there."""
+    rows = pq.read_table(path).to_pylist()
+    return [
+        Request(row["time"], row["kind"], row["path"], json.loads(row["body"]), json.loads(row["truth"]))
+        for row in rows
+    ]
+
+
+def _recommendations(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[Request]:
+    views = world.views
+    late = np.nonzero(views.time >= since)[0]
+    by_user = np.lexsort((views.time, views.user))
+    key = views.user[by_user] * 2**32 + views.time[by_user]
+    for row in _some(rng, late, count):
+        user = int(views.user[row])
+        first = int(np.searchsorted(key, user * 2**32 + views.time[row]))
+        following = by_user[first : first + _NEXT]
+        seen = views.item[following[views.user[following] == user]]
+        body = {"user": user, "k": 10}
+        yield Request(int(views.time[row]), "recommendations", "/v1/recommendations", body, {"viewed": seen.tolist()})
+
+
+def _searches(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[Request]:
+    searches = world.searches
+    rows = _some(rng, np.nonzero(searches.time >= since)[0], count)
+    time, user, category, price = (getattr(searches, name)[rows] for name in ("time", "user", "category", "price"))
+    found = retrieve(rng, world.catalogue, category, time, CANDIDATES)
+    clicked = clicks(rng, appeal(world.catalogue, world.people, user, category, price, found))
+    for place in range(len(rows)):
+        there = found[place] >= 0
+        query: dict[str, Any] = {"category": int(category[place])}
+        if not np.isnan(price[place]):
+            query["price"] = float(price[place])
+        body = {"user": int(user[place]), "query": query, "candidates": found[place][there].tolist(), "k": 10}
+        truth = {"clicked": found[place][there & clicked[place]].tolist()}
+        yield Request(int(time[place]), "search", "/v1/search", body, truth)
+
+
+def _payments(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[Request]:
+    payments = world.payments
+    for row in _some(rng, np.nonzero(payments.time >= since)[0], count):
+        ids = {name: int(getattr(payments, name)[row]) for name in ("user", "card", "device", "ip")}
+        what = {"amount": float(payments.amount[row]), "category": int(payments.category[row])}
+        body = {"payment": f"p-{row}", **ids, **what, "hour": int(payments.hour[row])}
+        yield Request(
+            int(payments.time[row]), "payments", "/v1/payments/score", body, {"fraud": bool(payments.fraud[row])}
+        )
+
+
+def _some(rng: np.random.Generator, rows: Any, count: int) -> Any:
+    return np.sort(rng.permutation(rows)[:count])
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, separators=(",", ":"))
