@@ -107,8 +107,11 @@ def _round(baseline: Callable[[], Any], candidate: Callable[[], Any]) -> tuple[f
 def _block(run: Callable[[], Any]) -> float:
     """The median of as many runs as fit into a few milliseconds."""
     times: list[int] = []
-    while sum(times) < _BLOCK_NS or len(times) < _FEWEST_RUNS:
-        before = perf_counter_ns()
+    before = perf_counter_ns()
+    end = before + _BLOCK_NS
+    while before < end or len(times) < _FEWEST_RUNS:
         run()
-        times.append(perf_counter_ns() - before)
+        after = perf_counter_ns()
+        times.append(after - before)
+        before = after
     return median(times) / 1000

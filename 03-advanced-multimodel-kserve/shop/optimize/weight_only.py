@@ -5,8 +5,9 @@ costs: at batch 1 a layer is as fast as its weights arrive from the cache. With 
 float product wins, so this form is for models that are asked about one row.
 
 The ranges of activations are found at run time from the row itself (never from its neighbours in the batch, as
-DynamicQuantizeLinear would), so calibration has no part in it. Layers that are small are left alone: each of the
-operator's calls costs more than they do.
+DynamicQuantizeLinear would), so calibration has no part in it. Two kinds of layers keep their floats: small ones, since
+the operator's call costs more than they do, and the first, since it takes raw columns, whose scales differ, while a row
+has one step for a whole block of them.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def weight_only_int8(content: bytes, large: int = LARGE) -> bytes:
     tensor = perceptron.input
     for number, layer in enumerate(perceptron.layers):
         block = _block(len(layer.weight))
-        if layer.weight.size >= large and block:
+        if number and layer.weight.size >= large and block:
             tensor = _write_quantised(writer, tensor, number, layer, block)
         else:
             weight = writer.constant(f"weight_{number}", layer.weight)
