@@ -90,8 +90,7 @@ def test_nothing_else_is_reachable(gateway: GatewayProcess, path: str, problem: 
         (
             INFER,
             {"inputs": body()["inputs"] * 2},
-            422,
-            "input features: unknown or given twice: the model has features",
+            (422, "input features: unknown or given twice: the model has features"),
         ),
     ],
 )
