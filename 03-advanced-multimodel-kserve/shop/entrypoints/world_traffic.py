@@ -1,22 +1,133 @@
-"""Traffic of the simulated world: what people ask, and what they think of the answers."""
+"""Traffic of the simulated world: what its people ask after the models were trained, and what they make of the answers.
+
+Who asks how often is the world's own doing: one in ten of the people asks for more than a quarter of the
+recommendations, and that is what the cache lives by. A search is never asked twice: its query and candidates come from
+one recorded search, the person from another.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import random
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from servekit.errors import InvalidValueError
+from servekit.sla import Request
+from shop.entrypoints.open_loop import Message, encode
+from shop.entrypoints.replay import Replay
+from shop.world.traffic import MIX
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from servekit.http_pool import HttpReply
     from shop.addresses import Addresses
-    from shop.entrypoints.open_loop import Message
-    from shop.entrypoints.replay import Replay
 
-__all__ = ["mixed_messages", "world_replay"]
+__all__ = ["KIND_OF", "WorldTraffic", "mixed_messages", "world_replay"]
+
+KIND_OF: Final = {"ranking": "search", "fraud": "payments", "personalisation": "recommendations"}
+"""The kind of request that a model answers."""
+
+_PER_MODEL = 4000
 
 
-def world_replay(addresses: Addresses, model: str, rate_rps: float) -> Replay:
-    """Requests of a model, with the feedback of those who asked."""
-    raise NotImplementedError
+class _Row(NamedTuple):
+    path: str
+    body: bytes
+    truth: bytes
+
+
+class WorldTraffic:
+    """The recorded requests, by kind.
+
+    Raises:
+        InvalidValueError: there are none.
+    """
+
+    def __init__(self, addresses: Addresses) -> None:
+        path = addresses.run_dir / "world" / "traffic.parquet"
+        try:
+            columns = pq.read_table(path, columns=["kind", "path", "body", "truth"]).to_pydict()
+        except (OSError, pa.ArrowException) as error:
+            raise InvalidValueError(str(path), None, f"no traffic to replay ({error}): run make train-3") from None
+        self._rows: dict[str, list[_Row]] = {}
+        for kind, *row in zip(*columns.values(), strict=True):
+            where, body, truth = row
+            self._rows.setdefault(kind, []).append(_Row(where, body.encode(), truth.encode()))
+        self._askers = [row.body.partition(b",")[0] for row in self._rows["search"]]
+
+    def request(self, kind: str, draw: Random) -> Request:
+        """The next request of a kind; its oracle is what the person makes of an answer, as JSON."""
+        row = draw.choice(self._rows[kind])
+        body = row.body
+        if kind == "search":
+            _, comma, question = body.partition(b",")
+            body = draw.choice(self._askers) + comma + question
+        return Request(row.path, body, oracle=row.truth)
+
+    def recorded(self, kind: str, draw: Random) -> Request:
+        """The next request exactly as it was recorded, so that what the person makes of an answer fits it."""
+        row = draw.choice(self._rows[kind])
+        return Request(row.path, row.body, oracle=row.truth)
 
 
 def mixed_messages(addresses: Addresses, count: int) -> list[Message]:
-    """Requests in the mix of the SLA."""
-    raise NotImplementedError
+    """Requests in the world's mix, encoded for the edge.
+
+    Raises:
+        InvalidValueError: there is no traffic to replay.
+    """
+    traffic, draw = WorldTraffic(addresses), random.Random(1)  # noqa: S311 - a load pattern, not a secret
+    kinds = draw.choices(list(MIX), cum_weights=list(accumulate(MIX.values())), k=count)
+    return encode(addresses.port, [traffic.request(kind, draw) for kind in kinds])
+
+
+def world_replay(addresses: Addresses, model: str, rate_rps: float) -> Replay:
+    """Requests of a model, with the feedback of those who asked.
+
+    Raises:
+        InvalidValueError: there is no traffic to replay.
+    """
+    traffic, draw = WorldTraffic(addresses), random.Random(1)  # noqa: S311 - likewise
+    requests = [traffic.recorded(KIND_OF[model], draw) for _ in range(_PER_MODEL)]
+    return Replay(addresses.port, model, encode(addresses.port, requests), rate_rps, _outcomes)
+
+
+class _Item(msgspec.Struct):
+    id: int
+
+
+class _Answer(msgspec.Struct):
+    items: list[_Item] = []
+    decision: str = ""
+
+
+class _Truth(msgspec.Struct):
+    clicked: list[int] | None = None
+    viewed: list[int] | None = None
+    fraud: bool = False
+
+
+def _outcomes(message: Message, reply: HttpReply) -> Sequence[str]:
+    """What is reported of an answer.
+
+    Of a search, whether its first item is one that the person clicks; of recommendations, whether any is looked at
+    next. Of a payment, what became of it, if it was let through: of the others nobody learns what they were.
+    """
+    answer, truth = (
+        msgspec.json.decode(reply.body, type=_Answer),
+        msgspec.json.decode(message.request.oracle, type=_Truth),
+    )
+    if truth.clicked is not None:
+        good = answer.items[0].id in truth.clicked
+    elif truth.viewed is not None:
+        good = any(item.id in truth.viewed for item in answer.items)
+    else:
+        outcome = "chargeback" if truth.fraud else "legitimate"
+        return [outcome] if answer.decision == "approve" else []
+    return ["impression", "click"] if good else ["impression"]
