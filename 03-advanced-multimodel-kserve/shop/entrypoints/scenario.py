@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from shop.addresses import Addresses
 from shop.entrypoints.golden import Golden
 from shop.entrypoints.world_traffic import WorldTraffic
@@ -14,6 +12,8 @@ from shop.gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from random import Random
+
+    import msgspec
 
     from servekit.sla import Request
 
