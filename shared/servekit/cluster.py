@@ -88,9 +88,13 @@ def deploy(level: Cluster, overlay: Path) -> None:
     pods = pod_templates(documents)
     for job in (pod for pod in pods if pod.document.kind == "Job"):
         _await_job(kubectl, job.document)
-    _roll_out(kubectl, [pod for pod in pods if pod.document.kind in SERVING_KINDS], applied)
-    for document in operated:
-        (_await_seldon if document.kind == _SELDON else _await_kserve)(kubectl, document, applied)
+    serving = [pod for pod in pods if pod.document.kind in SERVING_KINDS]
+    models = [document for document in operated if document.kind == _KSERVE]
+    for document in models:  # before what calls them
+        _await_kserve(kubectl, document)
+    _roll_out(kubectl, serving, applied)
+    for document in (each for each in operated if each.kind == _SELDON):
+        _await_seldon(kubectl, document, applied)
     _explain_calls(level, documents)
 
 
@@ -157,7 +161,7 @@ def _await_seldon(kubectl: list[str], document: Document, applied: str) -> None:
         raise ClusterError(f"{what}: not Available within {_ROLLOUT_S} s; its state, pods and last logs are above")
 
 
-def _await_kserve(kubectl: list[str], document: Document, _: str) -> None:
+def _await_kserve(kubectl: list[str], document: Document) -> None:
     """The controller makes Deployments and routes of it, and says when both are there."""
     place = ["--namespace", document.body["metadata"].get("namespace", "default")]
     what = f"{_KSERVE.lower()}/{document.name}"

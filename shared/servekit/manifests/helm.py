@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -88,12 +90,22 @@ def _render(
 ) -> dict[str, str]:
     merged = _merge(values, overrides)
     try:
-        with helm_python.Chart.load(chart) as loaded:
+        with helm_python.Chart.load_archive(_archive(chart)) as loaded:
             loaded.validate_schema(merged)
             rendered: dict[str, str] = loaded.render(merged, name=release, namespace=namespace)
     except helm_python.HelmError as error:
         raise ManifestError(f"{chart}: helm: {error.detail.strip()}") from None
     return rendered
+
+
+def _archive(chart: Path) -> bytes:
+    """The chart as Helm packages it. Links within the repository become files: Helm follows them too, but says so."""
+    if not (chart / "Chart.yaml").is_file():
+        raise ManifestError(f"{chart}: not a folder with a Chart.yaml")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1, dereference=True) as archive:
+        archive.add(chart, chart.name)
+    return packed.getvalue()
 
 
 def _order(text: str) -> int:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from servekit.cluster import ClusterError, deploy, down, find_overlay, main, up
+from servekit.cluster_charts import chart_commands, needed_for
 from servekit.manifests import find_crds
-from servekit.versions import ROOT, Cluster
+from servekit.versions import ROOT, Cluster, load_versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,8 @@ LEVEL = Cluster(1, "iris", "1.36.4", ("1.35",))
 OVERLAY = ROOT / "01-beginner-iris-api" / "deploy" / "overlays" / "minikube"
 PIPELINE = Cluster(2, "recommender", "1.26.15", ("1.25",))
 PIPELINE_OVERLAY = ROOT / "02-intermediate-seldon-pipeline" / "deploy" / "overlays" / "minikube"
+SHOP = Cluster(3, "shop", "1.36.4", ("1.35",))
+SHOP_VALUES = ROOT / "03-advanced-multimodel-kserve" / "deploy" / "shop-serving" / "values" / "minikube.yaml"
 
 STAND_IN = """#!/bin/sh
 echo "$(basename "$0") $*" >> {log}
@@ -144,6 +147,79 @@ def test_without_its_operator_nothing_is_applied_and_the_remedy_is_named(tools: 
         " seldon-core-operator --version 1.17.1 --kube-context recommender"
     )
     assert not any(" apply " in call for call in tools.calls)
+
+
+def test_a_chart_is_rendered_applied_and_its_models_awaited(
+    tools: Tools, capfd: pytest.CaptureFixture[str], crds: Path
+) -> None:
+    assert crds
+    deploy(SHOP, SHOP_VALUES)
+    place = "kubectl --context shop --namespace shop"
+    assert tools.calls == [
+        "minikube status --profile shop",
+        "minikube image load shop-gateway:dev --profile shop",
+        "minikube image load shop-triton:dev --profile shop",
+        "kubectl --context shop get crd inferenceservices.serving.kserve.io",
+        "kubectl --context shop apply -f -",
+        f"{place} wait job/publish-models-dev --for=condition=complete --timeout=180s",
+        *(
+            f"{place} wait inferenceservice/{model} --for=condition=Ready --timeout=180s"
+            for model in ("fraud", "personalisation", "ranking")
+        ),
+        f"{place} rollout status deployment/cache --timeout=180s",
+        f"{place} rollout status statefulset/features --timeout=180s",
+        f"{place} rollout status deployment/gateway --timeout=180s",
+    ]
+    assert (tools.folder / "applied.yaml").read_text().startswith("---\napiVersion: v1\nkind: Namespace\n")
+    assert f"{place} port-forward service/gateway 8310:8310" in capfd.readouterr().out
+
+
+@pytest.mark.usefixtures("crds")
+@pytest.mark.parametrize(
+    ("failing", "message", "shown"),
+    [
+        ("wait job", "job/publish-models-dev: not complete within 180 s", ["logs"]),
+        ("wait inferenceservice/fraud", "inferenceservice/fraud: not Ready within 180 s", ["describe", "get", "logs"]),
+    ],
+)
+def test_what_a_chart_waits_for_in_vain_is_shown(tools: Tools, failing: str, message: str, shown: list[str]) -> None:
+    tools.fail(failing)
+    with pytest.raises(ClusterError, match=message):
+        deploy(SHOP, SHOP_VALUES)
+    assert [call.split()[5] for call in tools.calls[-len(shown) :]] == shown
+
+
+@pytest.mark.usefixtures("crds")
+def test_without_kserve_the_charts_to_install_are_listed_in_their_order(tools: Tools) -> None:
+    tools.fail("get crd")
+    with pytest.raises(ClusterError) as caught:
+        deploy(SHOP, SHOP_VALUES)
+    first, *commands = str(caught.value).splitlines()
+    assert first == "InferenceService: no operator in shop that knows it; install it: "
+    assert [command.split()[3] for command in commands[:-1]] == [
+        "cert-manager", "envoy-gateway", "kserve-crd", "kserve-resources",
+    ]  # fmt: skip
+    assert "--version v0.21.0 --kube-context shop --namespace kserve" in commands[-2]
+    assert commands[-1].strip().startswith("kubectl --context shop apply -f 03-advanced")
+
+
+def test_up_says_what_level_3s_cluster_needs(tools: Tools, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["up", "3"]) == 0
+    shown = capfd.readouterr().out
+    assert tools.calls[0].startswith("minikube start --profile shop")
+    assert "helm upgrade --install kserve-resources oci://ghcr.io/kserve/charts/kserve-resources" in shown
+    assert shown.rstrip().endswith("then: make deploy-3")
+
+
+def test_all_charts_are_listed_those_that_only_some_values_need_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["charts", "3"]) == 0
+    shown = capsys.readouterr().out
+    assert set(needed_for()) == {"keda", "kube-prometheus-stack", "prometheus-adapter"}
+    for name, chart in load_versions()["charts"].items():
+        assert f"helm upgrade --install {name} {chart['chart']} --version {chart['version']} " in shown
+    for word in shown.split():
+        assert not word.startswith("03-") or (ROOT / word).is_file()
+    assert chart_commands(LEVEL) == []
 
 
 def test_an_unchanged_deployment_is_restarted_for_the_image_may_have_changed(tools: Tools) -> None:
