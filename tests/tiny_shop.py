@@ -1,4 +1,4 @@
-"""A shop with 300 users and 400 items, and its three models: trained once for all tests of a run, whoever asks first."""
+"""A shop with 300 users and 400 items, and its three models: trained once in a run of the tests, by who asks first."""
 
 from __future__ import annotations
 

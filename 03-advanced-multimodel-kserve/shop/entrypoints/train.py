@@ -64,7 +64,7 @@ def train(settings: WorldSettings, run_dir: Path, processes: int = 1) -> None:
     generation = write_features(run_dir / "features", {**blocks, "u:": users}, popular, as_of)
     print_report([trained[name] for name in MODELS], run_dir)
     print(
-        f"features  {run_dir / 'features'}  as of day {as_of // DAY} of {world.end // DAY}  generation {generation[:16]}…"
+        f"features  {run_dir / 'features'}  as of day {as_of // DAY} of {world.end // DAY}  sha256 {generation[:16]}…"
     )
     print(f"trained in {time.perf_counter() - began:.0f} s")
 

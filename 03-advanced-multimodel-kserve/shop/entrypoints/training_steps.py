@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -72,8 +71,7 @@ def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> Trained:
     card = _card(
         "ranking",
         "MLP 128-512-256-1, distilled from LambdaMART",
-        [{"name": "features", "datatype": "FP32", "shape": [-1, RANKING_WIDTH]}],
-        [{"name": "scores", "datatype": "FP32", "shape": [-1]}],
+        ([_tensor("features", RANKING_WIDTH)], [_tensor("scores")]),
         {"pages": fitted.pages, **rows["student"], "baseline": rows["popularity"], "teacher": rows["teacher"]},
         run_dir,
     )
@@ -91,8 +89,7 @@ def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> Trained:
     card = _card(
         "fraud",
         "MLP 64-128-64-1, distilled from gradient-boosted trees, Platt scaling",
-        [{"name": "features", "datatype": "FP32", "shape": [-1, FRAUD_WIDTH]}],
-        [{"name": "probability", "datatype": "FP32", "shape": [-1]}],
+        ([_tensor("features", FRAUD_WIDTH)], [_tensor("probability")]),
         {"payments": fitted.payments, **_rounded(rows["student"]), **{n: _rounded(each) for n, each in others.items()}},
         run_dir,
     )
@@ -116,16 +113,16 @@ def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> Trained:
     card = _card(
         "personalisation",
         "implicit ALS, exact top-k",
-        [{"name": "user", "datatype": "FP32", "shape": [-1, EMBEDDING]}],
-        [
-            {"name": "items", "datatype": "INT32", "shape": [-1, k]},
-            {"name": "scores", "datatype": "FP32", "shape": [-1, k]},
-        ],
+        ([_tensor("user", EMBEDDING)], [_tensor("items", k, datatype="INT32"), _tensor("scores", k)]),
         {"interactions": fitted.interactions, **rows["als"], "baseline": rows["popularity"]},
         run_dir,
     )
     onnx = personalisation_onnx(fitted.embeddings.items)
     return _written(run_dir, onnx, card, rows, embeddings=users, popular=fitted.popular)
+
+
+def _tensor(name: str, *shape: int, datatype: str = "FP32") -> dict[str, Any]:
+    return {"name": name, "datatype": datatype, "shape": [-1, *shape]}
 
 
 def _read(run_dir: Path) -> tuple[Record, Periods]:
@@ -136,11 +133,11 @@ def _read(run_dir: Path) -> tuple[Record, Periods]:
 def _card(
     name: str,
     algorithm: str,
-    inputs: list[dict[str, Any]],
-    outputs: list[dict[str, Any]],
+    signature: tuple[list[dict[str, Any]], list[dict[str, Any]]],
     metrics: dict[str, Any],
     run_dir: Path,
 ) -> ModelCard:
+    inputs, outputs = signature
     return ModelCard(
         name=name,
         version="1",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from shop.addresses import Addresses
 from shop.models.periods import Periods
+from shop.world.chance import stream
 from shop.world.record import record_sha256, write_record
 from shop.world.settings import WorldSettings
-from shop.world.simulation import simulate, stream
+from shop.world.simulation import simulate
 from shop.world.traffic import make_traffic, write_traffic
 
 if TYPE_CHECKING:

@@ -63,7 +63,8 @@ def write_evaluation(run_dir: Path, evaluation: Evaluation) -> None:
     """Writes the set; the same set gives the same bytes."""
     path = _path(run_dir, evaluation.model)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, calibration=evaluation.calibration, inputs=evaluation.inputs, **evaluation.truth)
+    arrays = {"calibration": evaluation.calibration, "inputs": evaluation.inputs, **evaluation.truth}
+    np.savez(path, allow_pickle=False, **arrays)
 
 
 def read_evaluation(run_dir: Path, model: str) -> Evaluation:

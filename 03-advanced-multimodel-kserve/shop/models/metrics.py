@@ -25,7 +25,8 @@ def ndcg(scores: NDArray[np.floating], gains: NDArray[np.floating], start: NDArr
         order = np.lexsort((-key, lists))
         place = np.arange(len(key)) - start[lists]
         weight = np.where(place < k, 1 / np.log2(place + 2.0), 0.0)
-        return np.bincount(lists, weights=gains[order] * weight, minlength=size)
+        sums: NDArray[np.float64] = np.bincount(lists, weights=gains[order] * weight, minlength=size).astype(np.float64)
+        return sums
 
     best = dcg(gains)
     judged = best > 0

@@ -6,13 +6,15 @@ the output. The same data and seed give the same weights, bit for bit, on one BL
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +38,7 @@ class Scaling:
         return cls(mean.astype(np.float32), weight.astype(np.float32))
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, width), scaled."""
         scaled: NDArray[np.float32] = (features - self.mean) * self.weight
         return scaled
 
@@ -77,40 +80,56 @@ class Fit:
 
     Attributes:
         hidden: widths of the hidden layers.
+        epochs: how often each row is learned from.
+        batch: rows of a step.
         rate: learning rate to begin with.
         decay: weight decay, decoupled from the gradient.
-        seed: of the weights to begin with.
+        seed: of the weights to begin with, and of the order of rows.
     """
 
     hidden: tuple[int, ...]
+    epochs: int
+    batch: int
     rate: float
     decay: float
     seed: int
 
 
-Batch = tuple["NDArray[np.float32]", "Callable[[NDArray[np.float32]], NDArray[np.float32]]"]
-"""Scaled features (n, width), and what gives the gradient of the loss for outputs (n,)."""
+Gradient = Callable[["NDArray[np.float32]", "NDArray[np.float32]"], "NDArray[np.float32]"]
+"""Of each row's loss with respect to its output, given outputs and targets (n,)."""
 
 
-def train_mlp(width: int, fit: Fit, batches: Iterable[Batch], steps: int) -> Mlp:
-    """Trains on the batches, of which there are ``steps``."""
-    layers = _begin(width, fit)
-    momenta = [(np.zeros_like(each), np.zeros_like(each)) for each in layers]
-    for step, (features, gradient) in enumerate(batches):
+def train_mlp(features: NDArray[np.float32], target: NDArray[np.float32], fit: Fit, gradient: Gradient) -> Mlp:
+    """A network for raw features (n, width): their scaling is folded into its first layer."""
+    scaling = Scaling.fit(features)
+    scaled = scaling(features)
+    layers = _begin(features.shape[1], fit)
+    moves = [_Adam(each, fit.decay if each.ndim > 1 else 0.0) for each in layers]
+    steps = fit.epochs * -(-len(target) // fit.batch)
+    for step, rows in enumerate(_batches(len(target), fit)):
         rate = fit.rate * 0.5 * (1 + np.cos(np.pi * step / steps))
-        activations = _forward(layers, features)
-        slopes = _backward(layers, activations, gradient(activations[-1][:, 0]))
-        for layer, slope, momentum in zip(layers, slopes, momenta, strict=True):
-            _adam(layer, slope, momentum, rate, step, fit.decay if layer.ndim > 1 else 0.0)
+        activations = _forward(layers, scaled[rows])
+        error = gradient(activations[-1][:, 0], target[rows]) / np.float32(len(rows))
+        slopes = _backward(layers, activations, error)
+        for move, slope in zip(moves, slopes, strict=True):
+            move(slope, rate, step)
     pairs = zip(layers[::2], layers[1::2], strict=True)
-    return Mlp(tuple(Layer(weights, bias) for weights, bias in pairs))
+    return Mlp(tuple(Layer(weights, bias) for weights, bias in pairs)).folded(scaling)
+
+
+def _batches(rows: int, fit: Fit) -> Iterator[NDArray[np.int64]]:
+    rng = np.random.default_rng(fit.seed)
+    for _ in range(fit.epochs):
+        order = rng.permutation(rows)
+        for start in range(0, rows, fit.batch):
+            yield order[start : start + fit.batch]
 
 
 def _begin(width: int, fit: Fit) -> list[NDArray[np.float32]]:
     rng = np.random.default_rng(fit.seed)
     widths = [width, *fit.hidden, 1]
     layers: list[NDArray[np.float32]] = []
-    for into, out in zip(widths, widths[1:], strict=False):
+    for into, out in pairwise(widths):
         layers.append(rng.normal(0, np.sqrt(2 / into), (into, out)).astype(np.float32))
         layers.append(np.zeros(out, np.float32))
     layers[-2] *= 0.1  # an output near 0 to begin with
@@ -142,18 +161,16 @@ def _backward(
     return slopes
 
 
-def _adam(
-    layer: NDArray[np.float32],
-    slope: NDArray[np.float32],
-    momentum: tuple[NDArray[np.float32], NDArray[np.float32]],
-    rate: float,
-    step: int,
-    decay: float,
-) -> None:
-    first, second = momentum
-    first += (1 - _DECAY_1) * (slope - first)
-    second += (1 - _DECAY_2) * (slope * slope - second)
-    unbiased = np.sqrt(1 - _DECAY_2 ** (step + 1)) / (1 - _DECAY_1 ** (step + 1))
-    layer -= np.float32(rate) * (
-        np.float32(unbiased) * first / (np.sqrt(second) + np.float32(_TINY)) + np.float32(decay) * layer
-    )
+class _Adam:
+    """Moves a layer's weights, in place."""
+
+    def __init__(self, layer: NDArray[np.float32], decay: float) -> None:
+        self._layer, self._decay = layer, np.float32(decay)
+        self._first, self._second = np.zeros_like(layer), np.zeros_like(layer)
+
+    def __call__(self, slope: NDArray[np.float32], rate: float, step: int) -> None:
+        self._first += (1 - _DECAY_1) * (slope - self._first)
+        self._second += (1 - _DECAY_2) * (slope * slope - self._second)
+        unbiased = np.float32(np.sqrt(1 - _DECAY_2 ** (step + 1)) / (1 - _DECAY_1 ** (step + 1)))
+        move = unbiased * self._first / (np.sqrt(self._second) + np.float32(_TINY))
+        self._layer -= np.float32(rate) * (move + self._decay * self._layer)

@@ -45,9 +45,11 @@ def graph(
     return serialised
 
 
-def mlp_nodes(mlp: Mlp, into: str, out: str) -> tuple[list[NodeProto], dict[str, NDArray[np.float32]]]:
+def mlp_nodes(mlp: Mlp, into: str, out: str) -> tuple[list[NodeProto], dict[str, NDArray[Any]]]:
     """Nodes and constants of a network from ``into`` (n, width) to ``out`` (n,)."""
-    nodes, constants, hidden = [], {}, into
+    nodes: list[NodeProto] = []
+    constants: dict[str, NDArray[Any]] = {}
+    hidden = into
     for position, layer in enumerate(mlp.layers, 1):
         weights, bias, output = f"weights_{position}", f"bias_{position}", f"layer_{position}"
         constants |= {weights: layer.weights, bias: layer.bias}

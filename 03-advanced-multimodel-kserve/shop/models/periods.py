@@ -29,4 +29,4 @@ class Periods:
     def of(cls, end: int) -> Periods:
         """60, 20, 5 and 15 parts in a hundred."""
         days = end // DAY
-        return cls(*(round(days * share) * DAY for share in (0.6, 0.8, 0.85)), end)
+        return cls(round(days * 0.6) * DAY, round(days * 0.8) * DAY, round(days * 0.85) * DAY, end)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shop.world.chance import happens
 from shop.world.people import DAY
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ["Views", "browse", "sold"]
 
 _FACED = 24  # items that a person comes across for each one they look at
 _LENGTH = 5  # views of a session, on average
+_STRAYS = 0.25  # share of the views that leave the session's category
 _AT_ONCE = 50_000
 
 
@@ -42,12 +44,16 @@ def browse(rng: np.random.Generator, catalogue: Catalogue, people: People, count
     users, starts = people.visits(rng, len(length))
     session = np.repeat(np.arange(len(length)), length)[:count]
     wish = people.wish(rng, users)[session]
-    wish = np.where(rng.random(len(session)) < 0.25, people.wish(rng, users[session]), wish)
+    wish = np.where(happens(rng, _STRAYS, len(session)), people.wish(rng, users[session]), wish)
     first = np.concatenate([[0], np.cumsum(length)[:-1]])
     time = starts[session] + 40 * (np.arange(len(session)) - first[session]) + rng.integers(0, 40, len(session))
     time = np.minimum(time, len(people.day_reach) * DAY - 1)
-    item, liked = _choose(rng, catalogue, people, users[session], wish, time)
-    bought = rng.random(len(item)) < sold(liked)
+    looks = np.stack([users[session], wish, time])
+    parts = [
+        _choose(rng, catalogue, people, looks[:, start : start + _AT_ONCE]) for start in range(0, len(time), _AT_ONCE)
+    ]
+    item, liked = (np.concatenate(column) for column in zip(*parts, strict=True))
+    bought = happens(rng, sold(liked), len(item))
     order = np.argsort(time, kind="stable")
     return Views(time[order], users[session][order], item[order], bought[order])
 
@@ -59,22 +65,16 @@ def sold(liked: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _choose(
-    rng: np.random.Generator,
-    catalogue: Catalogue,
-    people: People,
-    users: NDArray[np.int64],
-    wish: NDArray[np.int64],
-    time: NDArray[np.int64],
+    rng: np.random.Generator, catalogue: Catalogue, people: People, looks: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """For each view the item, of those come across by popularity, that is liked best at that moment; and how much."""
-    items, likings = [], []
-    for start in range(0, len(users), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        faced = catalogue.draw(rng, np.repeat(wish[part, None], _FACED, axis=1))
-        liked = people.utility(catalogue, users[part], faced)
-        mood = liked + rng.gumbel(0, 1, liked.shape)
-        mood[catalogue.launched[faced] * DAY > time[part, None]] = -1e9
-        best = np.argmax(mood, axis=1)[:, None]
-        items.append(np.take_along_axis(faced, best, 1)[:, 0])
-        likings.append(np.take_along_axis(liked, best, 1)[:, 0])
-    return np.concatenate(items), np.concatenate(likings)
+    """The item, of those come across by popularity, that is liked best at that moment; and how much it is liked.
+
+    ``looks`` is (3, n): who looks around, in which category, and when.
+    """
+    user, wish, time = looks
+    faced = catalogue.draw(rng, np.repeat(wish[:, None], _FACED, axis=1))
+    liked = people.utility(catalogue, user, faced)
+    mood = liked + rng.gumbel(0, 1, liked.shape)
+    mood[catalogue.launched[faced] * DAY > time[:, None]] = -np.inf
+    best = np.argmax(mood, axis=1)[:, None]
+    return np.take_along_axis(faced, best, 1)[:, 0], np.take_along_axis(liked, best, 1)[:, 0]

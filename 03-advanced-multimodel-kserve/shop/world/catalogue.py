@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shop.world.chance import happens
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -63,7 +65,9 @@ class Catalogue:
         low = np.concatenate([[0.0], self.reach])[self.bounds]
         start, end = low[categories], low[np.asarray(categories) + 1]
         place = np.searchsorted(self.reach, start + rng.random(np.shape(categories)) * (end - start), side="right")
-        return self.by_category[np.clip(place, self.bounds[categories], self.bounds[np.asarray(categories) + 1] - 1)]
+        last = self.bounds[np.asarray(categories) + 1] - 1
+        drawn: NDArray[np.int64] = self.by_category[np.clip(place, self.bounds[categories], last)]
+        return drawn
 
 
 def make_catalogue(rng: np.random.Generator, items: int, days: int) -> Catalogue:
@@ -75,9 +79,9 @@ def make_catalogue(rng: np.random.Generator, items: int, days: int) -> Catalogue
     quality = rng.normal(0, 1, items)
     looks = rng.normal(0, 0.5, (kinds, STYLE))[category] + rng.normal(0, 1, (items, STYLE))
     rank = np.argsort(np.argsort(-(0.5 * quality + rng.normal(0, 1, items))))
-    popularity = (rank + 1.0) ** -_ZIPF
-    popularity /= popularity.sum()
-    launched = np.where(rng.random(items) < _NEW, rng.uniform(0, days, items), rng.uniform(-400, 0, items))
+    zipf = (rank + 1.0) ** -_ZIPF
+    popularity: NDArray[np.float64] = zipf / zipf.sum()
+    launched = np.where(happens(rng, _NEW, items), rng.uniform(0, days, items), rng.uniform(-400, 0, items))
     by_category = np.argsort(category, kind="stable")
     return Catalogue(
         category=category,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shop.world.catalogue import CATEGORIES, RESALE
+from shop.world.chance import happens
 from shop.world.people import DAY, HOUR
 from shop.world.wallets import Means
 
@@ -18,13 +19,25 @@ if TYPE_CHECKING:
     from shop.world.people import People
     from shop.world.wallets import Wallets
 
-__all__ = ["FRAUD_SHARE", "Payments", "pay"]
+__all__ = ["FRAUD_SHARE", "Payments", "Purchases", "pay"]
 
 FRAUD_SHARE = 0.03
 """Of all payments: ten times what a shop would bear, so that 150,000 payments have enough of them to learn from."""
 
 _IN_RINGS = 0.65  # share of the frauds
+_TAKEN_OVER = 0.7  # share of the rest; the others buy with their own things and deny it
+_TRIED = 0.2  # share of a ring's payments that only try a card
+_TWO, _THREE = 0.12, 0.04  # share of purchases of more than one piece
 _RING = 14  # payments of a ring, on average
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """Who bought what, and when."""
+
+    time: NDArray[np.int64]
+    user: NDArray[np.int64]
+    item: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -58,11 +71,10 @@ def pay(
     catalogue: Catalogue,
     wallets: Wallets,
     people: People,
-    bought: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+    purchases: Purchases,
 ) -> Payments:
-    """A payment for each purchase (time, user, item), and the thieves' among them."""
-    time, user, item = bought
-    honest = _honest(rng, catalogue, wallets, time, user, item)
+    """A payment for each purchase, and the thieves' among them."""
+    honest = _honest(rng, catalogue, wallets, purchases)
     frauds = int(len(honest) * FRAUD_SHARE / (1 - FRAUD_SHARE))
     ringed = int(frauds * _IN_RINGS)
     days = len(people.day_reach)
@@ -76,19 +88,13 @@ def pay(
     return Payments(**{name: column[order] for name, column in columns.items()})
 
 
-def _honest(
-    rng: np.random.Generator,
-    catalogue: Catalogue,
-    wallets: Wallets,
-    time: NDArray[np.int64],
-    user: NDArray[np.int64],
-    item: NDArray[np.int64],
-) -> Payments:
-    pieces = 1 + (rng.random(len(item)) < 0.12) + (rng.random(len(item)) < 0.04)
-    later = time + rng.integers(30, 600, len(time))
-    means = wallets.usual(rng, user, later)
-    amount = (catalogue.price[item] * pieces).round(2)
-    return _payments(later, user, means, amount, catalogue.category[item], fraud=False)
+def _honest(rng: np.random.Generator, catalogue: Catalogue, wallets: Wallets, purchases: Purchases) -> Payments:
+    item, count = purchases.item, len(purchases.item)
+    pieces = 1 + happens(rng, _TWO, count) + happens(rng, _THREE, count)
+    later = purchases.time + rng.integers(30, 600, count)
+    means = wallets.usual(rng, purchases.user, later)
+    basket = catalogue.category[item], (catalogue.price[item] * pieces).round(2)
+    return _payments(later, purchases.user, means, basket, fraud=False)
 
 
 def _rings(rng: np.random.Generator, catalogue: Catalogue, wallets: Wallets, days: int, count: int) -> Payments:
@@ -107,22 +113,22 @@ def _rings(rng: np.random.Generator, catalogue: Catalogue, wallets: Wallets, day
         ring, rng.integers(0, addresses[ring])
     ]
     category, amount = _loot(rng, catalogue, count)
-    tried = rng.random(count) < 0.2  # a small sum first, to see whether the card works
+    tried = happens(rng, _TRIED, count)  # a small sum first, to see whether the card works
     amount = np.where(tried, rng.uniform(1, 4, count).round(2), amount)
-    return _payments(np.minimum(time, days * DAY - 1), user, Means(card, device, ip), amount, category, fraud=True)
+    return _payments(np.minimum(time, days * DAY - 1), user, Means(card, device, ip), (category, amount), fraud=True)
 
 
 def _alone(rng: np.random.Generator, catalogue: Catalogue, wallets: Wallets, people: People, count: int) -> Payments:
     """Lone frauds: an account taken over from a new device, or a buyer who denies having bought."""
     user, time = people.visits(rng, count)
     usual = wallets.usual(rng, user, time)
-    taken = rng.random(count) < 0.7
+    taken = happens(rng, _TAKEN_OVER, count)
     shifted = np.where(taken, rng.integers(0, len(people.day_reach) * DAY, count), time)
     device = np.where(taken, wallets.devices + 4 * (10**6) + np.arange(count), usual.device)
     away = rng.choice(np.concatenate([wallets.proxies, wallets.carriers]), count)
     ip = np.where(taken, away, usual.ip)
-    category, amount = _loot(rng, catalogue, count)
-    return _payments(shifted, user, Means(usual.card, device, ip), amount, category, fraud=True)
+    loot = _loot(rng, catalogue, count)
+    return _payments(shifted, user, Means(usual.card, device, ip), loot, fraud=True)
 
 
 def _loot(rng: np.random.Generator, catalogue: Catalogue, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -137,10 +143,12 @@ def _payments(
     time: NDArray[np.int64],
     user: NDArray[np.int64],
     means: Means,
-    amount: NDArray[np.float64],
-    category: NDArray[np.int64],
+    basket: tuple[NDArray[np.int64], NDArray[np.float64]],
     *,
     fraud: bool,
 ) -> Payments:
-    amount = np.maximum(amount, 0.5)
-    return Payments(time, user, means.card, means.device, means.ip, amount, category, np.full(len(time), fraud))
+    """``basket``: category and amount of each."""
+    category, amount = basket
+    return Payments(
+        time, user, means.card, means.device, means.ip, np.maximum(amount, 0.5), category, np.full(len(time), fraud)
+    )

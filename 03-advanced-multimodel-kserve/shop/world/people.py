@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shop.world.catalogue import CATEGORIES, STYLE
+from shop.world.chance import happens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,7 @@ HOUR, DAY = 3_600, 86_400
 
 _TRIBES = 40  # groups of like-minded people
 _WEEK = np.array([0.9, 0.9, 0.95, 1.0, 1.1, 1.3, 1.25])  # how much happens from Monday to Sunday
+_MIDDAY = 0.35  # share of the users who come in their lunch break; the others in the evening
 _GROWTH = 0.2  # what the shop grows by while it is watched
 
 
@@ -80,7 +82,7 @@ def make_people(rng: np.random.Generator, users: int, days: int) -> People:
     tribe = rng.integers(0, _TRIBES, users)
     interest = rng.gamma(0.25, 1.0, (_TRIBES, kinds))[tribe] + rng.gamma(0.08, 1.0, (users, kinds)) + 1e-3
     taste = 0.9 * rng.normal(0, 1, (_TRIBES, STYLE))[tribe] + 0.45 * rng.normal(0, 1, (users, STYLE))
-    peak = np.where(rng.random(users) < 0.35, rng.normal(12, 2, users), rng.normal(20, 2, users)) % 24
+    peak = np.where(happens(rng, _MIDDAY, users), rng.normal(12, 2, users), rng.normal(20, 2, users)) % 24
     busy = _WEEK[np.arange(days) % 7] * np.linspace(1, 1 + _GROWTH, days)
     return People(
         reach=_reach(activity),

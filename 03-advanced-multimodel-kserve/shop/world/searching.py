@@ -9,6 +9,7 @@ import numpy as np
 
 from shop.world.browsing import sold
 from shop.world.catalogue import CATEGORIES
+from shop.world.chance import happens
 from shop.world.people import DAY
 
 if TYPE_CHECKING:
@@ -22,9 +23,14 @@ __all__ = ["PAGE", "Searches", "appeal", "clicks", "retrieve", "search"]
 PAGE = 30
 _EXPLORED = 0.25  # share of the searches whose page is shuffled, to learn what popularity hides
 _EXAMINED = 0.6  # position p is looked at with probability (p + 1) ** -this
+_POPULAR = 0.5  # share of the results that popularity finds; the words of the query alone find the rest
 _ASTRAY = 0.15  # share of the results that are of another category
 _PRICED = 0.4  # share of the searches that name a price
 _AT_ONCE = 20_000
+
+
+Wish = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.float64]"]
+"""User, category and price (or NaN) of each search."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,8 @@ def search(rng: np.random.Generator, catalogue: Catalogue, people: People, count
     category = people.wish(rng, user)
     usual = np.array([np.log(catalogue.price[catalogue.category == each]).mean() for each in range(len(CATEGORIES))])
     price = np.exp(usual[category] + people.tier[user] + rng.normal(0, 0.3, count)).round(2)
-    price[rng.random(count) >= _PRICED] = np.nan
-    explored = rng.random(count) < _EXPLORED
+    price[~happens(rng, _PRICED, count)] = np.nan
+    explored = happens(rng, _EXPLORED, count)
     pages = []
     for first in range(0, count, _AT_ONCE):
         part = slice(first, first + _AT_ONCE)
@@ -79,7 +85,7 @@ def search(rng: np.random.Generator, catalogue: Catalogue, people: People, count
         order = rng.gumbel(0, 1, found.shape) + np.where(explored[part, None], 0, np.log(catalogue.popularity[found]))
         order[found < 0] = -np.inf
         found = np.take_along_axis(found, np.argsort(-order, axis=1, kind="stable"), 1)
-        liked = appeal(catalogue, people, user[part], category[part], price[part], found)
+        liked = appeal(catalogue, people, (user[part], category[part], price[part]), found)
         pages.append(_outcome(rng, found, liked))
     length = np.concatenate([page.pop() for page in pages])
     item, position, clicked, bought = (np.concatenate(column) for column in zip(*pages, strict=True))
@@ -100,11 +106,11 @@ def retrieve(
     """
     wide = 2 * size
     asked = np.repeat(category[:, None], wide, axis=1)
-    astray = rng.random(asked.shape) < _ASTRAY
+    astray = happens(rng, _ASTRAY, asked.shape)
     asked = np.where(astray, (asked + rng.integers(1, len(CATEGORIES), asked.shape)) % len(CATEGORIES), asked)
     spread = np.diff(catalogue.bounds)[asked]
     anyone = catalogue.by_category[catalogue.bounds[asked] + (rng.random(asked.shape) * spread).astype(np.int64)]
-    found = np.where(rng.random(asked.shape) < 0.5, catalogue.draw(rng, asked), anyone)
+    found = np.where(happens(rng, _POPULAR, asked.shape), catalogue.draw(rng, asked), anyone)
     found[catalogue.launched[found] * DAY > time[:, None]] = -1
     found.sort(axis=1)
     found[:, 1:][found[:, 1:] == found[:, :-1]] = -1
@@ -115,12 +121,11 @@ def retrieve(
 def appeal(
     catalogue: Catalogue,
     people: People,
-    user: NDArray[np.int64],
-    category: NDArray[np.int64],
-    price: NDArray[np.float64],
+    wish: Wish,
     found: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """(n, m): how much each result appeals to the one who searched."""
+    user, category, price = wish
     liked = people.utility(catalogue, user, found)
     off = np.abs(np.log(catalogue.price[found]) - np.log(price)[:, None])
     liked -= 1.5 * np.nan_to_num(off)
@@ -130,15 +135,14 @@ def appeal(
 
 def clicks(rng: np.random.Generator, liked: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which results are clicked once they are looked at."""
-    clicked: NDArray[np.bool_] = rng.random(liked.shape) < 1 / (1 + np.exp(-1.4 * (liked - 1.2)))
-    return clicked
+    return happens(rng, 1 / (1 + np.exp(-1.4 * (liked - 1.2))), liked.shape)
 
 
 def _outcome(rng: np.random.Generator, found: NDArray[np.int64], liked: NDArray[np.float64]) -> list[NDArray[np.int64]]:
     """Item, position, clicked and bought of each result there is, and last the lengths of the pages."""
     there = found >= 0
     position = np.broadcast_to(np.arange(found.shape[1]), found.shape)
-    clicked = clicks(rng, liked) & (rng.random(found.shape) < (position + 1.0) ** -_EXAMINED)
-    bought = clicked & (rng.random(found.shape) < sold(liked))
+    clicked = clicks(rng, liked) & happens(rng, np.float64(1) / (position + 1) ** _EXAMINED, found.shape)
+    bought = clicked & happens(rng, sold(liked), found.shape)
     columns = [each[there].astype(np.int64) for each in (found, position, clicked, bought)]
     return [*columns, there.sum(axis=1)]

@@ -9,7 +9,8 @@ import numpy as np
 
 from shop.world.browsing import Views, browse
 from shop.world.catalogue import Catalogue, make_catalogue
-from shop.world.paying import Payments, pay
+from shop.world.chance import happens, stream
+from shop.world.paying import Payments, Purchases, pay
 from shop.world.people import DAY, People, make_people
 from shop.world.record import Items, Record, Reviews
 from shop.world.searching import Searches, search
@@ -18,14 +19,13 @@ from shop.world.wallets import Wallets, make_wallets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from shop.world.settings import WorldSettings
 
-__all__ = ["World", "simulate", "stream"]
+__all__ = ["World", "simulate"]
 
 # Shares of the events; clicks, purchases and payments follow from them and are the rest.
 _VIEWS, _SEARCHES = 0.54, 0.09
+_REVIEWED = 0.3  # share of the purchases
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,6 @@ class World:
         return int(len(self.views) + len(searches) + searches.clicked.sum() + purchases + len(self.payments))
 
 
-def stream(seed: int, name: str) -> np.random.Generator:
-    """The randomness of one part of the world: a part that draws more leaves the others as they were."""
-    return np.random.default_rng([seed, *name.encode()])
-
-
 def simulate(settings: WorldSettings, say: Callable[[str], None] = lambda _: None) -> World:
     """Makes the world; ``say`` hears what is being made."""
     seed, days = settings.seed, settings.days
@@ -79,24 +74,23 @@ def simulate(settings: WorldSettings, say: Callable[[str], None] = lambda _: Non
     purchases = _purchases(views, searches)
     payments = pay(stream(seed, "payments"), catalogue, wallets, people, purchases)
     payments = replace(payments, device=np.unique(payments.device, return_inverse=True)[1])
-    reviews = _review(stream(seed, "reviews"), catalogue, purchases[0], purchases[2])
+    reviews = _review(stream(seed, "reviews"), catalogue, purchases)
     return World(settings, catalogue, people, wallets, views, searches, reviews, payments)
 
 
-def _review(
-    rng: np.random.Generator, catalogue: Catalogue, time: NDArray[np.int64], item: NDArray[np.int64]
-) -> Reviews:
-    """Three buyers in ten give stars, days later."""
-    (kept,) = np.nonzero(rng.random(len(item)) < 0.3)
+def _review(rng: np.random.Generator, catalogue: Catalogue, purchases: Purchases) -> Reviews:
+    """Some buyers give stars, days later."""
+    time, item = purchases.time, purchases.item
+    (kept,) = np.nonzero(happens(rng, _REVIEWED, len(time)))
     stars = np.clip(np.rint(3.8 + 0.7 * catalogue.quality[item[kept]] + rng.normal(0, 0.7, len(kept))), 1, 5)
     later = time[kept] + rng.integers(2 * DAY, 8 * DAY, len(kept))
     order = np.argsort(later, kind="stable")
     return Reviews(later[order], item[kept][order], stars[order].astype(np.int64))
 
 
-def _purchases(views: Views, searches: Searches) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _purchases(views: Views, searches: Searches) -> Purchases:
     row = searches.row[searches.bought]
-    return (
+    return Purchases(
         np.concatenate([views.time[views.bought], searches.time[row]]),
         np.concatenate([views.user[views.bought], searches.user[row]]),
         np.concatenate([views.item[views.bought], searches.item[searches.bought]]),

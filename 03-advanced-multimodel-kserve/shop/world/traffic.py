@@ -100,7 +100,7 @@ def _searches(world: World, rng: np.random.Generator, since: int, count: int) ->
     rows = _some(rng, np.nonzero(searches.time >= since)[0], count)
     time, user, category, price = (getattr(searches, name)[rows] for name in ("time", "user", "category", "price"))
     found = retrieve(rng, world.catalogue, category, time, CANDIDATES)
-    clicked = clicks(rng, appeal(world.catalogue, world.people, user, category, price, found))
+    clicked = clicks(rng, appeal(world.catalogue, world.people, (user, category, price), found))
     for place in range(len(rows)):
         there = found[place] >= 0
         query: dict[str, Any] = {"category": int(category[place])}

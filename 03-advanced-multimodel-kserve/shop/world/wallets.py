@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shop.world.chance import happens
 from shop.world.people import DAY
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ __all__ = ["Means", "Wallets", "make_wallets"]
 
 _ALONE = 0.55  # share of the users who share their household's device with nobody
 _RENEWED = 0.3  # share of the users who get a new card, and of those who get a new device, within the days
+_SECOND, _SECOND_USED = 0.35, 0.25  # share of the users with a second card and device; how often they take it
+_FOUNDS, _SHARED_USED = 0.45, 0.12  # share of the rest who begin a household; how often its device is taken
+_AWAY, _HIDDEN = 0.2, 0.02  # share of honest payments from a mobile network, and through a proxy
 _PER_CARRIER = 250  # users behind one address of a mobile network
 _PER_PROXY = 400  # users for each address of a proxy that anyone can rent
 
@@ -68,29 +72,29 @@ class Wallets:
     def usual(self, rng: np.random.Generator, users: NDArray[np.int64], time: NDArray[np.int64]) -> Means:
         """What honest users pay with: mostly the same, now and then the family's tablet or a train's network."""
         count = len(users)
-        other = self.second[users] & (rng.random(count) < 0.25)
+        other = self.second[users] & happens(rng, _SECOND_USED, count)
         card = 3 * users + np.where(other, 1, np.where(time > self.renewed_card[users], 2, 0))
         device = 3 * users + np.where(other, 1, np.where(time > self.renewed_device[users], 2, 0))
         home = self.household[users]
-        device = np.where(rng.random(count) < 0.12, 3 * len(self.household) + home, device)
-        away, hidden = rng.random(count) < 0.2, rng.random(count) < 0.02
+        device = np.where(happens(rng, _SHARED_USED, count), 3 * len(self.household) + home, device)
+        away, hidden = happens(rng, _AWAY, count), happens(rng, _HIDDEN, count)
         ip = np.where(away, rng.choice(self.carriers, count), home)
         return Means(card, device, np.where(hidden, rng.choice(self.proxies, count), ip))
 
 
 def make_wallets(rng: np.random.Generator, users: int, days: int) -> Wallets:
     """Wallets for so many users; the ids of addresses begin with the households'."""
-    alone = rng.random(users) < _ALONE
-    household = np.cumsum(np.where(alone, 1, rng.random(users) < 0.45)) - 1
+    alone = happens(rng, _ALONE, users)
+    household = np.cumsum(alone | happens(rng, _FOUNDS, users)) - 1
     household -= household.min()
     homes = int(household.max()) + 1
     proxies, carriers = users // _PER_PROXY + 3, users // _PER_CARRIER + 3
     never = 2.0 * days * DAY
     return Wallets(
         household=rng.permutation(household),
-        second=rng.random(users) < 0.35,
-        renewed_card=np.where(rng.random(users) < _RENEWED, rng.uniform(0, days * DAY, users), never),
-        renewed_device=np.where(rng.random(users) < _RENEWED, rng.uniform(0, days * DAY, users), never),
+        second=happens(rng, _SECOND, users),
+        renewed_card=np.where(happens(rng, _RENEWED, users), rng.uniform(0, days * DAY, users), never),
+        renewed_device=np.where(happens(rng, _RENEWED, users), rng.uniform(0, days * DAY, users), never),
         proxies=homes + np.arange(proxies),
         carriers=homes + proxies + np.arange(carriers),
     )

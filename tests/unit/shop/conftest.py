@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def shop_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder of the tiny shop, trained: ``models``, ``features``, ``evaluation``, ``world``; to be read only."""
+    """The tiny shop's run folder, trained: ``models``, ``features``, ``evaluation``, ``world``; to be read only."""
     return trained_once(tmp_path_factory)

@@ -113,13 +113,15 @@ class History:
 
     @staticmethod
     def _place(column: _Column, ids: NDArray[np.int64], moments: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.searchsorted(column.when, ids * _LONG + np.maximum(moments, 0))
+        place: NDArray[np.int64] = np.searchsorted(column.when, ids * _LONG + np.maximum(moments, 0))
+        return place
 
     @staticmethod
     def _reported(column: _Column, ids: NDArray[np.int64], moments: NDArray[np.int64]) -> NDArray[np.int64]:
         """Chargebacks on an entity that the bank has reported by then."""
         first = np.searchsorted(column.reported, ids * _LONG)
-        return np.searchsorted(column.reported, ids * _LONG + moments) - first
+        reported: NDArray[np.int64] = np.searchsorted(column.reported, ids * _LONG + moments) - first
+        return reported
 
     @staticmethod
     def _hours(seconds: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,11 +1,11 @@
 """Implicit ALS with conjugate gradients: embeddings of users and items whose product says who looks at what.
 
-Hu, Koren, Volinsky, *Collaborative Filtering for Implicit Feedback Datasets*, 2008; a few steps of conjugate gradients in
-place of each exact solution are enough, because they begin where the last round ended (Takács, Pilászy, Tikk, *Applications
-of the Conjugate Gradient Method for Implicit Feedback Collaborative Filtering*, 2011).
+Hu, Koren, Volinsky, *Collaborative Filtering for Implicit Feedback Datasets*, 2008; a few steps of conjugate gradients
+in place of each exact solution are enough, because they begin where the last round ended (Takács, Pilászy, Tikk,
+*Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative Filtering*, 2011).
 
-Popularity: what everybody looks at says little of anyone's taste, so an interaction weighs less the more popular its item
-is, and the ridge grows with how much is known of a user or item.
+Popularity: what everybody looks at says little of anyone's taste, so an interaction weighs less the more popular its
+item is, and the ridge grows with how much is known of a user or item.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto, helper, load_from_string, numpy_helper
@@ -26,7 +26,7 @@ def personalisation_onnx(items: NDArray[np.float32], first: int = 0) -> bytes:
         first: 0, or where this shard begins.
     """
     k = min(TOP, len(items))
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "items_t": np.ascontiguousarray(items.T.astype(np.float32)),
         "k": np.array([k], np.int64),
         "first": np.array(first, np.int32),

@@ -6,6 +6,7 @@ order of their ids, so that equal scores fall as they would in one model.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,7 @@ def shard(onnx: bytes, shards: int) -> list[bytes]:
     """The graphs of the slices of a personalisation graph."""
     items = item_matrix(onnx)
     limits = bounds(len(items), shards)
-    return [personalisation_onnx(items[low:high], low) for low, high in zip(limits, limits[1:], strict=False)]
+    return [personalisation_onnx(items[low:high], low) for low, high in pairwise(limits)]
 
 
 def merge(parts: Sequence[Part], k: int) -> Part:

@@ -66,8 +66,8 @@ class Interest:
             user=user[order],
             item=np.concatenate([views.item[:seen], item[clicked]])[order],
             bought=np.concatenate([views.bought[:seen], searches.bought[shown][clicked]])[order].astype(np.float64),
-            examined=np.bincount(item, weights=looked, minlength=items),
-            clicks=np.bincount(item, weights=clicked, minlength=items),
+            examined=_sums(item, looked, items),
+            clicks=_sums(item, clicked, items),
             user_click_rate=_click_rates(searches.user[row], looked, clicked, users),
         )
 
@@ -79,7 +79,7 @@ class Interest:
     @cached_property
     def purchases(self) -> NDArray[np.float64]:
         """Of each item."""
-        return np.bincount(self.item, weights=self.bought, minlength=self.items)
+        return _sums(self.item, self.bought, self.items)
 
     @property
     def click_rate(self) -> float:
@@ -141,6 +141,10 @@ def propensities(record: Record, searches: int) -> NDArray[np.float64]:
     size = int(record.searches.position.max()) + 1
     rate = (np.bincount(position, weights=clicked, minlength=size) + 1) / (np.bincount(position, minlength=size) + 10)
     return np.minimum.accumulate(np.minimum(rate / rate[0], 1.0))
+
+
+def _sums(place: NDArray[np.int64], weights: NDArray[Any], size: int) -> NDArray[np.float64]:
+    return np.bincount(place, weights=weights, minlength=size).astype(np.float64)
 
 
 def _click_rates(

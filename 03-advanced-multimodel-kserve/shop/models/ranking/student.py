@@ -7,32 +7,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shop.models.features_store import RANKING_WIDTH
-from shop.models.mlp import Fit, Mlp, Scaling, train_mlp
+from shop.models.mlp import Fit, Mlp, train_mlp
 from shop.models.onnx_graph import FLOAT, graph, mlp_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
-    from shop.models.mlp import Batch
     from shop.models.ranking.lists import Lists
 
 __all__ = ["FIT", "fit_student", "ranking_onnx"]
 
 # Chosen on the validation period; never on the test period.
-FIT = Fit(hidden=(512, 256), rate=1e-3, decay=0.01, seed=7)
-_EPOCHS = 4
-_BATCH = 1024
+FIT = Fit(hidden=(512, 256), epochs=4, batch=1024, rate=1e-3, decay=0.01, seed=7)
 
 
-def fit_student(lists: Lists, teacher: NDArray[np.float64], epochs: int = _EPOCHS, fit: Fit = FIT) -> Mlp:
+def fit_student(lists: Lists, teacher: NDArray[np.float64], fit: Fit = FIT) -> Mlp:
     """A network for raw features whose scores order a page as the teacher's (rows,) do."""
-    scaling = Scaling.fit(lists.features)
-    target = _within(teacher, lists)
-    steps = epochs * -(-len(target) // _BATCH)
-    batches = _batches(scaling(lists.features), target.astype(np.float32), epochs, fit.seed)
-    return train_mlp(RANKING_WIDTH, fit, batches, steps).folded(scaling)
+    return train_mlp(lists.features, _within(teacher, lists).astype(np.float32), fit, np.subtract)
 
 
 def ranking_onnx(student: Mlp) -> bytes:
@@ -46,12 +37,3 @@ def _within(scores: NDArray[np.float64], lists: Lists) -> NDArray[np.float64]:
     row = lists.row
     centred = scores - (np.bincount(row, weights=scores) / np.bincount(row))[row]
     return centred / max(float(centred.std()), 1e-9)
-
-
-def _batches(features: NDArray[np.float32], target: NDArray[np.float32], epochs: int, seed: int) -> Iterator[Batch]:
-    rng = np.random.default_rng(seed)
-    for _ in range(epochs):
-        order = rng.permutation(len(target))
-        for start in range(0, len(order), _BATCH):
-            chosen = order[start : start + _BATCH]
-            yield features[chosen], lambda output, goal=target[chosen]: (output - goal) / np.float32(len(goal))

@@ -1,7 +1,7 @@
 """The teacher: LambdaMART, gradient-boosted trees that learn from the order of whole pages.
 
-Burges, *From RankNet to LambdaRank to LambdaMART*, 2010. What was shown higher was clicked more for that alone; LightGBM
-estimates this bias of position along the way (Hu et al., *Unbiased LambdaMART*, 2019) so that the trees need not.
+Burges, *From RankNet to LambdaRank to LambdaMART*, 2010. What was shown higher was clicked more for that alone;
+LightGBM estimates this bias of position along the way (Hu et al., *Unbiased LambdaMART*, 2019) so the trees need not.
 """
 
 from __future__ import annotations
