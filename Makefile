@@ -58,7 +58,7 @@ demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, st
 # processes. tests/distribution.py says which tests share a worker, and which begin.
 # Where CI is set, coverage is measured too (make test CI=1): it costs half as much again.
 test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, cluster or GPU
-	@$(PY) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
+	@$(PY) -m pytest -n 4 -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
 	@$(PY) -m pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) $(ARGS) || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(foreach n,$(LEVELS),$(ARTEFACT_$(n))) ## build the container images and prove that they run (needs Docker)

@@ -14,13 +14,15 @@ import httpx
 import pytest
 
 from servekit.versions import ROOT
-from tests.distribution import distribute
+from tests.distribution import Groups, longest_first
 from tests.iris_process import IrisServer
 from tests.once import once
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
+
+    from xdist.remote import Producer  # type: ignore[import-untyped]
 
     from iris_api.adapters.golden import Golden
     from servekit.telemetry import TelemetryMiddleware
@@ -32,8 +34,13 @@ if TYPE_CHECKING:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    return Groups(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    distribute(items)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        longest_first(items)
 
 
 @pytest.fixture(autouse=True)

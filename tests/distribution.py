@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it ships no types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["distribute"]
+    import pytest
+    from xdist.remote import Producer  # type: ignore[import-untyped]
+
+__all__ = ["LONGEST", "TOGETHER", "Groups", "longest_first"]
 
 _LESSONS = "tests/course/test_readmes.py::test_the_lesson_prints_what_it_says"
+_PACKAGES = "tests/integration/shop/"
+"""Each folder in it has its own running processes."""
 
 TOGETHER = {
     # a fixture that costs seconds: a running pipeline, three components, a server
@@ -29,8 +34,9 @@ TOGETHER = {
     "tests/unit/servekit/test_drift_reference.py": "scikit-learn",
     "tests/integration/iris_api/test_client.py": "scikit-learn",
     "tests/integration/iris_api/test_lessons.py": "scikit-learn",
-    # overlays are rendered once
+    # overlays are rendered once, a chart too
     "tests/manifests": "manifests",
+    "tests/manifests/test_shop_chart.py": "chart",
 }
 """Folders and files whose tests run in one worker; the most specific counts. Any other file is a group of its own."""
 
@@ -50,16 +56,30 @@ LONGEST = (
 """Who begins: what takes longest; the rest follows in any order."""
 
 
-def distribute(items: list[pytest.Item]) -> None:
-    """Gives every test its group, and sorts them for workers that take the next group when they are done with one."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item.nodeid)))
+class Groups(LoadScopeScheduling):  # type: ignore[misc]
+    """A worker takes a group of tests, runs it, and takes the next.
+
+    That is ``--dist loadgroup`` without its marks, which pytest-xdist 3.8 writes where pytest 9.2 does not read them.
+    """
+
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # the order is `longest_first`
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Sorts the tests of a run."""
     items.sort(key=lambda item: _rank(item.nodeid))
 
 
 def _group(nodeid: str) -> str:
     if nodeid.startswith(_LESSONS):
         return nodeid.partition("[")[2].strip("]")
+    if nodeid.startswith(_PACKAGES):
+        return "/".join(nodeid.split("/")[:4])
     found = _prefixes(nodeid, list(TOGETHER))
     return TOGETHER[max(found, key=len)] if found else nodeid.partition("::")[0]
 
