@@ -35,7 +35,7 @@ class ShopScenario:
 
     def __init__(self) -> None:
         addresses = Addresses()
-        self._traffic = WorldTraffic(addresses)
+        self._traffic = WorldTraffic(addresses, afresh=True)
         self._golden = Golden(addresses, GatewaySettings())
 
     def request(self, kind: str, random: Random) -> Request:

@@ -45,11 +45,16 @@ class _Row(NamedTuple):
 class WorldTraffic:
     """The recorded requests, by kind.
 
+    Args:
+        addresses: where they are.
+        afresh: order them by chance, so that the same draws are other requests each time: a run that repeats the one
+            before it would be answered from that one's cache.
+
     Raises:
         InvalidValueError: there are none.
     """
 
-    def __init__(self, addresses: Addresses) -> None:
+    def __init__(self, addresses: Addresses, *, afresh: bool = False) -> None:
         path = addresses.run_dir / "world" / "traffic.parquet"
         try:
             columns = pq.read_table(path, columns=["kind", "path", "body", "truth"]).to_pydict()
@@ -60,6 +65,10 @@ class WorldTraffic:
             where, body, truth = row
             self._rows.setdefault(kind, []).append(_Row(where, body.encode(), truth.encode()))
         self._askers = [row.body.partition(b",")[0] for row in self._rows["search"]]
+        if afresh:
+            random.shuffle(self._askers)
+            for rows in self._rows.values():
+                random.shuffle(rows)
 
     def request(self, kind: str, draw: Random) -> Request:
         """The next request of a kind; its oracle is what the person makes of an answer, as JSON."""
@@ -82,7 +91,7 @@ def mixed_messages(addresses: Addresses, count: int) -> list[Message]:
     Raises:
         InvalidValueError: there is no traffic to replay.
     """
-    traffic, draw = WorldTraffic(addresses), random.Random(1)  # noqa: S311 - a load pattern, not a secret
+    traffic, draw = WorldTraffic(addresses, afresh=True), random.Random(1)  # noqa: S311 - a load pattern, not a secret
     kinds = draw.choices(list(MIX), cum_weights=list(accumulate(MIX.values())), k=count)
     return encode(addresses.port, [traffic.request(kind, draw) for kind in kinds])
 
@@ -93,7 +102,7 @@ def world_replay(addresses: Addresses, model: str, rate_rps: float) -> Replay:
     Raises:
         InvalidValueError: there is no traffic to replay.
     """
-    traffic, draw = WorldTraffic(addresses), random.Random(1)  # noqa: S311 - likewise
+    traffic, draw = WorldTraffic(addresses, afresh=True), random.Random(1)  # noqa: S311 - likewise
     requests = [traffic.recorded(KIND_OF[model], draw) for _ in range(_PER_MODEL)]
     return Replay(addresses.port, model, encode(addresses.port, requests), rate_rps, _outcomes)
 

@@ -1,0 +1,180 @@
+"""``make overload-3``: find how much the level can answer in time, then ask for three times as much.
+
+A level without a limit answers everything late; this one answers what it can, at the usual speed, and turns the rest
+away at once: goodput stays within a tenth of its peak, and what is accepted keeps its p99.
+
+Goodput are the answers per second that a model gave (no fallback) within 50 ms of the intended start. The generator
+runs on the same cores as the level, so what it takes is part of the result; where it was late itself, the result says
+nothing about the level.
+
+Exit codes: 0 both hold, 1 one does not, 2 nothing answers, or the generator was too late.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from servekit.errors import NotReadyError, ServingError
+from servekit.hardware import describe, hardware_stamp
+from servekit.terminal import make_console, make_table
+from shop.addresses import Addresses
+from shop.entrypoints.open_loop import Offered, offer
+from shop.entrypoints.world_traffic import mixed_messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+
+    from shop.entrypoints.open_loop import Message
+
+__all__ = ["Overload", "climb", "main"]
+
+_LIMIT_S: Final = 0.05
+_KEPT: Final = 0.9
+_START_RPS: Final = 200.0
+_GROWTH: Final = 1.25
+_NO_BETTER: Final = 2
+_MESSAGES: Final = 20_000
+_SETTLE_S: Final = 2.0
+_LATE_MS: Final = 25.0
+
+
+class Overload(msgspec.Struct, frozen=True):
+    """``.run/3/overload.json``."""
+
+    peak_rps: float
+    offered_rps: float
+    goodput_rps: float
+    kept: float
+    accepted_p99_ms: float
+    shed: int
+    failed: int
+    degraded: int
+    generator_cpu: float
+    generator_lag_p99_ms: float
+    afterwards_goodput_share: float
+    climbed: list[dict[str, float]]
+    hardware: Any
+
+    @property
+    def holds(self) -> bool:
+        """Whether goodput was kept, what was accepted was in time, and nothing failed."""
+        return self.kept >= _KEPT and self.accepted_p99_ms < _LIMIT_S * 1e3 and not self.failed
+
+    @property
+    def tells(self) -> bool:
+        """Whether the generator was in time, so that the level's own speed was measured."""
+        return self.generator_lag_p99_ms <= _LATE_MS
+
+
+def climb(port: int, messages: Iterator[Message], seconds: float) -> Iterator[Offered]:
+    """Offer more and more, until twice in a row it brought no more goodput.
+
+    Raises:
+        NotReadyError: nothing answers.
+    """
+    best, worse, rate = 0.0, 0, _START_RPS
+    while worse < _NO_BETTER:
+        offered = offer(port, messages, rate, seconds)
+        if offered.failed == len(offered.answers):
+            raise NotReadyError(f"127.0.0.1:{port}", None, "nothing answers: run make up-3")
+        yield offered
+        goodput = offered.goodput_rps(_LIMIT_S)
+        worse = 0 if goodput > best else worse + 1
+        best, rate = max(best, goodput), rate * _GROWTH
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, show and write; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m shop.entrypoints.overload", description="Three times too much.")
+    parser.add_argument("--seconds", type=float, default=5, metavar="S", help="of each step up (5)")
+    parser.add_argument("--factor", type=float, default=3, metavar="N", help="times the peak (3)")
+    options = parser.parse_args(argv)
+    console, addresses = make_console(), Addresses()
+    try:
+        result = _measure(console, addresses, options)
+    except ServingError as problem:
+        console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
+        return 2
+    path = addresses.run_dir / "overload.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+    _say(console, result)
+    return (0 if result.holds else 1) if result.tells else 2
+
+
+def _measure(console: Console, addresses: Addresses, options: argparse.Namespace) -> Overload:
+    port, messages = addresses.port, cycle(mixed_messages(addresses, _MESSAGES))
+    table = make_table(console, "offered/s", "goodput/s", "accepted p99", "shed", "degraded", "failed", "generator")
+    climbed = []
+    for offered in climb(port, messages, options.seconds):
+        climbed.append(offered)
+        _row(table, offered)
+    peak = max(each.goodput_rps(_LIMIT_S) for each in climbed)
+    rate = options.factor * peak
+    offer(port, messages, rate, _SETTLE_S)
+    over = offer(port, messages, rate, 2 * options.seconds)
+    _row(table, over)
+    after = offer(port, messages, peak / 2, options.seconds)
+    _row(table, after)
+    console.print(table)
+    return Overload(
+        peak_rps=round(peak, 1),
+        offered_rps=round(len(over.answers) / over.seconds, 1),
+        goodput_rps=round(over.goodput_rps(_LIMIT_S), 1),
+        kept=round(over.goodput_rps(_LIMIT_S) / peak, 3),
+        accepted_p99_ms=round(over.accepted_p99_s * 1e3, 1),
+        shed=over.shed,
+        failed=over.failed,
+        degraded=over.degraded,
+        generator_cpu=round(over.generator_cpu, 2),
+        generator_lag_p99_ms=round(over.lag_p99_s * 1e3, 1),
+        afterwards_goodput_share=round(after.goodput_rps(_LIMIT_S) * after.seconds / len(after.answers), 3),
+        climbed=[
+            {"offered_rps": each.rate_rps, "goodput_rps": round(each.goodput_rps(_LIMIT_S), 1)} for each in climbed
+        ],
+        hardware=hardware_stamp(),
+    )
+
+
+def _row(table: Any, offered: Offered) -> None:
+    table.add_row(
+        f"{len(offered.answers) / offered.seconds:,.0f}",
+        f"{offered.goodput_rps(_LIMIT_S):,.0f}",
+        f"{offered.accepted_p99_s * 1e3:.1f} ms",
+        f"{offered.shed / len(offered.answers):.1%}",
+        f"{offered.degraded / len(offered.answers):.1%}",
+        str(offered.failed),
+        f"{offered.generator_cpu:.2f} cores, late {offered.lag_p99_s * 1e3:.1f} ms",
+    )
+
+
+def _say(console: Console, result: Overload) -> None:
+    mark = "[green]✔[/]" if result.holds else "[red]✘[/]"
+    console.print(
+        f"{mark} asked for {result.offered_rps:,.0f}/s: goodput {result.goodput_rps:,.0f}/s, {result.kept:.0%} of the "
+        f"peak of {result.peak_rps:,.0f}/s (promised {_KEPT:.0%}); accepted p99 {result.accepted_p99_ms:.1f} ms "
+        f"(promised < {_LIMIT_S * 1e3:.0f} ms); {result.shed:,} turned away, {result.failed} failed",
+        soft_wrap=True,
+    )
+    console.print(
+        f"afterwards, at half the peak: {result.afterwards_goodput_share:.1%} answered well and in time",
+        soft_wrap=True,
+    )
+    if not result.tells:
+        console.print(
+            f"the generator itself was {result.generator_lag_p99_ms:.0f} ms late at p99 (at most {_LATE_MS:.0f}): the "
+            "machine had no time for it, and this says nothing about the level",
+            style="yellow",
+            soft_wrap=True,
+        )
+    console.print(describe(result.hardware), style="dim", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
