@@ -20,9 +20,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 COPY shared/servekit /app/servekit
 COPY 03-advanced-multimodel-kserve/shop /app/shop
-COPY 03-advanced-multimodel-kserve/docker/write-repositories.sh /build/
+COPY 03-advanced-multimodel-kserve/docker/write_repositories.py /build/
 COPY .run/3/models /models
-RUN cd /app && PATH=/opt/venv/bin:$PATH sh /build/write-repositories.sh /models /repository
+RUN PYTHONPATH=/app /opt/venv/bin/python -B /build/write_repositories.py /models /repository
 
 # --- production: NVIDIA's image ----------------------------------------------------------------------------------------
 FROM ${TRITON_IMAGE} AS production
@@ -83,14 +83,17 @@ COPY --from=repositories /repository/python /repository/python
 ENV PATH=/opt/tritonserver/bin:/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     OMP_NUM_THREADS=1 \
-    ORT_DISABLE_TELEMETRY=1
+    ORT_DISABLE_TELEMETRY=1 \
+    TRITON_HTTP_PORT=8000 \
+    TRITON_GRPC_PORT=8001 \
+    TRITON_METRICS_PORT=8002
 
 USER 10001:10001
 EXPOSE 8000 8001 8002
 STOPSIGNAL SIGTERM
 
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
-    CMD ["python3", "-I", "-c", "import sys, http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=2); c.request('GET', '/v2/health/ready'); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python3", "-I", "-c", "import os, sys, http.client as h; c = h.HTTPConnection('127.0.0.1', int(os.environ['TRITON_HTTP_PORT']), timeout=2); c.request('GET', '/v2/health/ready'); sys.exit(c.getresponse().status != 200)"]
 
 ENTRYPOINT ["tritonserver"]
 CMD ["--model-repository=/repository/python/all", "--model-control-mode=explicit", "--load-model=*", "--disable-auto-complete-config"]

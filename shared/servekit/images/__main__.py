@@ -19,12 +19,13 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("build", help="build every image of a level")
     command.add_argument("level", type=int, help="the level's number")
     command.add_argument("--tag", default=DEVELOPMENT, help="the images' tag (default: %(default)s)")
+    command.add_argument("--target", default="", help="a stage to build, where a Dockerfile has it: production")
     chosen = parser.parse_args(arguments)
     try:
         found = recipes(chosen.level)
         engine = find_engine()
         for recipe in found:
-            sys.stdout.write(f"{build(engine, recipe, tag=chosen.tag)}\n")
+            sys.stdout.write(f"{build(engine, recipe, tag=chosen.tag, target=chosen.target)}\n")
     except (EngineError, RecipeError) as failure:
         sys.stderr.write(f"{failure}\n")
         return 1

@@ -43,9 +43,16 @@ class Image:
 
 
 def build(
-    engine: Engine, recipe: Recipe, *, tag: str = DEVELOPMENT, environment: Mapping[str, str] = os.environ
+    engine: Engine,
+    recipe: Recipe,
+    *,
+    tag: str = DEVELOPMENT,
+    target: str = "",
+    environment: Mapping[str, str] = os.environ,
 ) -> Image:
     """Build ``recipe`` as ``NAME:tag``; the engine's progress goes to standard error.
+
+    ``target`` is a stage to build instead of the last one, in a Dockerfile that has it; others are built whole.
 
     A proxy and a CA bundle that pip uses on this machine (``HTTPS_PROXY``, ``PIP_CERT`` and their like) also serve pip
     inside the build; neither is left in the image.
@@ -60,6 +67,7 @@ def build(
         *_arguments(engine, recipe, environment),
         f"--tag={reference}",
         f"--build-arg=VERSION={tag}",
+        *([f"--target={target}"] if target in recipe.stages() else []),
         str(recipe.root),
     ]
     settings = {**environment, "DOCKER_BUILDKIT": "1"}

@@ -41,6 +41,11 @@ class Recipe:
     dockerfile: Path
     root: Path = ROOT
 
+    def stages(self) -> list[str]:
+        """The stages that have a name; the last one is what is built when none is asked for."""
+        text = (self.root / self.dockerfile).read_text(encoding="utf-8")
+        return re.findall(r"^FROM \S+ AS (\S+)$", text, re.MULTILINE)
+
     def sources(self) -> list[str]:
         """What the Dockerfile copies from the context, as written there."""
         text = _CONTINUATION.sub(" ", (self.root / self.dockerfile).read_text(encoding="utf-8"))

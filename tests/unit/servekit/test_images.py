@@ -192,6 +192,18 @@ def test_a_build_hands_over_the_pinned_base_and_reports_the_image(client: Client
     assert "--network" not in command
 
 
+def test_a_stage_is_built_alone_where_the_dockerfile_has_it(client: Client, repository: Path) -> None:
+    train(repository)
+    dockerfile = repository / "07-expert-oracle/Dockerfile"
+    text = dockerfile.read_text()
+    environment = {"PATH": os.environ["PATH"]}
+    build(client.engine, recipes(7, repository)[0], target="production", environment=environment)
+    assert "--target" not in client.asked[-2]
+    dockerfile.write_text(f"FROM scratch AS production\n{text}")
+    build(client.engine, recipes(7, repository)[0], target="production", environment=environment)
+    assert "--target=production" in client.asked[-2]
+
+
 def test_a_ca_bundle_is_a_secret_and_a_proxy_an_argument_without_its_value(client: Client, repository: Path) -> None:
     train(repository)
     bundle = repository / "ca.pem"

@@ -22,11 +22,14 @@ def test_the_pin_is_one_release_of_one_variant() -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=name)
-def test_a_dockerfile_takes_its_base_from_the_pin(recipe: Recipe) -> None:
+def test_a_dockerfile_takes_its_bases_from_the_pins(recipe: Recipe) -> None:
     text = (recipe.root / recipe.dockerfile).read_text(encoding="utf-8")
-    assert re.findall(r"^ARG PYTHON_IMAGE=(.+)$", text, re.MULTILINE) == [python_image()]
+    bases = dict(re.findall(r"^ARG (\w+)_IMAGE=(.+)$", text, re.MULTILINE))
+    images = load_versions()["images"]
+    assert bases == {base: images[base.lower()]["reference"] for base in bases}
+    assert bases["PYTHON"] == python_image()
     stages = set(re.findall(r" AS (\S+)$", text, re.MULTILINE))
-    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) <= {"${PYTHON_IMAGE}", *stages}
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) <= {*stages, *(f"${{{base}_IMAGE}}" for base in bases)}
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=name)
