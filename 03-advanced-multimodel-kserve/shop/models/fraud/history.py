@@ -135,7 +135,8 @@ class History:
         if not names:
             return np.zeros(len(first), np.int64)
         counts = np.stack([column.sums[name][now] - column.sums[name][first] for name in names], axis=1)
-        return np.argmax(counts, axis=1)
+        favourite: NDArray[np.int64] = np.argmax(counts, axis=1)
+        return favourite
 
 
 # Of each kind: what ``users`` and ``others`` count.

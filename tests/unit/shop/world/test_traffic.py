@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shop.world.chance import stream
+from shop.world.simulation import simulate
+from shop.world.traffic import CANDIDATES, Request, make_traffic, read_traffic, write_traffic
+from tests.tiny_shop import TINY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SINCE = 40 * 86_400
+
+
+@pytest.fixture(scope="module")
+def requests() -> list[Request]:
+    return make_traffic(simulate(TINY), stream(7, "traffic"), SINCE, 200)
+
+
+def test_the_mix_is_that_of_the_sla(requests: list[Request]) -> None:
+    assert Counter(request.kind for request in requests) == {"recommendations": 120, "search": 60, "payments": 20}
+
+
+def test_requests_come_in_the_order_of_time_after_the_moment_asked_for(requests: list[Request]) -> None:
+    times = [request.time for request in requests]
+    assert times == sorted(times)
+    assert times[0] >= SINCE
+
+
+def test_a_search_has_different_candidates_and_names_those_that_would_be_clicked(requests: list[Request]) -> None:
+    searches = [request for request in requests if request.kind == "search"]
+    for request in searches:
+        candidates = request.body["candidates"]
+        assert 1 <= len(candidates) == len(set(candidates)) <= CANDIDATES
+        assert set(request.truth["clicked"]) <= set(candidates)
+        assert 0 <= request.body["query"]["category"] < 16
+    assert any("price" in request.body["query"] for request in searches)
+    assert any(request.truth["clicked"] for request in searches)
+
+
+def test_a_visit_knows_what_is_looked_at_next(requests: list[Request]) -> None:
+    visits = [request for request in requests if request.kind == "recommendations"]
+    assert all(1 <= len(request.truth["viewed"]) <= 10 for request in visits)
+
+
+def test_a_payment_has_all_that_the_gateway_asks_for(requests: list[Request]) -> None:
+    payments = [request for request in requests if request.kind == "payments"]
+    for request in payments:
+        assert set(request.body) == {"payment", "user", "card", "device", "ip", "amount", "category", "hour"}
+        assert request.body["amount"] > 0
+        assert isinstance(request.truth["fraud"], bool)
+
+
+def test_traffic_is_read_as_it_was_written(requests: list[Request], tmp_path: Path) -> None:
+    write_traffic(tmp_path / "traffic.parquet", requests)
+    assert read_traffic(tmp_path / "traffic.parquet") == requests
