@@ -54,6 +54,7 @@ def test_a_canary_is_a_second_predictor_with_a_share_and_no_scaling_of_its_own()
         assert (canary["trafficPercent"], canary["predictor"]["name"], stable["name"]) == (10, "v2", "v1")
         assert canary["predictor"]["model"]["name"] == ""  # required, and empty
         assert not {"maxReplicas", "scaleTarget", "scaleMetric", "autoScaling"} & set(canary["predictor"])
+        assert canary["predictor"]["annotations"] == {"serving.kserve.io/autoscalerClass": "none"}
         assert canary["predictor"]["minReplicas"] <= stable["minReplicas"]
         assert stable["model"]["storageUri"].endswith("/onnxruntime/1"), model
         assert canary["predictor"]["model"]["storageUri"].endswith("/onnxruntime/2")

@@ -65,6 +65,9 @@ spec:
     - trafficPercent: {{ .spec.weight }}
       predictor:
         name: v{{ .spec.candidate }}
+        annotations:
+          # Else KServe makes it a ScaledObject without triggers, which the API server refuses.
+          serving.kserve.io/autoscalerClass: none
         # No other field of scaling: KServe refuses them here.
         minReplicas: {{ .spec.candidateReplicas }}
         {{- include "shop.predictorPod" $candidate | nindent 8 }}
