@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from servekit.manifests import ManifestError, chart_notes
+from servekit.manifests import ManifestError, chart_notes, standard_workloads
+from servekit.manifests.pods import SERVING_KINDS, pod_templates, selects
 from servekit.versions import ROOT, load_versions
 from shop.gateway.settings import GatewaySettings
 from shop.serving.settings import StoreSettings
@@ -226,6 +227,29 @@ def test_gpu_servers_get_one_each_and_run_where_they_are() -> None:
 def test_each_server_loads_its_own_model_of_the_shared_repository(name: str) -> None:
     for service, body in services(name).items():
         assert body["spec"]["predictor"]["model"]["args"] == [f"--load-model={service.removesuffix('-candidate')}"]
+
+
+@pytest.mark.parametrize("name", ["defaults", "cpu", "gpu", "fallback-0.20", "region-eu"])
+def test_what_serves_survives_node_upgrades_zones_and_strangers(name: str) -> None:
+    documents = [*variant(name), *standard_workloads(variant(name))]
+    budgets = [body["spec"]["selector"] for body in of_kind(documents, "PodDisruptionBudget").values()]
+    policies = of_kind(documents, "NetworkPolicy")
+    opened = [body["spec"]["podSelector"] for policy, body in policies.items() if policy != "default-deny"]
+    for pod in (pod for pod in pod_templates(documents) if pod.document.kind in SERVING_KINDS):
+        what = pod.document.name
+        assert any(selects(selector, pod.labels) for selector in opened), f"{what}: no NetworkPolicy of its own"
+        if "-candidate-" in what:
+            continue  # whose loss the stable version takes over
+        assert any(selects(selector, pod.labels) for selector in budgets), f"{what}: no PodDisruptionBudget"
+        if what != "cache":
+            spread = {constraint["topologyKey"] for constraint in pod.spec["topologySpreadConstraints"]}
+            assert spread == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+
+
+def test_payments_are_audited_where_the_gateway_may_write() -> None:
+    pod = of_kind(variant("cpu"), "Deployment")["gateway"]["spec"]["template"]["spec"]
+    mounts = {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert gateway_environment(variant("cpu"))["AUDIT_DIR"] in mounts
 
 
 def test_nobody_reaches_anybody_unless_a_policy_says_so() -> None:

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 from servekit.manifests.crds import CACHE
-from servekit.manifests.documents import ManifestError, load
+from servekit.manifests.documents import Document, ManifestError, load
 from servekit.manifests.download import download
+from servekit.manifests.helm import build_chart
+from servekit.manifests.kserve import standard_workloads
 from servekit.manifests.kustomize import build
 from servekit.manifests.policy import check_policy
 from servekit.manifests.validation import supported_versions, validate
@@ -19,8 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when all is well, 1 when a manifest or a release is not."""
     parser = argparse.ArgumentParser(prog="python -m servekit.manifests", description="Manifests, checked offline.")
     commands = parser.add_subparsers(required=True)
-    check = commands.add_parser("validate", help="check overlays (folders with a kustomization) or YAML files")
+    check = commands.add_parser("validate", help="check overlays (folders with a kustomization), charts or YAML files")
     check.add_argument("paths", nargs="+", type=Path, metavar="DIR")
+    check.add_argument("--values", nargs="+", type=Path, default=[], metavar="FILE", help="for a chart")
     check.add_argument("--kubernetes", default="1.36", choices=supported_versions(), metavar="1.36")
     check.add_argument("--schema-only", action="store_true", help="leave out the house rules")
     check.set_defaults(run=_validate)
@@ -39,17 +42,22 @@ def main(arguments: list[str] | None = None) -> int:
 def _validate(options: argparse.Namespace) -> int:
     failed = 0
     for path in options.paths:
-        overlay = path.is_dir() and (path / "kustomization.yaml").is_file()
-        documents = build(path) if overlay else load(path)
+        documents = _documents(path, options.values)
         problems = validate(documents, options.kubernetes)
         if not problems and not options.schema_only:  # the house rules presume valid documents
-            problems = check_policy(documents)
+            problems = check_policy([*documents, *standard_workloads(documents)])
         failed += len(problems)
         for problem in problems:
             sys.stderr.write(f"{problem}\n")
         if not problems:
             sys.stdout.write(f"{path}: {len(documents)} documents, Kubernetes {options.kubernetes}: valid\n")
     return 1 if failed else 0
+
+
+def _documents(path: Path, values: list[Path]) -> list[Document]:
+    if (path / "Chart.yaml").is_file():
+        return build_chart(path, values, release=path.name, namespace=path.name)
+    return build(path) if (path / "kustomization.yaml").is_file() else load(path)
 
 
 def _crds(options: argparse.Namespace) -> int:

@@ -40,6 +40,17 @@ def test_the_house_rules_are_part_of_it_unless_left_out(tmp_path: Path, capsys: 
     assert main(["validate", str(tmp_path), "--schema-only"]) == 0
 
 
+def test_a_chart_is_checked_with_its_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: tiny\nversion: 0.1.0\n")
+    (tmp_path / "templates/settings.yaml").write_text(CONFIG_MAP.replace("{a: b}", "{a: {{ .Values.a }}}"))
+    values = tmp_path / "values-test.yaml"
+    for text, code in (("a: text\n", 0), ("a: 5\n", 1)):
+        values.write_text(text)
+        assert main(["validate", str(tmp_path), "--values", str(values)]) == code
+    assert "ConfigMap/settings: $.data.a 5: expected string" in capsys.readouterr().err
+
+
 def test_an_unreadable_path_fails_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", str(tmp_path / "absent.yaml")]) == 1
     assert capsys.readouterr().err == f"{tmp_path}/absent.yaml: cannot be read: No such file or directory\n"

@@ -38,6 +38,10 @@
 - name: SHOP_SHARDS
   value: {{ . | quote }}
 {{- end }}
+{{- if .Values.gateway.audit.enabled }}
+- name: AUDIT_DIR
+  value: /audit
+{{- end }}
 {{- with .Values.gateway.apiKeysSecret }}
 - name: SHOP_API_KEYS
   valueFrom:
