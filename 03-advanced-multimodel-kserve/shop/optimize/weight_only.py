@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGE", "weight_only_int8"]
 
-LARGE = 16_384
+LARGE = 4_096
 """Weights from which on a layer is worth the operator's overhead."""
 
 _BLOCK = 128
