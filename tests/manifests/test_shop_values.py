@@ -88,7 +88,7 @@ def test_in_knative_mode_the_candidate_is_a_revision_with_a_share() -> None:
 
 def test_up_to_kserve_0_20_two_services_stand_behind_one_route() -> None:
     for model in MODELS:
-        route = of_kind(variant("fallback-0.20"), "HTTPRoute")[model]["spec"]
+        route = of_kind(variant("fallback-0.20"), "HTTPRoute")[f"{model}-route"]["spec"]
         ((rule,), (host,)) = route["rules"], route["hostnames"]
         weights = {each["name"]: each["weight"] for each in rule["backendRefs"]}
         assert weights == {f"{model}-predictor": 90, f"{model}-candidate-predictor": 10}
@@ -291,7 +291,7 @@ def test_both_regions_have_the_same_models_and_a_record_of_their_own_that_fails_
         ({"gateway": {"deadlineMs": "45"}}, "at '/gateway/deadlineMs': got string, want number"),
         ({"rollout": {"strategy": "blue-green"}}, "value must be one of 'canary', 'edge', 'knative', 'route'"),
         ({"triton": {"engine": "tensorrt"}}, "at '/triton/gpus': minimum: got 0, want 1"),
-        ({"triton": {"gracePeriodSeconds": 30}}, "at '/triton/gracePeriodSeconds': minimum: got 30, want 31"),
+        ({"triton": {"gracePeriodSeconds": 30}}, "at '/triton/gracePeriodSeconds': minimum: got 30, want 36"),
         ({"autoscaling": {"gpuUtilisation": 70}}, "at '/autoscaling/gpuUtilisation': maximum: got 70, want 1"),
         ({"region": {"dns": {"enabled": True}}}, "at '/region/dns/awsRegion': minLength: got 0, want 1"),
         ({"images": {"triton": {"tag": "latest"}}}, "image shop-triton tag latest: expected a pinned tag"),
