@@ -16,3 +16,8 @@ mv "$server/python_backend_stubs/$minor/triton_python_backend_stub" "$target/bac
 install -m 755 "$(dirname "$0")/tritonserver.sh" "$target/bin/tritonserver"
 rm -rf "$packages/pytriton" "$packages"/nvidia_pytriton-*.dist-info
 chmod -R a+rX "$target"
+
+for program in "$target/libexec/bin/tritonserver" "$target/backends/python/triton_python_backend_stub"; do
+  lacking=$(LD_LIBRARY_PATH=$target/lib ldd "$program" | grep 'not found' || true)
+  [ -z "$lacking" ] || { echo "$program: the base image lacks:" $lacking >&2; exit 1; }
+done
