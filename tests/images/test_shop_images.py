@@ -21,7 +21,7 @@ from servekit.images.recipe import python_image
 from servekit.valkey import valkey_command
 from tests.images.shop_context import user_embedding, write_context
 from tests.integration.shop.serving.triton_world import computed
-from tests.shop_chart import CHART, of_kind, variant
+from tests.shop_chart import CHART, gateway_environment, of_kind, variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,6 +195,23 @@ def test_a_search_and_a_payment_are_answered_by_their_models(shop: Shop) -> None
     assert 0 <= scored["probability"] <= 1
 
 
+def test_the_gateway_starts_with_the_charts_own_environment_and_leaves_the_version_to_the_server(
+    engine: Engine, images: dict[str, Image], shop: Shop
+) -> None:
+    environment = gateway_environment(variant("defaults"))
+    flags = (*GATEWAY_FLAGS, *(flag for flag in shop.gateway.flags if "--network" in flag), "--tmpfs=/audit:mode=777")
+    moved = {key: value for key, value in shop.gateway.environment.items() if key.endswith(("_HOST", "_PORT"))}
+    with Container(
+        engine, images["shop-gateway"].reference, GATEWAY_PORTS, environment={**environment, **moved}, flags=flags
+    ) as gateway:
+        until(lambda: answers(gateway, "SHOP_GATEWAY_PORT", "/readyz"), "ready", gateway)
+        body = {"user": 2, "k": 3}
+        url = f"http://{gateway.addresses['SHOP_GATEWAY_PORT']}/v1/recommendations"
+        answer = httpx.post(url, json=body, headers={"x-model-version": "1"}, trust_env=False, timeout=30)
+        assert answer.headers["x-model-version"] == answer.json()["version"] == "2"  # the newest it has, whoever asks
+        assert gateway.stop(grace_s=60) == 0, gateway.logs()
+
+
 def test_the_cluster_runs_this_image_on_what_its_own_script_publishes(
     engine: Engine, images: dict[str, Image], tmp_path: Path
 ) -> None:
@@ -229,7 +246,7 @@ def test_the_cluster_runs_this_image_on_what_its_own_script_publishes(
 def test_the_production_stage_has_the_repositories_of_nvidias_backends(
     engine: Engine, images: dict[str, Image], context: Path
 ) -> None:
-    """On another base: NVIDIA's image is 15 GB, and its server is not what is tested here."""
+    """On another base: NVIDIA's image is many gigabytes, and its server is not what is tested here."""
     assert images
     recipe = next(recipe for recipe in recipes(3, context) if recipe.name == "shop-triton")
     dockerfile = context / recipe.dockerfile
