@@ -61,6 +61,7 @@ def command(addresses: Addresses, settings: TritonSettings) -> list[str]:
         "http-address": host, "http-port": addresses.triton_http_port, "http-thread-count": settings.http_threads,
         "grpc-address": host, "grpc-port": addresses.triton_grpc_port,
         "metrics-address": host, "metrics-port": addresses.triton_metrics_port,
+        "pinned-memory-pool-byte-size": 0,  # a GPU's
         "allow-gpu-metrics": "false", "allow-cpu-metrics": "false",
         "log-info": str(settings.log_info).lower(), "log-format": "ISO8601",
         "backend-config": f"python,shm-region-prefix-name={_shared_memory(addresses)}",
