@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     StartServer = Callable[..., str]
     WriteSla = Callable[..., Path]
 
-pytestmark = pytest.mark.alone
-
-STALL_S, EVERY_S = 0.2, 2.0
+STALL_S, EVERY_S = 0.2, 1.0
 # An arrival u seconds into a stall of S waits S - u. Arrivals are uniform in time, so P(latency > x) = (S - x) / T,
 # and the p99 is where that is 1 %: S - 0.01 T.
 ANALYTIC_P99_MS = (STALL_S - 0.01 * EVERY_S) * 1e3
@@ -42,11 +40,12 @@ def run(path: Path, tmp_path: Path) -> Result:
     return result
 
 
+@pytest.mark.alone  # a busy machine has stalls of its own; the other proofs only get surer for them
 def test_the_tail_of_a_stalling_server_is_reported_and_a_closed_loop_test_misses_it(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
 ) -> None:
     url = tiny_server("--stall-s", str(STALL_S), "--every-s", str(EVERY_S))
-    path = sla_file(url, rate=300, duration=8, warmup=0.5)
+    path = sla_file(url, rate=300, duration=5, warmup=0.5)
     for _ in range(2):  # a shared machine may itself stall for a moment, once
         result = run(path, tmp_path)
         if abs(result.p99_ms / ANALYTIC_P99_MS - 1) < 0.1:
@@ -56,9 +55,10 @@ def test_the_tail_of_a_stalling_server_is_reported_and_a_closed_loop_test_misses
     assert result.closed_loop.omitted > 0.05
 
 
+@pytest.mark.alone  # likewise
 def test_the_closed_loop_figure_is_what_a_real_closed_loop_client_sees(tiny_server: StartServer) -> None:
     url = tiny_server("--stall-s", str(STALL_S), "--every-s", str(EVERY_S))
-    p99_ms = asyncio.run(_one_user(int(url.rpartition(":")[2]), seconds=2.1))
+    p99_ms = asyncio.run(_one_user(int(url.rpartition(":")[2]), seconds=1.5))
     assert p99_ms < 0.5 * ANALYTIC_P99_MS
 
 

@@ -39,11 +39,18 @@ class Inventory:
         url: of the server, e.g. ``redis://127.0.0.1:8240``.
         catalogue: the items it is about.
         snapshot_s: how long the last answer may stand in for a new one.
+        timeout_s: how long to wait for it: a request waits for nothing, a command may.
         clock: seconds that only grow.
     """
 
     def __init__(
-        self, url: str, catalogue: Catalogue, *, snapshot_s: float = 60, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        catalogue: Catalogue,
+        *,
+        snapshot_s: float = 60,
+        timeout_s: float = _TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._ids = catalogue.ids
@@ -53,7 +60,7 @@ class Inventory:
         self._snapshot: NDArray[np.bool_] | None = None
         self._asked_at = self._failed_at = float("-inf")
         self._client = redis.Redis.from_url(
-            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 1)
+            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 1)
         )
 
     def stock(self) -> Stock:

@@ -54,7 +54,7 @@ def ask(request: pytest.FixtureRequest, components: Components) -> Pipeline:
 @pytest.fixture
 def shelf(inventory: Server, models: Path) -> Iterator[Inventory]:
     """The stock that the components see; full again afterwards."""
-    shelf = Inventory(inventory.url, Artefact(models / "1").catalogue())
+    shelf = Inventory(inventory.url, Artefact(models / "1").catalogue(), timeout_s=10)
     yield shelf
     shelf.set_out(shelf.out(), out=False)
 

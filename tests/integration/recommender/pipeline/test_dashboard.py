@@ -32,7 +32,7 @@ def prometheus(level: Running, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
     def send() -> None:
         with httpx.Client(base_url=level.client.base_url, timeout=30, trust_env=False) as client:
-            while not stop.wait(0.02):
+            while not stop.wait(0.1):
                 for payload in PAYLOADS:
                     client.post(PREDICTIONS, json={"jsonData": payload})
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def shelf(level: Running) -> Iterator[Inventory]:
     """The stock that the level sees; full again afterwards."""
-    shelf = Inventory(f"redis://127.0.0.1:{level.ports['valkey']}", Artefact(MODELS / "1").catalogue())
+    url = f"redis://127.0.0.1:{level.ports['valkey']}"
+    shelf = Inventory(url, Artefact(MODELS / "1").catalogue(), timeout_s=10)
     yield shelf
     shelf.set_out(shelf.out(), out=False)
 
