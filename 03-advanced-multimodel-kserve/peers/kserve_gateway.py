@@ -33,6 +33,7 @@ from shop.models.ranking.features import Query
 from shop.models.ranking.features import build as build_search
 
 _TRITON = f"127.0.0.1:{os.environ['SHOP_TRITON_HTTP_PORT']}"
+_VERSION = "1"
 _DECLINE_AT, _REVIEW_AT = 0.7, 0.2
 _features = redis.asyncio.Redis(port=int(os.environ["SHOP_FEATURES_PORT"]))
 
@@ -88,7 +89,9 @@ class _KServeClient:
         given.set_data_from_numpy(rows, binary_data=True)
         wanted = [RequestedOutput(each, {"binary_data": True}) for each in outputs]
         request = InferRequest(model, [given], request_outputs=wanted)
-        answer = await self._client.infer(f"http://{_TRITON}", request, model_name=model)
+        # the client has no versions; its path takes one
+        at = f"{model}/versions/{_VERSION}"
+        answer = await self._client.infer(f"http://{_TRITON}", request, model_name=at)
         found = {each.name: each for each in answer.outputs}
         return [found[each].as_numpy() for each in outputs]
 
@@ -103,7 +106,7 @@ class _TritonClient:
         given = TritonInput(name, list(rows.shape), "FP32")
         given.set_data_from_numpy(rows, binary_data=True)
         wanted = [InferRequestedOutput(each, binary_data=True) for each in outputs]
-        answer = await self._client.infer(model, [given], outputs=wanted)
+        answer = await self._client.infer(model, [given], model_version=_VERSION, outputs=wanted)
         return [answer.as_numpy(each) for each in outputs]
 
 
