@@ -64,7 +64,7 @@ def arrival_times(
     peak = rate_rps * max(burst.factor if burst else 1.0, 1.0) * max(surge.factor if surge else 1.0, 1.0)
     count = random.poisson(peak * duration_s)
     times = np.sort(random.random(count) * duration_s)
-    level = np.full(count, rate_rps)
+    level = np.full(count, float(rate_rps))
     if burst:
         level *= _burst_levels(times, burst, random)
     if surge:

@@ -56,17 +56,28 @@ class StoreSize(msgspec.Struct, frozen=True):
     bytes_per_key: NotNegative
 
 
+_NOISY_STALLED: Final = 0.01
+_NOISY_STEAL: Final = 0.02
+_NOISY_OTHERS: Final = 0.1
+
+
 class Noise(msgspec.Struct, frozen=True, kw_only=True):
     """What the host does to a process that only counts: stalls of 0.2 ms or longer, seen before each round.
 
-    ``noisy`` when more than 1 % of the time was lost in them, or the hypervisor took 2 % of the CPU.
+    ``others`` is the share of the machine that other programs used during the measurement. ``noisy`` when more than 1 %
+    of the time was lost in stalls, the hypervisor took 2 % of the CPU, or others used a tenth of it.
     """
 
     stalled: Share
     longest_ms: NotNegative
     stalls_per_s: NotNegative
     steal: Share
-    noisy: bool
+    others: NotNegative = 0.0
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the latencies say more about the host than about the stack."""
+        return self.stalled > _NOISY_STALLED or self.steal >= _NOISY_STEAL or self.others > _NOISY_OTHERS
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,11 +24,16 @@ _NEVER: Final = Percentiles(float("inf"), float("inf"))
 
 
 class Forecast(NamedTuple):
-    """CPU in cores, generator included; percentiles in the simulation and in closed form (infinite when overloaded)."""
+    """CPU in cores by process, generator included; percentiles, in closed form infinite when overloaded."""
 
-    cpu_cores: float
+    cpu_of: dict[str, float]
     simulated: Percentiles
     closed_form: Percentiles
+
+    @property
+    def cpu_cores(self) -> float:
+        """All processes together."""
+        return sum(self.cpu_of.values())
 
 
 def forecast(
@@ -40,9 +45,12 @@ def forecast(
         InvalidValueError: a kind was not measured.
     """
     found = walks(calibration, mix, hit_ratio, generator=True)
-    cpu = rate_rps * sum(each.weight * _whole_cpu_s(calibration, each) for each in found)
+    cpu = dict(calibration.idle_cpu)
+    for each in found:
+        for name, micros in calibration.profile(each.kind, each.result).cpu_us.items():
+            cpu[name] = cpu.get(name, 0.0) + rate_rps * each.weight * micros * 1e-6
     return Forecast(
-        cpu + sum(calibration.idle_cpu.values()),
+        cpu,
         _simulated(calibration, found, rate_rps, _SIMULATED),
         _closed(found, rate_rps, calibration.cores),
     )
@@ -64,10 +72,6 @@ def capacity_rps(
         keeps = _simulated(calibration, found, middle, _PROBED).p99_ms <= p99_ms
         low, high = (middle, high) if keeps else (low, middle)
     return low
-
-
-def _whole_cpu_s(calibration: Calibration, each: Walk) -> float:
-    return sum(calibration.profile(each.kind, each.result).cpu_us.values()) * 1e-6
 
 
 def _simulated(calibration: Calibration, found: list[Walk], rate_rps: float, requests: int) -> Percentiles:

@@ -106,6 +106,9 @@ def _check(calibration: Calibration, ask: Ask) -> None:
         raise InvalidValueError("mix", ask.mix, "expected at least one kind, each with a weight above 0")
     if not ask.p99_ms > 0:
         raise InvalidValueError("p99_ms", ask.p99_ms, "expected above 0")
+    for name in ("network_ms", "ttl_s", "replicas"):
+        if not getattr(ask, name) >= 0:
+            raise InvalidValueError(name, getattr(ask, name), "expected 0 or more")
 
 
 def _cold(ask: Ask) -> Ask:

@@ -95,9 +95,10 @@ def _print(console: Console, calibration: Calibration) -> None:
     console.print(table)
     _print_held_out(console, calibration)
     noise = calibration.noise
+    advice = "; NOISY: measure again on an idle machine" if noise.noisy else ""
     console.print(
-        f"host: {noise.stalled:.2%} of the time lost in {noise.stalls_per_s:g} stalls a second, the longest "
-        f"{noise.longest_ms:.3g} ms; steal {noise.steal:.1%}{'; NOISY: measure again when idle' if noise.noisy else ''}",
+        f"host: other programs used {noise.others:.0%}, the hypervisor {noise.steal:.1%}; {noise.stalled:.2%} of the "
+        f"time was lost in {noise.stalls_per_s:g} stalls a second, the longest {noise.longest_ms:.3g} ms{advice}",
         style="yellow" if noise.noisy else "dim",
         soft_wrap=True,
     )

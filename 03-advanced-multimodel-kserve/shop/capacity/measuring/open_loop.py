@@ -71,5 +71,5 @@ def send(url: str, requests: Iterable[Request], rate_rps: float, seed: int) -> S
     finally:
         gc.enable()
         connections.close()
-    numbers, latencies, outcomes, sizes = zip(*rows, strict=True)
-    return Sent(np.array(numbers), np.array(latencies), np.array(outcomes), np.array(sizes), duration)
+    columns = np.array(rows, dtype=float).reshape(-1, 4).T
+    return Sent(columns[0].astype(int), columns[1], columns[2].astype(int), columns[3].astype(int), duration)

@@ -25,16 +25,24 @@ _ALIASES: Final = {"envoy": "edge"}
 
 
 class Usage(NamedTuple):
-    """Seconds of CPU that each kind of process has used so far, and bytes over the loopback interface."""
+    """Seconds of CPU that each kind of process has used so far, and all processes of the machine; loopback bytes."""
 
     at_s: float
     cpu_s: dict[str, float]
+    machine_cpu_s: float
     loopback_bytes: int
 
     def since(self, before: Usage) -> Usage:
         """What was used in between; ``at_s`` is how long that was."""
         spent = {name: seconds - before.cpu_s.get(name, 0.0) for name, seconds in self.cpu_s.items()}
-        return Usage(self.at_s - before.at_s, spent, self.loopback_bytes - before.loopback_bytes)
+        machine_cpu_s = self.machine_cpu_s - before.machine_cpu_s
+        return Usage(self.at_s - before.at_s, spent, machine_cpu_s, self.loopback_bytes - before.loopback_bytes)
+
+    @property
+    def others(self) -> float:
+        """Of a difference: the share of the machine's CPU that went to processes not named here."""
+        foreign = self.machine_cpu_s - sum(self.cpu_s.values())
+        return max(foreign, 0.0) / (self.at_s * (psutil.cpu_count() or 1)) if self.at_s else 0.0
 
 
 class Processes:
@@ -63,7 +71,14 @@ class Processes:
             for name, families in self._families.items()
         }
         used[GENERATOR] = time.process_time()
-        return Usage(time.monotonic(), used, _loopback_bytes())
+        return Usage(time.monotonic(), used, _machine_cpu_s(), _loopback_bytes())
+
+    def rest(self, seconds: float) -> Usage:
+        """What the processes use while nobody asks anything, this one left out."""
+        before = self.usage()
+        time.sleep(seconds)
+        used = self.usage().since(before)
+        return used._replace(cpu_s={name: cpu for name, cpu in used.cpu_s.items() if name != GENERATOR})
 
     def resident_mb(self) -> dict[str, float]:
         """Memory of one process of each kind with its children, in megabytes (10⁶ bytes)."""
@@ -121,6 +136,11 @@ def _resident(process: psutil.Process) -> int:
     with suppress(psutil.Error):
         return int(process.memory_info().rss)
     return 0
+
+
+def _machine_cpu_s() -> float:
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + getattr(times, "irq", 0.0) + getattr(times, "softirq", 0.0))
 
 
 def _loopback_bytes() -> int:

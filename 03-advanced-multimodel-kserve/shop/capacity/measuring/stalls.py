@@ -11,8 +11,6 @@ from shop.capacity.calibration import Noise
 __all__ = ["StallProbe"]
 
 _STALL_S: Final = 200e-6
-_NOISY_SHARE: Final = 0.01
-_NOISY_STEAL: Final = 0.02
 _STEAL: Final = 7
 
 
@@ -45,7 +43,6 @@ class StallProbe:
             longest_ms=round(max(self._stalls, default=0.0) * 1e3, 3),
             stalls_per_s=round(len(self._stalls) / self._watched_s, 1) if self._watched_s else 0.0,
             steal=round(stolen, 4),
-            noisy=stalled > _NOISY_SHARE or stolen >= _NOISY_STEAL,
         )
 
 

@@ -1,45 +1,47 @@
 """The measurement: each kind of request alone, from a cold and from a warm cache, in turn with the held-out traffic.
 
-Rounds alternate so that a machine that drifts drifts for the calibration and for what it is compared with alike.
+Rounds alternate so that a machine that drifts drifts for the calibration and for what it is compared with alike. A
+round in which other programs were busy is made again, a few times; the quietest rounds count.
 """
 
 from __future__ import annotations
 
-import time
 from itertools import islice
 from random import Random
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numpy as np
+import msgspec
 
-from servekit.errors import NotReadyError
-from shop.capacity.calibration import Noise, Profile, StoreSize
-from shop.capacity.distribution import quantiles_of
 from shop.capacity.measuring.cache_counters import hit_ratios
-from shop.capacity.measuring.open_loop import Sent, send
+from shop.capacity.measuring.open_loop import send
+from shop.capacity.measuring.phase import Phase, measure
 from shop.capacity.measuring.stalls import StallProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from servekit.sla import Request, Scenario
+    from shop.capacity.calibration import Noise, StoreSize
     from shop.capacity.measuring.bench import Bench
-    from shop.capacity.measuring.processes import Usage
 
-__all__ = ["Held", "Schedule", "Survey", "survey"]
+__all__ = ["Held", "Key", "Round", "Schedule", "Survey", "survey"]
 
 _IDLE_S: Final = 2.0
 _LOOK_S: Final = 0.7
 _TRIES: Final = 50
 _CACHED: Final = 0.5
-_FAILED: Final = 0.01
-_WIRE_HEAD: Final = 66  # Ethernet, IPv4 and TCP with timestamps: what the loopback interface counts besides
+_QUIET: Final = 0.1
 
-Result = Literal["hit", "miss"]
+Key = tuple[str, str]
+"""A kind of request, and ``hit`` or ``miss``."""
 
 
 class Schedule(NamedTuple):
-    """How long everything takes; the default is a minute and a quarter."""
+    """How long everything takes; the default is about a minute and a quarter on a quiet machine.
+
+    The kinds are sent alone at a rate that keeps the processes about as awake as the held-out traffic does: a process
+    that sleeps after each request spends up to twice the CPU on it.
+    """
 
     rounds: int = 3
     alone_rps: float = 150.0
@@ -47,38 +49,38 @@ class Schedule(NamedTuple):
     held_out_rps: float = 240.0
     held_out_s: float = 8.0
     warm_up: int = 300
+    repeats: int = 3
 
 
 class Held(NamedTuple):
-    """The held-out traffic of all rounds: what came back, CPU in cores by process, and what the cache answered."""
+    """The held-out traffic of one round, the kind of each request, and what the cache answered of each kind."""
 
-    sent: list[Sent]
-    kinds: list[list[str]]
-    usage: dict[str, float]
-    seconds: float
+    phase: Phase
+    kinds: list[str]
     hit_ratio: dict[str, float]
 
+
+class Round(NamedTuple):
+    """Each kind alone, then the mix. ``others`` is the share of the machine that other programs used meanwhile."""
+
+    alone: dict[Key, Phase]
+    held: Held
+
     @property
-    def latency_s(self) -> np.typing.NDArray[np.float64]:
-        """Of every request."""
-        return np.concatenate([each.latency_s for each in self.sent])
+    def others(self) -> float:
+        """The largest over the parts."""
+        return max(phase.others for phase in (*self.alone.values(), self.held.phase))
 
 
 class Survey(NamedTuple):
-    """Everything measured; ``profiles`` have no delay yet."""
+    """Everything measured."""
 
-    profiles: list[Profile]
-    held: Held
+    rounds: list[Round]
     idle_cpu: dict[str, float]
+    edge_bytes: dict[str, int]
     features: StoreSize
     cache: StoreSize
     noise: Noise
-
-
-class _Phase(NamedTuple):
-    sent: Sent
-    used: Usage
-    hit: float
 
 
 def survey(
@@ -89,123 +91,77 @@ def survey(
     Raises:
         NotReadyError: the stack does not answer, or answers with errors.
     """
+    surveyor = _Surveyor(bench, scenario, mix, schedule)
     probe = StallProbe()
-    random = Random(1)  # noqa: S311 - a load pattern, not a secret
-    tell("idle")
-    idle = _idle_cpu(bench)
-    edge_bytes = {kind: bench.edge_bytes(scenario.request(kind, random)) for kind in mix}
-    traffic = _traffic(scenario, mix, random)
-    _checked(send(bench.url, [request for _, request in islice(traffic, schedule.warm_up)], schedule.alone_rps, 0))
-    phases: dict[tuple[str, Result], list[_Phase]] = {}
-    held = Held([], [], {}, 0.0, {})
-    ratios: list[dict[str, float]] = []
-    for turn in range(schedule.rounds):
+    tell("idle, then a warm-up")
+    idle = surveyor.idle()
+    edge_bytes = {kind: bench.edge_bytes(scenario.request(kind, surveyor.random)) for kind in mix}
+    surveyor.warm_up()
+    rounds: list[Round] = []
+    quiet = 0
+    while quiet < schedule.rounds and len(rounds) < schedule.rounds + schedule.repeats:
         probe.look(_LOOK_S)
-        tell(f"round {turn + 1} of {schedule.rounds}: each kind alone")
-        for kind in mix if turn % 2 == 0 else reversed(list(mix)):
-            for result, phase in _alone(bench, scenario, kind, schedule, random, turn).items():
-                phases.setdefault((kind, result), []).append(phase)
-        tell(f"round {turn + 1} of {schedule.rounds}: the mix, held out")
-        held, ratio = _hold_out(bench, traffic, schedule, held, turn)
-        ratios.append(ratio)
-    probe.look(_LOOK_S)
-    features, cache = bench.stores()
-    profiles = [
-        _profile(kind, result, each, idle, edge_bytes[kind], schedule.alone_rps)
-        for (kind, result), each in sorted(phases.items())
-    ]
-    mean = {kind: round(sum(each[kind] for each in ratios) / len(ratios), 4) for kind in ratios[0]}
-    return Survey(profiles, held._replace(hit_ratio=mean), idle, features, cache, probe.noise())
+        rounds.append(surveyor.round(len(rounds)))
+        quiet += rounds[-1].others <= _QUIET
+        noisy = "" if rounds[-1].others <= _QUIET else f": other programs used {rounds[-1].others:.0%} of the machine"
+        tell(f"round {len(rounds)}{noisy}")
+    kept = sorted(rounds, key=lambda each: each.others)[: schedule.rounds]
+    noise = msgspec.structs.replace(probe.noise(), others=round(max(each.others for each in kept), 4))
+    return Survey(kept, idle, edge_bytes, *bench.stores(), noise)
 
 
-def _idle_cpu(bench: Bench) -> dict[str, float]:
-    before = bench.processes.usage()
-    time.sleep(_IDLE_S)
-    used = bench.processes.usage().since(before)
-    return {name: round(seconds / used.at_s, 5) for name, seconds in used.cpu_s.items() if name != "generator"}
+class _Surveyor:
+    def __init__(self, bench: Bench, scenario: Scenario, mix: Mapping[str, float], schedule: Schedule) -> None:
+        self._bench, self._scenario, self._mix, self._schedule = bench, scenario, mix, schedule
+        self.random = Random(1)  # noqa: S311 - a load pattern, not a secret
+        self._traffic = self._endless()
 
+    def idle(self) -> dict[str, float]:
+        """Cores that each process uses while nobody asks."""
+        used = self._bench.processes.rest(_IDLE_S)
+        return {name: round(seconds / used.at_s, 5) for name, seconds in used.cpu_s.items()}
 
-def _traffic(scenario: Scenario, mix: Mapping[str, float], random: Random) -> Iterator[tuple[str, Request]]:
-    kinds, weights = list(mix), list(mix.values())
-    while True:
-        kind = random.choices(kinds, weights)[0]
-        yield kind, scenario.request(kind, random)
+    def warm_up(self) -> None:
+        """Traffic that is not measured."""
+        requests = [request for _, request in islice(self._traffic, self._schedule.warm_up)]
+        send(self._bench.url, requests, self._schedule.alone_rps, 0)
 
+    def round(self, turn: int) -> Round:
+        """Every other round takes the kinds backwards."""
+        alone: dict[Key, Phase] = {}
+        for kind in self._mix if turn % 2 == 0 else reversed(list(self._mix)):
+            alone |= self._alone(kind, turn)
+        return Round(alone, self._hold_out(turn))
 
-def _alone(  # noqa: PLR0913, PLR0917 - one phase is all of these
-    bench: Bench, scenario: Scenario, kind: str, schedule: Schedule, random: Random, turn: int
-) -> dict[Result, _Phase]:
-    """The same distinct requests twice: from an empty cache, and again where that made a difference."""
-    requests = _distinct(scenario, kind, schedule.alone, random)
-    bench.empty_cache()
-    found: dict[Result, _Phase] = {"miss": _phase(bench, kind, requests, schedule.alone_rps, turn)}
-    again = _phase(bench, kind, requests, schedule.alone_rps, turn + 100)
-    if again.hit > _CACHED:
-        found["hit"] = again
-    return found
+    def _alone(self, kind: str, turn: int) -> dict[Key, Phase]:
+        """The same distinct requests twice: from an empty cache, and again, which counts where it made a difference."""
+        requests, rate = self._distinct(kind), self._schedule.alone_rps
+        self._bench.empty_cache()
+        cold = measure(self._bench, requests, rate, 2 * turn)
+        before = self._bench.counts()
+        warm = measure(self._bench, requests, rate, 2 * turn + 1)
+        found = {(kind, "miss"): cold}
+        if hit_ratios(before, self._bench.counts()).get(kind, 0.0) > _CACHED:
+            found[kind, "hit"] = warm
+        return found
 
+    def _distinct(self, kind: str) -> list[Request]:
+        found: dict[tuple[str, bytes], Request] = {}
+        for _ in range(self._schedule.alone * _TRIES):
+            request = self._scenario.request(kind, self.random)
+            found.setdefault((request.path, request.body), request)
+            if len(found) == self._schedule.alone:
+                break
+        return list(found.values())
 
-def _distinct(scenario: Scenario, kind: str, count: int, random: Random) -> list[Request]:
-    found: dict[tuple[str, bytes], Request] = {}
-    for _ in range(count * _TRIES):
-        request = scenario.request(kind, random)
-        found.setdefault((request.path, request.body), request)
-        if len(found) == count:
-            break
-    return list(found.values())
+    def _hold_out(self, turn: int) -> Held:
+        drawn = list(islice(self._traffic, round(self._schedule.held_out_rps * self._schedule.held_out_s)))
+        before = self._bench.counts()
+        phase = measure(self._bench, [request for _, request in drawn], self._schedule.held_out_rps, 1000 + turn)
+        return Held(phase, [kind for kind, _ in drawn], hit_ratios(before, self._bench.counts()))
 
-
-def _phase(bench: Bench, kind: str, requests: list[Request], rate_rps: float, seed: int) -> _Phase:
-    counted, before = bench.counts(), bench.processes.usage()
-    sent = _checked(send(bench.url, requests, rate_rps, seed))
-    used = bench.processes.usage().since(before)
-    return _Phase(sent, used, hit_ratios(counted, bench.counts()).get(kind, 0.0))
-
-
-def _hold_out(
-    bench: Bench, traffic: Iterator[tuple[str, Request]], schedule: Schedule, held: Held, turn: int
-) -> tuple[Held, dict[str, float]]:
-    drawn = list(islice(traffic, round(schedule.held_out_rps * schedule.held_out_s)))
-    counted, before = bench.counts(), bench.processes.usage()
-    sent = _checked(send(bench.url, [request for _, request in drawn], schedule.held_out_rps, 1000 + turn))
-    used = bench.processes.usage().since(before)
-    cpu = {name: held.usage.get(name, 0.0) + seconds for name, seconds in used.cpu_s.items()}
-    kinds = [*held.kinds, [kind for kind, _ in drawn]]
-    more = Held([*held.sent, sent], kinds, cpu, held.seconds + used.at_s, {})
-    return more, hit_ratios(counted, bench.counts())
-
-
-def _checked(sent: Sent) -> Sent:
-    failed = float(np.mean(sent.outcome != 0))
-    if failed > _FAILED:
-        worst = int(sent.outcome[sent.outcome != 0][0])
-        raise NotReadyError("level 3", None, f"{failed:.0%} of the requests failed, the first with {worst}")
-    return sent
-
-
-def _profile(  # noqa: PLR0913, PLR0917 - one profile is all of these
-    kind: str, result: Result, phases: list[_Phase], idle: dict[str, float], edge_bytes: int, rate_rps: float
-) -> Profile:
-    requests = sum(len(phase.sent.number) for phase in phases)
-    seconds = sum(phase.used.at_s for phase in phases)
-    cpu = {
-        name: round(
-            max(sum(phase.used.cpu_s[name] for phase in phases) - idle.get(name, 0.0) * seconds, 0.0) / requests * 1e6,
-            1,
-        )
-        for name in phases[0].used.cpu_s
-    }
-    latency_ms = quantiles_of(np.concatenate([phase.sent.latency_s for phase in phases])) * 1e3
-    answer = float(np.mean(np.concatenate([phase.sent.size for phase in phases])))
-    return Profile(
-        kind=kind,
-        result=result,
-        requests=requests,
-        rate_rps=round(sum(phase.sent.rate_rps for phase in phases) / len(phases), 2) or rate_rps,
-        cpu_us=cpu,
-        latency_ms=[round(float(value), 4) for value in latency_ms],
-        delay_ms=[0.0, 0.0],
-        edge_bytes=round(edge_bytes + answer + 2 * _WIRE_HEAD, 1),
-        answer_bytes=round(answer, 1),
-        wire_bytes=round(sum(phase.used.loopback_bytes for phase in phases) / requests, 1),
-    )
+    def _endless(self) -> Iterator[tuple[str, Request]]:
+        kinds, weights = list(self._mix), list(self._mix.values())
+        while True:
+            kind = self.random.choices(kinds, weights)[0]
+            yield kind, self._scenario.request(kind, self.random)
