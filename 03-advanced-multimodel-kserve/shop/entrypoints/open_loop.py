@@ -7,11 +7,14 @@ being measured. How much it was, and how late the generator itself, is part of t
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle
 from math import inf
 from random import Random
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
 import uvloop
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
     from servekit.sla import Request
 
-__all__ = ["NO_ANSWER", "Answered", "Message", "Offered", "encode", "offer", "offering"]
+__all__ = ["NO_ANSWER", "Answered", "Crew", "Message", "Offered", "encode", "offering"]
 
 _TIMEOUT_S: Final = 2.0
 _OK, _SHED, _SERVER_ERROR = 200, 429, 500
@@ -99,19 +102,61 @@ def encode(port: int, requests: Sequence[Request]) -> list[Message]:
     return [Message(_whole(port, request), request) for request in requests]
 
 
-def offer(port: int, messages: Iterator[Message], rate_rps: float, seconds: float) -> Offered:
-    """Send Poisson arrivals for a while and wait for the last answer; never raises for what the server does.
+class Crew:
+    """Several processes that share a rate: each has a turn of its own at cores that the servers keep busy.
+
+    A scheduler that is fair to processes gives a single generator no more than any one of a dozen server processes.
 
     Args:
         port: on 127.0.0.1.
-        messages: from `encode`, as many as it takes.
-        rate_rps: how many a second.
-        seconds: how long.
+        messages: what is sent, over and over; each process begins elsewhere.
+        size: how many processes.
     """
-    return uvloop.run(offering(port, messages, rate_rps, seconds))
+
+    def __init__(self, port: int, messages: Sequence[Message], size: int = 4) -> None:
+        self._port, self._size = port, size
+        context = multiprocessing.get_context("spawn")
+        self._pools = [
+            ProcessPoolExecutor(1, mp_context=context, initializer=_take, initargs=(_turned(messages, each / size),))
+            for each in range(size)
+        ]
+
+    def offer(self, rate_rps: float, seconds: float) -> Offered:
+        """Send Poisson arrivals for a while and wait for the last answer; never raises for what the server does."""
+        parts = [
+            pool.submit(_offer, self._port, rate_rps / self._size, seconds, f"{each}/{rate_rps}")
+            for each, pool in enumerate(self._pools)
+        ]
+        offered = [part.result() for part in parts]
+        answers = [answer for each in offered for answer in each.answers]
+        return Offered(rate_rps, seconds, answers, sum(each.generator_cpu for each in offered))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in self._pools:
+            pool.shutdown()
 
 
-async def offering(  # noqa: PLR0913 - the last two are for replays alone
+_taken: Iterator[Message] = iter(())
+
+
+def _turned(messages: Sequence[Message], share: float) -> list[Message]:
+    start = int(len(messages) * share)
+    return [*messages[start:], *messages[:start]]
+
+
+def _take(messages: Sequence[Message]) -> None:
+    global _taken  # noqa: PLW0603 - what a process of the crew was handed, once
+    _taken = cycle(messages)
+
+
+def _offer(port: int, rate_rps: float, seconds: float, seed: str) -> Offered:
+    return uvloop.run(offering(port, _taken, rate_rps, seconds, seed=seed))
+
+
+async def offering(  # noqa: PLR0913 - the last three are for one caller each
     port: int,
     messages: Iterator[Message],
     rate_rps: float,
@@ -119,19 +164,21 @@ async def offering(  # noqa: PLR0913 - the last two are for replays alone
     *,
     heard: Callable[[Message, HttpReply | None], None] = lambda *_: None,
     stop: Callable[[], bool] = lambda: False,
+    seed: str = "",
 ) -> Offered:
-    """`offer`, inside an event loop that is there already.
+    """Send Poisson arrivals for a while and wait for the last answer; never raises for what the server does.
 
     Args:
-        port: as there, as are the next three.
-        messages: likewise.
-        rate_rps: likewise.
-        seconds: likewise.
+        port: on 127.0.0.1.
+        messages: from `encode`, as many as it takes.
+        rate_rps: how many a second.
+        seconds: how long.
         heard: is given every answer, None where there was none; what it does delays the generator.
         stop: asked before each request; ends the sending early.
+        seed: of the arrivals.
     """
     pool, answers, flight = HttpPool("127.0.0.1", port), list[Answered](), set[asyncio.Task[None]]()
-    random = Random(f"{rate_rps}/{seconds}")  # noqa: S311 - a load pattern, not a secret
+    random = Random(seed)  # noqa: S311 - a load pattern, not a secret
     began, cpu, at = perf_counter(), process_time(), 0.0
 
     async def send(message: Message, intended: float) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -23,15 +22,13 @@ from servekit.errors import NotReadyError, ServingError
 from servekit.hardware import describe, hardware_stamp
 from servekit.terminal import make_console, make_table
 from shop.addresses import Addresses
-from shop.entrypoints.open_loop import Offered, offer
+from shop.entrypoints.open_loop import Crew, Offered
 from shop.entrypoints.world_traffic import mixed_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import Console
-
-    from shop.entrypoints.open_loop import Message
 
 __all__ = ["Overload", "climb", "main"]
 
@@ -73,7 +70,7 @@ class Overload(msgspec.Struct, frozen=True):
         return self.generator_lag_p99_ms <= _LATE_MS
 
 
-def climb(port: int, messages: Iterator[Message], seconds: float) -> Iterator[Offered]:
+def climb(crew: Crew, seconds: float) -> Iterator[Offered]:
     """Offer more and more, until twice in a row it brought no more goodput.
 
     Raises:
@@ -81,9 +78,9 @@ def climb(port: int, messages: Iterator[Message], seconds: float) -> Iterator[Of
     """
     best, worse, rate = 0.0, 0, _START_RPS
     while worse < _NO_BETTER:
-        offered = offer(port, messages, rate, seconds)
+        offered = crew.offer(rate, seconds)
         if offered.failed == len(offered.answers):
-            raise NotReadyError(f"127.0.0.1:{port}", None, "nothing answers: run make up-3")
+            raise NotReadyError("level 3", None, "nothing answers: run make up-3")
         yield offered
         goodput = offered.goodput_rps(_LIMIT_S)
         worse = 0 if goodput > best else worse + 1
@@ -98,7 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     console, addresses = make_console(), Addresses()
     try:
-        result = _measure(console, addresses, options)
+        with Crew(addresses.port, mixed_messages(addresses, _MESSAGES)) as crew:
+            result = _measure(console, crew, options)
     except ServingError as problem:
         console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
         return 2
@@ -108,19 +106,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return (0 if result.holds else 1) if result.tells else 2
 
 
-def _measure(console: Console, addresses: Addresses, options: argparse.Namespace) -> Overload:
-    port, messages = addresses.port, cycle(mixed_messages(addresses, _MESSAGES))
+def _measure(console: Console, crew: Crew, options: argparse.Namespace) -> Overload:
     table = make_table(console, "offered/s", "goodput/s", "accepted p99", "shed", "degraded", "failed", "generator")
     climbed = []
-    for offered in climb(port, messages, options.seconds):
+    for offered in climb(crew, options.seconds):
         climbed.append(offered)
         _row(table, offered)
     peak = max(each.goodput_rps(_LIMIT_S) for each in climbed)
     rate = options.factor * peak
-    offer(port, messages, rate, _SETTLE_S)
-    over = offer(port, messages, rate, 2 * options.seconds)
+    crew.offer(rate, _SETTLE_S)
+    over = crew.offer(rate, 2 * options.seconds)
     _row(table, over)
-    after = offer(port, messages, peak / 2, options.seconds)
+    after = crew.offer(peak / 2, options.seconds)
     _row(table, after)
     console.print(table)
     return Overload(
