@@ -42,7 +42,13 @@ def compiled(content: bytes) -> Any:
         core = openvino.Core()
         return core.compile_model(core.read_model(content), "CPU", _ONE_THREAD).create_infer_request()
     except RuntimeError as error:
-        raise OpenVinoError(f"OpenVINO {openvino.__version__}: {str(error).strip().splitlines()[-1]}") from None
+        raise OpenVinoError(f"OpenVINO {openvino.__version__.partition('-')[0]}: {_reason(str(error))}") from None
+
+
+def _reason(text: str) -> str:
+    """The line of a long report that says what is wrong."""
+    lines = text.strip().splitlines()
+    return next((line.removeprefix("-- ") for line in lines if line.startswith("-- ")), lines[-1])
 
 
 def run_of(request: Any, rows: NDArray[Any]) -> Callable[[], Any]:

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from shop.artefact import Artefact, write_artefact
+from shop.entrypoints.optimize import main
+from shop.optimize.exam import Teacher
+from shop.optimize.exams import read_exam
+from shop.optimize.forms import TENSORRT, TENSORRT_HALF
+from shop.optimize.graph import Writer
+from shop.optimize.table import measured_rows
+from shop.optimize.tensorrt import missing, tensorrt_rows
+from shop.optimize.version import CHECK
+
+FAKES = Path(__file__).parents[3] / "unit" / "shop" / "optimize" / "fakes"
+
+
+@pytest.fixture
+def in_run_dir(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SHOP_RUN_DIR", str(run_dir))
+    return run_dir
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of one run: the figures mean nothing, the rest is as it is."""
+    monkeypatch.setattr("shop.optimize.latency._BLOCK_NS", 0)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_command_judges_every_form_and_measures_every_runtime(
+    in_run_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shop.entrypoints.optimize.missing", lambda: "no GPU")
+    assert main([]) == 0
+    said = capsys.readouterr().out
+    assert "TensorRT FP16, INT8: not measured here: no GPU" in said
+    written = json.loads((in_run_dir / "optimize.json").read_text())
+    assert written["hardware"]["cores"] >= 1
+    assert written["tensorrt"] == "no GPU"
+    for model, forms in {"ranking": ["static", "weight-only"], "personalisation": ["scores", "re-ranked"]}.items():
+        figures = written["models"][model]
+        assert [form["form"] for form in figures["forms"]] == forms
+        assert (figures["version_2"] is not None) == (in_run_dir / "models" / model / "2").exists()
+        runs_as = [row["runs_as"] for row in written["table"] if row["model"] == model]
+        precisions = ["FP32", *(f"INT8 {form}" for form in forms)]
+        assert runs_as == [f"{each} {where}" for where in ("ONNX Runtime", "OpenVINO") for each in precisions]
+        assert all(set(row["latency_us"]) == {"1", "16", "100"} for row in written["table"])
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_quick_and_forced_run_writes_every_version_2_and_measures_no_table(in_run_dir: Path) -> None:
+    assert main(["--quick", "--force"]) == 0
+    written = json.loads((in_run_dir / "optimize.json").read_text())
+    assert written["table"] == []
+    for model in ("ranking", "fraud", "personalisation"):
+        card = Artefact.of(in_run_dir / "models", model, "2").card()
+        verdict = next(
+            form for form in written["models"][model]["forms"] if form["form"] == card.metrics["gate"]["form"]
+        )
+        assert card.metrics["gate"]["passed"] == verdict["passed"]
+
+
+def test_before_training_there_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SHOP_RUN_DIR", str(tmp_path))
+    assert main(["--quick"]) == 1
+    said = capsys.readouterr().err
+    assert "run make train-3" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_teacher_has_a_row_and_openvinos_answers_are_as_good(run_dir: Path) -> None:
+    exam = read_exam(run_dir, "ranking")
+    content = Artefact.of(run_dir / "models", "ranking", "1").onnx()
+    taught = Teacher("teacher", lambda rows: rows.sum(axis=1), 123)
+    rows = measured_rows(replace(exam, teacher=taught), {"FP32": content})
+    assert [row.runs_as for row in rows] == ["teacher", "FP32 ONNX Runtime", "FP32 OpenVINO"]
+    assert rows[0].size == 123
+    assert rows[2].quality["ndcg_at_10"] == pytest.approx(rows[1].quality["ndcg_at_10"], abs=1e-4)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_graph_that_openvino_cannot_read_has_a_note_in_place_of_figures(run_dir: Path) -> None:
+    exam = read_exam(run_dir, "ranking")
+    writer = Writer()
+    unknown = writer.add("SampleOp", "features", domain="com.microsoft")
+    first = writer.add("Gather", unknown, writer.constant("first", np.array(0)), axis=1, output="scores")
+    graph = onnx.load_from_string(Artefact.of(run_dir / "models", "ranking", "1").onnx()).graph
+    assert first == "scores"
+    row = measured_rows(exam, {"FP32": writer.model("unknown", graph.input, graph.output)})[1]
+    assert row.latency_us == {}
+    assert re.fullmatch(r"OpenVINO [\d.]+: No conversion rule found for operations: com.microsoft.SampleOp", row.note)
+
+
+def test_tensorrt_is_measured_by_the_file_that_the_cluster_runs(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{FAKES}{os.pathsep}{os.environ['PATH']}")
+    exam = read_exam(run_dir, "ranking")
+    narrow = replace(exam, held_out=exam.held_out[:, :2])  # the stand-in for trtexec adds two columns
+    check = json.dumps({"rows": [[1.0, 2.0], [2.0, 5.0]], "outputs": {"scores": [3.0, 7.0]}}).encode()
+    card = Artefact.of(run_dir / "models", "ranking", "1").card()
+    folder = run_dir / "models" / "ranking" / "2"
+    write_artefact(folder, b"unused", card, {TENSORRT: b"int8", TENSORRT_HALF: b"fp16", CHECK: check})
+    assert missing() is None
+    rows = tensorrt_rows(narrow, Artefact(folder))
+    assert [row.runs_as for row in rows] == [f"{each} TensorRT 10.13.3, NVIDIA L4" for each in ("FP16", "INT8")]
+    assert all(row.latency_us == {1: 40.0, 16: 40.0, 100: 40.0} and not row.note for row in rows)
+
+
+def test_an_engine_that_tensorrt_cannot_build_has_a_note_in_place_of_figures(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{FAKES}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("FAKE_FAILURE", "Error[4]: no kernel")
+    folder = run_dir / "models" / "ranking" / "2"
+    card = Artefact.of(run_dir / "models", "ranking", "1").card()
+    write_artefact(folder, b"unused", card, {TENSORRT: b"int8", CHECK: b"{}"})
+    (row,) = tensorrt_rows(read_exam(run_dir, "ranking"), Artefact(folder))
+    assert row.latency_us == {}
+    assert row.note == "Error[4]: no kernel"
+
+
+def test_without_a_gpu_nothing_of_tensorrt_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert missing() == "no GPU"
