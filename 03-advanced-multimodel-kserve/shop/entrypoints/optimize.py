@@ -18,9 +18,9 @@ from shop.optimize.exams import read_exam
 from shop.optimize.forms import forms_of
 from shop.optimize.layers import GraphError
 from shop.optimize.report import Report, print_report
-from shop.optimize.table import measured_rows
+from shop.optimize.table import measured_rows, remembered_teacher
 from shop.optimize.tensorrt import missing, tensorrt_rows
-from shop.optimize.version import BASELINE, write_version
+from shop.optimize.version import BASELINE, OPTIMISED, write_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,8 +88,12 @@ def optimise(
 def _rows(exam: Exam, outcome: Outcome, content: bytes, models_dir: Path, *, tensorrt: bool) -> list[Row]:
     forms = {f"INT8 {each.verdict.form}": each.content for each in outcome.attempts}
     rows = measured_rows(exam, {"FP32": content, **forms})
-    optimised = Artefact.of(models_dir, exam.model, "2")
-    return rows + (tensorrt_rows(exam, optimised) if tensorrt and optimised.folder.exists() else [])
+    optimised = Artefact.of(models_dir, exam.model, OPTIMISED)
+    if tensorrt and optimised.folder.exists():
+        rows += tensorrt_rows(exam, optimised)
+    if exam.teacher is None:
+        rows = [*remembered_teacher(exam, Artefact.of(models_dir, exam.model, BASELINE).card()), *rows]
+    return rows
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ class Exam:
         batch: rows of a typical request; what must be faster.
         calibration: (n, width) rows that the model was trained on.
         held_out: (n, width) rows that it was not.
-        quality: measures, higher is better, of the outputs for the held-out rows; one output for a teacher's scores.
+        measures: what the quality is told in.
+        quality: these measures, higher is better, of the outputs for the held-out rows (a teacher's scores are one).
         teacher: None where the model had none.
     """
 
@@ -47,6 +48,7 @@ class Exam:
     batch: int
     calibration: NDArray[np.float32]
     held_out: NDArray[np.float32]
+    measures: tuple[str, ...]
     quality: Callable[[Sequence[NDArray[Any]]], dict[str, float]]
     teacher: Teacher | None = None
 

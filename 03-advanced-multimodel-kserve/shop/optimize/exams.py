@@ -41,7 +41,7 @@ def read_exam(run_dir: Path, model: str) -> Exam:
         return {name: float(marks[name]) for name in _MEASURES[model]}
 
     teacher = _teacher(run_dir / "evaluation" / f"{model}.teacher.txt")
-    return Exam(model, _BATCHES[model], evaluation.calibration, evaluation.inputs, quality, teacher)
+    return Exam(model, _BATCHES[model], evaluation.calibration, evaluation.inputs, _MEASURES[model], quality, teacher)
 
 
 def _teacher(path: Path) -> Teacher | None:

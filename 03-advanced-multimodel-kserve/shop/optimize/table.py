@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from shop.artefact import ModelCard
     from shop.optimize.exam import Exam
 
-__all__ = ["BATCHES", "Row", "measured_rows"]
+__all__ = ["BATCHES", "Row", "measured_rows", "remembered_teacher"]
 
 BATCHES = (1, 16, 100)
 """Rows of a request."""
@@ -45,6 +46,15 @@ class Row:
     size: int | None = None
     quality: dict[str, float] = field(default_factory=dict)
     note: str = ""
+
+
+def remembered_teacher(exam: Exam, card: ModelCard) -> list[Row]:
+    """A teacher's row from what the student's card says of it, where training left no teacher to be measured."""
+    marks = card.metrics.get("teacher")
+    if marks is None:
+        return []
+    quality = {name: float(marks[name]) for name in exam.measures if name in marks}
+    return [Row(exam.model, exam.batch, "teacher LightGBM", quality=quality)]
 
 
 @dataclass(frozen=True)
