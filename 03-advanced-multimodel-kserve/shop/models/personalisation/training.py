@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PersonalisationTraining", "train_personalisation"]
 
 # Chosen on the validation period; never on the test period.
-ALS = AlsSettings(width=EMBEDDING, confidence=1.0, damping=0.3, ridge=0.1, rounds=5, seed=7)
+ALS = AlsSettings(width=EMBEDDING, confidence=1.0, damping=0.2, ridge=0.1, rounds=5, seed=7)
 _JUDGED = 4_000  # users of the test period, at most
 
 

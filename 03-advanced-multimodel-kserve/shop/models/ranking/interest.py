@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Interest", "propensities"]
 
 _ROUNDS = 4  # of subspace iteration
+_LONGEST = 3.0  # times the typical length
 _SPARE = 8  # directions beyond those kept, which make it converge
 
 
@@ -105,6 +106,7 @@ class Interest:
         """Items (items, rank) and users (users, rank) in the space that explains most of who looks at what.
 
         Subspace iteration on the matrix normalised by activity and popularity, so that neither is what it explains.
+        Lengths are capped: who looked at one rare item is no more certain, and INT8 would lose the rest to such values.
         """
         person = 1 / np.sqrt(np.maximum(self.matrix.sum(axis=1), 1))
         thing = 1 / np.sqrt(np.maximum(self.matrix.sum(axis=0), 1))
@@ -113,11 +115,9 @@ class Interest:
             upper = person[:, None] * (self.matrix @ (thing[:, None] * basis))
             basis, _ = np.linalg.qr(thing[:, None] * (self._transposed @ (person[:, None] * upper)))
         people = person[:, None] * (self.matrix @ (thing[:, None] * basis))
-        _, sizes, turn = np.linalg.svd(people.T @ people)
+        _, _, turn = np.linalg.svd(people.T @ people)
         turned = turn.T[:, :rank]
-        scale = np.sqrt(np.maximum(sizes[:rank], 1e-12)) ** -0.5
-        spread = np.sqrt([self.items, self.users])
-        return spread[0] * basis @ turned, spread[1] * people @ turned * scale
+        return _capped(basis @ turned), _capped(people @ turned)
 
     @cached_property
     def matrix(self) -> Any:
@@ -160,3 +160,11 @@ def _click_rates(
 def _means(matrix: Any, values: NDArray[Any]) -> NDArray[np.float64]:
     means: NDArray[np.float64] = (matrix @ values) / np.maximum(matrix.sum(axis=1), 1e-9)[:, None]
     return means
+
+
+def _capped(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows in units of their typical length, none longer than a few of these."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    typical = float(np.median(length[length > 0])) if length.any() else 1.0
+    capped: NDArray[np.float64] = rows / np.maximum(typical, length / _LONGEST)
+    return capped

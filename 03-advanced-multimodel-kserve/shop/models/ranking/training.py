@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RankingTraining", "popularity", "train_ranking"]
 
-_PAGES = 14_000  # to learn from at most: the newest; more cost time and teach nothing new
+_PAGES = 10_000  # to learn from at most: the newest; more cost time and teach nothing new
 
 
 @dataclass(frozen=True)
