@@ -62,13 +62,18 @@ class FeatureLookup:
         """The user's block and the items'; zeros for who or what is unknown."""
         while True:
             row_of, generation = self._row_of, self.generation
-            missing = [item for item in items if item not in row_of]
-            keys = (store.user_key(user), *map(store.item_key, missing))
-            value, *blocks = await self._ask(keys, timeout_s)
+            rows = list(map(row_of.get, items))
+            missing = [item for item, row in zip(items, rows, strict=True) if row is None] if None in rows else []
+            value, *found = await self._ask((store.user_key(user), *map(store.item_key, missing)), timeout_s)
             if generation == self.generation or len(missing) == len(items):
                 break  # else the kept blocks are of a set that the store has no more
-        fetched = {item: _decode(block, store.ITEM_WIDTH) for item, block in zip(missing, blocks, strict=True) if block}
-        return SearchFeatures(_decode(value, _USER)[: store.USER_WIDTH], self._gather(items, fetched))
+        block = _decode(value, _USER)[: store.USER_WIDTH]
+        if not missing:
+            return SearchFeatures(block, self._blocks.take(np.array(rows, np.intp), axis=0))
+        fetched = {item: _decode(each, store.ITEM_WIDTH) for item, each in zip(missing, found, strict=True) if each}
+        self._keep(fetched)
+        unknown = np.zeros(store.ITEM_WIDTH, np.float32)
+        return SearchFeatures(block, np.stack([self._block(item, fetched.get(item, unknown)) for item in items]))
 
     async def payment(self, user: int, card: int, device: int, ip: int, timeout_s: float) -> list[NDArray[np.float32]]:
         """Four times (ENTITY_WIDTH,): user, card, device, address; zeros for what is unknown."""
@@ -96,16 +101,6 @@ class FeatureLookup:
             self._row_of, self.generation = {}, found
         return values
 
-    def _gather(self, items: Sequence[int], fetched: dict[int, NDArray[np.float32]]) -> NDArray[np.float32]:
-        if fetched:
-            self._keep(fetched)
-        row_of = self._row_of
-        try:
-            return self._blocks[[row_of[item] for item in items]]
-        except KeyError:  # an unknown item, or one too many to be kept
-            unknown = np.zeros(store.ITEM_WIDTH, np.float32)
-            return np.stack([self._kept(item, fetched.get(item, unknown)) for item in items])
-
     def _keep(self, fetched: dict[int, NDArray[np.float32]]) -> None:
         for item, block in fetched.items():
             row = len(self._row_of)
@@ -113,7 +108,7 @@ class FeatureLookup:
                 self._blocks[row] = block
                 self._row_of[item] = row
 
-    def _kept(self, item: int, otherwise: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _block(self, item: int, otherwise: NDArray[np.float32]) -> NDArray[np.float32]:
         row = self._row_of.get(item)
         return otherwise if row is None else self._blocks[row]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 from hashlib import blake2b
+from struct import Struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Search"]
 
 MODEL = RANKING.model
-_FEW = 20
+_FEW = 10
+_ASKED = Struct("<IBd?")
 _decoder = decoder(Request)
 
 
@@ -38,7 +39,9 @@ class Search:
         """Answers one request; raises `ServingError` for one that cannot be understood."""
         request = read(_decoder, incoming.body)
         hops = self._hops
-        candidates = list(dict.fromkeys(request.candidates))
+        candidates = request.candidates
+        if len(set(candidates)) < len(candidates):
+            candidates = list(dict.fromkeys(candidates))
 
         async def compute(deadline: float) -> Entry:
             return await self._compute(request, candidates, incoming, deadline)
@@ -74,7 +77,8 @@ def _most(k: int, candidates: int) -> int:
 
 def _canonical(request: Request, candidates: list[int]) -> bytes:
     """A digest of what the answer depends on, whatever the order of the candidates."""
-    head = repr((request.user, request.query.category, request.query.price, request.k <= _FEW)).encode()
-    return blake2b(
-        array("I", sorted(candidates)).tobytes(), digest_size=16, key=blake2b(head, digest_size=16).digest()
-    ).digest()
+    query = request.query
+    price = -1.0 if query.price is None else query.price
+    digest = blake2b(_ASKED.pack(request.user, query.category, price, request.k <= _FEW), digest_size=16)
+    digest.update(np.sort(np.array(candidates, np.uint32)).data)
+    return digest.digest()
