@@ -26,19 +26,27 @@ if TYPE_CHECKING:
 
     from servekit.sla import Request
 
-__all__ = ["NO_ANSWER", "Answered", "Crew", "Message", "Offered", "encode", "offering"]
+__all__ = ["NO_ANSWER", "SLOT", "Answered", "Crew", "Message", "Offered", "encode", "offering"]
 
 _TIMEOUT_S: Final = 2.0
 _OK, _SHED, _SERVER_ERROR = 200, 429, 500
+SLOT: Final = 6
+"""Bytes of a person's number where it may be exchanged: padded, so that a body keeps its length."""
+
+_ASKED_BY: Final = b'{"user": '
 NO_ANSWER: Final = 0
 """The status of a request that was not answered at all."""
 
 
 class Message(NamedTuple):
-    """A request as it goes on the wire, and where it came from."""
+    """A request as it goes on the wire, and where it came from.
+
+    ``slot`` is where six bytes say who asks, which a `Crew` takes from another message each time; 0: nowhere.
+    """
 
     whole: bytes
     request: Request
+    slot: int = 0
 
 
 class Answered(NamedTuple):
@@ -99,7 +107,7 @@ class Offered:
 
 def encode(port: int, requests: Sequence[Request]) -> list[Message]:
     """The requests as bytes, for a server on this machine."""
-    return [Message(_whole(port, request), request) for request in requests]
+    return [_message(port, request) for request in requests]
 
 
 class Crew:
@@ -149,7 +157,17 @@ def _turned(messages: Sequence[Message], share: float) -> list[Message]:
 
 def _take(messages: Sequence[Message]) -> None:
     global _taken  # noqa: PLW0603 - what a process of the crew was handed, once
-    _taken = cycle(messages)
+    _taken = _afresh(messages)
+
+
+def _afresh(messages: Sequence[Message]) -> Iterator[Message]:
+    """The messages over and over, but never the same question by the same person: no cache would make that harder."""
+    askers = [each.whole[each.slot : each.slot + SLOT] for each in messages if each.slot]
+    draw = Random()  # noqa: S311 - a load pattern, not a secret
+    for message in cycle(messages):
+        whole, _, slot = message
+        parts = (whole[:slot], draw.choice(askers), whole[slot + SLOT :]) if slot else (whole,)
+        yield message._replace(whole=b"".join(parts))
 
 
 def _offer(port: int, rate_rps: float, seconds: float, seed: str) -> Offered:
@@ -211,6 +229,11 @@ def _answered(at_s: float, lag_s: float, latency_s: float, reply: HttpReply | No
         return Answered(at_s, lag_s, latency_s, NO_ANSWER, degraded=False, retry_after=False)
     degraded, retry_after = bool(reply.header(b"x-degraded")), bool(reply.header(b"retry-after"))
     return Answered(at_s, lag_s, latency_s, reply.status, degraded, retry_after)
+
+
+def _message(port: int, request: Request) -> Message:
+    whole = _whole(port, request)
+    return Message(whole, request, whole.find(_ASKED_BY) + len(_ASKED_BY) if _ASKED_BY in whole else 0)
 
 
 def _whole(port: int, request: Request) -> bytes:

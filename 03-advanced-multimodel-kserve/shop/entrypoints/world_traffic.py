@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from servekit.errors import InvalidValueError
 from servekit.sla import Request
-from shop.entrypoints.open_loop import Message, encode
+from shop.entrypoints.open_loop import SLOT, Message, encode
 from shop.entrypoints.replay import Replay
 from shop.world.traffic import MIX
 
@@ -64,7 +64,7 @@ class WorldTraffic:
         for kind, *row in zip(*columns.values(), strict=True):
             where, body, truth = row
             self._rows.setdefault(kind, []).append(_Row(where, body.encode(), truth.encode()))
-        self._askers = [row.body.partition(b",")[0] for row in self._rows["search"]]
+        self._askers = [_asker(row.body) for row in self._rows["search"]]
         if afresh:
             random.shuffle(self._askers)
             for rows in self._rows.values():
@@ -105,6 +105,12 @@ def world_replay(addresses: Addresses, model: str, rate_rps: float) -> Replay:
     traffic, draw = WorldTraffic(addresses, afresh=True), random.Random(1)  # noqa: S311 - likewise
     requests = [traffic.recorded(KIND_OF[model], draw) for _ in range(_PER_MODEL)]
     return Replay(addresses.port, model, encode(addresses.port, requests), rate_rps, _outcomes)
+
+
+def _asker(body: bytes) -> bytes:
+    """``{"user": 000017`` but with blanks: the start of a search, of the same length whoever asks."""
+    number = body.partition(b",")[0].rpartition(b":")[2].strip()
+    return b'{"user": %b' % number.rjust(SLOT)
 
 
 class _Item(msgspec.Struct):
