@@ -58,7 +58,7 @@ LEVELS = (
 )
 
 _PYTHON = (3, 11)
-_DISK_GIB = 2.0  # one environment takes 1.2 GiB
+_DISK_GIB = 4.0  # the environments take 2.2 GiB, their downloads as much again where a cache keeps them
 _CORES = 2
 _OPTIONAL: tuple[tuple[str, str, Callable[[], probes.Finding], str], ...] = (
     ("cores", f"SLA figures: ≥ {_CORES}", partial(probes.cores, _CORES),
@@ -76,9 +76,10 @@ _OPTIONAL: tuple[tuple[str, str, Callable[[], probes.Finding], str], ...] = (
      "install NVIDIA's driver; without a GPU the models run on the CPU"),
     ("Prometheus", "make observe", partial(probes.program, ["prometheus"], ["--version"]),
      "install prometheus (Debian), or put its release on PATH"),
-    ("Valkey or Redis", "feature cache, level 3", partial(
-        probes.program, ["valkey-server", "redis-server"], ["--version"]),
-     "nothing to do: level 3's environment brings its own"),
+    ("Valkey or Redis", "levels 2 and 3", partial(probes.program, ["valkey-server", "redis-server"], ["--version"]),
+     "nothing to do: the environment brings its own"),
+    ("libgomp1", "LightGBM in make train-3", partial(probes.library, "libgomp.so.1"),
+     "nothing to do: training takes scikit-learn's copy"),
 )  # fmt: skip
 
 

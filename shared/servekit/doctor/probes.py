@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ from servekit.stack import inspection
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Finding", "cores", "disk", "docker", "memory", "ports", "program", "python"]
+__all__ = ["Finding", "cores", "disk", "docker", "library", "memory", "ports", "program", "python"]
 
 _GIB = 1024**3
 _ANSWERS_WITHIN_S = 10.0
@@ -75,6 +76,15 @@ def program(names: Sequence[str], arguments: Sequence[str], version: str = r"\d+
             found = re.search(version, done.here) if done.enough else None
             return Finding(done.enough, found[0] if found else f"{name}: {done.here}")
     return Finding(enough=False, here="not found")
+
+
+def library(name: str) -> Finding:
+    """A shared library of the system, by the name that programs load it by."""
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return Finding(enough=False, here="not found")
+    return Finding(enough=True, here=name)
 
 
 def docker() -> Finding:

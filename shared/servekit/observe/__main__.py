@@ -12,7 +12,7 @@ from rich.text import Text
 
 from servekit.observe import deployment, query, waterfall
 from servekit.observe.errors import ObserveError
-from servekit.observe.spans import by_id, last, read_trace, slowest
+from servekit.observe.spans import by_id, last, read_trace, slowest, trace_files
 from servekit.terminal import make_console
 from servekit.versions import ROOT
 
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _trace(options: argparse.Namespace) -> None:
     choose = by_id(options.trace_id) if options.trace_id else options.chooser
-    waterfall.draw(read_trace(_run_dir(options) / "traces.jsonl", choose), make_console())
+    waterfall.draw(read_trace(trace_files(_run_dir(options)), choose), make_console())
 
 
 def _query(options: argparse.Namespace) -> None:

@@ -78,9 +78,9 @@ def log_table(files: Iterable[Path]) -> pa.Table:
     return _table(LOGS, (_row(line, file.name.partition(".")[0]) for file in files for line in _lines(file)))
 
 
-def span_table(path: Path) -> pa.Table:
-    """The spans of ``traces.jsonl``, see `SPANS`; none when there is no such file yet."""
-    return _table(SPANS, _span_rows(path) if path.is_file() else iter(()))
+def span_table(paths: Iterable[Path]) -> pa.Table:
+    """The spans of ``traces*.jsonl``, see `SPANS`; none when there is no such file yet."""
+    return _table(SPANS, _span_rows([path for path in paths if path.is_file()]))
 
 
 def flatten(record: dict[str, Any]) -> dict[str, Any]:
@@ -120,8 +120,8 @@ def _row(raw: str, process: str) -> dict[str, Any]:
     }
 
 
-def _span_rows(path: Path) -> Iterator[dict[str, Any]]:
-    for span in read_spans(path):
+def _span_rows(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    for span in read_spans(*paths):
         yield {
             "ts": datetime.fromtimestamp(span.start_unix_ns / 1e9, UTC).replace(tzinfo=None),
             "trace_id": span.trace_id,

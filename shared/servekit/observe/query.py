@@ -10,6 +10,7 @@ from rich.text import Text
 
 from servekit.observe.errors import ObserveError
 from servekit.observe.events import LOGS, SPANS, log_files, log_table, span_table
+from servekit.observe.spans import trace_files
 from servekit.terminal import make_table
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def load(run_dir: Path) -> duckdb.DuckDBPyConnection:
         raise ObserveError(f"{run_dir / 'logs'}: no logs yet; `make up-{run_dir.name}` starts the level")
     connection = duckdb.connect(":memory:")
     connection.register("incoming_lines", log_table(files))
-    connection.register("incoming_spans", span_table(run_dir / "traces.jsonl"))
+    connection.register("incoming_spans", span_table(trace_files(run_dir)))
     for statement in _LOAD:
         connection.execute(statement)
     connection.unregister("incoming_lines")

@@ -1,4 +1,4 @@
-"""Reads the spans that servers wrote to ``traces.jsonl``, and finds one trace among them."""
+"""Reads the spans that a level's servers wrote to ``traces*.jsonl``, and finds one trace among them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import msgspec
 from servekit.observe.errors import ObserveError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Chooser", "Span", "by_id", "last", "read_spans", "read_trace", "slowest"]
+__all__ = ["Chooser", "Span", "by_id", "last", "read_spans", "read_trace", "slowest", "trace_files"]
 
 _PREFIX = re.compile(r"[0-9a-f]{4,32}")
 
@@ -45,20 +45,26 @@ if TYPE_CHECKING:
 _decode = msgspec.json.Decoder(Span).decode
 
 
-def read_spans(path: Path) -> Iterator[Span]:
-    """The spans of a file, one at a time; a line that is not a span (one being written, say) is passed over.
+def trace_files(run_dir: Path) -> list[Path]:
+    """A level's ``traces*.jsonl``, of one or of each of its processes; where there is none, the one to come."""
+    return sorted(run_dir.glob("traces*.jsonl")) or [run_dir / "traces.jsonl"]
+
+
+def read_spans(*paths: Path) -> Iterator[Span]:
+    """The spans of files, one at a time; a line that is not a span (one being written, say) is passed over.
 
     Raises:
         ObserveError: there is no such file.
     """
-    if not path.is_file():
-        raise ObserveError(f"{path}: no such file; {_remedy(path)}")
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                yield _decode(line)
-            except msgspec.MsgspecError:
-                continue
+    for path in paths:
+        if not path.is_file():
+            raise ObserveError(f"{path}: no such file; {_remedy(path)}")
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    yield _decode(line)
+                except msgspec.MsgspecError:
+                    continue
 
 
 def slowest(spans: Iterable[Span]) -> str | None:
@@ -98,16 +104,16 @@ def by_id(prefix: str) -> Chooser:
     return choose
 
 
-def read_trace(path: Path, choose: Chooser) -> list[Span]:
-    """The spans of one trace, earliest first. The file is read twice: it may be larger than memory.
+def read_trace(paths: Sequence[Path], choose: Chooser) -> list[Span]:
+    """The spans of one trace, earliest first. The files are read twice: they may be larger than memory.
 
     Raises:
         ObserveError: there is no file, no trace in it, or not the one asked for.
     """
-    trace_id = choose(read_spans(path))
+    trace_id = choose(read_spans(*paths))
     if trace_id is None:
-        raise ObserveError(f"{path}: no trace in it; {_remedy(path)}")
-    spans = (span for span in read_spans(path) if span.trace_id == trace_id)
+        raise ObserveError(f"{', '.join(map(str, paths))}: no trace in it; {_remedy(paths[0])}")
+    spans = (span for span in read_spans(*paths) if span.trace_id == trace_id)
     return sorted(spans, key=lambda span: (span.start_unix_ns, -span.end_unix_ns))
 
 

@@ -57,6 +57,11 @@ def test_every_line_of_every_log_file_is_counted(run_dir: Path) -> None:
     assert answer(run_dir, "select count(*) from logs") == [["6"]]
 
 
+def test_the_spans_of_several_processes_are_one_table(run_dir: Path) -> None:
+    (run_dir / "traces-gateway-1.jsonl").write_text((run_dir / "traces.jsonl").read_text())
+    assert answer(run_dir, "select count(*) from spans") == [["2"]]
+
+
 def test_request_events_have_friendly_columns(run_dir: Path) -> None:
     columns = "level, service, method, route, status, duration_ms, model, version, process"
     sql = f"select {columns} from logs where status > 200"  # noqa: S608 - written here

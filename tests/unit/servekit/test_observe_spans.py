@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from servekit.observe import ObserveError
-from servekit.observe.spans import by_id, last, read_spans, read_trace, slowest
+from servekit.observe.spans import by_id, last, read_spans, read_trace, slowest, trace_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,13 +44,13 @@ def test_the_last_trace_is_the_one_that_ended_last(traces: Path) -> None:
 
 
 def test_a_trace_has_all_its_spans_earliest_first(traces: Path) -> None:
-    assert [span.span_id for span in read_trace(traces, slowest)] == ["1", "2"]
+    assert [span.span_id for span in read_trace([traces], slowest)] == ["1", "2"]
 
 
 def test_a_parent_comes_before_the_child_that_starts_with_it(tmp_path: Path) -> None:
     path = tmp_path / "traces.jsonl"
     path.write_text(line(NEW, "2", 10, 20, parent_span_id="1") + line(NEW, "1", 10, 90))
-    assert [span.span_id for span in read_trace(path, last)] == ["1", "2"]
+    assert [span.span_id for span in read_trace([path], last)] == ["1", "2"]
 
 
 def test_a_trace_is_found_by_the_beginning_of_its_id_in_either_case(traces: Path) -> None:
@@ -61,12 +61,12 @@ def test_a_prefix_of_two_traces_asks_for_more_digits(tmp_path: Path) -> None:
     path = tmp_path / "traces.jsonl"
     path.write_text(line("abcd" + "0" * 28, "1", 1, 2) + line("abcd" + "1" * 28, "1", 1, 2))
     with pytest.raises(ObserveError, match=r"^trace id abcd: 2 traces begin so; give more digits$"):
-        read_trace(path, by_id("abcd"))
+        read_trace([path], by_id("abcd"))
 
 
 def test_an_unknown_id_says_which_traces_are_kept(traces: Path) -> None:
     with pytest.raises(ObserveError, match=r"^trace id ffff: not among the 2 traces kept; kept are requests that"):
-        read_trace(traces, by_id("ffff"))
+        read_trace([traces], by_id("ffff"))
 
 
 @pytest.mark.parametrize("text", ["abc", "xyz1", "0" * 33, ""])
@@ -77,7 +77,7 @@ def test_what_is_no_trace_id_is_refused(text: str) -> None:
 
 def test_without_a_file_the_remedy_names_the_level(tmp_path: Path) -> None:
     with pytest.raises(ObserveError, match=r"1/traces\.jsonl: no such file; run `make up-1`, then .*`make sla-1`"):
-        read_trace(tmp_path / "1" / "traces.jsonl", slowest)
+        read_trace(trace_files(tmp_path / "1"), slowest)
 
 
 @pytest.mark.parametrize("chooser", [slowest, last, by_id("abcd")])
@@ -88,4 +88,10 @@ def test_an_empty_file_gets_the_same_remedy(tmp_path: Path, chooser: Any) -> Non
     with pytest.raises(
         ObserveError, match=r"3/traces\.jsonl: no trace in it; run `make up-3`, then .*traceparent: 00-"
     ):
-        read_trace(path, chooser)
+        read_trace([path], chooser)
+
+
+def test_a_trace_is_put_together_from_the_files_of_several_processes(tmp_path: Path) -> None:
+    (tmp_path / "traces-gateway-0.jsonl").write_text(line(SLOW, "1", 1000, 1900) + line(NEW, "9", 10, 20))
+    (tmp_path / "traces-gateway-1.jsonl").write_text(line(SLOW, "2", 1100, 1200, parent_span_id="1"))
+    assert [span.span_id for span in read_trace(trace_files(tmp_path), slowest)] == ["1", "2"]

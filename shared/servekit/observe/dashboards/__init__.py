@@ -8,11 +8,12 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from servekit.observe.dashboards.level_1 import level_1
 from servekit.observe.dashboards.level_2 import level_2
+from servekit.observe.dashboards.level_3 import level_3
 from servekit.observe.dashboards.overview import overview
 
 __all__ = ["DASHBOARDS", "render"]
 
-DASHBOARDS = {"serving-overview": overview, "level-1": level_1, "level-2": level_2}
+DASHBOARDS = {"serving-overview": overview, "level-1": level_1, "level-2": level_2, "level-3": level_3}
 """What builds each dashboard, by the name of its file and its uid in Grafana."""
 
 

@@ -19,7 +19,8 @@ _CHOSEN = 'level=~"$level", model=~"$model"'
 _QUANTILE = "level_model_version:serving_request_duration_seconds:quantile_rate5m"
 _RATE = f"level_model_version:serving_requests:rate5m{{{_CHOSEN}}}"
 _NAME = "{{model}} {{version}}"
-_OURS = '* on (job, instance) group_left (level) max by (job, instance, level) (serving_model_info{level=~"$level"})'
+_LEVEL_OF = 'group by (job, instance, level) (serving_requests_in_flight{level=~"$level"})'
+_OURS = f"* on (job, instance) group_left (level) {_LEVEL_OF}"
 
 
 def overview(uid: str) -> Dashboard:
@@ -33,8 +34,8 @@ def overview(uid: str) -> Dashboard:
         "Drift": _drift(),
         "Saturation": _saturation(),
     }
-    level = ("level", "label_values(serving_model_info, level)")
-    model = ("model", 'label_values(serving_model_info{level=~"$level"}, model)')
+    level = ("level", "label_values(serving_requests_in_flight, level)")
+    model = ("model", 'label_values(level_model_version:serving_requests:rate5m{level=~"$level", model!=""}, model)')
     return board(uid, "Serving overview", _ABOUT, rows, level, model)
 
 
