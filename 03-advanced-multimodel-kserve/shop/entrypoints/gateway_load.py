@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from shop.entrypoints.private_stack import PrivateStack
 
-__all__ = ["KINDS", "Candidate", "Cost", "Ratio", "check_same", "measure_costs", "measure_hits", "ready"]
+__all__ = ["KINDS", "Candidate", "Cost", "Ratio", "check_same", "measure_costs", "measure_hits", "ready", "same"]
 
 KINDS = {"search": "/v1/search", "payments": "/v1/payments/score", "recommendations": "/v1/recommendations"}
 """What is asked, and where; the peer has the same below its own path."""
@@ -94,7 +94,7 @@ def check_same(candidates: Sequence[Candidate], stack: PrivateStack) -> None:
         for body in _bodies(kind, stack, 20):
             first, *others = [_answer(each, kind, body) for each in candidates]
             for candidate, other in zip(candidates[1:], others, strict=True):
-                if not _same(first, other):
+                if not same(first, other):
                     raise RuntimeError(f"{candidate.name}: {kind} {body.decode()}: {other} instead of {first}")
 
 
@@ -194,12 +194,12 @@ def _answer(candidate: Candidate, kind: str, body: bytes) -> dict[str, Any]:
     return found
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equal but for the last digits of numbers."""
+def same(one: Any, other: Any) -> bool:
+    """Whether two answers are equal but for the last digits of their numbers."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, int | float) and isinstance(other, int | float):
         return abs(one - other) <= _TOLERANCE * max(1.0, abs(one))
     return bool(one == other)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["main"]
+__all__ = ["main", "report"]
 
 _OUTPUT = Path(".run/bench/gateways-3.json")
 _LEVEL = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def main() -> int:
         "cache": [asdict(ratio) for ratio in ratios],
     }
     _OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
-    met = _report(console, costs, ratios)
+    met = report(console, costs, ratios)
     console.print(
         f"[dim]{describe(stamp)}; {rounds} rounds of {seconds:g} s, in turn, forwards and backwards; medians[/]"
     )
@@ -117,7 +117,7 @@ def _started(candidate: Candidate, stack: PrivateStack) -> Iterator[Candidate]:
         yield candidate
 
 
-def _report(console: Console, costs: list[Cost], ratios: list[Ratio]) -> bool:
+def report(console: Console, costs: list[Cost], ratios: list[Ratio]) -> bool:
     """Prints both tables and says whether the goals are met."""
     table = make_table(console, "request", "gateway", "CPU µs", "of ours", "req/s", "p50 ms")
     for column in table.columns[2:]:

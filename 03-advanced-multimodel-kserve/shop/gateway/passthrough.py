@@ -43,6 +43,7 @@ _PATH = re.compile(
     r"(?P<verb>/ready|/config|/stats|/infer)?"
 )
 _HEADER_LENGTH = HEADER_LENGTH.encode()
+_JSON_TYPE = (b"content-type", b"application/json")
 _KEPT_S = 5.0
 _MOST_KEPT = 64
 _OK, _SERVER_FAILURE = 200, 500
@@ -114,7 +115,7 @@ class PassThrough:
         if not found.infer:
             if found.model:
                 await self._known(found.model, found.version, deadline)
-            return _back(await self._ask(found.model, found.path, None, passed, deadline))
+            return _said(found, _back(await self._ask(found.model, found.path, None, passed, deadline)))
         version = found.version or (headers.get(VERSION, b"").decode("latin-1") if self._versioned else "")
         model = await self._known(found.model, version, deadline)
         record.model, record.version = found.model, version
@@ -224,8 +225,19 @@ def _unpacked(body: bytes, encoding: bytes, limit: int) -> bytes:
     return whole
 
 
+def _said(found: Found, answer: PassedBack) -> PassedBack:
+    """Health as the protocol recommends it; Triton says it by the status alone."""
+    if answer.body or answer.status != _OK:
+        return answer
+    state = found.path.rpartition("/")[2]
+    said = {"name": found.model, state: True} if found.model else {state: True}
+    return answer._replace(headers=[*answer.headers, _JSON_TYPE], body=msgspec.json.encode(said))
+
+
 def _back(reply: HttpReply, version: str = "") -> PassedBack:
     headers = [(name.lower(), value) for name, value in reply.headers if name.lower() in _BACK]
+    if reply.body and not any(name == b"content-type" for name, _ in headers):
+        headers.append(_JSON_TYPE)  # Triton does not say it of what it compresses
     if version:
         headers.append((VERSION, version.encode()))
     status = reply.status

@@ -133,7 +133,8 @@ def _as_at_first(request: pytest.FixtureRequest) -> None:
     """What a test did to the shared servers is undone before the next one."""
     if "models" in request.fixturenames or "gateway" in request.fixturenames:
         models: FakeModels = request.getfixturevalue("models")
-        models.delay_s, models.status, models.nan, models.versions = 0.0, 200, False, ("1", "2")
+        models.delay_s, models.status, models.versions = 0.0, 200, ("1", "2")
+        models.nan = models.silent = False
         models.delay_of.clear()
         models.headers.clear()
         models.calls.clear()

@@ -1,6 +1,7 @@
 """A model server for planted failures: it speaks as much of the protocol as the gateway uses, and does as it is told.
 
-Ranking says the sum of a row, fraud the first column, personalisation the same hundred items for everybody. Version 2
+Ranking says the sum of a row, fraud the first column, personalisation the same hundred items for everybody (a shard
+those of its own). Version 2
 says the same and a thousand more, so that an answer shows which version gave it.
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-_PATH = re.compile(r"/v2/models/([\w-]+)(?:/versions/(\d+))?(/infer)?")
+_PATH = re.compile(r"/v2/models/([\w-]+)(?:/versions/(\d+))?(/infer|/ready)?")
 WIDTHS = {"ranking": 128, "fraud": 64, "personalisation": 64}
 INPUTS = {"ranking": "features", "fraud": "features", "personalisation": "user"}
 OUTPUTS = {
@@ -28,7 +29,7 @@ TOP = np.arange(1000, 1100, dtype=np.int32)
 
 @dataclass
 class Call:
-    """One inference request as it arrived."""
+    """One inference request as it arrived; ``version`` is empty where its path named none."""
 
     model: str
     version: str
@@ -44,6 +45,7 @@ class FakeModels:
         delay_s: before each answer; by version, too.
         status: of each answer, when not 200.
         nan: answers that are no numbers.
+        silent: health is said by the status alone.
         versions: that there are.
         calls: inference requests so far.
     """
@@ -53,6 +55,7 @@ class FakeModels:
     delay_of: dict[str, float] = field(default_factory=dict)
     status: int = 200
     nan: bool = False
+    silent: bool = False
     versions: tuple[str, ...] = ("1", "2")
     calls: list[Call] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
@@ -109,15 +112,17 @@ class FakeModels:
 
     async def _answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, list[str], bytes]:
         match = _PATH.fullmatch(path)
+        if self.silent and path.endswith(("/live", "/ready")):
+            return 200, [], b""
         if match is None:
             return (200, [], b'{"live":true}') if path.startswith("/v2") else (404, [], b"")
-        model, version, infer = match.groups()
+        model, version, verb = match.groups()
         base = model.split("-")[0]
         if base not in WIDTHS or (version and version not in self.versions):
             return 400, [], json.dumps({"error": f"Request for unknown model: '{model}'"}).encode()
-        if not infer:
+        if verb != "/infer":
             return 200, ["content-type: application/json"], json.dumps(self._metadata(model, base)).encode()
-        return await self._infer(model, base, version or "1", headers, body)
+        return await self._infer(model, version or "", headers, body)
 
     def _metadata(self, model: str, base: str) -> dict[str, Any]:
         def tensor(name: str, datatype: str, shape: list[int]) -> dict[str, Any]:
@@ -130,7 +135,7 @@ class FakeModels:
         }  # fmt: skip
 
     async def _infer(
-        self, model: str, base: str, version: str, headers: dict[str, str], body: bytes
+        self, model: str, version: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, list[str], bytes]:
         at = int(headers.get("inference-header-content-length", len(body)))
         wire = json.loads(body[:at])
@@ -144,13 +149,17 @@ class FakeModels:
             await asyncio.sleep(delay_s)
         if self.status != 200:
             return self.status, ["content-type: application/json"], b'{"error":"planted"}'
-        return self._written(model, version, self._compute(base, version, rows), binary=bool(raw))
+        return self._written(model, version or "1", self._compute(model, version, rows), binary=bool(raw))
 
-    def _compute(self, base: str, version: str, rows: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    def _compute(self, model: str, version: str, rows: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
         more = np.float32(1000 if version == "2" else 0)
+        base, _, shard = model.partition("-")
         if base == "personalisation":
             scores = np.linspace(1, 0.01, len(TOP), dtype=np.float32) + more
-            found = {"items": np.tile(TOP, (len(rows), 1)), "scores": np.tile(scores, (len(rows), 1))}
+            found = {
+                "items": np.tile(TOP + 1000 * int(shard or 0), (len(rows), 1)),
+                "scores": np.tile(scores, (len(rows), 1)),
+            }
         elif base == "ranking":
             found = {"scores": rows.sum(axis=1, dtype=np.float32) + more}
         else:

@@ -126,6 +126,12 @@ def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(gateway: GatewayProc
     assert (answer.status_code, answer.json()) == (413, expected)
 
 
+def test_health_says_so_in_its_body_too(gateway: GatewayProcess, models: FakeModels) -> None:
+    models.silent = True
+    assert gateway.client.get("/v2/health/ready").json() == {"ready": True}
+    assert gateway.client.get("/v2/models/fraud/ready").json() == {"name": "fraud", "ready": True}
+
+
 def test_a_compressed_answer_says_so(gateway: GatewayProcess, models: FakeModels) -> None:
     models.headers.append("content-encoding: gzip")
     request = gateway.client.build_request("POST", INFER, json=body(), headers={"accept-encoding": "gzip"})
