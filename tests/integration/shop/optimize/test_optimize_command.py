@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import pytest
 
 from shop.artefact import Artefact, write_artefact
 from shop.entrypoints.optimize import main
+from shop.models.openmp import provide
+from shop.optimize import openvino_runtime
 from shop.optimize.exam import Teacher
 from shop.optimize.exams import read_exam
 from shop.optimize.forms import TENSORRT, TENSORRT_HALF
 from shop.optimize.graph import Writer
-from shop.optimize.table import measured_rows
+from shop.optimize.table import measured_rows, remembered_teacher
 from shop.optimize.tensorrt import missing, tensorrt_rows
 from shop.optimize.version import CHECK
 
@@ -133,3 +136,31 @@ def test_an_engine_that_tensorrt_cannot_build_has_a_note_in_place_of_figures(
 def test_without_a_gpu_nothing_of_tensorrt_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert missing() == "no GPU"
+
+
+def test_a_teacher_that_training_did_not_leave_is_remembered_by_its_students_card(run_dir: Path) -> None:
+    exam, card = read_exam(run_dir, "fraud"), Artefact.of(run_dir / "models", "fraud", "1").card()
+    assert remembered_teacher(exam, card) == []
+    marks = {"auc": 0.91, "average_precision": 0.4, "calibration_error": 0.1}
+    (row,) = remembered_teacher(exam, replace(card, metrics={"teacher": marks}))
+    assert row.quality == {"auc": 0.91, "average_precision": 0.4}
+    assert row.latency_us == {}
+
+
+def test_a_teacher_that_training_left_is_measured(run_dir: Path) -> None:
+    provide()
+    lightgbm = pytest.importorskip("lightgbm")
+    exam = read_exam(run_dir, "fraud")
+    rows, label = exam.held_out, exam.held_out[:, 0] > 0
+    data = lightgbm.Dataset(rows, label=label, params={"verbosity": -1})
+    booster = lightgbm.train({"objective": "binary", "num_threads": 1, "verbosity": -1}, data, num_boost_round=3)
+    booster.save_model(str(run_dir / "evaluation" / "fraud.teacher.txt"))
+    teacher = read_exam(run_dir, "fraud").teacher
+    assert teacher is not None
+    assert teacher.size > 0
+    assert teacher.run(rows[:5]) == pytest.approx(booster.predict(rows[:5]))
+
+
+def test_importing_openvino_does_not_bring_its_telemetry(run_dir: Path) -> None:
+    openvino_runtime.compiled(Artefact.of(run_dir / "models", "ranking", "1").onnx())
+    assert not [name for name, module in sys.modules.items() if name.startswith("openvino_telemetry") and module]
