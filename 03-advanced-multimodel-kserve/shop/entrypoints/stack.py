@@ -79,7 +79,6 @@ def _gateway(addresses: Addresses, number: int, run_dir: Path) -> Process:
         ports={"http": port},
         environment={
             "SHOP_GATEWAY_PORT": str(port),
-            "SHOP_GATEWAY_INDEX": str(number),
             "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
         },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +19,16 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def two_in_a_row() -> tuple[int, int]:
+    """Two neighbouring ports that nothing listens on."""
+    while True:
+        with socket.socket() as one, socket.socket() as other, suppress(OSError, OverflowError):
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            other.bind(("127.0.0.1", port + 1))
+            return port, port + 1
 
 
 class _Echo(BaseHTTPRequestHandler):

@@ -14,7 +14,7 @@ import pytest
 
 from shop.addresses import Addresses
 from shop.serving.envoy import EdgeSettings, Split, write_routes, write_splits
-from tests.integration.shop.serving.edge_world import Edge, running_edge
+from tests.integration.shop.serving.edge_world import Edge, running_edge, two_in_a_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,22 +29,9 @@ LIMITS = {
 }
 
 
-def ports_of(free_ports: Callable[[int], list[int]]) -> list[int]:
-    """Two for the edge, two in a row for the gateways."""
-    while True:
-        first, second, third, fourth = free_ports(4)
-        if fourth == third + 1:
-            return [first, second, third, fourth]
-        for port in (first, second, third, fourth):
-            neighbour = port + 1
-            if neighbour < 65536 and neighbour not in (first, second, third, fourth):
-                others = [each for each in (first, second, third, fourth) if each != port]
-                return [others[0], others[1], port, neighbour]
-
-
 @pytest.fixture(scope="module")
 def the_edge(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[Edge]:
-    with running_edge(tmp_path_factory.mktemp("edge"), ports_of(free_ports), **LIMITS) as edge:
+    with running_edge(tmp_path_factory.mktemp("edge"), [*free_ports(2), *two_in_a_row()], **LIMITS) as edge:
         yield edge
 
 
@@ -186,7 +173,7 @@ def test_without_a_gateway_the_answer_says_so_and_is_logged(edge: Edge) -> None:
 def guarded(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[Edge]:
     """An edge that asks for keys and lets in 20 requests a second."""
     settings = {"SHOP_API_KEYS": "shop:k-rubber-duck,app:k-tin-soldier", "SHOP_EDGE_RATE": "20"}
-    with running_edge(tmp_path_factory.mktemp("guarded"), ports_of(free_ports), **settings) as edge:
+    with running_edge(tmp_path_factory.mktemp("guarded"), [*free_ports(2), *two_in_a_row()], **settings) as edge:
         yield edge
 
 

@@ -1,0 +1,126 @@
+"""The whole level under supervision, on the tiny shop: up once, then one process after the other is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from servekit.stack import StackError, main
+from servekit.stack.control import ask
+from servekit.stack.inspection import members
+from servekit.versions import ROOT
+from shop.addresses import MODELS, Addresses
+from shop.entrypoints import conformance
+from shop.entrypoints.stack import stack
+from tests.integration.shop.serving.edge_world import two_in_a_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from servekit.stack import Stack
+
+PORTS = (
+    "PORT", "ENVOY_ADMIN_PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT", "FEATURES_PORT",
+    "CACHE_PORT",
+)  # fmt: skip
+PAYMENT = {
+    "payment": "p-1", "user": 17, "card": 3, "device": 5, "ip": 8, "amount": 25.0, "category": 3, "hour": 14,
+}  # fmt: skip
+REQUESTS: dict[str, dict[str, Any]] = {
+    "/v1/search": {"user": 17, "query": {"category": 3}, "candidates": list(range(100)), "k": 5},
+    "/v1/payments/score": PAYMENT,
+    "/v1/recommendations": {"user": 17, "k": 5},
+}
+
+
+@pytest.fixture(scope="module")
+def level(
+    shop_models: Path, tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[Stack]:
+    run_dir = tmp_path_factory.mktemp("level") / "run"
+    run_dir.mkdir()
+    for name in ("models", "features"):
+        (run_dir / name).symlink_to(shop_models / name)
+    settings = {f"SHOP_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
+    gateways = str(two_in_a_row()[0])
+    settings |= {"SHOP_RUN_DIR": str(run_dir), "SHOP_GATEWAY_PORT": gateways, "TELEMETRY_TRACE_RATIO": "1"}
+    settings |= {"SHOP_TRITON_ENVIRONMENT": str(ROOT / ".venvs/triton"), "SHOP_DEADLINE_MS": "2000"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        running = stack(renew=True)
+        assert main(running, ["up", "--timeout", "120"]) == 0
+        yield running
+        assert main(stack(renew=False), ["down"]) == 0
+        assert members(running.home) == []
+
+
+@pytest.fixture(scope="module")
+def edge(level: Stack) -> Iterator[httpx.Client]:
+    assert level
+    with httpx.Client(base_url=f"http://127.0.0.1:{Addresses().port}", timeout=10) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", REQUESTS)
+def test_what_is_up_answers_from_the_stable_version(edge: httpx.Client, path: str) -> None:
+    answer = edge.post(path, json=REQUESTS[path])
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-model-version"] == "1"
+    assert "x-degraded" not in answer.headers
+
+
+def test_the_edge_speaks_the_open_inference_protocol(edge: httpx.Client) -> None:
+    assert edge
+    assert conformance.main(["--model", "fraud"]) == 0
+
+
+def test_every_process_has_a_log_and_the_gateways_their_traces(level: Stack, edge: httpx.Client) -> None:
+    edge.post("/v1/recommendations", json=REQUESTS["/v1/recommendations"])
+    assert all(level.log_file(process.name).exists() for process in level.processes)
+    traces = level.home / "traces.jsonl"
+    until(lambda: traces.exists() and traces.stat().st_size > 0)
+
+
+KILLED = ["features", "cache", "feature-loader", "triton", "gateway-0", "gateway-1", "envoy"]
+
+
+@pytest.mark.parametrize("name", KILLED)
+def test_a_process_that_is_killed_comes_back_and_all_is_well_again(level: Stack, edge: httpx.Client, name: str) -> None:
+    assert [process.name for process in level.processes] == KILLED
+    before = ask(level)[name].pid
+    assert before
+    os.kill(before, signal.SIGKILL)
+    until(lambda: ask(level)[name].pid not in {None, before})
+    until(lambda: all(process.ready.missing() is None for process in level.processes))
+    until(lambda: all(is_whole(edge, path) for path in REQUESTS))
+
+
+def is_whole(edge: httpx.Client, path: str) -> bool:
+    """Whether the answer is a model's, not a fallback's."""
+    try:
+        answer = edge.post(path, json=REQUESTS[path])
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == 200 and "x-degraded" not in answer.headers
+
+
+def test_without_models_the_level_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_RUN_DIR", str(tmp_path))
+    monkeypatch.setenv("SHOP_TRITON_ENVIRONMENT", str(ROOT / ".venvs/triton"))
+    with pytest.raises(StackError, match=f"{MODELS[0]}: no version of a model in it: run make train-3"):
+        stack(renew=True)
+    assert stack(renew=False), "what runs can be stopped all the same"
+
+
+def until(condition: Callable[[], bool], limit_s: float = 40) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
