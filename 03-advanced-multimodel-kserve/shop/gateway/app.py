@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
-from servekit.errors import MediaTypeError, ServingError, ShedError
+from servekit.errors import MalformedError, MediaTypeError, ServingError, ShedError
 from servekit.http_body import read_body
 from shop.gateway.errors import MethodError, UnauthorizedError
 from shop.gateway.request import Incoming, Outgoing, deadline_of, version_of
@@ -35,6 +35,7 @@ _JSON = b"application/json"
 _JSON_TYPE = (b"content-type", _JSON)
 _TEXT_TYPE = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 _UNMATCHED = "unmatched"
+_MOST_VERSIONS = 64
 _RETRY = (b"retry-after", b"1")
 _ASK_KEY = (b"www-authenticate", b"ApiKey")
 _encode = msgspec.json.Encoder().encode
@@ -106,6 +107,7 @@ class GatewayApp:
         self._limit, self._keys, self._metrics = door
         self._ready = ready
         self._start, self._close = life
+        self._versions: set[str] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request, or takes part in the server's start and stop."""
@@ -142,7 +144,7 @@ class GatewayApp:
         try:
             _check_method(scope["method"], "POST")
             self._keys.check(headers)
-            version, deadline = version_of(headers, settings.version), deadline_of(headers, settings.deadline_s)
+            version, deadline = self._version(headers), deadline_of(headers, settings.deadline_s)
             _check_media_type(headers)
             body = await read_body(receive, headers.get(b"content-length"), settings.max_body_bytes)
             if endpoint.answer.model:
@@ -156,6 +158,15 @@ class GatewayApp:
             sent.append((b"x-degraded", outgoing.degraded.encode()))
         await _send(send, record, 200, outgoing.body, sent)
         self._watch.finish(record, "POST", scope["path"], 200)
+
+    def _version(self, headers: dict[bytes, bytes]) -> str:
+        """The version that is to answer; only so many, for each is a label of its own in the metrics."""
+        version = version_of(headers, self._settings.version)
+        if version not in self._versions:
+            if len(self._versions) >= _MOST_VERSIONS:
+                raise MalformedError("header x-model-version", version, "expected one of those asked for before")
+            self._versions.add(version)
+        return version
 
     async def _other(self, exchange: _Exchange) -> None:
         """The model server's own protocol, and what is nowhere."""

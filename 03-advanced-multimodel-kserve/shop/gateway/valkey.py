@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from time import monotonic
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ __all__ = ["Valkey", "ValkeyError", "pack"]
 _RETRY_S = 0.1
 _CONNECT_S = 1.0
 _LATE = 64
+_GRACE_S = 0.001
 
 
 def pack(parts: tuple[str | bytes, ...]) -> bytes:
@@ -159,8 +161,11 @@ class _Link(asyncio.Protocol):
         self.closed = True
         self._end(ConnectionResetError(f"connection closed{f': {error}' if error else ''}"))
 
-    def _expire(self, future: asyncio.Future[Any]) -> None:
-        if not future.done():
+    def _expire(self, future: asyncio.Future[Any], *, late: bool = False) -> None:
+        if not late:
+            # a busy loop runs its timers before it reads: the reply may be there already
+            self._loop.call_later(_GRACE_S, partial(self._expire, future, late=True))
+        elif not future.done():
             future.set_exception(TimeoutError("no reply in time"))
             self._late += 1
             if self._late > _LATE:  # it hangs: what is sent to it would only pile up

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.integration.shop.gateway.conftest import GatewayProcess
 
 JSON = {"content-type": "application/json"}
@@ -128,3 +130,12 @@ def test_no_bytes_make_it_fail(gateway: GatewayProcess, path: str, sent: bytes) 
 def test_no_header_makes_it_fail(gateway: GatewayProcess, version: str, timeout: str, trace: str) -> None:
     headers = {"x-model-version": version, "x-request-timeout-ms": timeout, "traceparent": trace}
     assert gateway.client.post(RECOMMEND, json=GOOD[RECOMMEND], headers=headers).status_code < 500
+
+
+def test_only_so_many_versions_are_asked_for(start_gateway: Callable[..., GatewayProcess]) -> None:
+    gateway = start_gateway(SHOP_CACHE="false")
+    answers = [
+        gateway.client.post(RECOMMEND, json=GOOD[RECOMMEND], headers={"x-model-version": str(version)}).status_code
+        for version in range(1, 70)
+    ]
+    assert answers == [200] * 64 + [400] * 5

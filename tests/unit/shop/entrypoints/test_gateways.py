@@ -27,12 +27,12 @@ ANSWER = {"items": [{"id": 5, "score": 0.97884}], "model": "ranking", "version":
         ({**ANSWER, "items": None}, False),
     ],
 )
-def test_answers_are_the_same_but_for_the_last_digits(other: dict[str, Any], equal: bool) -> None:
+def test_answers_are_the_same_but_for_the_last_digits(other: dict[str, Any], equal: bool) -> None:  # noqa: FBT001
     assert same(ANSWER, other) is equal
 
 
 @pytest.mark.parametrize(("peer_us", "hit_us", "met"), [(300, 20, True), (180, 20, False), (300, 40, False)])
-def test_the_goals_are_two_times_the_cpu_and_a_quarter_of_a_miss(peer_us: float, hit_us: float, met: bool) -> None:
+def test_the_goals_are_twice_the_cpu_and_a_quarter_of_a_miss(peer_us: float, hit_us: float, met: bool) -> None:  # noqa: FBT001
     costs = [
         Cost("the gateway, nothing kept", "search", 100, 1000, 1.0),
         Cost("KServe SDK, tritonclient", "search", peer_us, 500, 2.0),
