@@ -25,10 +25,14 @@ _HEADINGS = {
 def print_report(trained: list[Trained], run_dir: Path) -> None:
     """A table for each model, and a line for each artefact."""
     for each in trained:
-        names = list(next(iter(each.rows.values())))
+        names = list(next(reversed(each.rows.values())))
         print(f"{each.card.name:18s}" + "".join(f"{_HEADINGS[name]:>18s}" for name in names))
         for label, metrics in each.rows.items():
-            print(f"  {label:16s}" + "".join(f"{metrics[name]:18.4f}" for name in names))
+            print(f"  {label:16s}" + "".join(_cell(metrics.get(name)) for name in names))
     for each in trained:
         folder = run_dir / "models" / each.card.name / each.card.version
         print(f"artefact  {folder}  {each.size / 1e6:.1f} MB  sha256 {each.card.sha256[:16]}…")
+
+
+def _cell(value: float | None) -> str:
+    return f"{'–':>18s}" if value is None else f"{value:18.4f}"

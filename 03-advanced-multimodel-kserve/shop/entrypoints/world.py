@@ -34,7 +34,7 @@ def main() -> int:
 def make_world(settings: WorldSettings, folder: Path, say: Callable[[str], None]) -> World:
     """Simulates, writes the record and the traffic of the test period, and says what there is."""
     began = time.perf_counter()
-    world = simulate(settings)
+    world = simulate(settings, lambda part: say(f"  simulating {part}"))
     write_record(world.record, folder)
     since = Periods.of(world.end).validate
     requests = make_traffic(world, stream(settings.seed, "traffic"), since, min(_REQUESTS, settings.events // 2))

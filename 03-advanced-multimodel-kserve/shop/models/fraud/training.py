@@ -38,7 +38,7 @@ class FraudTraining:
         student: for raw features; log odds.
         platt: its calibration.
         entities: for each kind in KINDS, (ids, ENTITY_WIDTH) as the feature store serves them.
-        quality: of ``baseline`` (the amount), ``teacher``, ``student``, and the ``frozen`` student, which sees entities
+        quality: of ``amount``, the baseline, ``teacher``, ``student``, and the ``frozen`` student, which sees entities
             as the store has them, on the test period.
         sample: (rows, FRAUD_WIDTH) of the training rows, for calibration of INT8.
         test: features (rows, FRAUD_WIDTH) of the test period.
@@ -80,6 +80,7 @@ def train_fraud(record: Record, periods: Periods, say: Callable[[str], None] = l
         "frozen": platt(student(frozen)),
     }
     quality = {name: judge(each, fraud[test]) for name, each in probabilities.items()}
+    del quality["amount"]["calibration_error"]  # an amount promises nothing
     rows = np.nonzero(learn)[0]
     sample = features[rows[:: max(1, len(rows) // 4096)][:4096]]
     return FraudTraining(student, platt, entities, quality, sample, features[test], fraud[test], len(rows))
