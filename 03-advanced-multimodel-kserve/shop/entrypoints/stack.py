@@ -37,7 +37,8 @@ def stack(*, renew: bool) -> Stack:
     try:
         if renew:
             environment(TritonSettings())
-            write_repository(addresses.models_dir, run_dir / "triton" / "repository")
+            repository = run_dir / "triton" / "repository"
+            write_repository(addresses.models_dir, repository, shards=TritonSettings().shards)
         generation = read_manifest(addresses.features_dir).generation if renew else _last_generation(addresses)
         stores = _stores(addresses, generation)
     except (ArtefactError, FeatureSetError, TritonError, FileNotFoundError) as error:

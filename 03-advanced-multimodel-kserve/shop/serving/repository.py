@@ -18,6 +18,8 @@ from servekit.artefact_folder import CARD, MODEL
 from shop.addresses import MODELS, Addresses
 from shop.artefact import Artefact, ArtefactError
 from shop.serving.model_config import Backend, render
+from shop.serving.settings import TritonSettings
+from shop.serving.shards import write_shards
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,16 +30,20 @@ _CODE = Path(__file__).with_name("triton_model.py")
 _TENSORRT = "model.tensorrt.onnx"
 
 
-def write_repository(models_dir: Path, repository: Path, backend: Backend = Backend.PYTHON) -> list[str]:
-    """Writes a folder for each model under `models_dir`, shards included; returns their names.
+def write_repository(
+    models_dir: Path, repository: Path, backend: Backend = Backend.PYTHON, *, shards: int = 0
+) -> list[str]:
+    """Writes a folder for each model under `models_dir`, and for each of so many shards; returns their names.
 
     Raises:
-        ArtefactError: a model has no version, or a version is not what its card vouches for.
+        ArtefactError: a model has no version, or a version is not what its card vouches for, or cannot be cut.
     """
-    shards = {path.name for path in models_dir.glob("personalisation-[0-9]*") if path.is_dir()}
-    names = [*MODELS, *sorted(shards)]
-    for name in names:
-        write_model(models_dir / name, repository, backend)
+    sources = [models_dir / name for name in MODELS]
+    if shards:
+        sources += write_shards(models_dir / "personalisation", repository.with_name("shards"), shards)
+    for source in sources:
+        write_model(source, repository, backend)
+    names = [source.name for source in sources]
     for stale in {path.name for path in repository.iterdir()} - set(names):
         shutil.rmtree(repository / stale)
     return names
@@ -128,9 +134,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--backend", type=Backend, choices=list(Backend), default=Backend.PYTHON)
     parser.add_argument("--models", type=Path, default=addresses.models_dir, help="the artefacts (%(default)s)")
     parser.add_argument("--out", type=Path, default=addresses.run_dir / "triton" / "repository", help="%(default)s")
+    shards = TritonSettings().shards
+    parser.add_argument("--shards", type=int, default=shards, help="slices of the catalogue (%(default)s)")
     options = parser.parse_args(argv)
     try:
-        names = write_repository(options.models, options.out, options.backend)
+        names = write_repository(options.models, options.out, options.backend, shards=options.shards)
     except ArtefactError as problem:
         sys.stderr.write(f"error: {problem}\n")
         return 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["StoreSettings", "TritonSettings"]
@@ -13,13 +13,20 @@ __all__ = ["StoreSettings", "TritonSettings"]
 class TritonSettings(BaseSettings):
     """How the embedded runtime runs Triton."""
 
-    model_config = SettingsConfigDict(env_prefix="SHOP_TRITON_")
+    model_config = SettingsConfigDict(env_prefix="SHOP_TRITON_", populate_by_name=True)
 
     environment: Path = Field(
         Path(".venvs/triton"), description="The Python environment with Triton's binary and what its models import."
     )
     http_threads: int = Field(2, ge=1, description="Threads that read and write HTTP.")
     exit_timeout_s: int = Field(5, ge=0, description="How long requests may take to end after SIGTERM.")
+    shards: int = Field(
+        0,
+        ge=0,
+        le=64,
+        validation_alias=AliasChoices("shards", "SHOP_SHARDS"),
+        description="Slices of the catalogue, each a model besides the whole one; the gateways' own variable.",
+    )
     log_info: bool = Field(False, description="Log each model's loading, too.")
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import onnxruntime as ort
 import pytest
 
 from servekit.versions import ROOT
 from shop.artefact import ArtefactError, ModelCard, write_artefact
+from shop.models.personalisation.graphs import personalisation_onnx
+from shop.models.personalisation.sharding import merge
 from shop.serving.model_config import Backend
 from shop.serving.repository import add_version, main, remove_version, versions, write_repository
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 TRITON_PYTHON = ROOT / ".venvs/triton/bin/python"
 SIGNATURES = {
@@ -28,12 +34,14 @@ def tensors(described: Sequence[tuple[str, str, list[int]]]) -> list[dict[str, o
     return [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in described]
 
 
-def an_artefact(models: Path, name: str, version: int, parts: dict[str, bytes] | None = None) -> Path:
-    """A version whose graph nobody looks at."""
+def an_artefact(
+    models: Path, name: str, version: int, parts: dict[str, bytes] | None = None, graph: bytes = b""
+) -> Path:
+    """A version; where no graph is given, nobody looks at it."""
     inputs, outputs = SIGNATURES[name.partition("-")[0]]
     card = ModelCard(name, str(version), "none", "FP32", tensors(inputs), tensors(outputs), {}, "", "", {})
     folder = models / name / str(version)
-    write_artefact(folder, f"graph {version}".encode(), card, parts)
+    write_artefact(folder, graph or f"graph {version}".encode(), card, parts)
     return folder
 
 
@@ -116,20 +124,36 @@ for path in sorted(Path(sys.argv[1]).rglob("config.pbtxt")):
     ]
 
 
-def test_shards_of_the_catalogue_are_models_of_their_own(models: Path, repository: Path) -> None:
-    for shard in range(2):
-        an_artefact(models, f"personalisation-{shard}", 1)
-    assert write_repository(models, repository)[-2:] == ["personalisation-0", "personalisation-1"]
-    assert 'name: "personalisation-1"' in (repository / "personalisation-1" / "config.pbtxt").read_text()
+def test_the_catalogue_is_cut_into_models_of_their_own_beside_the_whole(models: Path, repository: Path) -> None:
+    items = np.random.default_rng(1).normal(size=(150, 64)).astype(np.float32)
+    folder = an_artefact(models, "personalisation", 1, graph=personalisation_onnx(items))
+    assert write_repository(models, repository, shards=2)[-3:] == [
+        "personalisation",
+        "personalisation-0",
+        "personalisation-1",
+    ]
+    text = (repository / "personalisation-1" / "config.pbtxt").read_text()
+    assert 'name: "personalisation-1"' in text
+    assert 'output [ { name: "items" data_type: TYPE_INT32 dims: [ 86 ] } ]' in text
+    users = items[:3]
+    parts = [run(repository / f"personalisation-{number}/1/model.onnx", users) for number in range(2)]
+    for merged, whole in zip(merge(parts, 100), run(folder / "model.onnx", users), strict=True):
+        np.testing.assert_array_equal(merged, whole)
+
+
+def test_a_catalogue_that_is_too_small_is_not_cut(models: Path, repository: Path) -> None:
+    an_artefact(models, "personalisation", 1, graph=personalisation_onnx(np.ones((65, 64), np.float32)))
+    with pytest.raises(ArtefactError, match=r"^SHOP_SHARDS: shards 3: expected 1 to 2 for 65 items$"):
+        write_repository(models, repository, shards=3)
+
+
+def run(path: Path, users: NDArray[np.float32]) -> Any:
+    return ort.InferenceSession(path).run(None, {"user": users})
 
 
 def test_what_is_no_longer_among_the_artefacts_leaves_the_repository(models: Path, repository: Path) -> None:
-    an_artefact(models, "personalisation-0", 1)
-    write_repository(models, repository)
-    (models / "personalisation-0" / "1" / "model.json").unlink()
-    (models / "personalisation-0" / "1" / "model.onnx").unlink()
-    (models / "personalisation-0" / "1").rmdir()
-    (models / "personalisation-0").rmdir()
+    an_artefact(models, "personalisation", 1, graph=personalisation_onnx(np.ones((128, 64), np.float32)))
+    write_repository(models, repository, shards=2)
     (models / "ranking" / "2" / "model.json").unlink()
     write_repository(models, repository)
     assert not (repository / "personalisation-0").exists()
