@@ -18,11 +18,11 @@ __all__ = ["Burst", "Keys", "Surge", "arrival_times", "draw_walks", "hits"]
 
 Floats = npt.NDArray[np.float64]
 
-_CALM_S: Final = 1.0
+_CALM: Final = 10.0
 
 
 class Burst(NamedTuple):
-    """Arrivals that come in bursts: ``factor`` times the mean rate for ``length_s`` on average, quieter in between.
+    """Arrivals in bursts: ``factor`` times the mean rate for ``length_s`` on average, less for ten times as long.
 
     The mean rate stays what it is (a Poisson process modulated by two states, MMPP-2).
     """
@@ -73,7 +73,7 @@ def arrival_times(
 
 
 def _burst_levels(times: Floats, burst: Burst, random: np.random.Generator) -> Floats:
-    calm_s = _CALM_S
+    calm_s = _CALM * burst.length_s
     share = burst.length_s / (burst.length_s + calm_s)
     quiet = (1 - share * burst.factor) / (1 - share)
     if burst.factor < 1 or quiet < 0:

@@ -34,5 +34,5 @@ def fit_delay(profile: Profile, cores: int, gateways: int, seed: int = 1) -> Pro
     for _ in range(_ROUNDS):
         answers = simulate_machine([base._replace(delay_s=tuple(delay_s.tolist()))], cores, gateways, scenario)
         error = measured_s - quantiles_of(answers.latency_s)
-        delay_s = np.maximum.accumulate(np.maximum(delay_s + error, 0.0))
+        delay_s = np.maximum.accumulate(np.clip(delay_s + error, 0.0, measured_s))
     return msgspec.structs.replace(profile, delay_ms=[round(float(value) * 1e3, 4) for value in delay_s])

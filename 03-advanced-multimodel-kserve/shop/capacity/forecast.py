@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Forecast", "capacity_rps", "forecast"]
 
-_SIMULATED: Final = 20_000
-_PROBED: Final = 6_000
+_SIMULATED: Final = 12_000
+_PROBED: Final = 3_000
 _PRECISION: Final = 0.03
 _NEVER: Final = Percentiles(float("inf"), float("inf"))
 
@@ -37,9 +37,14 @@ class Forecast(NamedTuple):
 
 
 def forecast(
-    calibration: Calibration, rate_rps: float, mix: Mapping[str, float], hit_ratio: Mapping[str, float]
+    calibration: Calibration,
+    rate_rps: float,
+    mix: Mapping[str, float],
+    hit_ratio: Mapping[str, float],
+    *,
+    requests: int = _SIMULATED,
 ) -> Forecast:
-    """The machine of the calibration at another rate, with another mix and hit ratio.
+    """The machine of the calibration at another rate, with another mix and hit ratio; so many requests are simulated.
 
     Raises:
         InvalidValueError: a kind was not measured.
@@ -51,7 +56,7 @@ def forecast(
             cpu[name] = cpu.get(name, 0.0) + rate_rps * each.weight * micros * 1e-6
     return Forecast(
         cpu,
-        _simulated(calibration, found, rate_rps, _SIMULATED),
+        _simulated(calibration, found, rate_rps, requests),
         _closed(found, rate_rps, calibration.cores),
     )
 

@@ -30,7 +30,7 @@ _IN_FLIGHT_S: Final = 0.1
 _AFTER_S: Final = 1.5
 _STRETCH: Final = 1.5
 _CURVE_RPS: Final = 3000.0
-_CURVE_S: Final = 3.0
+_CURVE_S: Final = 2.0
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True):

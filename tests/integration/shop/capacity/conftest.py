@@ -1,0 +1,94 @@
+"""A tiny shop whose work is known, running, and a survey of it."""
+
+from __future__ import annotations
+
+import http.client
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from servekit.sla import Request, Zipf
+from shop.capacity.calibrating import calibrate
+from shop.capacity.calibration import StoreSize
+from shop.capacity.measuring.cache_counters import CacheCounts, read_counts
+from shop.capacity.measuring.processes import Processes
+from shop.capacity.measuring.survey import Schedule, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from random import Random
+
+    from shop.capacity.calibration import Calibration
+
+MIX = {"recommendations": 6.0, "search": 3.0, "payments": 1.0}
+_PATHS = {"search": "/v1/search", "recommendations": "/v1/recommendations", "payments": "/v1/payments/score"}
+
+
+class ToyShop:
+    """The process, as something to survey."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.port = port
+        command = [sys.executable, str(Path(__file__).with_name("toy_shop.py")), str(port)]
+        self.process = subprocess.Popen(command)
+        self.processes = Processes({"gateway": [self.process.pid]})
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                return self.empty_cache()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def empty_cache(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("POST", "/flush")
+        connection.getresponse().read()
+        connection.close()
+
+    def counts(self) -> CacheCounts:
+        return read_counts([self.port])
+
+    def stores(self) -> tuple[StoreSize, StoreSize]:
+        return StoreSize(10, 100), StoreSize(10, 100)
+
+    def edge_bytes(self, request: Request) -> int:
+        return len(request.body) + 100
+
+
+class ToyScenario:
+    def __init__(self) -> None:
+        self._popularity = Zipf(300)
+
+    def request(self, kind: str, random: Random) -> Request:
+        number = self._popularity.rank(random) if kind == "recommendations" else random.randrange(10**9)
+        return Request(_PATHS[kind], b'{"user": %d}' % number)
+
+    def check(self, _request: Request, _answer: bytes) -> str | None:
+        return None
+
+
+@pytest.fixture(scope="session")
+def toy_shop(free_ports: Callable[[int], list[int]]) -> Iterator[ToyShop]:
+    shop = ToyShop(free_ports(1)[0])
+    try:
+        shop.wait()
+        yield shop
+    finally:
+        shop.process.kill()
+        shop.process.wait()
+
+
+@pytest.fixture(scope="session")
+def toy_calibration(toy_shop: ToyShop) -> Calibration:
+    schedule = Schedule(1, alone_rps=120, alone=60, held_out_rps=120, held_out_s=1.5, warm_up=20, repeats=0)
+    found = survey(toy_shop, ToyScenario(), MIX, schedule, lambda _: None)
+    return calibrate(found, MIX, toy_shop.processes, "toy")

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pytest
+
+from servekit.errors import InvalidValueError
+from servekit.sla.result import write_json
+from shop.capacity.calibration import REFERENCE, Calibration, Comparison, Noise, load
+from shop.capacity.fit import fit_delay
+from shop.capacity.forecast import capacity_rps, forecast
+from shop.capacity.simulation import Scenario, simulate_machine
+from shop.capacity.walk import walk, walks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_calibration_comes_back_as_it_was_written(calibration: Calibration, tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    write_json(path, calibration)
+    assert load([tmp_path / "none.json", path]) == (calibration, path)
+
+
+def test_the_reference_is_dated_names_its_machine_and_covers_all_kinds() -> None:
+    reference, _ = load([REFERENCE])
+    assert reference.date.startswith("20")
+    assert reference.hardware["cpu"]
+    assert {profile.kind for profile in reference.profiles} == {"search", "recommendations", "payments"}
+
+
+def test_a_file_that_is_no_calibration_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text('{"schema": 7}', encoding="utf-8")
+    with pytest.raises(InvalidValueError, match=r"make calibrate-3 writes it$"):
+        load([path])
+
+
+def test_no_calibration_at_all_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        load([tmp_path / "none.json"])
+    assert str(caught.value) == f"calibration: expected one of {tmp_path / 'none.json'}: make calibrate-3"
+
+
+def test_the_weights_of_the_walks_are_mix_times_hit_ratio(calibration: Calibration) -> None:
+    found = walks(calibration, calibration.mix, {"recommendations": 0.25})
+    weights = {(each.kind, each.result): each.weight for each in found}
+    assert weights == pytest.approx(
+        {("recommendations", "hit"): 0.15, ("recommendations", "miss"): 0.45, ("search", "miss"): 0.3}
+        | {("payments", "miss"): 0.1}
+    )
+
+
+def test_the_generator_is_on_the_way_only_where_it_was_measured(calibration: Calibration) -> None:
+    search = calibration.profile("search", "miss")
+    assert "generator" not in {visit.station for visit in walk(search).visits}
+    with_it = walk(search, generator=True)
+    assert sum(visit.cpu_s for visit in with_it.visits) == pytest.approx(sum(search.cpu_us.values()) * 1e-6)
+
+
+def test_more_cpu_than_time_means_work_behind_the_answer(calibration: Calibration) -> None:
+    search = msgspec.structs.replace(calibration.profile("search", "miss"), latency_ms=[1.0, 1.0])
+    found = walk(search, generator=True)
+    assert sum(visit.cpu_s for visit in found.visits) == pytest.approx(0.0009)
+    assert found.cpu_s == pytest.approx(sum(search.cpu_us.values()) * 1e-6)
+
+
+def test_a_fitted_delay_gives_the_measured_latency_back(calibration: Calibration) -> None:
+    truth = msgspec.structs.replace(calibration.profile("search", "miss"), rate_rps=120.0)
+    scenario = Scenario(120, 20, seed=9)
+    measured = simulate_machine([walk(truth, generator=True)], 2, 2, scenario).latency_s * 1e3
+    raw = msgspec.structs.replace(
+        truth, latency_ms=np.quantile(measured, np.linspace(0, 1, 201)).tolist(), delay_ms=[0.0, 0.0]
+    )
+    fitted = fit_delay(raw, cores=2, gateways=2)
+    again = simulate_machine([walk(fitted, generator=True)], 2, 2, scenario).latency_s * 1e3
+    shares = [0.1, 0.5, 0.9]
+    assert np.quantile(again, shares) == pytest.approx(np.quantile(measured, shares), rel=0.1)
+
+
+def test_a_forecast_counts_the_cpu_of_every_process(calibration: Calibration) -> None:
+    said = forecast(calibration, 100, {"search": 1.0}, {}, requests=2000)
+    assert said.cpu_of == pytest.approx(
+        {"edge": 0.01 + 0.01, "gateway": 0.07, "triton": 0.09, "features": 0.008, "generator": 0.02}
+    )
+    assert said.closed_form.p50_ms == pytest.approx(said.simulated.p50_ms, rel=0.1)
+
+
+def test_a_forecast_beyond_the_cores_is_infinite_in_closed_form(calibration: Calibration) -> None:
+    assert forecast(calibration, 1200, {"search": 1.0}, {}, requests=100).closed_form.p99_ms == float("inf")
+
+
+def test_the_capacity_of_a_machine_is_below_what_its_cores_could_do_if_nobody_waited(calibration: Calibration) -> None:
+    found = capacity_rps(calibration, {"payments": 1.0}, {}, 50)
+    assert 1000 < found < 2 / 1040e-6
+
+
+def test_errors_are_relative_to_what_was_measured() -> None:
+    compared = Comparison(figure="p99, ms", measured=10, simulated=11, closed_form=8)
+    assert compared.simulated_error == pytest.approx(0.1)
+    assert compared.closed_form_error == pytest.approx(-0.2)
+    assert Comparison(figure="p99, ms", measured=10, simulated=11).closed_form_error is None
+
+
+@pytest.mark.parametrize(("change", "noisy"), [({}, False), ({"others": 0.2}, True), ({"stalled": 0.02}, True)])
+def test_a_machine_that_others_use_is_called_noisy(change: dict[str, float], *, noisy: bool) -> None:
+    quiet = Noise(stalled=0.001, longest_ms=3, stalls_per_s=1, steal=0.001, others=0.02)
+    assert msgspec.structs.replace(quiet, **change).noisy is noisy
