@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import sys
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from prometheus_client import REGISTRY
@@ -15,6 +16,7 @@ from servekit.audit import AuditError
 from servekit.drift import DriftCollector
 from servekit.http_server import DrainingServer
 from servekit.telemetry import Telemetry, TelemetrySettings, configure_logging
+from shop.artefact import Artefact, ArtefactError
 from shop.gateway.admission import AdaptiveLimit, Keys, KeysError, parse_keys
 from shop.gateway.app import QUIET, Door, Endpoint, GatewayApp
 from shop.gateway.cache import CachePolicy, InferenceCache
@@ -24,7 +26,7 @@ from shop.gateway.feedback import Feedback
 from shop.gateway.hops import Hops
 from shop.gateway.inference import ModelCalls, ModelPools
 from shop.gateway.metrics import GatewayMetrics
-from shop.gateway.oversight import open_oversight
+from shop.gateway.oversight import Oversight, open_oversight
 from shop.gateway.passthrough import PassThrough
 from shop.gateway.payments import Payments
 from shop.gateway.recommendations import Recommendations
@@ -60,41 +62,66 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
     """
     keys = Keys(parse_keys(settings.api_keys.get_secret_value()), settings.key_rate, settings.key_burst)
     watch = Telemetry("shop-gateway", "3", observed, quiet=QUIET, **telemetry)
-    metrics = GatewayMetrics(telemetry.get("registry", REGISTRY))
-    oversight = open_oversight(settings.models_dir)
+    metrics, oversight = GatewayMetrics(telemetry.get("registry", REGISTRY)), open_oversight(settings.models_dir)
     if oversight.monitors:
         watch.register(DriftCollector(list(oversight.monitors.values())))
-    features = Valkey(settings.features_host, settings.features_port)
-    kept = Valkey(settings.cache_host, settings.cache_port)
-    pools = ModelPools(settings.triton_host, settings.triton_http_port, settings.triton_hosts)
-    versioned = settings.version_choice == "edge"
-    hops = Hops(
-        settings,
-        FeatureLookup(features, settings.item_blocks),
-        ModelCalls(pools, versioned=versioned),
-        InferenceCache(kept, _policy(settings), metrics) if settings.cache else None,
-        LastGood(settings.last_good),
-        Popular(),
-        metrics,
-        oversight,
-    )
+    _say_versions(watch, settings)
+    links = _Links.of(settings)
+    hops = _hops(settings, links, metrics, oversight)
     limit, ready = AdaptiveLimit(settings), Readiness()
-    upkeep = Upkeep(hops, ModelCalls(pools, versioned=False), limit, ready)
+    upkeep = Upkeep(hops, ModelCalls(links.models, versioned=False), limit, ready)
 
     async def close() -> None:
         await upkeep.stop()
         if hops.cache is not None:
             await hops.cache.close()
-        for each in (features, kept, pools):
+        for each in links:
             each.close()
         await asyncio.sleep(0)  # the transports end on the loop's next turn
         oversight.close()
         watch.shutdown()
 
-    passthrough = PassThrough(pools, settings.max_body_bytes, versioned=versioned)
+    passthrough = PassThrough(links.models, settings.max_body_bytes, versioned=settings.version_choice == "edge")
     door = Door(limit, keys, metrics)
     app = GatewayApp(settings, _endpoints(hops), passthrough, watch, door=door, ready=ready, life=(upkeep.start, close))
     return Gateway(app, ready)
+
+
+def _say_versions(watch: Telemetry, settings: GatewaySettings) -> None:
+    """Shows which versions there are, where the artefacts lie beside the gateway."""
+    for folder in sorted(settings.models_dir.glob("*/[0-9]*")):
+        with suppress(ArtefactError):
+            card = Artefact(folder).card()
+            watch.metrics.loaded(card.name, card.version, card.sha256)
+
+
+class _Links(NamedTuple):
+    """The connections to all that a gateway asks."""
+
+    features: Valkey
+    cache: Valkey
+    models: ModelPools
+
+    @classmethod
+    def of(cls, settings: GatewaySettings) -> _Links:
+        return cls(
+            Valkey(settings.features_host, settings.features_port),
+            Valkey(settings.cache_host, settings.cache_port),
+            ModelPools(settings.triton_host, settings.triton_http_port, settings.triton_hosts),
+        )
+
+
+def _hops(settings: GatewaySettings, links: _Links, metrics: GatewayMetrics, oversight: Oversight) -> Hops:
+    return Hops(
+        settings,
+        FeatureLookup(links.features, settings.item_blocks),
+        ModelCalls(links.models, versioned=settings.version_choice == "edge"),
+        InferenceCache(links.cache, _policy(settings), metrics) if settings.cache else None,
+        LastGood(settings.last_good),
+        Popular(),
+        metrics,
+        oversight,
+    )
 
 
 def main() -> int:
