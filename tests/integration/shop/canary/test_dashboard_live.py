@@ -1,0 +1,85 @@
+"""Level 3's dashboard and rules on a real Prometheus that scrapes all of the level's processes, under load."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.integration.shop.canary.toy_shop import USERS
+from tests.prometheus_process import ask, queries, scraping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.integration.shop.canary.toy_shop import ToyShop
+
+REQUESTS: dict[str, dict[str, Any]] = {
+    "/v1/search": {"user": 17, "query": {"category": 3}, "candidates": list(range(50)), "k": 5},
+    "/v1/payments/score": {
+        "payment": "p-1", "user": 17, "card": 3, "device": 5, "ip": 8, "amount": 25.0, "category": 3, "hour": 14,
+    },
+    "/v1/recommendations": {"user": 17, "k": 5},
+}  # fmt: skip
+_WITHIN_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    toy_shop: ToyShop, tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[str]:
+    """The URL of a Prometheus that scrapes gateways, Triton and Envoy; requests come in all the time."""
+    at = toy_shop.addresses
+    targets = {
+        "gateway": [f"127.0.0.1:{at.gateway_port + number}" for number in range(at.gateways)],
+        "triton": [f"127.0.0.1:{at.triton_metrics_port}"],
+        "envoy": [f"127.0.0.1:{at.envoy_admin_port}"],
+    }
+    stop = threading.Event()
+
+    def send() -> None:
+        with httpx.Client(base_url=f"http://127.0.0.1:{at.port}", timeout=30, trust_env=False) as client:
+            for number in count():
+                if stop.wait(0.1):
+                    return
+                for path, body in REQUESTS.items():  # each user twice: a miss, then a hit
+                    client.post(path, json=body | {"user": number // 2 % USERS})
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        with scraping(tmp_path_factory.mktemp("prometheus"), free_ports(1)[0], targets) as url:
+            yield url
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_every_query_of_the_dashboard_returns_data_from_the_running_level(prometheus: str) -> None:
+    missing = dict(queries("level-3"))
+    deadline = time.monotonic() + _WITHIN_S
+    while missing and time.monotonic() < deadline:
+        time.sleep(0.5)
+        missing = {title: expr for title, expr in missing.items() if not ask(prometheus, expr)}
+    assert missing == {}
+
+
+def test_the_panels_tell_models_apart_and_the_edge_from_the_gateways(prometheus: str) -> None:
+    exprs = dict(queries("level-3"))
+    models = {"ranking", "fraud", "personalisation"}
+    for title in ("Requests by version A", "p50 and p99 A", "Median score A", "In the queue A", "Computing A"):
+        assert {series["metric"]["model"] for series in ask(prometheus, exprs[title])} == models, title
+    asked = {series["metric"]["endpoint"] for series in ask(prometheus, exprs["Requests by endpoint A"])}
+    assert asked >= set(REQUESTS)
+    assert {series["metric"]["step"] for series in ask(prometheus, exprs["Steps, mean A"])} >= {"lookup", "infer"}
+
+
+def test_every_target_is_up_and_the_level_promises_50_ms(prometheus: str) -> None:
+    up = ask(prometheus, 'up{job=~"gateway|triton|envoy"}')
+    assert [series["value"][1] for series in up] == ["1"] * 4
+    (promise,) = ask(prometheus, 'level:serving_latency:objective_seconds{level="3"}')
+    assert promise["value"][1] == "0.05"
