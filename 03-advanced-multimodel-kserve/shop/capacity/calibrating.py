@@ -11,18 +11,20 @@ from servekit.hardware import hardware_stamp
 from shop.capacity.calibration import Calibration, Comparison, HeldOut, Profile
 from shop.capacity.distribution import quantiles_of
 from shop.capacity.fit import fit_delay
-from shop.capacity.forecast import forecast
+from shop.capacity.forecast import capacity_rps, forecast
 from shop.capacity.measuring.phase import together
+from shop.capacity.measuring.processes import GENERATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from servekit.sla.capacity import CapacityResult
     from shop.capacity.forecast import Forecast
     from shop.capacity.measuring.phase import Phase
     from shop.capacity.measuring.processes import Processes
     from shop.capacity.measuring.survey import Key, Round, Survey
 
-__all__ = ["calibrate"]
+__all__ = ["calibrate", "compare_capacity"]
 
 _MATTERS = 0.05
 
@@ -123,3 +125,20 @@ def _compare(calibration: Calibration, rounds: list[Round]) -> HeldOut:
             for figure, measured, simulated, closed in rows
         ],
     )
+
+
+def compare_capacity(calibration: Calibration, found: CapacityResult, generator_us: float) -> Comparison:
+    """What ``make capacity-3`` found, beside the highest rate that the simulation gives for the same mix and limit.
+
+    Args:
+        calibration: with its hit ratio, which is taken to be that of the search too.
+        found: the search's result.
+        generator_us: CPU that its load generator, another than the calibration's, takes for a request.
+    """
+    profiles = [
+        msgspec.structs.replace(profile, cpu_us=profile.cpu_us | {GENERATOR: generator_us})
+        for profile in calibration.profiles
+    ]
+    loaded = msgspec.structs.replace(calibration, profiles=profiles)
+    simulated = capacity_rps(loaded, found.mix, calibration.hit_ratio, found.thresholds.p99_ms)
+    return Comparison(figure="capacity, requests/s", measured=found.capacity_rps, simulated=round(simulated, 1))

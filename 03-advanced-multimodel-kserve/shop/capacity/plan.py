@@ -154,7 +154,8 @@ def _assumptions(calibration: Calibration, prices: Prices, ask: Ask) -> list[str
         "the time that is neither CPU nor queueing is the calibration's, with all its machine's noise",
         f"{ask.network_ms:g} ms of network at each hop: not measured",
         "requests go to pods at random: what a balancer that looks at queues saves is left as margin",
-        f"hit ratios {_ratios(ask.hit_ratio)}; an answer stays cached for {ask.ttl_s:g} s",
+        f"from the cache: {_ratios(ask.hit_ratio)}; an answer stays for {ask.ttl_s:g} s",
+        "more traffic is more people, not people who ask more often: else the cache would answer more",
         f"{prices.cloud} {prices.region} list prices on demand, the oldest as of {prices.oldest}: to be checked",
     ]
     if ask.gpu_speedup is not None:
@@ -169,4 +170,4 @@ def _assumptions(calibration: Calibration, prices: Prices, ask: Ask) -> list[str
 
 
 def _ratios(hit_ratio: dict[str, float]) -> str:
-    return ", ".join(f"{kind} {ratio:.2f}" for kind, ratio in hit_ratio.items() if ratio) or "0"
+    return ", ".join(f"{kind} {ratio:.0%}" for kind, ratio in hit_ratio.items() if ratio) or "nothing"

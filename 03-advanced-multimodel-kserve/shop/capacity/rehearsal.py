@@ -84,9 +84,8 @@ def cut(fleet: Fleet, limit_rps: float) -> Slice:
     share = min(1.0, limit_rps / fleet.qps)
     pods, stretch = {}, {}
     for each in fleet.sized:
-        unit = 1 if each.name in SHARDED else fleet.zones
         exact = each.pods * share
-        pods[each.name] = max(1, round(exact / unit)) * unit
+        pods[each.name] = max(1, round(exact / fleet.zones)) * fleet.zones
         stretch[each.name] = min(max(pods[each.name] / exact, 1 / _STRETCH), _STRETCH)
     found = [
         each._replace(visits=_stretched(each.visits, stretch), after=_stretched(each.after, stretch))

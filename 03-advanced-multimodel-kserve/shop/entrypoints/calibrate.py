@@ -13,15 +13,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from servekit.errors import ServingError
 from servekit.hardware import describe
 from servekit.sla import load_sla
-from servekit.sla.result import write_json
+from servekit.sla.capacity import CapacityResult
+from servekit.sla.result import Result, write_json
 from servekit.sla.scenario import load_scenario
 from servekit.sla.target import identify
 from servekit.terminal import make_console, make_table
 from shop.addresses import Addresses
-from shop.capacity.calibrating import calibrate
+from shop.capacity.calibrating import calibrate, compare_capacity
 from shop.capacity.calibration import REFERENCE
 from shop.capacity.measuring.bench import RunningStack
 from shop.capacity.measuring.processes import find_processes
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _SLA: Final = Path(__file__).resolve().parents[2] / "sla.toml"
+_RESULTS: Final = Path(".run/sla")
 _GOAL: Final = 0.15
 
 
@@ -77,7 +81,30 @@ def _measure(options: argparse.Namespace, run_dir: Path, console: Console) -> Ca
     scenario = load_scenario(sla.scenario, _SLA.parent)
     found = survey(bench, scenario, sla.mix, schedule, lambda line: console.print(line, style="dim"))
     command = shlex.join(["python", "-m", "shop.entrypoints.calibrate", *sys.argv[1:]])
-    return calibrate(found, sla.mix, processes, command)
+    return _with_capacity(calibrate(found, sla.mix, processes, command), sla.level)
+
+
+def _with_capacity(calibration: Calibration, level: int) -> Calibration:
+    """The capacity that was found by ``make capacity-3`` joins the comparison, where there is one of this machine."""
+    try:
+        searched = msgspec.json.decode((_RESULTS / f"capacity-{level}.json").read_bytes(), type=CapacityResult)
+        run = msgspec.json.decode((_RESULTS / f"{level}.json").read_bytes(), type=Result)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return calibration
+    held, here = calibration.held_out, calibration.hardware
+    if (
+        held is None
+        or not searched.capacity_rps
+        or (searched.hardware["cpu"], searched.hardware["cores"])
+        != (
+            here["cpu"],
+            here["cores"],
+        )
+    ):
+        return calibration
+    generator_us = run.host.generator_cpu / run.achieved_rps * 1e6
+    compared = [*held.comparisons, compare_capacity(calibration, searched, generator_us)]
+    return msgspec.structs.replace(calibration, held_out=msgspec.structs.replace(held, comparisons=compared))
 
 
 def _print(console: Console, calibration: Calibration) -> None:

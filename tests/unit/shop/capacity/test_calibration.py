@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from servekit.errors import InvalidValueError
+from servekit.sla.capacity import CapacityResult
 from servekit.sla.result import write_json
+from servekit.sla.settings import Thresholds
+from shop.capacity.calibrating import compare_capacity
 from shop.capacity.calibration import REFERENCE, Calibration, Comparison, Noise, load
 from shop.capacity.fit import fit_delay
 from shop.capacity.forecast import capacity_rps, forecast
@@ -108,3 +111,25 @@ def test_errors_are_relative_to_what_was_measured() -> None:
 def test_a_machine_that_others_use_is_called_noisy(change: dict[str, float], *, noisy: bool) -> None:
     quiet = Noise(stalled=0.001, longest_ms=3, stalls_per_s=1, steal=0.001, others=0.02)
     assert msgspec.structs.replace(quiet, **change).noisy is noisy
+
+
+def test_a_searched_capacity_is_compared_with_the_simulation_and_its_own_generator(calibration: Calibration) -> None:
+    searched = CapacityResult(
+        level=3,
+        capacity_rps=1500,
+        failed_rps=1600,
+        limit="server",
+        confirmations=3,
+        goodput_rps=1490,
+        p99_ms=40,
+        thresholds=Thresholds(p99_ms=50),
+        mix={"payments": 1},
+        target="http://127.0.0.1:8300",
+        workers=1,
+        probes=[],
+        hardware=calibration.hardware,
+        date=calibration.date,
+        command="none",
+    )
+    light, heavy = (compare_capacity(calibration, searched, generator_us).simulated for generator_us in (50, 1000))
+    assert heavy < light
