@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None, result: Path = _RESULT) -> int:
     """Prints the table and writes the figures; 0 when all was measured, 1 when not."""
     addresses, console = Addresses(), make_console()
     options = _parser().parse_args(argv)
-    variants = (*(Variant(delay) for delay in options.delays), Variant(0, time_limit=True))
-    plan = Plan(variants, tuple(options.rates), options.seconds)
+    variants = [Variant(delay) for delay in options.delays] + [Variant(0, time_limit=True)] * options.time_limit
+    plan = Plan(tuple(variants), tuple(options.rates), options.seconds)
     try:
         with console.status("starting Triton") as status:
 
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shop.entrypoints.delays", description=__doc__.split("\n")[0])
     parser.add_argument("--delays", nargs="+", type=_delay, default=_DELAYS_US, metavar="US", help="in µs, or off")
     parser.add_argument("--rates", nargs="+", type=float, default=(60.0, 400.0), metavar="RPS")
+    parser.add_argument("--no-time-limit", dest="time_limit", action="store_false", help="leave that variant out")
     parser.add_argument("--seconds", type=float, default=6.0, help="for each delay and rate (%(default)s)")
     return parser
 

@@ -110,9 +110,10 @@ def measure(models_dir: Path, folder: Path, plan: Plan, watch: Watcher) -> Itera
     _configure(addresses, plan.variants[0])
     with _triton(addresses):
         for variant in plan.variants:
-            _configure(addresses, variant)
-            for model in MODELS:
-                Control(addresses).load(model)
+            if variant != plan.variants[0]:
+                _configure(addresses, variant)
+                for model in MODELS:
+                    Control(addresses).load(model)
             for rate in plan.rates:
                 watch(variant, f"{rate:g} requests/s")
                 yield from _open_loop(addresses, variant, rate, plan.seconds)
