@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -10,6 +11,7 @@ import numpy as np
 from servekit.http_pool import HttpPool
 from servekit.oip.rest import HEADER_LENGTH, WireResponse
 from servekit.oip.tensors import DTYPES
+from shop.gateway.breaker import Breaker
 from shop.gateway.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -90,10 +92,12 @@ class ModelCalls:
     Args:
         pools: connections to their server.
         versioned: whether a call names the version; else the server chooses.
+        patience_s: see `Breaker`; infinite where each call is a question of its own.
     """
 
-    def __init__(self, pools: ModelPools, *, versioned: bool) -> None:
+    def __init__(self, pools: ModelPools, *, versioned: bool, patience_s: float = inf) -> None:
         self._pools = pools
+        self._breaker = Breaker(patience_s)
         self._versioned = versioned
         self._heads: dict[tuple[str, str, int], tuple[bytes, bytes]] = {}
 
@@ -114,6 +118,8 @@ class ModelCalls:
         """
         if budget_s <= 0:
             raise UnavailableError("deadline", f"no time left for {signature.model}")
+        if self._breaker.resting(signature.model, version):
+            raise UnavailableError(_UNAVAILABLE, f"{signature.model} {version}: late several times, not asked now")
         key = (signature.model, version, len(rows))
         head, text = self._heads.get(key) or self._write(signature, key)
         micros = int(budget_s * 1e6)
@@ -121,9 +127,11 @@ class ModelCalls:
         try:
             reply = await self._pools.of(signature.model).exchange((request, rows.data.cast("B")), budget_s)
         except TimeoutError:
+            self._breaker.late(signature.model, version, budget_s)
             raise UnavailableError("deadline", f"{signature.model}: no answer in {budget_s * 1e3:.0f} ms") from None
         except OSError as error:
             raise UnavailableError(_UNAVAILABLE, f"{signature.model}: {error}") from None
+        self._breaker.answered(signature.model, version)
         return _read(signature, reply)
 
     def _write(self, signature: Signature, key: tuple[str, str, int]) -> tuple[bytes, bytes]:

@@ -115,7 +115,7 @@ def _hops(settings: GatewaySettings, links: _Links, metrics: GatewayMetrics, ove
     return Hops(
         settings,
         FeatureLookup(links.features, settings.item_blocks),
-        ModelCalls(links.models, versioned=settings.version_choice == "edge"),
+        ModelCalls(links.models, versioned=settings.version_choice == "edge", patience_s=settings.deadline_s / 2),
         InferenceCache(links.cache, _policy(settings), metrics) if settings.cache else None,
         LastGood(settings.last_good),
         Popular(),

@@ -130,6 +130,15 @@ def test_a_slow_model_is_not_waited_for_beyond_the_deadline(hasty: GatewayProces
     assert "x-degraded" not in recommended(hasty, 17).headers
 
 
+def test_a_model_that_hangs_is_soon_not_waited_for_at_all(hasty: GatewayProcess, models: FakeModels) -> None:
+    models.delay_s = 3
+    reasons = [recommended(hasty, 20).headers["x-degraded"] for _ in range(8)]
+    assert reasons[:5] == ["deadline"] * 5
+    assert "model_unavailable" in reasons[5:]
+    models.delay_s = 0
+    until(lambda: "x-degraded" not in recommended(hasty, 20).headers, "asked again")
+
+
 def test_a_caller_may_have_less_time_than_the_gateway(gateway: GatewayProcess, models: FakeModels) -> None:
     models.delay_s = 1
     answer = recommended(gateway, 18, **{"x-request-timeout-ms": "100"})
