@@ -28,6 +28,7 @@ from shop.artefact import Artefact
 from shop.serving.control import Control
 from shop.serving.model_config import Backend, render, serving_of
 from shop.serving.repository import write_model
+from shop.serving.triton import release_memory
 from shop.serving.triton_traffic import typical_request
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ def _triton(addresses: Addresses) -> Iterator[None]:
             process.wait(20)
         finally:
             process.kill()
+            release_memory(addresses)
 
 
 def _await_ready(process: subprocess.Popen[bytes], addresses: Addresses) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from servekit.artefact_folder import CARD, MODEL
 from shop.addresses import MODELS, Addresses
-from shop.artefact import Artefact, ArtefactError
+from shop.artefact import CHECK, Artefact, ArtefactError
 from shop.serving.model_config import Backend, render
 from shop.serving.settings import TritonSettings
 from shop.serving.shards import write_shards
@@ -107,6 +107,8 @@ def _write_version(source: Path, target: Path, backend: Backend) -> None:
     elif backend is Backend.TENSORRT and _TENSORRT in artefact.card().files:
         # what the engine is built from, on the node that serves it; model.plan then lies beside it
         files = {MODEL: artefact.part(_TENSORRT)}
+        if CHECK in artefact.card().files:  # by which the engine is judged before it is put in place
+            files[CHECK] = artefact.part(CHECK)
     target.mkdir(parents=True, exist_ok=True)
     for name, content in {**files, CARD: (source / CARD).read_bytes()}.items():
         _replace(target / name, content)

@@ -14,7 +14,7 @@ from pathlib import Path
 from shop.addresses import Addresses
 from shop.serving.settings import TritonSettings
 
-__all__ = ["TritonError", "command", "environment", "main", "prepare_backends"]
+__all__ = ["TritonError", "command", "environment", "main", "prepare_backends", "release_memory"]
 
 _STUB = "triton_python_backend_stub"
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton's backend keeps it; only what bears our port is removed
@@ -117,9 +117,14 @@ def main() -> None:
         prepare_backends(addresses, settings)
     except TritonError as problem:
         sys.exit(f"error: {problem}")
+    release_memory(addresses)
+    os.execve(words[0], words, {**os.environ, **added})  # noqa: S606 - a fixed argument list, no shell
+
+
+def release_memory(addresses: Addresses) -> None:
+    """Removes what a Triton on these ports that was killed, or ran out of time at its end, left in shared memory."""
     for left in _SHARED_MEMORY.glob(f"{_shared_memory(addresses)}*"):
         left.unlink(missing_ok=True)
-    os.execve(words[0], words, {**os.environ, **added})  # noqa: S606 - a fixed argument list, no shell
 
 
 def _shared_memory(addresses: Addresses) -> str:

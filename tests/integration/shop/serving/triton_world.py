@@ -22,6 +22,7 @@ from servekit.versions import ROOT
 from shop.addresses import Addresses
 from shop.artefact import Artefact, ModelCard, write_artefact
 from shop.serving.repository import write_repository
+from shop.serving.triton import release_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,6 +152,7 @@ class Triton:
             self.process.wait(20)
         finally:
             self.process.kill()
+            release_memory(self.addresses)
 
 
 @contextmanager
