@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Artefact", "ArtefactError", "ModelCard", "write_artefact"]
+__all__ = ["CHECK", "Artefact", "ArtefactError", "ModelCard", "write_artefact"]
+
+CHECK = "check.json"
+"""Rows and the FP32 graph's answers to them: by which an engine that is built elsewhere is judged."""
 
 
 @dataclass(frozen=True)

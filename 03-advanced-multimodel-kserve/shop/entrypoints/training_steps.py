@@ -68,6 +68,7 @@ def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> Trained:
     rows = {name: {"ndcg_at_10": value} for name, value in fitted.quality.items()}
     truth = {"gains": fitted.test.gains, "start": fitted.test.start}
     write_evaluation(run_dir, Evaluation("ranking", fitted.sample, fitted.test.features, truth))
+    fitted.teacher.save_model(str(run_dir / "evaluation" / "ranking.teacher.txt"))
     card = _card(
         "ranking",
         "MLP 128-512-256-1, distilled from LambdaMART",
@@ -84,11 +85,12 @@ def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> Trained:
     record, periods = _read(run_dir)
     fitted = train_fraud(record, periods, say)
     write_evaluation(run_dir, Evaluation("fraud", fitted.sample, fitted.test, {"fraud": fitted.test_fraud}))
+    fitted.teacher.save_model(str(run_dir / "evaluation" / "fraud.teacher.txt"))
     rows = fitted.quality
     others = {"baseline": rows["amount"], "teacher": rows["teacher"], "frozen_features": rows["frozen"]}
     card = _card(
         "fraud",
-        "MLP 64-128-64-1, distilled from gradient-boosted trees, Platt scaling",
+        "MLP 64-512-256-1, distilled from gradient-boosted trees, Platt scaling",
         ([_tensor("features", FRAUD_WIDTH)], [_tensor("probability")]),
         {"payments": fitted.payments, **_rounded(rows["student"]), **{n: _rounded(each) for n, each in others.items()}},
         run_dir,

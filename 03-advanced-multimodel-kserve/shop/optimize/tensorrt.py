@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shop.artefact import CHECK
 from shop.optimize.forms import TENSORRT, TENSORRT_HALF
 from shop.optimize.table import Row
-from shop.optimize.version import CHECK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

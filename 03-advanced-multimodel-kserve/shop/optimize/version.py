@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shop.artefact import Artefact, ModelCard, write_artefact
+from shop.artefact import CHECK, Artefact, ModelCard, write_artefact
 from shop.optimize.forms import tensorrt_exports
 from shop.optimize.latency import run_of, session
 
@@ -21,13 +21,10 @@ if TYPE_CHECKING:
     from shop.optimize.attempt import Attempt, Outcome
     from shop.optimize.exam import Exam
 
-__all__ = ["BASELINE", "CHECK", "OPTIMISED", "write_version"]
+__all__ = ["BASELINE", "OPTIMISED", "write_version"]
 
 BASELINE, OPTIMISED = "1", "2"
 """The version that training writes, and the one made of it."""
-
-CHECK = "check.json"
-"""Rows and the FP32 graph's answers, for whoever builds another engine from these graphs."""
 
 _CHECK_ROWS = 32
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FIT", "Platt", "fit_platt", "fit_student", "fraud_onnx"]
 
-# Chosen on the validation period; never on the test period.
-FIT = Fit(hidden=(128, 64), epochs=10, batch=512, rate=2e-3, decay=0.02, seed=7)
+# Chosen on the validation period, never on the test period: average precision 0.833 there, 0.830 with (128, 64).
+FIT = Fit(hidden=(512, 256), epochs=10, batch=512, rate=2e-3, decay=0.02, seed=7)
 _LABELS = 0.3  # how much of the target is what came true, and not what the teacher thinks
 _NEWTON = 25  # steps; it converges in a handful
 

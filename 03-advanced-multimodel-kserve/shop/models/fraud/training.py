@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class FraudTraining:
         test: features (rows, FRAUD_WIDTH) of the test period.
         test_fraud: (rows,): what came true.
         payments: how many were learned from.
+        teacher: LightGBM's booster.
     """
 
     student: Mlp
@@ -54,6 +55,7 @@ class FraudTraining:
     test: NDArray[np.float32]
     test_fraud: NDArray[np.bool_]
     payments: int
+    teacher: Any
 
 
 def train_fraud(record: Record, periods: Periods, say: Callable[[str], None] = lambda _: None) -> FraudTraining:
@@ -83,7 +85,7 @@ def train_fraud(record: Record, periods: Periods, say: Callable[[str], None] = l
     del quality["amount"]["calibration_error"]  # an amount promises nothing
     rows = np.nonzero(learn)[0]
     sample = features[rows[:: max(1, len(rows) // 4096)][:4096]]
-    return FraudTraining(student, platt, entities, quality, sample, features[test], fraud[test], len(rows))
+    return FraudTraining(student, platt, entities, quality, sample, features[test], fraud[test], len(rows), teacher)
 
 
 def payment_features(payments: Payments, history: History) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,7 @@ class RankingTraining:
         sample: (rows, RANKING_WIDTH) of the training rows, for calibration.
         test: the lists of the test period.
         pages: how many pages were learned from.
+        teacher: LightGBM's booster.
     """
 
     student: Mlp
@@ -51,6 +52,7 @@ class RankingTraining:
     sample: NDArray[np.float32]
     test: Lists
     pages: int
+    teacher: Any
 
 
 def train_ranking(record: Record, periods: Periods, say: Callable[[str], None] = lambda _: None) -> RankingTraining:
@@ -73,7 +75,7 @@ def train_ranking(record: Record, periods: Periods, say: Callable[[str], None] =
     }
     quality = {name: ndcg(each, test.gains, test.start) for name, each in scores.items()}
     sample = lists.features[:: max(1, len(lists.features) // 4096)][:4096]
-    return RankingTraining(student, served, quality, sample, test, len(pages))
+    return RankingTraining(student, served, quality, sample, test, len(pages), teacher)
 
 
 def popularity(lists: Lists) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
-from shop.artefact import Artefact
+from shop.artefact import CHECK, Artefact
 from shop.optimize.attempt import attempt_all
 from shop.optimize.exams import read_exam
 from shop.optimize.forms import TENSORRT, TENSORRT_HALF, Form, forms_of
@@ -20,7 +20,7 @@ from shop.optimize.latency import Latencies, session
 from shop.optimize.layers import read_perceptron
 from shop.optimize.report import verdict_lines
 from shop.optimize.static_int8 import cpu_int8
-from shop.optimize.version import CHECK, write_version
+from shop.optimize.version import write_version
 
 if TYPE_CHECKING:
     from pathlib import Path

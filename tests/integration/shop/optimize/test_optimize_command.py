@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
-from shop.artefact import Artefact, write_artefact
+from shop.artefact import CHECK, Artefact, write_artefact
 from shop.entrypoints.optimize import main
 from shop.models.openmp import provide
 from shop.optimize import openvino_runtime
@@ -21,7 +21,6 @@ from shop.optimize.forms import TENSORRT, TENSORRT_HALF
 from shop.optimize.graph import Writer
 from shop.optimize.table import measured_rows, remembered_teacher
 from shop.optimize.tensorrt import missing, tensorrt_rows
-from shop.optimize.version import CHECK
 
 FAKES = Path(__file__).parents[3] / "unit" / "shop" / "optimize" / "fakes"
 

@@ -49,7 +49,7 @@ def an_artefact(
 def models(tmp_path: Path) -> Path:
     for name in SIGNATURES:
         an_artefact(tmp_path / "models", name, 1)
-    an_artefact(tmp_path / "models", "ranking", 2, {"model.tensorrt.onnx": b"symmetric"})
+    an_artefact(tmp_path / "models", "ranking", 2, {"model.tensorrt.onnx": b"symmetric", "check.json": b"rows"})
     return tmp_path / "models"
 
 
@@ -86,6 +86,7 @@ def test_the_configuration_says_what_the_card_says(models: Path, repository: Pat
 def test_for_tensorrt_a_version_holds_what_its_engine_is_built_from(models: Path, repository: Path) -> None:
     write_repository(models, repository, Backend.TENSORRT)
     assert (repository / "ranking" / "2" / "model.onnx").read_bytes() == b"symmetric"
+    assert (repository / "ranking" / "2" / "check.json").read_bytes() == b"rows"
     assert (repository / "ranking" / "1" / "model.onnx").read_bytes() == b"graph 1"
     assert not list(repository.glob("*/*/model.py"))
 
