@@ -17,6 +17,7 @@ WAIT_S = 0.012
 COMPUTING_S = 0.005
 SLACK_S = 0.004
 LOCK_S = 0.2
+PATIENCE_S = 30
 
 
 class _Skipping(selectors.SelectSelector):
@@ -29,6 +30,8 @@ class _Skipping(selectors.SelectSelector):
         if timeout is None and not found:
             raise CheckFailedError("everybody waits for what will never come: expected an end after 12 ms")
         self.now += 0 if found else timeout or 0
+        if self.now > PATIENCE_S:
+            raise CheckFailedError(f"somebody still waits after {PATIENCE_S} s: expected an end after 12 ms")
         return found
 
 

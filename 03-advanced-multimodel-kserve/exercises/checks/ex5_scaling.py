@@ -50,7 +50,7 @@ def check_a_server_may_be_so_busy_and_no_busier(answer: Path) -> None:
 def check_the_same_load_gives_the_same_value_however_many_servers_bear_it(answer: Path) -> None:
     for pods in (1, 4):
         busy = [series(REQUESTS, 1200 / pods, pod=f"ranking-v1-predictor-{pod}") for pod in range(pods)]
-        asked(answer, 0, busy, 1200, f"the value at 1,200 requests a second on {pods} servers")
+        asked(answer, 0, busy, 1200, f"the value at 1,200 requests a second, servers that answer them {pods}")
 
 
 def check_every_version_counts_and_nobody_else(answer: Path) -> None:
@@ -122,5 +122,5 @@ def metrics(answer: Path) -> list[dict[str, Any]]:
 
 def _told(output: str) -> str:
     """What promtool found instead."""
-    got = re.search(r"got:\s*(?:\[\s*)?(.*)", output)
-    return f"the query gives {got[1].strip() or 'nothing'}" if got else output.strip().splitlines()[-1].strip()
+    got = re.search(r"got:.*?([-+.\dE]+)\s*$", output, re.MULTILINE)
+    return f"the query gives {float(got[1]):g}" if got else "the query gives no number, or cannot be read"
