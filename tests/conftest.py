@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every process they start and
 # interrupt. A handler of our own is reset to the default in children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Collecting makes a million objects that stay: looking for garbage among them takes a fifth of its time.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:

@@ -29,12 +29,12 @@ TOGETHER = {
     "tests/integration/iris_api/test_oip_grpc.py": "iris-server",
     "tests/integration/iris_api/test_telemetry.py": "iris-server",
     "tests/integration/iris_api/test_client.py": "iris-server",
+    "tests/integration/iris_api/test_lessons.py": "iris-server",
     # an import that takes more than a second: scikit-learn
     "tests/unit/iris_api/test_training.py": "scikit-learn",
     "tests/unit/iris_api/test_oracle.py": "scikit-learn",
     "tests/unit/servekit/test_drift_monitor.py": "scikit-learn",
     "tests/unit/servekit/test_drift_reference.py": "scikit-learn",
-    "tests/integration/iris_api/test_lessons.py": "scikit-learn",
     # overlays are rendered once, a chart too
     "tests/manifests": "manifests",
     "tests/manifests/test_shop_chart.py": "chart",

@@ -64,13 +64,12 @@ def checkout(tmp_path: Path) -> Path:
     """The files git knows or would add, with the environment linked in: a lesson must not touch a running level."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    generated = [str(path.relative_to(ROOT)) for path in ROOT.glob("shared/**/*_pb2*.py")]
+    generated = [str(path.relative_to(ROOT)) for top in ("shared", "0*") for path in ROOT.glob(f"{top}/**/*_pb2*.py")]
     for name in filter(None, [*names, *generated]):
         if (ROOT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tmp_path / name)
     (tmp_path / ".venvs").symlink_to(ROOT / ".venvs")
-    subprocess.run(["make", "proto-code"], cwd=tmp_path, capture_output=True, check=True)
     return tmp_path
 
 

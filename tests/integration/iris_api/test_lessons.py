@@ -7,12 +7,17 @@ import msgspec
 import numpy as np
 import pytest
 
+from iris_api.adapters.golden import Golden
+from iris_api.domain.flower import named
 from iris_api.entrypoints import formats, ladder
 from iris_api.entrypoints.codecs import CODECS
 from iris_api.entrypoints.formats import measure
+from servekit.bench import Peer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.iris_process import IrisServer
 
 
 @pytest.fixture
@@ -45,14 +50,14 @@ def test_the_ladder_measures_every_rung_and_the_api(folder: Path, capsys: pytest
     assert "× the tutorial's requests per second (goal: 4×)" in printed
 
 
-@pytest.mark.usefixtures("short_ladder")
-def test_a_rung_with_wrong_answers_does_not_count(folder: Path) -> None:
-    path = folder / ".run/1/models/iris/1/golden.json"
-    golden = msgspec.json.decode(path.read_bytes())
-    golden["probabilities"][0] = [0.0, 0.0, 1.0]
-    path.write_bytes(msgspec.json.encode(golden))
+def test_a_rung_with_wrong_answers_does_not_count(iris_server: IrisServer, golden: Golden) -> None:
+    peer = Peer("2 onnx", [], iris_server.port)
+    bodies = [msgspec.json.encode(named(row)) for row in golden.features]
+    assert len(ladder._checked_answers(peer, bodies, golden)) == len(bodies)
+    probabilities = golden.probabilities.copy()
+    probabilities[0] = [0.0, 0.0, 1.0]
     with pytest.raises(SystemExit, match="2 onnx: its answers are not those of scikit-learn"):
-        ladder.main()
+        ladder._checked_answers(peer, bodies, Golden(golden.features, golden.labels, probabilities))
 
 
 def test_the_formats_are_measured_at_each_size(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
