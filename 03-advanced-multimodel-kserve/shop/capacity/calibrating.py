@@ -38,7 +38,7 @@ def calibrate(found: Survey, mix: Mapping[str, float], processes: Processes, com
     keys = sorted({key for each in found.rounds for key in each.alone})
     raw = [_profile(key, [each.alone[key] for each in found.rounds if key in each.alone], found) for key in keys]
     calibration = Calibration(
-        profiles=[fit_delay(profile, cores, gateways) for profile in raw],
+        profiles=raw,
         mix=dict(mix),
         hit_ratio=_hit_ratio(found.rounds),
         cores=cores,
@@ -52,6 +52,8 @@ def calibrate(found: Survey, mix: Mapping[str, float], processes: Processes, com
         date=stamp["date"],
         command=command,
     )
+    fitted = [fit_delay(profile, calibration.machine) for profile in raw]
+    calibration = msgspec.structs.replace(calibration, profiles=fitted)
     return msgspec.structs.replace(calibration, held_out=_compare(calibration, found.rounds))
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from servekit.errors import InvalidValueError
 from servekit.hardware import HardwareStamp
+from shop.capacity.machine import Machine
 
 __all__ = ["MODEL_OF", "REFERENCE", "Calibration", "Comparison", "HeldOut", "Noise", "Profile", "StoreSize", "load"]
 
@@ -136,6 +137,11 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     date: str
     command: str
     note: str = ""
+
+    @property
+    def machine(self) -> Machine:
+        """What was measured, with the other programs that ran on it: as many threads as they kept cores busy."""
+        return Machine(self.cores, self.gateways, self.noise.others * self.cores)
 
     def profile(self, kind: str, result: str) -> Profile:
         """The profile of a kind; that of a miss where it is never answered from the cache.

@@ -14,6 +14,7 @@ from shop.capacity.walk import mean_and_scv
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from shop.capacity.machine import Machine
     from shop.capacity.walk import Walk
 
 __all__ = ["Load", "Percentiles", "on_a_fleet", "on_a_shared_machine"]
@@ -60,26 +61,27 @@ def on_a_fleet(found: Sequence[Walk], loads: Mapping[str, Load], network_s: floa
     return _percentiles(parts)
 
 
-def on_a_shared_machine(found: Sequence[Walk], rate_rps: float, cores: int) -> Percentiles:
+def on_a_shared_machine(found: Sequence[Walk], rate_rps: float, machine: Machine) -> Percentiles:
     """Percentiles over the mix when all processes, generator included, share these cores as one station.
 
     A request is then one piece of work, which no real process splits among cores: good for the utilisation and the
-    median, too hopeful where one process is the bottleneck.
+    median, too hopeful where one process is the bottleneck. Threads of other programs make all work longer.
 
     Raises:
         InvalidValueError: the cores cannot keep up.
     """
-    seconds = np.array([each.cpu_s for each in found])
+    longer = max(1.0, (1 + machine.others) / machine.cores)
+    seconds = np.array([each.cpu_s for each in found]) * longer
     weights = np.array([each.weight for each in found])
     mean = float(weights @ seconds)
     scv = float(weights @ seconds**2) / mean**2 - 1
-    waiting = Grid.of_wait(wait(cores, rate_rps * mean, mean, scv))
-    return _percentiles([(each.weight, _alone(each, 0.0).plus(waiting)) for each in found])
+    waiting = Grid.of_wait(wait(machine.cores, rate_rps * mean, mean, scv))
+    return _percentiles([(each.weight, _alone(each, 0.0, longer).plus(waiting)) for each in found])
 
 
 @lru_cache(maxsize=64)
-def _alone(each: Walk, network_s: float) -> Grid:
-    fixed_s = sum(visit.cpu_s + network_s for visit in each.visits)
+def _alone(each: Walk, network_s: float, longer: float = 1.0) -> Grid:
+    fixed_s = sum(visit.cpu_s * longer + network_s for visit in each.visits)
     return Grid.of_quantiles(np.asarray(each.delay_s) + fixed_s)
 
 

@@ -18,21 +18,22 @@ from shop.capacity.walk import walk
 
 if TYPE_CHECKING:
     from shop.capacity.calibration import Profile
+    from shop.capacity.machine import Machine
 
 __all__ = ["fit_delay"]
 
 _ROUNDS: Final = 3
-_SIMULATED: Final = 4000
+_SIMULATED: Final = 3000
 
 
-def fit_delay(profile: Profile, cores: int, gateways: int, seed: int = 1) -> Profile:
+def fit_delay(profile: Profile, machine: Machine, seed: int = 1) -> Profile:
     """The profile with ``delay_ms`` such that the simulation of its measurement gives its ``latency_ms``."""
     measured_s = np.asarray(profile.latency_ms) * 1e-3
     base = walk(profile, generator=True)
     delay_s = np.maximum(measured_s - sum(visit.cpu_s for visit in base.visits), 0.0)
     scenario = Scenario(profile.rate_rps, _SIMULATED / profile.rate_rps, seed=seed)
     for _ in range(_ROUNDS):
-        answers = simulate_machine([base._replace(delay_s=tuple(delay_s.tolist()))], cores, gateways, scenario)
+        answers = simulate_machine([base._replace(delay_s=tuple(delay_s.tolist()))], machine, scenario)
         error = measured_s - quantiles_of(answers.latency_s)
         delay_s = np.maximum.accumulate(np.clip(delay_s + error, 0.0, measured_s))
     return msgspec.structs.replace(profile, delay_ms=[round(float(value) * 1e3, 4) for value in delay_s])

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shop.capacity.calibration import Calibration
+    from shop.capacity.machine import Machine
     from shop.capacity.walk import Walk
 
 __all__ = ["Forecast", "capacity_rps", "forecast"]
 
 _SIMULATED: Final = 12_000
-_PROBED: Final = 3_000
+_PROBED: Final = 2_000
 _PRECISION: Final = 0.03
 _NEVER: Final = Percentiles(float("inf"), float("inf"))
 
@@ -57,7 +58,7 @@ def forecast(
     return Forecast(
         cpu,
         _simulated(calibration, found, rate_rps, requests),
-        _closed(found, rate_rps, calibration.cores),
+        _closed(found, rate_rps, calibration.machine),
     )
 
 
@@ -81,12 +82,12 @@ def capacity_rps(
 
 def _simulated(calibration: Calibration, found: list[Walk], rate_rps: float, requests: int) -> Percentiles:
     scenario = Scenario(rate_rps, requests / rate_rps)
-    answers = simulate_machine(found, calibration.cores, calibration.gateways, scenario)
+    answers = simulate_machine(found, calibration.machine, scenario)
     return Percentiles(*answers.percentiles_ms([0.5, 0.99]))
 
 
-def _closed(found: list[Walk], rate_rps: float, cores: int) -> Percentiles:
+def _closed(found: list[Walk], rate_rps: float, machine: Machine) -> Percentiles:
     try:
-        return on_a_shared_machine(found, rate_rps, cores)
+        return on_a_shared_machine(found, rate_rps, machine)
     except InvalidValueError:
         return _NEVER

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from collections import deque
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import simpy
 
-__all__ = ["Cores", "Process"]
+__all__ = ["Cores", "Machine", "Process"]
+
+
+class Machine(NamedTuple):
+    """A machine: its cores, how many gateways run on it, and on average how many threads of other programs."""
+
+    cores: int
+    gateways: int = 1
+    others: float = 0.0
 
 
 class Cores:
-    """Cores that all runnable processes share evenly, none faster than one core.
+    """Cores that all runnable processes share evenly, those of other programs among them, none faster than one core.
 
     Kept in virtual time, which passes for everybody at the common speed: a piece of work ends when the virtual clock
     has advanced by its length, so arrivals and ends cost O(log n) however many run.
     """
 
-    def __init__(self, env: simpy.Environment, cores: int) -> None:
+    def __init__(self, env: simpy.Environment, cores: int, others: float = 0.0) -> None:
         self._env = env
         self._cores = cores
+        self._others = others
         self._virtual = self._seen = 0.0
         self._ends: list[tuple[float, int, simpy.Event]] = []
         self._count = 0
@@ -38,7 +47,7 @@ class Cores:
 
     @property
     def _speed(self) -> float:
-        return min(1.0, self._cores / len(self._ends)) if self._ends else 0.0
+        return min(1.0, self._cores / (len(self._ends) + self._others)) if self._ends else 0.0
 
     def _advance(self) -> None:
         self._virtual += (self._env.now - self._seen) * self._speed

@@ -42,7 +42,7 @@ def draw(plan: Plan) -> str:
         width=WIDE,
     )
     keys = "".join(
-        f'<circle cx="720" cy="{24 + 18 * row}" r="4" fill="{colour}"/><text x="732" y="{28 + 18 * row}">{words}</text>'
+        f'<circle cx="300" cy="{24 + 18 * row}" r="4" fill="{colour}"/><text x="312" y="{28 + 18 * row}">{words}</text>'
         for row, (colour, words) in enumerate(_LEGEND)
     )
     opened = chart.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)

@@ -14,7 +14,7 @@ import simpy
 
 from shop.capacity.arrivals import Burst, Keys, Surge, arrival_times, draw_walks, hits
 from shop.capacity.distribution import sample
-from shop.capacity.machine import Cores, Process
+from shop.capacity.machine import Cores, Machine, Process
 from shop.capacity.pods import Batching, BatchingPod, Lost, Pod, Server, Station
 
 if TYPE_CHECKING:
@@ -78,14 +78,16 @@ class Answers(NamedTuple):
         return len(self.at_s) / span if span else 0.0
 
 
-def simulate_machine(found: Sequence[Walk], cores: int, gateways: int, scenario: Scenario) -> Answers:
+def simulate_machine(found: Sequence[Walk], machine: Machine, scenario: Scenario) -> Answers:
     """The walks on one machine whose processes share its cores, the load generator among them."""
     env = simpy.Environment()
-    shared = Cores(env, cores)
+    shared = Cores(env, machine.cores, machine.others)
     random = Random(scenario.seed)  # noqa: S311 - a simulation, not a secret
     names = {visit.station for each in found for visit in (*each.visits, *each.after)}
     stations = {
-        name: Station(env, [_Slot(Process(env, shared)) for _ in range(gateways if name == "gateway" else 1)], random)
+        name: Station(
+            env, [_Slot(Process(env, shared)) for _ in range(machine.gateways if name == "gateway" else 1)], random
+        )
         for name in names
     }
     return _Run(env, stations, found, scenario).answers()

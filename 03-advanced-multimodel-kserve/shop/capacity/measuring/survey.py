@@ -106,7 +106,9 @@ def survey(
         noisy = "" if rounds[-1].others <= _QUIET else f": other programs used {rounds[-1].others:.0%} of the machine"
         tell(f"round {len(rounds)}{noisy}")
     kept = sorted(rounds, key=lambda each: each.others)[: schedule.rounds]
-    noise = msgspec.structs.replace(probe.noise(), others=round(max(each.others for each in kept), 4))
+    phases = [phase for each in kept for phase in (*each.alone.values(), each.held.phase)]
+    others = sum(phase.others for phase in phases) / len(phases)
+    noise = msgspec.structs.replace(probe.noise(), others=round(others, 4))
     return Survey(kept, idle, edge_bytes, *bench.stores(), noise)
 
 

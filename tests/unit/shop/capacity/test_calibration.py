@@ -14,11 +14,14 @@ from shop.capacity.calibrating import compare_capacity
 from shop.capacity.calibration import REFERENCE, Calibration, Comparison, Noise, load
 from shop.capacity.fit import fit_delay
 from shop.capacity.forecast import capacity_rps, forecast
+from shop.capacity.machine import Machine
 from shop.capacity.simulation import Scenario, simulate_machine
 from shop.capacity.walk import walk, walks
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+MACHINE = Machine(cores=2, gateways=2)
 
 
 def test_a_calibration_comes_back_as_it_was_written(calibration: Calibration, tmp_path: Path) -> None:
@@ -73,12 +76,12 @@ def test_more_cpu_than_time_means_work_behind_the_answer(calibration: Calibratio
 def test_a_fitted_delay_gives_the_measured_latency_back(calibration: Calibration) -> None:
     truth = msgspec.structs.replace(calibration.profile("search", "miss"), rate_rps=120.0)
     scenario = Scenario(120, 20, seed=9)
-    measured = simulate_machine([walk(truth, generator=True)], 2, 2, scenario).latency_s * 1e3
+    measured = simulate_machine([walk(truth, generator=True)], MACHINE, scenario).latency_s * 1e3
     raw = msgspec.structs.replace(
         truth, latency_ms=np.quantile(measured, np.linspace(0, 1, 201)).tolist(), delay_ms=[0.0, 0.0]
     )
-    fitted = fit_delay(raw, cores=2, gateways=2)
-    again = simulate_machine([walk(fitted, generator=True)], 2, 2, scenario).latency_s * 1e3
+    fitted = fit_delay(raw, MACHINE)
+    again = simulate_machine([walk(fitted, generator=True)], MACHINE, scenario).latency_s * 1e3
     shares = [0.1, 0.5, 0.9]
     assert np.quantile(again, shares) == pytest.approx(np.quantile(measured, shares), rel=0.1)
 

@@ -7,7 +7,7 @@ import simpy
 from servekit.errors import InvalidValueError
 from shop.capacity.arrivals import Burst, Keys, Surge, arrival_times, hits
 from shop.capacity.closed_form import Load, on_a_fleet
-from shop.capacity.machine import Cores, Process
+from shop.capacity.machine import Cores, Machine, Process
 from shop.capacity.pods import Batching, BatchingPod, Lost, Pod
 from shop.capacity.queueing import wait
 from shop.capacity.simulation import Answers, FleetShape, Scenario, simulate_fleet, simulate_machine
@@ -91,18 +91,28 @@ def test_short_work_overtakes_long_work_on_shared_cores() -> None:
     assert ends == {"short": 2, "long": 11}
 
 
+def test_threads_of_other_programs_take_their_share_of_the_cores() -> None:
+    env = simpy.Environment()
+    ends: list[float] = []
+    Process(env, Cores(env, 2, others=3)).serve(1.0).callbacks.append(lambda _: ends.append(env.now))
+    env.run()
+    assert ends == pytest.approx([2.0])
+
+
 def test_work_after_the_answer_delays_others_but_not_the_request() -> None:
     lone = Scenario(1, 30, warmup_s=0)
     found = a_walk(("gateway", 0.001), after=(Visit("gateway", 0.02),))
-    assert simulate_machine([found], 2, 1, lone).percentiles_ms([0.5])[0] == pytest.approx(1, rel=0.01)
+    assert simulate_machine([found], Machine(2), lone).percentiles_ms([0.5])[0] == pytest.approx(1, rel=0.01)
     busy = Scenario(40, 30)
-    without = simulate_machine([found._replace(after=())], 2, 1, busy)
-    assert simulate_machine([found], 2, 1, busy).percentiles_ms([0.99])[0] > without.percentiles_ms([0.99])[0] + 5
+    without = simulate_machine([found._replace(after=())], Machine(2), busy)
+    assert simulate_machine([found], Machine(2), busy).percentiles_ms([0.99])[0] > without.percentiles_ms([0.99])[0] + 5
 
 
 def test_two_gateways_on_two_cores_answer_sooner_than_one() -> None:
     found = [a_walk(("gateway", 0.01))]
-    one, two = (simulate_machine(found, 2, gateways, Scenario(80, 20)).percentiles_ms([0.99])[0] for gateways in (1, 2))
+    one, two = (
+        simulate_machine(found, Machine(2, gateways), Scenario(80, 20)).percentiles_ms([0.99])[0] for gateways in (1, 2)
+    )
     assert two < one
 
 
