@@ -16,6 +16,7 @@ def toy_shop(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int
     run_dir = tmp_path_factory.mktemp("toy-shop")
     make_run_dir(run_dir)
     # a deadline that a slow version still keeps: it is to be found by its p99, not by its fallbacks
-    settings = {"SHOP_DEADLINE_MS": "500", "SHOP_TARGET_MS": "400", "SHOP_EDGE_SLOW_MS": "300"}
+    limits = {"SHOP_TARGET_MS": "1000", "SHOP_EDGE_SLOW_MS": "800", "SHOP_EDGE_TIMEOUT_S": "5"}
+    settings = {"SHOP_DEADLINE_MS": "1500", **limits}
     with ToyShop.on(run_dir, free_ports, **settings).running() as shop:
         yield shop

@@ -47,7 +47,7 @@ QUALITY: NDArray[np.float32] = np.random.default_rng(1).random(ITEMS, dtype=np.f
 FAULTS = {"as stable": 2, "slow": 3, "wrong order": 4}
 """The planted versions of ranking."""
 
-_SLOW_SIZE, _SLOW_TIMES = 640, 2  # two products of such matrices take a core some 10 ms
+_SLOW_SIZE, _SLOW_TIMES = 1024, 6  # six products of such matrices take a core some 100 ms
 
 
 def make_run_dir(run_dir: Path) -> None:

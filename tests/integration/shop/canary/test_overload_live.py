@@ -1,0 +1,66 @@
+"""More is asked than can be answered: what is turned away, what is answered, and what it is like afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import pytest
+
+from servekit.sla import Request
+from shop.canary.edge import Edge
+from shop.canary.traffic import ModelTraffic
+from shop.entrypoints.open_loop import encode, offering
+from tests.integration.shop.canary.toy_shop import FAULTS, ITEMS, QUALITY, USERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from servekit.http_pool import HttpReply
+    from shop.entrypoints.open_loop import Message
+    from tests.integration.shop.canary.toy_shop import ToyShop
+
+
+@pytest.fixture
+def slow_shop(toy_shop: ToyShop) -> Iterator[ToyShop]:
+    """All searches are answered by a version that manages some ten of them a second."""
+    traffic = ModelTraffic(toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port), "ranking")
+    traffic.nominate(str(FAULTS["slow"]))
+    traffic.shift(100)
+    yield toy_shop
+    traffic.shift(0)
+
+
+def searches(port: int) -> list[Message]:
+    draw = random.Random(5)
+    bodies = [
+        {"user": draw.randrange(USERS), "query": {"category": 3}, "candidates": draw.sample(range(ITEMS), 12), "k": 4}
+        for _ in range(2000)
+    ]
+    return encode(port, [Request("/v1/search", json.dumps(body).encode()) for body in bodies])
+
+
+def test_too_much_is_turned_away_at_once_and_the_rest_is_answered_rightly(slow_shop: ToyShop) -> None:
+    port = slow_shop.addresses.port
+    replies: list[tuple[Message, HttpReply]] = []
+
+    def heard(message: Message, reply: HttpReply | None) -> None:
+        assert reply is not None, "a request got no answer at all"
+        replies.append((message, reply))
+
+    offered = asyncio.run(offering(port, cycle(searches(port)), rate_rps=300, seconds=1, heard=heard))
+    assert {answer.status for answer in offered.answers} == {200, 429}
+    for message, reply in replies:
+        answer = json.loads(reply.body)
+        if reply.status == 429:
+            assert reply.header(b"retry-after") == b"1"
+            assert set(answer) == {"error"}
+        elif not reply.header(b"x-degraded"):
+            asked = json.loads(message.request.body)
+            best = sorted(asked["candidates"], key=lambda item: -QUALITY[item])
+            assert [item["id"] for item in answer["items"]] == best[:4]
+    calm = asyncio.run(offering(port, cycle(searches(port)), rate_rps=10, seconds=1.5))
+    assert [answer.status for answer in calm.answers if answer.status != 200] == []

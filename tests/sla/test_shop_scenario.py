@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from servekit.errors import InvalidValueError
+from servekit.sla import load_sla
+from shop.addresses import Addresses
+from shop.entrypoints.golden import Golden
+from shop.entrypoints.scenario import ShopScenario, asked
+from shop.entrypoints.world_traffic import KIND_OF, WorldTraffic, mixed_messages
+from shop.gateway.contracts import Payment, Recommend, Search
+from shop.gateway.settings import GatewaySettings
+from shop.world.traffic import Request as Row
+from shop.world.traffic import write_traffic
+from tests.integration.shop.canary.toy_shop import ITEMS, QUALITY, USERS, make_run_dir
+
+if TYPE_CHECKING:
+    from servekit.sla import Request
+
+SLA = Path(__file__).parents[2] / "03-advanced-multimodel-kserve" / "sla.toml"
+QUESTIONS = {"search": Search, "payments": Payment, "recommendations": Recommend}
+
+
+def rows() -> list[Row]:
+    """A little traffic, as the world writes it."""
+    draw, made = Random(1), []
+    for number in range(50):
+        user = draw.randrange(USERS)
+        search = {"user": user, "query": {"category": 3}, "candidates": draw.sample(range(ITEMS), 20), "k": 10}
+        ids = {"payment": f"p-{number}", "user": user, "card": 1, "device": 2, "ip": 3}
+        payment = {**ids, "amount": 9.5, "category": 1, "hour": 12}
+        made += [
+            Row(number, "search", "/v1/search", search, {"clicked": [1]}),
+            Row(number, "payments", "/v1/payments/score", payment, {"fraud": False}),
+            Row(number, "recommendations", "/v1/recommendations", {"user": user, "k": 10}, {"viewed": [2]}),
+        ]
+    return made
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Addresses:
+    """Models made by hand, and traffic."""
+    run_dir = tmp_path_factory.mktemp("shop")
+    make_run_dir(run_dir)
+    (run_dir / "world").mkdir()
+    write_traffic(run_dir / "world" / "traffic.parquet", rows())
+    return Addresses(run_dir=run_dir)
+
+
+@pytest.fixture
+def scenario(addresses: Addresses, monkeypatch: pytest.MonkeyPatch) -> ShopScenario:
+    monkeypatch.setenv("SHOP_RUN_DIR", str(addresses.run_dir))
+    return ShopScenario()
+
+
+def answered(addresses: Addresses, request: Request) -> dict[str, object]:
+    """The right answer, as the API words it."""
+    golden, question = Golden(addresses, GatewaySettings()), asked(request)
+    if isinstance(question, Payment):
+        probability = round(golden.fraud(question, "1"), 6)
+        found = {"decision": "approve", "probability": probability, "reason": "low_risk"}
+        return {"payment": question.payment, **found, "model": "fraud", "version": "1"}
+    if isinstance(question, Search):
+        scores, model = golden.relevance(question, "1", question.candidates), "ranking"
+    else:
+        scores, model = golden.suits(question.user, "1"), "personalisation"
+    best = sorted(scores.items(), key=lambda pair: -pair[1])[: question.k]
+    return {"items": [{"id": item, "score": score} for item, score in best], "model": model, "version": "1"}
+
+
+def test_every_kind_of_the_mix_is_supplied(scenario: ShopScenario) -> None:
+    assert set(load_sla(SLA).mix) == set(KIND_OF.values())
+    for kind, question in QUESTIONS.items():
+        assert isinstance(asked(scenario.request(kind, Random(1))), question)
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_answers_are_compared_with_onnx_runtimes(scenario: ShopScenario, addresses: Addresses, kind: str) -> None:
+    request = scenario.request(kind, Random(2))
+    right = answered(addresses, request)
+    assert scenario.check(request, json.dumps(right).encode()) is None
+    if kind == "payments":
+        wrong = {**right, "decision": "decline"}
+        fallback = {**right, "decision": "review", "probability": None, "reason": "deadline"}
+    else:
+        items = right["items"]
+        assert isinstance(items, list)
+        wrong = {**right, "items": items[::-1]}
+        fallback = {**right, "items": [{**item, "score": None} for item in items]}
+    assert "expected" in (scenario.check(request, json.dumps(wrong).encode()) or "")
+    assert scenario.check(request, json.dumps(fallback).encode()) is not None
+
+
+def test_the_oracle_knows_what_the_planted_model_does(scenario: ShopScenario, addresses: Addresses) -> None:
+    question = asked(scenario.request("search", Random(3)))
+    assert isinstance(question, Search)
+    scores = Golden(addresses, GatewaySettings()).relevance(question, "1", question.candidates)
+    assert scores == pytest.approx({item: float(QUALITY[item]) for item in question.candidates})
+
+
+def test_under_load_a_body_keeps_its_length_whoever_asks(addresses: Addresses) -> None:
+    for message in mixed_messages(addresses, 60):
+        if message.slot:
+            assert json.loads(b'{"user": ' + message.whole[message.slot :])["candidates"]
+            assert message.whole.endswith(message.request.body)
+
+
+def test_without_traffic_it_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError, match=r"no traffic to replay .*: run make train-3"):
+        WorldTraffic(Addresses(run_dir=tmp_path))
