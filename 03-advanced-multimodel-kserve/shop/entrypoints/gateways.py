@@ -7,7 +7,7 @@ answer is in the cache, and when it is not.
 
 from __future__ import annotations
 
-import os
+import argparse
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -27,7 +27,7 @@ from shop.entrypoints.private_stack import PrivateStack, pin, private_stack, run
 from shop.serving.feature_set import FeatureSetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
@@ -41,13 +41,14 @@ _GOAL, _HIT_GOAL = 2.0, 0.25
 _OURS, _SERVED = "the gateway, nothing kept", "the gateway as served, without its cache"
 
 
-def main() -> int:
-    """Prints two tables, writes ``.run/bench/gateways-3.json``; 0: both goals are met, 1: not, 2: nothing was measured.
-
-    ``GATEWAYS_ROUNDS`` and ``GATEWAYS_SECONDS`` (of each measurement) shorten a try-out.
-    """
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints two tables, writes ``.run/bench/gateways-3.json``; 0: goals met, 1: not, 2: nothing measured."""
+    parser = argparse.ArgumentParser(prog="python -m shop.entrypoints.gateways", description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, help="each measures everything once (default: 5)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement (default: 2)")
+    options = parser.parse_args(argv)
+    rounds, seconds = options.rounds, options.seconds
     console, stamp = make_console(), hardware_stamp()
-    rounds, seconds = int(os.environ.get("GATEWAYS_ROUNDS", "5")), float(os.environ.get("GATEWAYS_SECONDS", "2"))
     try:
         with tempfile.TemporaryDirectory(prefix="gateways-") as folder, private_stack(Path(folder)) as stack:
             costs, ratios = _measure(stack, rounds, seconds, console)

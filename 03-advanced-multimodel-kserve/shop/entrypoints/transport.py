@@ -6,6 +6,7 @@ every pair of answers is compared, too. The faster one is what `shop.gateway.inf
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 import tempfile
@@ -31,6 +32,8 @@ from shop.gateway.inference import FRAUD, PERSONALISATION, RANKING, ModelCalls, 
 from shop.serving.feature_set import FeatureSetError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from shop.addresses import Addresses
@@ -103,8 +106,11 @@ class _Grpc:
         return [found[name] for name in signature.outputs]
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Prints a table and writes ``.run/bench/transport-3.json``; 1 when there is nothing to measure on."""
+    argparse.ArgumentParser(prog="python -m shop.entrypoints.transport", description=__doc__.split("\n")[0]).parse_args(
+        argv
+    )
     console, stamp = make_console(), hardware_stamp()
     try:
         with tempfile.TemporaryDirectory(prefix="transport-") as folder, private_stack(Path(folder)) as stack:
