@@ -15,9 +15,7 @@ from shop.entrypoints.scenario import ShopScenario, asked
 from shop.entrypoints.world_traffic import KIND_OF, WorldTraffic, mixed_messages
 from shop.gateway.contracts import Payment, Recommend, Search
 from shop.gateway.settings import GatewaySettings
-from shop.world.traffic import Request as Row
-from shop.world.traffic import write_traffic
-from tests.integration.shop.canary.toy_shop import ITEMS, QUALITY, USERS, make_run_dir
+from tests.integration.shop.canary.toy_shop import QUALITY, make_run_dir
 
 if TYPE_CHECKING:
     from servekit.sla import Request
@@ -26,29 +24,11 @@ SLA = Path(__file__).parents[2] / "03-advanced-multimodel-kserve" / "sla.toml"
 QUESTIONS = {"search": Search, "payments": Payment, "recommendations": Recommend}
 
 
-def rows() -> list[Row]:
-    """A little traffic, as the world writes it."""
-    draw, made = Random(1), []
-    for number in range(50):
-        user = draw.randrange(USERS)
-        search = {"user": user, "query": {"category": 3}, "candidates": draw.sample(range(ITEMS), 20), "k": 10}
-        ids = {"payment": f"p-{number}", "user": user, "card": 1, "device": 2, "ip": 3}
-        payment = {**ids, "amount": 9.5, "category": 1, "hour": 12}
-        made += [
-            Row(number, "search", "/v1/search", search, {"clicked": [1]}),
-            Row(number, "payments", "/v1/payments/score", payment, {"fraud": False}),
-            Row(number, "recommendations", "/v1/recommendations", {"user": user, "k": 10}, {"viewed": [2]}),
-        ]
-    return made
-
-
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> Addresses:
     """Models made by hand, and traffic."""
     run_dir = tmp_path_factory.mktemp("shop")
     make_run_dir(run_dir)
-    (run_dir / "world").mkdir()
-    write_traffic(run_dir / "world" / "traffic.parquet", rows())
     return Addresses(run_dir=run_dir)
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from servekit.errors import ServingError
 from servekit.terminal import make_console
 from shop.addresses import MODELS, Addresses
 from shop.canary.board import Board
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) 
                 _check_loaded(addresses, options.model, traffic.split.candidate)
             run = _walk if options.auto else _by_hand
             return run(addresses, options, traffic, journal, console)
-    except CanaryError as problem:
+    except (CanaryError, ServingError) as problem:
         console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
         return _UNDECIDED
     except KeyboardInterrupt:

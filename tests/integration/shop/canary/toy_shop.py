@@ -29,6 +29,8 @@ from shop.artefact import ModelCard, write_artefact
 from shop.entrypoints.stack import stack
 from shop.models import features_store as store
 from shop.models.ranking.features import ITEM
+from shop.world.traffic import Request as Row
+from shop.world.traffic import write_traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +53,7 @@ _SLOW_SIZE, _SLOW_TIMES = 1024, 6  # six products of such matrices take a core s
 
 
 def make_run_dir(run_dir: Path) -> None:
-    """Writes models and features as training does."""
+    """Writes models, features and traffic as training does."""
     models, draw = run_dir / "models", np.random.default_rng(2)
     for version in (1, FAULTS["as stable"]):
         _write(models, "ranking", version, _ranking())
@@ -65,6 +67,25 @@ def make_run_dir(run_dir: Path) -> None:
     for prefix in ("f:", "c:", "d:", "p:"):
         arrays[prefix] = draw.random((USERS, store.ENTITY_WIDTH))
     _write_features(run_dir / "features", arrays)
+    (run_dir / "world").mkdir()
+    write_traffic(run_dir / "world" / "traffic.parquet", _traffic())
+
+
+def _traffic() -> list[Row]:
+    """A little of what people ask, as the world writes it down."""
+    draw, made = random.Random(1), []
+    for number in range(100):
+        user, candidates = draw.randrange(USERS), draw.sample(range(ITEMS), 20)
+        search = {"user": user, "query": {"category": 3}, "candidates": candidates, "k": 10}
+        ids = {"payment": f"p-{number}", "user": user, "card": 1, "device": 2, "ip": 3}
+        payment = {**ids, "amount": 9.5, "category": 1, "hour": 12}
+        good = [item for item in candidates if QUALITY[item] > 0.8]
+        made += [
+            Row(number, "search", "/v1/search", search, {"clicked": good}),
+            Row(number, "payments", "/v1/payments/score", payment, {"fraud": False}),
+            Row(number, "recommendations", "/v1/recommendations", {"user": user, "k": 10}, {"viewed": [2]}),
+        ]
+    return made
 
 
 def _write_features(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
