@@ -81,6 +81,7 @@ def _gateway(addresses: Addresses, number: int, run_dir: Path) -> Process:
         environment={
             "SHOP_GATEWAY_PORT": str(port),
             "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
+            "AUDIT_DIR": str(run_dir / "audit"),
         },
     )
 

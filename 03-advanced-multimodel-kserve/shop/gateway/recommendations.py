@@ -9,6 +9,7 @@ from shop.gateway.contracts import Recommend, decoder, read
 from shop.gateway.entry import Entry, written
 from shop.gateway.hops import Wanted
 from shop.gateway.inference import PERSONALISATION
+from shop.models.personalisation.merging import merge
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,9 +74,6 @@ class Recommendations:
         answers = await asyncio.gather(
             *(self._hops.infer(shard, version, user, record, deadline) for shard in self._shards)
         )
-        # only who has shards pays for the import
-        from shop.models.personalisation.sharding import merge  # noqa: PLC0415
-
         items, scores = merge(
             [(each.outputs[0].reshape(1, -1), each.outputs[1].reshape(1, -1)) for each in answers], KEPT
         )

@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import arrays
 
 from shop.models.personalisation.evaluation import top
 from shop.models.personalisation.graphs import TOP, item_matrix, personalisation_onnx
-from shop.models.personalisation.sharding import bounds, merge, shard
+from shop.models.personalisation.merging import merge
+from shop.models.personalisation.sharding import bounds, shard
 
 RNG = np.random.default_rng(7)
 

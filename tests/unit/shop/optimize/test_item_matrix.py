@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from shop.models.personalisation.graphs import item_matrix, personalisation_onnx
-from shop.models.personalisation.sharding import merge, shard
+from shop.models.personalisation.merging import merge
+from shop.models.personalisation.sharding import shard
 from shop.optimize.calibration import CalibrationError
 from shop.optimize.item_matrix import int8_reranked, int8_scores, tensorrt_scores
 from shop.optimize.latency import run_of, session

@@ -12,7 +12,7 @@ import pytest
 from servekit.versions import ROOT
 from shop.artefact import ArtefactError, ModelCard, write_artefact
 from shop.models.personalisation.graphs import personalisation_onnx
-from shop.models.personalisation.sharding import merge
+from shop.models.personalisation.merging import merge
 from shop.serving.model_config import Backend
 from shop.serving.repository import add_version, main, remove_version, versions, write_repository
 
