@@ -104,7 +104,7 @@ def _hit_ratio(rounds: list[Round]) -> dict[str, float]:
 def _compare(calibration: Calibration, rounds: list[Round]) -> HeldOut:
     phases = [each.held.phase for each in rounds]
     latency_ms = together(phases) * 1e3
-    rate = len(latency_ms) / sum(phase.sent.duration_s for phase in phases)
+    rate = sum(len(phase.sent.number) for phase in phases) / sum(phase.sent.duration_s for phase in phases)
     kinds = [kind for each in rounds for kind in each.held.kinds]
     mix = {kind: round(kinds.count(kind) / len(kinds), 4) for kind in calibration.mix}
     said = forecast(calibration, rate, mix, calibration.hit_ratio)
@@ -119,7 +119,7 @@ def _compare(calibration: Calibration, rounds: list[Round]) -> HeldOut:
         requests=len(latency_ms),
         mix=mix,
         hit_ratio=calibration.hit_ratio,
-        rounds_p99_ms=[round(float(np.quantile(phase.sent.latency_s, 0.99)) * 1e3, 3) for phase in phases],
+        rounds_p99_ms=[round(float(np.quantile(phase.sent.answered_s, 0.99)) * 1e3, 3) for phase in phases],
         comparisons=[
             Comparison(
                 figure=figure, measured=round(measured, 4), simulated=round(simulated, 4), closed_form=round(closed, 4)

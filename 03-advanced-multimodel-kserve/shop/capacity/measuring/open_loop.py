@@ -41,6 +41,11 @@ class Sent(NamedTuple):
     duration_s: float
 
     @property
+    def answered_s(self) -> npt.NDArray[np.float64]:
+        """The latencies of those that were answered with a 2xx."""
+        return np.asarray(self.latency_s[self.outcome == 0])
+
+    @property
     def rate_rps(self) -> float:
         """Requests a second."""
         return len(self.number) / self.duration_s

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Phase", "measure", "together"]
 
-_FAILED: Final = 0.01
+_FAILED: Final = 0.05
 
 
 class Phase(NamedTuple):
@@ -38,7 +38,7 @@ def measure(bench: Bench, requests: Sequence[Request], rate_rps: float, seed: in
     """Send the requests as Poisson arrivals.
 
     Raises:
-        NotReadyError: more than 1 % of them fail.
+        NotReadyError: more than 5 % of them fail; on a busy machine the edge sheds a few.
     """
     before = bench.processes.usage()
     sent = send(bench.url, requests, rate_rps, seed)
@@ -46,10 +46,10 @@ def measure(bench: Bench, requests: Sequence[Request], rate_rps: float, seed: in
     failed = sent.outcome[sent.outcome != 0]
     if len(failed) > _FAILED * len(requests):
         share, first = len(failed) / len(requests), describe_outcome(int(failed[0]))
-        raise NotReadyError(bench.url, None, f"{share:.0%} of the requests failed ({first}), expected at most 1 %")
+        raise NotReadyError(bench.url, None, f"{share:.0%} of the requests failed ({first}), expected at most 5 %")
     return Phase(sent, used)
 
 
 def together(phases: Sequence[Phase]) -> np.typing.NDArray[np.float64]:
-    """The latencies of all, in seconds."""
-    return np.concatenate([phase.sent.latency_s for phase in phases])
+    """The latencies of all that were answered, in seconds."""
+    return np.concatenate([phase.sent.answered_s for phase in phases])
