@@ -14,7 +14,7 @@ Write `answer(store, key, compute)`:
   let it out.
 - Without the lock: look every 2 ms. After 12 ms do not rely on anybody: compute it yourself, store it, leave the lock.
 
-Use asyncio.sleep: the checks replace the clock.
+Use asyncio.sleep, and as the clock the loop's own, asyncio.get_running_loop().time(): the checks simulate both.
 """
 
 from __future__ import annotations
