@@ -153,7 +153,7 @@ optimize-3: $(SYNCED) $(ARTEFACT_3) ## INT8 versions through their gate; teacher
 canary-3: $(SYNCED) ## shift MODEL's traffic: WEIGHT=10 (percent), or AUTO=1 to walk, judge, promote or roll back
 	@$(PY) -m shop.entrypoints.canary $(or $(MODEL),$(error MODEL: say which: MODEL=ranking, fraud or personalisation)) $(if $(AUTO),--auto,--weight $(or $(WEIGHT),$(error WEIGHT: say WEIGHT=10, or AUTO=1))) $(ARGS)
 
-plan-3: $(SYNCED) ## what fleet QPS requests/s need at P99_MS, and what it costs (QPS=100000 P99_MS=50)
+plan-3: $(SYNCED) ## the fleet that QPS requests/s need at P99_MS, and what it costs (QPS=100000 P99_MS=50)
 	@$(PY) -m shop.entrypoints.plan --qps $(or $(QPS),100000) --p99-ms $(or $(P99_MS),50) $(ARGS)
 
 calibrate-3: $(SYNCED) ## measure what plan-3 computes with, and hold its predictions against a measurement (needs up-3)
@@ -164,6 +164,9 @@ budget-3: $(SYNCED) ## where the milliseconds go, hop by hop, out of the traces 
 
 overload-3: $(SYNCED) ## three times the capacity: what is shed, what is answered, how fast (needs up-3)
 	@$(PY) -m shop.entrypoints.overload $(ARGS)
+
+failures-3: $(SYNCED) ## kill parts of the running level under load: what callers notice (needs up-3)
+	@$(PY) -m shop.entrypoints.failures $(ARGS)
 
 delays-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## Triton's queue delays measured: latency and throughput of each
 	@$(PY) -m shop.entrypoints.delays $(ARGS)
