@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Hop", "budget", "main"]
 
-_FEWEST = 20
+_FEWEST = 10
 _REST = "rest"
 
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def budget(spans: Iterable[Span]) -> dict[str, list[Hop]]:
     """Each endpoint's hops in their order, and the rest of its time (reading, waiting for the loop) as one more.
 
-    Only answered requests count, of endpoints with at least 20 of them.
+    Only answered requests count, of endpoints with at least 10 of them.
 
     Raises:
         ObserveError: no endpoint has that many.

@@ -89,8 +89,10 @@ class Golden:
                     f"search of user {request.user}", ranked, self.relevance(request, ranked.version, ids), request.k
                 )
             case Recommend():
-                ranked = msgspec.json.decode(answer, type=Ranked)
-                return _places(f"user {request.user}", ranked, self.suits(request.user, ranked.version), request.k)
+                ranked, who = msgspec.json.decode(answer, type=Ranked), f"user {request.user}"
+                if not self._embedding(request.user).any():  # someone new, to the model: what is popular is right
+                    return _popular(who, ranked, self.popular()[: request.k])
+                return _places(who, ranked, self.suits(request.user, ranked.version), request.k)
 
     def relevance(self, request: Search, version: str, ids: list[int]) -> dict[int, float]:
         """Each candidate's score."""
@@ -102,9 +104,12 @@ class Golden:
 
     def suits(self, user: int, version: str) -> dict[int, float]:
         """The scores of the items that suit a user best."""
-        embedding = self._row("u:", user)[store.USER_WIDTH :]
-        items, scores = self._run("personalisation", version, embedding.reshape(1, -1))
+        items, scores = self._run("personalisation", version, self._embedding(user).reshape(1, -1))
         return dict(zip(items[0].tolist(), scores[0].tolist(), strict=True))
+
+    def popular(self) -> list[int]:
+        """The most popular items, best first."""
+        return msgspec.json.decode((self._addresses.features_dir / store.POPULAR_FILE).read_bytes(), type=list[int])
 
     def fraud(self, request: Payment, version: str) -> float:
         """The probability that a payment is none of its user's."""
@@ -125,6 +130,9 @@ class Golden:
         bounds = {"decline": settings.decline_at, "review": settings.review_at, "approve": 0.0}
         decision = next(each for each, bound in bounds.items() if scored.probability >= bound)
         return None if scored.decision == decision else f"{who}: {scored.decision}, expected {decision}"
+
+    def _embedding(self, user: int) -> NDArray[np.float32]:
+        return self._row("u:", user)[store.USER_WIDTH :]
 
     def _row(self, prefix: str, number: int) -> NDArray[np.float32]:
         table = self._tables.get(prefix)
@@ -160,3 +168,8 @@ def _places(who: str, answer: Ranked, scores: dict[int, float], k: int) -> str |
         if abs(item.score - expected) > allowed or abs(item.score - own) > allowed:
             return f"{who}: place {place} is item {item.id} ({item.score:.6g}), expected a score of {expected:.6g}"
     return None
+
+
+def _popular(who: str, answer: Ranked, expected: list[int]) -> str | None:
+    ids = [item.id for item in answer.items]
+    return None if ids == expected else f"{who}, whom no model knows: items {ids}, expected the popular ones {expected}"

@@ -6,6 +6,7 @@ answers, the features are loaded, Triton has computed each model's warm-up, the 
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,7 @@ def _gateway(addresses: Addresses, number: int, run_dir: Path) -> Process:
         environment={
             "SHOP_GATEWAY_PORT": str(port),
             "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
+            "TELEMETRY_TRACE_RATIO": os.environ.get("TELEMETRY_TRACE_RATIO", "0.1"),  # a short run is to leave enough
             "AUDIT_DIR": str(run_dir / "audit"),
         },
     )

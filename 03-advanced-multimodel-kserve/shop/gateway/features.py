@@ -54,9 +54,10 @@ class FeatureLookup:
         self._blocks = np.zeros((item_blocks, store.ITEM_WIDTH), np.float32)
 
     async def embedding(self, user: int, timeout_s: float) -> NDArray[np.float32] | None:
-        """(EMBEDDING,): the user's embedding; ``None`` for someone unknown."""
+        """(EMBEDDING,): the user's embedding; ``None`` for someone unknown, or who had done nothing to learn from."""
         (value,) = await self._ask((store.user_key(user),), timeout_s)
-        return None if value is None else _decode(value, _USER)[store.USER_WIDTH :]
+        embedding = _decode(value, _USER)[store.USER_WIDTH :]
+        return embedding if embedding.any() else None
 
     async def search(self, user: int, items: Sequence[int], timeout_s: float) -> SearchFeatures:
         """The user's block and the items'; zeros for who or what is unknown."""

@@ -41,8 +41,8 @@ def test_each_hop_has_its_own_time_and_what_no_hop_claims_is_the_rest() -> None:
 
 
 def test_failed_requests_do_not_count_and_too_few_give_no_budget() -> None:
-    with pytest.raises(ObserveError, match="fewer than 20 of any endpoint; run `make up-3 sla-3`"):
-        budget([*requests(19), *requests(5, status="error")])
+    with pytest.raises(ObserveError, match="fewer than 10 of any endpoint; run `make up-3 sla-3`"):
+        budget([*requests(9), *requests(5, status="error")])
 
 
 def test_the_picture_is_xml_with_a_bar_part_for_each_hop_and_percentile() -> None:
