@@ -24,6 +24,9 @@ METRICS_2 = http://127.0.0.1:$(or $(RECOMMENDER_PORT),8200)/metrics
 FOLDER_3 := 03-advanced-multimodel-kserve
 PACKAGE_3 := shop
 ARTEFACT_3 := .run/3/models/ranking/1/model.json
+# what the exercises need: those of level 3 need no models
+GRADED_1 := $(ARTEFACT_1)
+GRADED_2 := $(ARTEFACT_2)
 METRICS_3 = http://127.0.0.1:$(or $(SHOP_GATEWAY_PORT),8310)/metrics
 
 PYTHON ?= python3
@@ -151,7 +154,8 @@ optimize-3: $(SYNCED) $(ARTEFACT_3) ## INT8 versions through their gate; teacher
 	@$(PY) -m shop.entrypoints.optimize
 
 canary-3: $(SYNCED) ## shift MODEL's traffic: WEIGHT=10 (percent), or AUTO=1 to walk, judge, promote or roll back
-	@$(PY) -m shop.entrypoints.canary $(or $(MODEL),$(error MODEL: say which: MODEL=ranking, fraud or personalisation)) $(if $(AUTO),--auto,--weight $(or $(WEIGHT),$(error WEIGHT: say WEIGHT=10, or AUTO=1))) $(ARGS)
+	@test -n "$(MODEL)" -a -n "$(AUTO)$(WEIGHT)" || { echo "canary-3: say which and how: MODEL=ranking WEIGHT=10, or MODEL=ranking AUTO=1"; exit 2; }
+	@$(PY) -m shop.entrypoints.canary $(MODEL) $(if $(AUTO),--auto,--weight $(WEIGHT)) $(ARGS)
 
 plan-3: $(SYNCED) ## the fleet that QPS requests/s need at P99_MS, and what it costs (QPS=100000 P99_MS=50)
 	@$(PY) -m shop.entrypoints.plan --qps $(or $(QPS),100000) --p99-ms $(or $(P99_MS),50) $(ARGS)
@@ -201,7 +205,7 @@ test-3: $(SYNCED) $(TRITON)
 capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA (2 to 4 minutes)
 	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml
 
-grade-%: $(SYNCED) $$(ARTEFACT_$$*) ## check your answers to level N's exercises (ARGS=3: the third alone)
+grade-%: $(SYNCED) $$(GRADED_$$*) ## check your answers to level N's exercises (ARGS=3: the third alone)
 	@$(PY) -m servekit.exercises grade $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/exercises $(ARGS)
 
 # --- interview and progress ------------------------------------------------------------------------------------------

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
 from typing import TYPE_CHECKING
 
-from shop.entrypoints.train import train
 from shop.world.settings import WorldSettings
+from tests.once import once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import pytest
@@ -23,22 +19,11 @@ TINY = WorldSettings(users=300, items=400, events=6_000, days=60, seed=7)
 
 
 def trained_once(factory: pytest.TempPathFactory) -> Path:
-    """A run folder with ``world``, ``models``, ``evaluation`` and ``features``; to be read only.
-
-    The workers of pytest-xdist share it: the first one trains, the others wait for it.
-    """
-    base = factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, done = shared / "tiny-shop", shared / "tiny-shop.done"
-    with _locked(shared / "tiny-shop.lock"):
-        if not done.exists():
-            train(TINY, folder)
-            done.touch()
-    return folder
+    """A run folder with ``world``, ``models``, ``evaluation`` and ``features``; to be read only."""
+    return once(factory, "tiny-shop", _train)
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        flock(file, LOCK_EX)
-        yield
+def _train(folder: Path) -> None:
+    from shop.entrypoints.train import train  # noqa: PLC0415 - LightGBM and SciPy are for who trains
+
+    train(TINY, folder)

@@ -28,7 +28,11 @@ def draw(found: dict[str, list[Hop]], sla_ms: float) -> str:
     A bar adds up its hops' own percentiles, so its p99 bar is longer than the endpoint's p99: the hops are seldom slow
     together.
     """
-    rows = [(f"{name}  {which}", hops, which) for name, hops in found.items() for which in ("p50", "p99")]
+    rows = [
+        (f"{name.removeprefix('POST /v1/')}  {which}", hops, which)
+        for name, hops in found.items()
+        for which in ("p50", "p99")
+    ]
     colours = {
         step: _COLOURS[place % len(_COLOURS)]
         for place, step in enumerate(dict.fromkeys(hop.step for hops in found.values() for hop in hops))

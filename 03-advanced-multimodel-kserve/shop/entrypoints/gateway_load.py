@@ -16,6 +16,7 @@ import numpy as np
 from servekit.bench import closed_loop, http_request
 from servekit.stack import HttpReady
 from shop.entrypoints.private_stack import cpu_s
+from shop.models.features_store import USER_WIDTH
 from shop.serving.stores import connect
 
 if TYPE_CHECKING:
@@ -156,6 +157,9 @@ def _bodies(kind: str, stack: PrivateStack, number: int, seed: int = 0) -> list[
     random = Random(f"{kind}-{seed}")  # noqa: S311 - the same requests in every run
     folder = stack.addresses.features_dir
     sizes = {name: len(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _DRAWN[kind]}
+    # of someone new to the model it is not asked: that would be no work to compare
+    embeddings = np.load(folder / "users.npy", mmap_mode="r")[:, USER_WIDTH:]
+    known = np.nonzero(np.any(embeddings != 0, axis=1))[0].tolist()
 
     def one(name: str) -> int:
         return random.randrange(sizes[name])
@@ -172,7 +176,7 @@ def _bodies(kind: str, stack: PrivateStack, number: int, seed: int = 0) -> list[
             "ip": one("ips"), "amount": round(random.uniform(1, 500), 2), "category": random.randrange(16),
             "hour": random.randrange(24),
         },
-        "recommendations": lambda _: {"user": one("users"), "k": _K},
+        "recommendations": lambda _: {"user": random.choice(known), "k": _K},
     }  # fmt: skip
     return [json.dumps(kinds[kind](place)).encode() for place in range(number)]
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from itertools import cycle
 from math import inf
 from random import Random
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-import numpy as np
 import uvloop
 
 from servekit.http_pool import HttpPool, HttpReply
+from shop.entrypoints.answered import NO_ANSWER, Answered, Offered
+from shop.entrypoints.bare_loop import offer_bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,13 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["NO_ANSWER", "SLOT", "Answered", "Crew", "Message", "Offered", "encode", "offering"]
 
 _TIMEOUT_S: Final = 2.0
-_OK, _SHED, _SERVER_ERROR = 200, 429, 500
 SLOT: Final = 6
 """Bytes of a person's number where it may be exchanged: padded, so that a body keeps its length."""
 
 _ASKED_BY: Final = b'{"user": '
-NO_ANSWER: Final = 0
-"""The status of a request that was not answered at all."""
 
 
 class Message(NamedTuple):
@@ -47,62 +44,6 @@ class Message(NamedTuple):
     whole: bytes
     request: Request
     slot: int = 0
-
-
-class Answered(NamedTuple):
-    """One request: times in seconds, counted from its intended start."""
-
-    at_s: float
-    lag_s: float
-    latency_s: float
-    status: int
-    degraded: bool
-    retry_after: bool
-
-
-@dataclass(frozen=True)
-class Offered:
-    """Everything that was offered in a window, and what became of it."""
-
-    rate_rps: float
-    seconds: float
-    answers: Sequence[Answered]
-    generator_cpu: float
-
-    def goodput_rps(self, limit_s: float) -> float:
-        """Answers per second that a model gave, and in time."""
-        good = (each.status == _OK and not each.degraded and each.latency_s <= limit_s for each in self.answers)
-        return sum(good) / self.seconds
-
-    @property
-    def accepted_p99_s(self) -> float:
-        """Of the answers that were given; 0 when there were none."""
-        accepted = [each.latency_s for each in self.answers if each.status == _OK]
-        return float(np.percentile(accepted, 99)) if accepted else 0.0
-
-    @property
-    def lag_p99_s(self) -> float:
-        """How late the generator itself was."""
-        return float(np.percentile([each.lag_s for each in self.answers], 99)) if self.answers else 0.0
-
-    @property
-    def shed(self) -> int:
-        """Requests that were turned away with 429."""
-        return self.count(_SHED)
-
-    @property
-    def failed(self) -> int:
-        """Answers of 500 and above, and requests that got none."""
-        return sum(each.status >= _SERVER_ERROR or each.status == NO_ANSWER for each in self.answers)
-
-    @property
-    def degraded(self) -> int:
-        """Answers that a fallback gave."""
-        return sum(each.degraded for each in self.answers)
-
-    def count(self, status: int) -> int:
-        """Answers with a status."""
-        return sum(each.status == status for each in self.answers)
 
 
 def encode(port: int, requests: Sequence[Request]) -> list[Message]:
@@ -121,7 +62,7 @@ class Crew:
         size: how many processes.
     """
 
-    def __init__(self, port: int, messages: Sequence[Message], size: int = 4) -> None:
+    def __init__(self, port: int, messages: Sequence[Message], size: int = 2) -> None:
         self._port, self._size = port, size
         context = multiprocessing.get_context("spawn")
         self._pools = [
@@ -147,7 +88,7 @@ class Crew:
             pool.shutdown()
 
 
-_taken: Iterator[Message] = iter(())
+_taken: Iterator[bytes] = iter(())
 
 
 def _turned(messages: Sequence[Message], share: float) -> list[Message]:
@@ -160,18 +101,18 @@ def _take(messages: Sequence[Message]) -> None:
     _taken = _afresh(messages)
 
 
-def _afresh(messages: Sequence[Message]) -> Iterator[Message]:
+def _afresh(messages: Sequence[Message]) -> Iterator[bytes]:
     """The messages over and over, but never the same question by the same person: no cache would make that harder."""
     askers = [each.whole[each.slot : each.slot + SLOT] for each in messages if each.slot]
     draw = Random()  # noqa: S311 - a load pattern, not a secret
     for message in cycle(messages):
         whole, _, slot = message
         parts = (whole[:slot], draw.choice(askers), whole[slot + SLOT :]) if slot else (whole,)
-        yield message._replace(whole=b"".join(parts))
+        yield b"".join(parts)
 
 
 def _offer(port: int, rate_rps: float, seconds: float, seed: str) -> Offered:
-    return uvloop.run(offering(port, _taken, rate_rps, seconds, seed=seed))
+    return uvloop.run(offer_bare(port, _taken, rate_rps, seconds, seed))
 
 
 async def offering(  # noqa: PLR0913 - the last three are for one caller each

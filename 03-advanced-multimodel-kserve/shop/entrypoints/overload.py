@@ -5,7 +5,7 @@ away at once: goodput stays within a tenth of its peak, and what is accepted kee
 
 Goodput are the answers per second that a model gave (no fallback) within 50 ms of the intended start. The generator
 runs on the same cores as the level, so what it takes is part of the result; where it was late itself, the result says
-nothing about the level.
+nothing about the level. The peak and three times the peak are offered in turns, and medians compared.
 
 Exit codes: 0 both hold, 1 one does not, 2 nothing answers, or the generator was too late.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -39,6 +40,7 @@ _GROWTH: Final = 1.25
 _NO_BETTER: Final = 2
 _MESSAGES: Final = 20_000
 _SETTLE_S: Final = 2.0
+_ROUNDS: Final = 3
 _LATE_MS: Final = 25.0
 
 
@@ -112,31 +114,42 @@ def _measure(console: Console, crew: Crew, options: argparse.Namespace) -> Overl
     for offered in climb(crew, options.seconds):
         climbed.append(offered)
         _row(table, offered)
-    peak = max(each.goodput_rps(_LIMIT_S) for each in climbed)
-    rate = options.factor * peak
-    crew.offer(rate, _SETTLE_S)
-    over = crew.offer(rate, 2 * options.seconds)
-    _row(table, over)
-    after = crew.offer(peak / 2, options.seconds)
+    best = max(climbed, key=lambda each: each.goodput_rps(_LIMIT_S))
+    peaks, overs = _in_turns(table, crew, best.rate_rps, options)
+    after = crew.offer(best.goodput_rps(_LIMIT_S) / 2, options.seconds)
     _row(table, after)
     console.print(table)
+    peak, goodput = (median(each.goodput_rps(_LIMIT_S) for each in found) for found in (peaks, overs))
     return Overload(
         peak_rps=round(peak, 1),
-        offered_rps=round(len(over.answers) / over.seconds, 1),
-        goodput_rps=round(over.goodput_rps(_LIMIT_S), 1),
-        kept=round(over.goodput_rps(_LIMIT_S) / peak, 3),
-        accepted_p99_ms=round(over.accepted_p99_s * 1e3, 1),
-        shed=over.shed,
-        failed=over.failed,
-        degraded=over.degraded,
-        generator_cpu=round(over.generator_cpu, 2),
-        generator_lag_p99_ms=round(over.lag_p99_s * 1e3, 1),
+        offered_rps=round(median(len(each.answers) / each.seconds for each in overs), 1),
+        goodput_rps=round(goodput, 1),
+        kept=round(goodput / peak, 3),
+        accepted_p99_ms=round(median(each.accepted_p99_s for each in overs) * 1e3, 1),
+        shed=sum(each.shed for each in overs),
+        failed=sum(each.failed for each in overs),
+        degraded=sum(each.degraded for each in overs),
+        generator_cpu=round(median(each.generator_cpu for each in overs), 2),
+        generator_lag_p99_ms=round(median(each.lag_p99_s for each in overs) * 1e3, 1),
         afterwards_goodput_share=round(after.goodput_rps(_LIMIT_S) * after.seconds / len(after.answers), 3),
         climbed=[
             {"offered_rps": each.rate_rps, "goodput_rps": round(each.goodput_rps(_LIMIT_S), 1)} for each in climbed
         ],
         hardware=hardware_stamp(),
     )
+
+
+def _in_turns(table: Any, crew: Crew, rate: float, options: argparse.Namespace) -> tuple[list[Offered], list[Offered]]:
+    """The rate of the peak and a multiple of its goodput, in turns: a shared machine is not always equally fast."""
+    peaks, overs = list[Offered](), list[Offered]()
+    for _ in range(_ROUNDS):
+        peaks.append(crew.offer(rate, options.seconds))
+        beyond = options.factor * peaks[-1].goodput_rps(_LIMIT_S)
+        crew.offer(beyond, _SETTLE_S)
+        overs.append(crew.offer(beyond, options.seconds))
+        _row(table, peaks[-1])
+        _row(table, overs[-1])
+    return peaks, overs
 
 
 def _row(table: Any, offered: Offered) -> None:

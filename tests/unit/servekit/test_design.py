@@ -67,7 +67,8 @@ def test_a_design_is_printed_with_its_rubric(
     assert main(["--seed", "1"]) == 0
     assert capsys.readouterr().out == first
     assert main(["bridge"]) == 2
-    assert capsys.readouterr().err == "error: design bridge: expected one of credit-decisions, iris-everywhere\n"
+    known = "credit-decisions, iris-everywhere, shop-at-scale"
+    assert capsys.readouterr().err == f"error: design bridge: expected one of {known}\n"
     terminal = io.StringIO("\n")
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr("sys.stdin", terminal)

@@ -19,9 +19,9 @@ class EdgeSettings(BaseSettings):
     timeout_s: float = Field(1, gt=0, description="For /v1: far beyond the gateways' own deadline, should one hang.")
     tensor_timeout_s: float = Field(10, gt=0, description="For /v2.")
     rate: int = Field(0, ge=0, description="Requests a second that are let in, whoever sends them; 0: any number.")
-    concurrency: int = Field(64, ge=1, description="Requests at once that are let in, at most.")
-    concurrency_min: int = Field(8, ge=1, description="Requests at once that are let in, at least.")
-    slow_ms: float = Field(20, gt=0, description="A median answer slower than this lowers what is let in at once.")
+    concurrency: int = Field(28, ge=1, description="Requests at once that are let in, at most.")
+    concurrency_min: int = Field(14, ge=1, description="Requests at once that are let in, at least.")
+    slow_ms: float = Field(6, gt=0, description="A median answer slower than this lowers what is let in at once.")
     connections: int = Field(1024, ge=1, description="Client connections at once.")
     log_share: float = Field(0.1, ge=0, le=100, description="Per cent of the requests to log; errors are, always.")
     api_keys: SecretStr = Field(

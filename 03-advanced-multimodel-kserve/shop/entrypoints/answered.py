@@ -1,0 +1,73 @@
+"""What was offered in a window, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["NO_ANSWER", "Answered", "Offered"]
+
+_OK, _SHED, _SERVER_ERROR = 200, 429, 500
+NO_ANSWER: Final = 0
+"""The status of a request that was not answered at all."""
+
+
+class Answered(NamedTuple):
+    """One request: times in seconds, counted from its intended start."""
+
+    at_s: float
+    lag_s: float
+    latency_s: float
+    status: int
+    degraded: bool
+    retry_after: bool
+
+
+@dataclass(frozen=True)
+class Offered:
+    """Everything that was offered in a window, and what became of it."""
+
+    rate_rps: float
+    seconds: float
+    answers: Sequence[Answered]
+    generator_cpu: float
+
+    def goodput_rps(self, limit_s: float) -> float:
+        """Answers per second that a model gave, and in time."""
+        good = (each.status == _OK and not each.degraded and each.latency_s <= limit_s for each in self.answers)
+        return sum(good) / self.seconds
+
+    @property
+    def accepted_p99_s(self) -> float:
+        """Of the answers that were given; 0 when there were none."""
+        accepted = [each.latency_s for each in self.answers if each.status == _OK]
+        return float(np.percentile(accepted, 99)) if accepted else 0.0
+
+    @property
+    def lag_p99_s(self) -> float:
+        """How late the generator itself was."""
+        return float(np.percentile([each.lag_s for each in self.answers], 99)) if self.answers else 0.0
+
+    @property
+    def shed(self) -> int:
+        """Requests that were turned away with 429."""
+        return self.count(_SHED)
+
+    @property
+    def failed(self) -> int:
+        """Answers of 500 and above, and requests that got none."""
+        return sum(each.status >= _SERVER_ERROR or each.status == NO_ANSWER for each in self.answers)
+
+    @property
+    def degraded(self) -> int:
+        """Answers that a fallback gave."""
+        return sum(each.degraded for each in self.answers)
+
+    def count(self, status: int) -> int:
+        """Answers with a status."""
+        return sum(each.status == status for each in self.answers)
