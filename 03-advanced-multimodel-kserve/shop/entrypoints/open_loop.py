@@ -132,7 +132,7 @@ async def offering(  # noqa: PLR0913 - the last three are for one caller each
         messages: from `encode`, as many as it takes.
         rate_rps: how many a second.
         seconds: how long.
-        heard: is given every answer, None where there was none; what it does delays the generator.
+        heard: is given every answer, None where there was none.
         stop: asked before each request; ends the sending early.
         seed: of the arrivals.
     """
@@ -153,9 +153,9 @@ async def offering(  # noqa: PLR0913 - the last three are for one caller each
         task.add_done_callback(flight.discard)
     if flight:
         await asyncio.wait(flight)
-    elapsed, used = perf_counter() - began, process_time() - cpu
+    elapsed = perf_counter() - began
     pool.close()
-    return Offered(rate_rps, min(seconds, elapsed), answers, used / elapsed)
+    return Offered(rate_rps, min(seconds, elapsed), answers, (process_time() - cpu) / elapsed)
 
 
 async def _ask(pool: HttpPool, message: Message) -> HttpReply | None:
