@@ -19,7 +19,6 @@ from shop.addresses import MODELS, Addresses
 from shop.artefact import CHECK, Artefact, ArtefactError
 from shop.serving.model_config import Backend, render
 from shop.serving.settings import TritonSettings
-from shop.serving.shards import write_shards
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +39,8 @@ def write_repository(
     """
     sources = [models_dir / name for name in MODELS]
     if shards:
+        from shop.serving.shards import write_shards  # noqa: PLC0415 - only who cuts needs the ONNX library
+
         sources += write_shards(models_dir / "personalisation", repository.with_name("shards"), shards)
     for source in sources:
         write_model(source, repository, backend)
