@@ -82,7 +82,9 @@ def checkout(tmp_path: Path) -> Path:
     """The files git knows or would add, with the environment linked in: a lesson must not touch a running level."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    generated = [str(path.relative_to(ROOT)) for top in ("shared", "0*") for path in ROOT.glob(f"{top}/**/*_pb2*.py")]
+    made = ("*_pb2*.py", "__pycache__/*.pyc")  # compiled, so that a lesson's commands need not
+    found = [path for top in ("shared", "0*") for name in made for path in ROOT.glob(f"{top}/**/{name}")]
+    generated = [str(path.relative_to(ROOT)) for path in found]
     for name in filter(None, [*names, *generated]):
         if (ROOT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

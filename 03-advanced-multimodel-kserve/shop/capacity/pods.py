@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import simpy
 
-__all__ = ["Batching", "BatchingPod", "Lost", "Pod", "Server", "Station"]
+__all__ = ["Batching", "BatchingPod", "Lost", "Pod", "Server", "Station", "after"]
 
 _CHOICES: Final = 2
 
@@ -48,8 +48,8 @@ class Server(Protocol):
     zone: int
     dies_at: float
 
-    def serve(self, seconds: float) -> simpy.Event:
-        """An event that happens when the work is done."""
+    def serve(self, seconds: float, then_s: float = 0.0) -> simpy.Event:
+        """An event that happens ``then_s`` after the work is done."""
         ...
 
     def backlog_s(self) -> float:
@@ -68,12 +68,13 @@ class Pod:
         self.dies_at = math.inf
         self.busy_s = 0.0
 
-    def serve(self, seconds: float) -> simpy.Event:
+    def serve(self, seconds: float, then_s: float = 0.0) -> simpy.Event:
         """See `Server`."""
-        end = max(self._env.now, self._free_at[0]) + seconds
+        now = self._env.now
+        end = max(now, self._free_at[0]) + seconds
         heapreplace(self._free_at, end)
         self.busy_s += seconds
-        return self._env.timeout(end - self._env.now)
+        return self._env.timeout(end - now + then_s)
 
     def backlog_s(self) -> float:
         """See `Server`."""
@@ -93,14 +94,14 @@ class BatchingPod:
         self.busy_s = 0.0
         self.batches: list[int] = []
 
-    def serve(self, seconds: float) -> simpy.Event:
+    def serve(self, seconds: float, then_s: float = 0.0) -> simpy.Event:
         """See `Server`; ``seconds`` is what the request would take alone."""
         done = self._env.event()
         self._waiting.append((self._env.now, seconds, done))
         self._try_start()
         if self._waiting and not self._busy:
             self._env.timeout(self._batching.delay_s).callbacks.append(lambda _: self._try_start())
-        return done
+        return after(done, then_s)
 
     def backlog_s(self) -> float:
         """See `Server`."""
@@ -126,6 +127,19 @@ class BatchingPod:
             done.succeed()
         self._busy = False
         self._try_start()
+
+
+def after(event: simpy.Event, seconds: float) -> simpy.Event:
+    """An event that happens so much later than another."""
+    if not seconds:
+        return event
+    later = event.env.event()
+
+    def ring(_: object) -> None:
+        later.succeed()
+
+    event.callbacks.append(lambda _: event.env.timeout(seconds).callbacks.append(ring))
+    return later
 
 
 class Station:
@@ -167,13 +181,6 @@ class Station:
             return self.pods[int(self._random.random() * len(self.pods))]
         first, second = self._random.sample(self.pods, _CHOICES)
         return first if self._backlog_s(first) <= self._backlog_s(second) else second
-
-    def serve(self, pod: Server, seconds: float) -> simpy.Event | None:
-        """An event for the end of the work, or ``None`` when no answer will ever come."""
-        if pod.dies_at <= self._env.now:
-            return None
-        done = pod.serve(seconds)
-        return None if self._env.now + getattr(done, "delay", 0.0) > pod.dies_at else done
 
     def hang(self, pod: Server, seconds: float, attempt_s: float) -> simpy.Event:
         """An event for the end of an attempt at a silent pod."""

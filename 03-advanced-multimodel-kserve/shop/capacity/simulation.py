@@ -15,12 +15,12 @@ import simpy
 from shop.capacity.arrivals import Burst, Keys, Surge, arrival_times, draw_walks, hits
 from shop.capacity.distribution import sample
 from shop.capacity.machine import Cores, Machine, Process
-from shop.capacity.pods import Batching, BatchingPod, Lost, Pod, Server, Station
+from shop.capacity.pods import Batching, BatchingPod, Lost, Pod, Server, Station, after
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
-    from shop.capacity.walk import Walk
+    from shop.capacity.walk import Visit, Walk
 
 __all__ = ["Answers", "FleetShape", "Scenario", "simulate_fleet", "simulate_machine"]
 
@@ -122,12 +122,12 @@ class _Slot:
         self._process = process
         self._waiting = 0
 
-    def serve(self, seconds: float) -> simpy.Event:
+    def serve(self, seconds: float, then_s: float = 0.0) -> simpy.Event:
         self._waiting += 1
         self.busy_s += seconds
         done = self._process.serve(seconds)
         done.callbacks.append(self._leave)
-        return done
+        return after(done, then_s)
 
     def backlog_s(self) -> float:
         return float(self._waiting)
@@ -152,6 +152,7 @@ class _Run:
         for index, each in enumerate(self._walks):
             mine = self._chosen == index
             self._delays[mine] = sample(each.delay_s, int(mine.sum()), random)
+        self._attempt_s = scenario.lost.attempt_s if scenario.lost else 0.0
         self._latency = np.zeros(len(self._times))
         self._failed = np.zeros(len(self._times), dtype=bool)
         self._degraded = np.zeros(len(self._times), dtype=bool)
@@ -182,10 +183,12 @@ class _Run:
         began = self._env.now
         each = self._walks[self._chosen[index]]
         pods: dict[str, Server] = {}
-        for visit in each.visits:
-            if self._scenario.network_s:
-                yield self._env.timeout(self._scenario.network_s)
-            if not (yield from self._visit(index, visit.station, visit.cpu_s, pods)):
+        if network_s := self._scenario.network_s:
+            yield self._env.timeout(network_s)
+        last = len(each.visits) - 1
+        for number, visit in enumerate(each.visits):
+            # the way to the next station is part of the same event: half the events, half the time
+            if not (yield from self._visit(index, visit, pods, network_s if number < last else 0.0)):
                 self._failed[index] = True
                 break
         delay = float(self._delays[index])
@@ -193,22 +196,26 @@ class _Run:
             yield self._env.timeout(delay)
         self._latency[index] = self._env.now - began
         for visit in each.after:
-            yield from self._visit(index, visit.station, visit.cpu_s, pods)
+            yield from self._visit(index, visit, pods)
 
     def _visit(
-        self, index: int, name: str, seconds: float, pods: dict[str, Server]
+        self, index: int, visit: Visit, pods: dict[str, Server], then_s: float = 0.0
     ) -> Generator[simpy.Event, Any, bool]:
+        """Work at a pod, and what follows it; whether there was an answer."""
+        name, env = visit.station, self._env
         station = self._stations[name]
         for _ in range(_RETRIES + 1):
-            pod = pods[name] = pods.get(name) or station.choose()
-            done = station.serve(pod, seconds)
-            if done is not None:
-                yield done
-                return True
+            pod, began = pods.get(name) or station.choose(), env.now
+            pods[name] = pod
+            if pod.dies_at > began:
+                yield pod.serve(visit.cpu_s, then_s)
+                if pod.dies_at > env.now - then_s:
+                    return True
             del pods[name]
-            yield station.hang(pod, seconds, self._scenario.lost.attempt_s if self._scenario.lost else 0.0)
+            yield station.hang(pod, visit.cpu_s, max(self._attempt_s - (env.now - began), 0.0))
             if station.sharded:  # a look-up that fails is not made again: the answer goes without it
                 self._degraded[index] |= name == "features"
+                yield env.timeout(then_s)
                 return True
         return False
 

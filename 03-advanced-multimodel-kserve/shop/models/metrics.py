@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import rankdata
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +38,8 @@ def auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
     negatives = len(positive) - positives
     if not positives or not negatives:
         return 0.5
-    ranks = rankdata(scores)
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]  # equal scores share the mean of their ranks
     return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 

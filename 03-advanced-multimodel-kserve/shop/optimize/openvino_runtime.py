@@ -7,6 +7,7 @@ made not to be there.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,14 +36,25 @@ def compiled(content: bytes) -> Any:
     Raises:
         OpenVinoError: the graph has an operator that OpenVINO does not know.
     """
+    core = _core()
+    try:
+        return core.compile_model(core.read_model(content), "CPU", _ONE_THREAD).create_infer_request()
+    except RuntimeError as error:
+        version = core.get_versions("CPU")["CPU"].build_number.partition("-")[0]
+        raise OpenVinoError(f"OpenVINO {version}: {_reason(str(error))}") from None
+
+
+@cache
+def _core() -> Any:
+    """One for the process, for good: each sets a stack for signals, and puts back what it found when it goes.
+
+    The second of two would find the first's, and put it back when that is freed memory: the next signal that is handled
+    there, as Go's runtime handles its own, would end the process.
+    """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # an import of it fails, and is expected to
     import openvino  # noqa: PLC0415 - only after its telemetry is gone
 
-    try:
-        core = openvino.Core()
-        return core.compile_model(core.read_model(content), "CPU", _ONE_THREAD).create_infer_request()
-    except RuntimeError as error:
-        raise OpenVinoError(f"OpenVINO {openvino.__version__.partition('-')[0]}: {_reason(str(error))}") from None
+    return openvino.Core()
 
 
 def _reason(text: str) -> str:

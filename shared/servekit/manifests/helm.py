@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
+import signal
 import tarfile
-from functools import reduce
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
-
-import helm_python
 
 from servekit.manifests.crds import split
 from servekit.manifests.documents import Document, ManifestError, parse
@@ -78,7 +77,7 @@ def chart_notes(chart: Path, values: Sequence[Path] = (), *, release: str, names
 
 def lint_chart(chart: Path, values: Sequence[Path] = (), *, namespace: str, kubernetes: str) -> list[str]:
     """Every warning and error of ``helm lint --strict``, as ``path: message``."""
-    report = helm_python.lint(
+    report = _helm().lint(
         chart, _merge(values, {}), strict=True, namespace=namespace, kube_version=f"v{kubernetes.removeprefix('v')}"
     )
     found = [f"{each['path']}: {each['error']}" for each in report["messages"] if each["severity"] >= _WARNING]
@@ -88,14 +87,27 @@ def lint_chart(chart: Path, values: Sequence[Path] = (), *, namespace: str, kube
 def _render(
     chart: Path, values: Sequence[Path], release: str, namespace: str, overrides: Mapping[str, Any]
 ) -> dict[str, str]:
-    merged = _merge(values, overrides)
+    merged, helm = _merge(values, overrides), _helm()
     try:
-        with helm_python.Chart.load_archive(_archive(chart)) as loaded:
+        with helm.Chart.load_archive(_archive(chart)) as loaded:
             loaded.validate_schema(merged)
             rendered: dict[str, str] = loaded.render(merged, name=release, namespace=namespace)
-    except helm_python.HelmError as error:
+    except helm.HelmError as error:
         raise ManifestError(f"{chart}: helm: {error.detail.strip()}") from None
     return rendered
+
+
+@cache
+def _helm() -> Any:
+    """Helm's engine, for who uses it: with it comes Go's runtime, which takes SIGPIPE over from Python.
+
+    Python has it back at once: else a connection that breaks ends in a handler of Go's instead of in an exception.
+    """
+    before = signal.getsignal(signal.SIGPIPE)
+    import helm_python  # noqa: PLC0415 - see above
+
+    signal.signal(signal.SIGPIPE, before)
+    return helm_python
 
 
 def _archive(chart: Path) -> bytes:

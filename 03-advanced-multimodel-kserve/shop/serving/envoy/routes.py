@@ -131,6 +131,7 @@ def _retry(path: str) -> dict[str, Any]:
         "retry_on": ",".join([*unbegun, *harmless]),
         "num_retries": 1,
         "retry_host_predicate": [_OTHER_HOST],
-        "host_selection_retry_max_attempts": 3,
+        # the dead one, being idle, is drawn three times in four until it is known as dead: draw until it is the other
+        "host_selection_retry_max_attempts": 30,
         "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.005s"},
     }

@@ -85,7 +85,9 @@ def decisions(shop: ToyShop) -> list[str]:
     (path,) = (shop.addresses.run_dir / "audit").glob("canary.*.jsonl")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     newest = lines[-1]["request_id"]
-    return [line["decision"] for line in lines if line.get("request_id") == newest]
+    made = [line["decision"] for line in lines if line.get("request_id") == newest]
+    # on a busy machine a stall is looked at again, which decides nothing yet
+    return [decision for decision in made if "% confirming" not in decision]
 
 
 def test_a_version_as_good_as_stable_is_promoted_and_its_traffic_can_be_taken_back(
@@ -118,9 +120,8 @@ def test_a_planted_fault_is_rolled_back_for_what_it_is(
     assert read_splits(toy_shop.addresses.canary_state)["ranking"] == Split("1", version, 0)
     assert Edge(toy_shop.addresses.envoy_admin_port).weight("ranking") == 0
     last = decisions(toy_shop)[-1]
-    assert f"% rolled back: {reason} " in last.replace("degraded", "p99"), (
-        last
-    )  # on a busy machine: too slow to wait for
+    assert "% rolled back: " in last
+    assert reason in last.replace("degraded", "p99"), "on a busy machine: too slow to wait for"
     assert 0 < searching.versions[version.encode()] < searching.versions[b"1"]
 
 

@@ -1,30 +1,41 @@
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, ndcg_score, roc_auc_score
 
 from shop.models.metrics import auc, average_precision, calibration_error, ndcg, recall_at_false_positives
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 RNG = np.random.default_rng(7)
 SCORES = RNG.permutation(200) / 200
 POSITIVE = RNG.random(200) < 0.2 + 0.5 * SCORES
 
 
-def test_auc_and_average_precision_are_those_of_scikit_learn() -> None:
-    assert auc(SCORES, POSITIVE) == pytest.approx(roc_auc_score(POSITIVE, SCORES))
-    assert auc(SCORES.round(1), POSITIVE) == pytest.approx(roc_auc_score(POSITIVE, SCORES.round(1)))
-    assert average_precision(SCORES, POSITIVE) == pytest.approx(average_precision_score(POSITIVE, SCORES))
+@pytest.fixture(scope="module")
+def learned() -> ModuleType:
+    """scikit-learn's metrics; importing them takes a second, which each worker would spend."""
+    return importlib.import_module("sklearn.metrics")
 
 
-def test_ndcg_is_that_of_scikit_learn_over_the_lists_with_a_gain() -> None:
+def test_auc_and_average_precision_are_those_of_scikit_learn(learned: ModuleType) -> None:
+    assert auc(SCORES, POSITIVE) == pytest.approx(learned.roc_auc_score(POSITIVE, SCORES))
+    assert auc(SCORES.round(1), POSITIVE) == pytest.approx(learned.roc_auc_score(POSITIVE, SCORES.round(1)))
+    assert average_precision(SCORES, POSITIVE) == pytest.approx(learned.average_precision_score(POSITIVE, SCORES))
+
+
+def test_ndcg_is_that_of_scikit_learn_over_the_lists_with_a_gain(learned: ModuleType) -> None:
     start = np.array([0, 30, 70, 80, 200])
     gains = np.where(POSITIVE, RNG.integers(1, 4, 200), 0).astype(np.float64)
     gains[70:80] = 0
     lists = [slice(0, 30), slice(30, 70), slice(80, 200)]
-    expected = [ndcg_score([gains[each]], [SCORES[each]], k=10) for each in lists]
+    expected = [learned.ndcg_score([gains[each]], [SCORES[each]], k=10) for each in lists]
     assert ndcg(SCORES, gains, start) == pytest.approx(np.mean(expected))
 
 
