@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import signal
+from pathlib import Path
 
 import pytest
 
 from servekit.manifests import ManifestError, build_chart, chart_notes, lint_chart, render_chart
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PLACE = {"release": "r", "namespace": "n"}
 SETTINGS = """
@@ -92,3 +91,14 @@ def test_lint_finds_what_a_rendering_lets_pass(chart: Path) -> None:
     assert lint_chart(chart, namespace="n", kubernetes="1.36.4") == []
     (chart / "Chart.yaml").write_text("apiVersion: v2\nname: tiny\n")
     assert any("version is required" in problem for problem in lint_chart(chart, namespace="n", kubernetes="1.36.4"))
+
+
+def test_a_broken_pipe_stays_an_exception_once_helms_engine_is_there(chart: Path) -> None:
+    assert render_chart(chart, **PLACE)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with pytest.raises(BrokenPipeError):
+        os.write(writing, b"x")
+    os.close(writing)
+    ignored = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("SigIgn:"))
+    assert int(ignored.split()[1], 16) & 1 << (signal.SIGPIPE - 1), "else it ends in Go's handler"

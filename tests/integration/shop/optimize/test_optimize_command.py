@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import os
 import re
@@ -163,3 +165,17 @@ def test_a_teacher_that_training_left_is_measured(run_dir: Path) -> None:
 def test_importing_openvino_does_not_bring_its_telemetry(run_dir: Path) -> None:
     openvino_runtime.compiled(Artefact.of(run_dir / "models", "ranking", "1").onnx())
     assert not [name for name, module in sys.modules.items() if name.startswith("openvino_telemetry") and module]
+
+
+def test_openvino_leaves_no_stack_for_signals_that_is_freed_memory(run_dir: Path) -> None:
+    content = Artefact.of(run_dir / "models", "ranking", "1").onnx()
+    one, other = (openvino_runtime.compiled(content) for _ in range(2))
+    del one
+    gc.collect()
+    del other
+    gc.collect()
+    found = ctypes.create_string_buffer(24)  # stack_t: address, flags, size
+    assert ctypes.CDLL(None).sigaltstack(None, found) == 0
+    address = int.from_bytes(found.raw[:8], "little")
+    maps = [line.split()[0].split("-") for line in Path("/proc/self/maps").read_text().splitlines()]
+    assert any(int(start, 16) <= address < int(end, 16) for start, end in maps)

@@ -154,6 +154,15 @@ def test_a_lost_zone_costs_retries_until_it_is_noticed_and_then_nothing(zone_los
     assert not answers.failed[answers.at_s > noticed + 0.1].any()
 
 
+def test_work_under_way_in_a_zone_that_is_lost_is_made_again_elsewhere() -> None:
+    lost = Lost(0, at_s=3.0, notice_s=0.5, attempt_s=2.0)
+    found, shape = [a_walk(("gateway", 0.1))], FleetShape({"gateway": 8}, zones=2)
+    answers = simulate_fleet(found, shape, Scenario(30, 6, warmup_s=0, lost=lost))
+    waited = (answers.at_s < lost.at_s) & (answers.latency_s >= lost.attempt_s + 0.1)
+    assert 1 <= waited.sum() <= 8
+    assert not answers.failed.any()
+
+
 def test_a_lost_shard_degrades_answers_until_its_replica_takes_over(zone_lost: tuple[Answers, Lost]) -> None:
     answers, lost = zone_lost
     noticed = lost.at_s + lost.notice_s
