@@ -136,7 +136,7 @@ async def offering(  # noqa: PLR0913 - the last three are for one caller each
         stop: asked before each request; ends the sending early.
         seed: of the arrivals.
     """
-    pool, answers, flight = HttpPool("127.0.0.1", port), list[Answered](), set[asyncio.Task[None]]()
+    pool, answers = HttpPool("127.0.0.1", port), list[Answered]()
     random = Random(seed)  # noqa: S311 - a load pattern, not a secret
     began, cpu, at = perf_counter(), process_time(), 0.0
 
@@ -146,13 +146,10 @@ async def offering(  # noqa: PLR0913 - the last three are for one caller each
         answers.append(_answered(intended - began, lag, perf_counter() - intended, reply))
         heard(message, reply)
 
-    while (at := at + random.expovariate(rate_rps)) < seconds and not stop():
-        await asyncio.sleep(max(began + at - perf_counter(), 0))
-        task = asyncio.create_task(send(next(messages), began + at))
-        flight.add(task)
-        task.add_done_callback(flight.discard)
-    if flight:
-        await asyncio.wait(flight)
+    async with asyncio.TaskGroup() as flight:
+        while (at := at + random.expovariate(rate_rps)) < seconds and not stop():
+            await asyncio.sleep(max(began + at - perf_counter(), 0))
+            flight.create_task(send(next(messages), began + at))
     elapsed = perf_counter() - began
     pool.close()
     return Offered(rate_rps, min(seconds, elapsed), answers, (process_time() - cpu) / elapsed)

@@ -58,7 +58,12 @@ def _stores(addresses: Addresses, generation: str) -> list[Process]:
             ValkeyReady(cache),
             ports={"valkey": cache},
         ),
-        Process("feature-loader", _module("shop.serving.feature_loader"), FeaturesReady(features, generation)),
+        Process(
+            "feature-loader",
+            _module("shop.serving.feature_loader"),
+            FeaturesReady(features, generation),
+            environment=_chosen(),
+        ),
     ]
 
 
@@ -69,6 +74,7 @@ def _triton(addresses: Addresses) -> Process:
         _module("shop.serving.triton"),
         HttpReady(f"http://127.0.0.1:{http}/v2/health/ready"),
         ports={"http": http, "grpc": addresses.triton_grpc_port, "metrics": addresses.triton_metrics_port},
+        environment=_chosen(),
     )
 
 
@@ -79,7 +85,8 @@ def _gateway(addresses: Addresses, number: int, run_dir: Path) -> Process:
         _module("shop.gateway"),
         HttpReady(f"http://127.0.0.1:{port}/readyz"),
         ports={"http": port},
-        environment={
+        environment=_chosen()
+        | {
             "SHOP_GATEWAY_PORT": str(port),
             "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
             "TELEMETRY_TRACE_RATIO": os.environ.get("TELEMETRY_TRACE_RATIO", "0.1"),  # a short run is to leave enough
@@ -95,7 +102,16 @@ def _edge(addresses: Addresses) -> Process:
         _module("shop.serving.envoy"),
         HttpReady(f"http://127.0.0.1:{addresses.port}/readyz"),
         ports={"http": addresses.port, "admin": addresses.envoy_admin_port},
+        environment=_chosen(),
     )
+
+
+def _chosen() -> dict[str, str]:
+    """Settings that this shell makes: part of the configuration, so that ``up`` starts a level anew when they change.
+
+    Not the keys of `SHOP_API_KEYS`, which reach the processes unwritten.
+    """
+    return {name: value for name, value in sorted(os.environ.items()) if name.startswith("SHOP_") and "KEY" not in name}
 
 
 def _module(name: str) -> list[str]:

@@ -94,7 +94,7 @@ def test_lint_finds_what_a_rendering_lets_pass(chart: Path) -> None:
 
 
 def test_a_broken_pipe_stays_an_exception_once_helms_engine_is_there(chart: Path) -> None:
-    assert render_chart(chart, **PLACE)
+    assert render_chart(chart, release="r", namespace="n")
     reading, writing = os.pipe()
     os.close(reading)
     with pytest.raises(BrokenPipeError):

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from servekit.stack import StackError, main
+from servekit.stack.config import render
 from servekit.stack.control import ask
 from servekit.stack.inspection import members
 from servekit.versions import ROOT
@@ -117,6 +118,20 @@ def test_without_models_the_level_says_how_to_get_them(tmp_path: Path, monkeypat
     with pytest.raises(StackError, match=f"{MODELS[0]}: no version of a model in it: run make train-3"):
         stack(renew=True)
     assert stack(renew=False), "what runs can be stopped all the same"
+
+
+def test_a_changed_setting_is_a_changed_configuration_and_a_key_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_RUN_DIR", str(tmp_path))
+    monkeypatch.setenv("SHOP_API_KEYS", "shop:k-rubber-duck")
+    written = []
+    for concurrency in ("40", "41"):
+        monkeypatch.setenv("SHOP_EDGE_CONCURRENCY", concurrency)
+        written.append(render(stack(renew=False), tmp_path / "socket"))
+    assert written[0] != written[1]
+    assert written[0] == written[1].replace("SHOP_EDGE_CONCURRENCY=41", "SHOP_EDGE_CONCURRENCY=40")
+    assert "k-rubber-duck" not in written[0]
 
 
 def until(condition: Callable[[], bool], limit_s: float = 40) -> None:
