@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import ssl
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
@@ -12,7 +13,10 @@ from shop.serving.envoy.routes import ENDPOINTS, VERSION_HEADER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Edge"]
+__all__ = ["PLAIN", "Edge"]
+
+PLAIN: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For plain HTTP: without it every call reads the certificates of all authorities, for 30 ms of a core's time."""
 
 
 class Edge:
@@ -62,7 +66,7 @@ class Edge:
 
     def _call(self, method: str, path: str) -> httpx.Response:
         try:
-            answer = httpx.request(method, self._url + path, timeout=5)
+            answer = httpx.request(method, self._url + path, timeout=5, verify=PLAIN)
         except httpx.HTTPError as error:
             raise CanaryError(f"edge {self._url}: {error}: run make up-3") from None
         if answer.is_error:

@@ -23,6 +23,7 @@ import numpy as np
 from servekit.bench.load import closed_loop
 from servekit.sla.load import Window, generate
 from servekit.sla.settings import load_sla
+from servekit.stack import HttpReady
 from shop.addresses import MODELS, Addresses
 from shop.artefact import Artefact
 from shop.serving.control import Control
@@ -170,12 +171,10 @@ def _triton(addresses: Addresses) -> Iterator[None]:
 
 def _await_ready(process: subprocess.Popen[bytes], addresses: Addresses) -> None:
     deadline = time.monotonic() + _READY_WITHIN_S
+    ready = HttpReady(f"{_url(addresses)}/v2/health/ready")
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"{_url(addresses)}/v2/health/ready").is_success:
-                return
-        except httpx.HTTPError:
-            pass
+        if ready.missing() is None:
+            return
         time.sleep(0.1)
     raise DelayError(f"Triton is not ready; see {addresses.run_dir / 'triton.log'}")
 

@@ -154,6 +154,9 @@ def _terminate(stack: Stack, patience_s: float) -> None:
                     told.add(process.pid)
                     process.terminate()
         _wake(stack)
+        # looking at every process of the machine takes its time: not while the same ones are still there
+        while all(map(inspection.lives, found)) and time.monotonic() - begun <= patience_s:
+            _wake(stack)
 
 
 def _wake(stack: Stack) -> None:

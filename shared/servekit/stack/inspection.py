@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from servekit.stack.spec import Process, Stack
 
-__all__ = ["MARKER", "check_ports", "describe", "is_supervisord", "is_taken", "members", "port_holder", "supervisord"]
+__all__ = [
+    "MARKER", "check_ports", "describe", "is_supervisord", "is_taken", "lives", "members", "port_holder", "supervisord",
+]  # fmt: skip
 
 MARKER = "SERVEKIT_STACK"
 _SHOWN = 160
@@ -54,6 +56,14 @@ def supervisord(stack: Stack) -> psutil.Process | None:
         return process
     why = f"pid {text} is another program, {describe(process)}" if process else f"its process {text} is gone"
     raise StackError(f"pid file {stack.pid_file}: stale, {why}; `make down-{stack.level}` cleans up")
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether a process has not ended; a zombie has."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def is_supervisord(process: psutil.Process) -> bool:
@@ -119,7 +129,7 @@ def _spawned(home: Path) -> set[int]:
 
 def _is_of(session: int, pid: int) -> bool:
     try:
-        return os.getsid(pid) == session and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return os.getsid(pid) == session and lives(psutil.Process(pid))
     except (OSError, psutil.NoSuchProcess):
         return False
 
@@ -127,7 +137,7 @@ def _is_of(session: int, pid: int) -> bool:
 def _living(pid: str) -> psutil.Process | None:
     try:
         process = psutil.Process(int(pid))
-        return None if process.status() == psutil.STATUS_ZOMBIE else process
+        return process if lives(process) else None
     except (ValueError, psutil.NoSuchProcess):
         return None
 
