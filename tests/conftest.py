@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from servekit.versions import ROOT
 from tests.distribution import Groups, longest_first
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 # interrupt. A handler of our own is reset to the default in children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Where everybody waits for them, a property's examples are few; CI has the time for many.
+settings.register_profile("few", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("many", settings.get_profile("few"), max_examples=100)
+settings.load_profile("many" if os.environ.get("CI") else "few")
+
 # Collecting makes a million objects that stay: looking for garbage among them takes a fifth of its time.
 gc.disable()
 
@@ -43,6 +49,10 @@ gc.disable()
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # or DuckDB, at the process's end, takes what is kept for leaks
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:

@@ -35,9 +35,9 @@ TOGETHER = {
     "tests/unit/iris_api/test_oracle.py": "scikit-learn",
     "tests/unit/servekit/test_drift_monitor.py": "scikit-learn",
     "tests/unit/servekit/test_drift_reference.py": "scikit-learn",
-    # overlays are rendered once, a chart too
+    # overlays and the chart are rendered once, and the schemas of custom resources read, which takes seconds
     "tests/manifests": "manifests",
-    "tests/manifests/test_shop_chart.py": "chart",
+    "tests/unit/servekit/test_cluster.py": "manifests",
 }
 """Folders and files whose tests run in one worker; the most specific counts. Any other file is a group of its own."""
 
@@ -46,9 +46,9 @@ LONGEST = (
     "tests/integration/recommender/pipeline",
     "tests/integration/shop/canary",
     "tests/integration/shop/serving",
-    "tests/manifests/test_shop_chart.py",
-    "tests/course",
     "tests/manifests",
+    "tests/unit/servekit/test_cluster.py",
+    "tests/course",
     "tests/integration/shop/gateway",
     "tests/sla",
     "tests/integration/shop/optimize",

@@ -13,7 +13,8 @@ import re
 import shlex
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -21,7 +22,6 @@ from servekit.stack.spec import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from servekit.stack.spec import Process, Stack
 
@@ -30,15 +30,16 @@ __all__ = [
 ]  # fmt: skip
 
 MARKER = "SERVEKIT_STACK"
+_PROC = Path("/proc")
 _SHOWN = 160
 
 
 def members(home: Path) -> list[psutil.Process]:
     """The living processes of the stack in `home`, supervisord included; the caller and its ancestors are left out."""
     own = {os.getpid(), *(ancestor.pid for ancestor in psutil.Process().parents())}
-    spawned = _spawned(home) - own
-    everyone = [process for process in psutil.process_iter() if process.pid not in own]
-    return [process for process in everyone if process.pid in spawned or _home(process) == str(home)]
+    spawned = _spawned(home)
+    found = (pid for pid in psutil.pids() if pid not in own and (pid in spawned or _is_marked(pid, home)))
+    return [process for pid in found if (process := _living(pid))]
 
 
 def supervisord(stack: Stack) -> psutil.Process | None:
@@ -100,9 +101,9 @@ def is_taken(port: int) -> bool:
 
 def port_holder(port: int) -> psutil.Process | None:
     """The process that listens on a TCP port; None when there is none, or when this user may not see it."""
-    for process, ports in _listeners():
-        if port in ports:
-            return process
+    for pid, listened in _listeners():
+        if pid and listened == port:
+            return _living(pid)
     return None
 
 
@@ -134,7 +135,7 @@ def _is_of(session: int, pid: int) -> bool:
         return False
 
 
-def _living(pid: str) -> psutil.Process | None:
+def _living(pid: int | str) -> psutil.Process | None:
     try:
         process = psutil.Process(int(pid))
         return process if lives(process) else None
@@ -153,11 +154,30 @@ def _taken_by(stack: Stack, port: int) -> str:
     return f"taken by {describe(holder)} of the stack in {home}; `make down-{stack.level}` there stops it, {again}"
 
 
-def _listeners() -> Iterator[tuple[psutil.Process, set[int]]]:
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            connections = process.net_connections(kind="tcp")
-            yield process, {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN and c.laddr}
+def _listeners() -> Iterator[tuple[int | None, int]]:
+    """Who listens, and on which port."""
+    sockets: list[tuple[int | None, Any]] = []
+    try:
+        sockets += [(each.pid, each) for each in psutil.net_connections(kind="tcp")]
+    except psutil.AccessDenied:  # macOS tells everything to root alone, but of a user's own processes to each user
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                sockets += [(process.pid, each) for each in process.net_connections(kind="tcp")]
+    for pid, each in sockets:
+        if each.status == psutil.CONN_LISTEN and each.laddr:
+            yield pid, each.laddr.port
+
+
+def _is_marked(pid: int, home: Path) -> bool:
+    """Whether a process has inherited the stack's variable: asked of every process there is, so read in one piece."""
+    if not _PROC.exists():
+        process = _living(pid)
+        return process is not None and _home(process) == str(home)
+    try:
+        with (_PROC / str(pid) / "environ").open("rb") as file:
+            return b"\0" + os.fsencode(f"{MARKER}={home}") + b"\0" in b"\0" + file.read()
+    except OSError:
+        return False
 
 
 def _home(process: psutil.Process) -> str | None:

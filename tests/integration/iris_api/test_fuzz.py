@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iris_api.domain.flower import FEATURES
@@ -132,9 +132,6 @@ def answered(response: httpx.Response) -> None:
     assert "Traceback" not in reason
 
 
-fuzz = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
 @pytest.mark.parametrize("path", VALID)
 def test_the_bodies_to_mutate_are_valid(ask: Any, path: str) -> None:
     for body in VALID[path]:
@@ -142,20 +139,17 @@ def test_the_bodies_to_mutate_are_valid(ask: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
-@fuzz
 @given(body=st.binary(max_size=300), content_type=st.sampled_from([JSON, BINARY, ARROW, "", "text/plain"]))
 def test_arbitrary_bytes(ask: Any, path: str, body: bytes, content_type: str) -> None:
     answered(ask(path, body, {"content-type": content_type}))
 
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v2/models/iris/infer"])
-@fuzz
 @given(document=documents)
 def test_arbitrary_json(ask: Any, path: str, document: Any) -> None:
     answered(ask(path, json.dumps(document).encode(), {"content-type": JSON}))
 
 
-@fuzz
 @given(
     flowers=st.lists(
         st.dictionaries(st.sampled_from(FEATURES) | st.text(max_size=3), numbers | st.floats(0, 100), max_size=5),
@@ -166,13 +160,11 @@ def test_almost_flowers(ask: Any, flowers: list[dict[str, Any]]) -> None:
     answered(ask("/v1/predict", json.dumps(flowers).encode(), {"content-type": JSON}))
 
 
-@fuzz
 @given(document=requests)
 def test_almost_inference_requests(ask: Any, document: Any) -> None:
     answered(ask("/v2/models/iris/infer", json.dumps(document).encode(), {"content-type": JSON}))
 
 
-@fuzz
 @given(document=requests, tail=st.binary(max_size=64), shift=st.integers(-40, 40))
 def test_almost_binary_requests(ask: Any, document: Any, tail: bytes, shift: int) -> None:
     head = json.dumps(document).encode()
@@ -181,13 +173,11 @@ def test_almost_binary_requests(ask: Any, document: Any, tail: bytes, shift: int
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
-@fuzz
 @given(data=st.data())
 def test_valid_bodies_mutated(ask: Any, path: str, data: st.DataObject) -> None:
     answered(ask(path, data.draw(mutated(path)), headers_for(path)))
 
 
-@fuzz
 @given(
     model=st.text(min_size=1), version=st.text(min_size=1), length=st.text(st.characters(max_codepoint=126), max_size=5)
 )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from servekit.drift.distance import ks, psi
@@ -42,7 +42,6 @@ def test_ks_at_the_quantiles_of_a_large_reference_is_barely_below_the_true_one()
     assert true - 1 / 128 <= ks(Column.of("x", "feature", reference, bins=10), window) <= true
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.floats(-5, 5, width=32), min_size=60, max_size=200),
     st.lists(st.floats(width=32), min_size=1, max_size=50),

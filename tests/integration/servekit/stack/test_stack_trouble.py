@@ -70,13 +70,26 @@ def test_a_port_held_by_an_invisible_process_says_how_to_find_it(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def denied(process: psutil.Process, kind: str = "inet") -> None:
-        raise psutil.AccessDenied(process.pid, kind)
-
-    monkeypatch.setattr(psutil.Process, "net_connections", denied)
+    everything = psutil.net_connections
+    monkeypatch.setattr(psutil, "net_connections", lambda kind: [each._replace(pid=None) for each in everything(kind)])
     with socket.create_server(("127.0.0.1", ports[0])):
         message = error(run, stack, capsys)
     assert f"taken by a process that this user cannot see; `sudo lsof -i :{ports[0]}` names it" in message
+
+
+def test_a_system_that_tells_each_user_of_his_own_processes_alone_names_those(
+    run: Run,
+    stack: Stack,
+    ports: tuple[int, int, int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def denied(kind: str) -> None:
+        raise psutil.AccessDenied(None, kind)
+
+    monkeypatch.setattr(psutil, "net_connections", denied)
+    with socket.create_server(("127.0.0.1", ports[0])):
+        assert f"(pid {os.getpid()}: " in error(run, stack, capsys)
 
 
 def test_a_port_held_by_another_checkout_names_that_checkout_and_its_remedy(

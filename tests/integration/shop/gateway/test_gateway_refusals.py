@@ -105,7 +105,7 @@ _json = st.recursive(
     max_leaves=8,
 )
 _field = st.sampled_from(sorted({key for good in GOOD.values() for key in good}))
-_bounded = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+_bounded = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @_bounded

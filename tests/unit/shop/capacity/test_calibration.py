@@ -116,7 +116,10 @@ def test_a_machine_that_others_use_is_called_noisy(change: dict[str, float], *, 
     assert msgspec.structs.replace(quiet, **change).noisy is noisy
 
 
-def test_a_searched_capacity_is_compared_with_the_simulation_and_its_own_generator(calibration: Calibration) -> None:
+def test_a_searched_capacity_is_compared_with_the_simulation_and_its_own_generator(
+    calibration: Calibration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shop.capacity.forecast._PROBED", 500)  # which is the higher one shows soon
     searched = CapacityResult(
         level=3,
         capacity_rps=1500,
