@@ -128,35 +128,37 @@ def stop(stack: Stack) -> bool:
     if running:
         with suppress(StackError):
             _call(stack, "shutdown")
-        waits = [process.stop_wait_s for process in stack.processes]
-        _terminate(stack, patience_s=_KILLED_WITHIN_S + (sum(waits) if _supervised(stack) else max(waits, default=0)))
+        _terminate(stack)
     _remove_socket(stack)
     stack.pid_file.unlink(missing_ok=True)
     return running
 
 
-def _supervised(stack: Stack) -> bool:
-    return any(map(inspection.is_supervisord, inspection.members(stack.home)))
-
-
-def _terminate(stack: Stack, patience_s: float) -> None:
-    begun, told = time.monotonic(), set[int]()
+def _terminate(stack: Stack) -> None:
+    waits = [process.stop_wait_s for process in stack.processes]
+    of_one, of_all = _KILLED_WITHIN_S + max(waits, default=0), _KILLED_WITHIN_S + sum(waits)
+    due: dict[int, float] = {}
     while found := inspection.members(stack.home):
-        waited = time.monotonic() - begun
-        if waited > patience_s + _KILLED_WITHIN_S:
-            raise StackError(f"{inspection.describe(found[0])}: survived SIGKILL; look at it by hand")
-        pids = {process.pid for process in found}
+        now, pids = time.monotonic(), {process.pid for process in found}
         for process in found:
             with suppress(psutil.NoSuchProcess):
-                if waited > patience_s:
-                    process.kill()
-                elif process.pid not in told and process.ppid() not in pids:
-                    told.add(process.pid)
+                if process.pid in due:
+                    _kill_when_due(process, now - due[process.pid])
+                elif process.ppid() not in pids:
+                    due[process.pid] = now + (of_all if inspection.is_supervisord(process) else of_one)
                     process.terminate()
         _wake(stack)
         # looking at every process of the machine takes its time: not while the same ones are still there
-        while all(map(inspection.lives, found)) and time.monotonic() - begun <= patience_s:
+        until = min((due[pid] for pid in pids if pid in due), default=now)
+        while all(map(inspection.lives, found)) and time.monotonic() < until:
             _wake(stack)
+
+
+def _kill_when_due(process: psutil.Process, overdue_s: float) -> None:
+    if overdue_s > _KILLED_WITHIN_S:
+        raise StackError(f"{inspection.describe(process)}: survived SIGKILL; look at it by hand")
+    if overdue_s >= 0:
+        process.kill()
 
 
 def _wake(stack: Stack) -> None:
