@@ -52,7 +52,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_unconfigure() -> None:
-    gc.unfreeze()  # or DuckDB, at the process's end, takes what is kept for leaks
+    if "duckdb" in sys.modules:  # which takes what is kept at the process's end for leaks, and says so
+        gc.unfreeze()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 from rich.text import Text
 
 from servekit.observe.errors import ObserveError
@@ -16,6 +15,7 @@ from servekit.terminal import make_table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import duckdb
     from rich.console import Console
 
 __all__ = ["TABLES", "load", "run"]
@@ -54,6 +54,8 @@ def load(run_dir: Path) -> duckdb.DuckDBPyConnection:
     files = log_files(run_dir)
     if not files:
         raise ObserveError(f"{run_dir / 'logs'}: no logs yet; `make up-{run_dir.name}` starts the level")
+    import duckdb  # noqa: PLC0415 - for who queries
+
     connection = duckdb.connect(":memory:")
     connection.register("incoming_lines", log_table(files))
     connection.register("incoming_spans", span_table(trace_files(run_dir)))
@@ -72,6 +74,8 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, console: Console) -> No
     Raises:
         ObserveError: the query is empty or wrong, with the place where DuckDB can tell it.
     """
+    import duckdb  # noqa: PLC0415 - for who queries
+
     try:
         if not connection.extract_statements(sql):
             raise ObserveError(f"no query; expected SQL, e.g. {_EXAMPLE}\n\n{_HELP}")
