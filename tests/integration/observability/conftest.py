@@ -34,7 +34,7 @@ class Level:
     run_dir: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def level(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Level]:
     """Level 1 on free ports, with requests coming in all the time; every trace is kept."""
     run_dir = tmp_path_factory.mktemp("level") / ".run" / "1"
@@ -52,7 +52,7 @@ def level(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             yield Level(url, run_dir)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prometheus(level: Level, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Prometheus with the real rules that scrapes and evaluates every second."""
     (port,) = free_ports(1)
@@ -122,7 +122,7 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def level_run(level: Level) -> Path:
     """The ``.run/1`` of the running level once it has written logs and traces of predictions."""
     logs, traces = level.run_dir / "logs" / "iris-api.log", level.run_dir / "traces.jsonl"

@@ -111,13 +111,13 @@ class Component:
             return answer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def models(recommender_models: Path) -> Path:
     """The real artefacts."""
     return recommender_models
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def golden(models: Path) -> dict[str, Any]:
     """Every user's best items, as NumPy computed them."""
     users: dict[str, Any] = json.loads((models / "1" / "golden.json").read_text())["users"]
@@ -133,7 +133,7 @@ def valkey(tmp_path: Path) -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The inventory that the components ask."""
     server = Server(free_ports(1)[0], tmp_path_factory.mktemp("valkey"))
@@ -142,7 +142,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def components(
     models: Path, inventory: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Component]]:

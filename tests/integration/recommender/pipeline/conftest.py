@@ -143,7 +143,7 @@ def everything(folder: Path) -> Path:
     return folder / "everything.yaml"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def level(recommender_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The level with all its overlays, started once; its client is answered by the stable predictor."""
     assert recommender_models == MODELS

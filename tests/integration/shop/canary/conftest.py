@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def toy_shop(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[ToyShop]:
     """All of the level's processes, on models made by hand; whoever breaks something mends it."""
     run_dir = tmp_path_factory.mktemp("toy-shop")

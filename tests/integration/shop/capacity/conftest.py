@@ -76,7 +76,7 @@ class ToyScenario:
         return None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def toy_shop(free_ports: Callable[[int], list[int]]) -> Iterator[ToyShop]:
     shop = ToyShop(free_ports(1)[0])
     try:
@@ -87,7 +87,7 @@ def toy_shop(free_ports: Callable[[int], list[int]]) -> Iterator[ToyShop]:
         shop.process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def toy_calibration(toy_shop: ToyShop) -> Calibration:
     schedule = Schedule(1, alone_rps=120, alone=60, held_out_rps=120, held_out_s=1.5, warm_up=20, repeats=0)
     found = survey(toy_shop, ToyScenario(), MIX, schedule, lambda _: None)

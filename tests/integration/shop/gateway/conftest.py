@@ -104,7 +104,7 @@ def until(true: Callable[[], bool], what: str = "so") -> None:
         time.sleep(0.02)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def models() -> Iterator[FakeModels]:
     server = FakeModels()
     server.start()
@@ -112,7 +112,7 @@ def models() -> Iterator[FakeModels]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stores(
     tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
 ) -> Iterator[tuple[Store, Store]]:
@@ -140,7 +140,7 @@ def _as_at_first(request: pytest.FixtureRequest) -> None:
         models.calls.clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway_environment(
     models: FakeModels, stores: tuple[Store, Store], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
@@ -161,7 +161,7 @@ def gateway_environment(
 Start = "Callable[..., GatewayProcess]"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def start_gateway(
     gateway_environment: dict[str, str], free_ports: Callable[[int], list[int]]
 ) -> Iterator[Callable[..., GatewayProcess]]:
@@ -196,7 +196,7 @@ def start_gateway(
         gateway.process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(start_gateway: Callable[..., GatewayProcess]) -> GatewayProcess:
     """One gateway for all tests that only ask it; its cache is off, so that each answer is computed."""
     return start_gateway(SHOP_CACHE="false")
