@@ -5,11 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
-from contextlib import ExitStack
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from servekit.versions import ROOT
+from tests import ports
 from tests.distribution import Groups, longest_first
 from tests.iris_process import IrisServer
 from tests.once import once
@@ -83,15 +82,7 @@ def _wide_output(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def free_ports() -> Callable[[int], list[int]]:
     """Makes ports that nothing listens on."""
-
-    def free_ports(count: int) -> list[int]:
-        with ExitStack() as held:
-            sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-            for each in sockets:
-                each.bind(("127.0.0.1", 0))
-            return [each.getsockname()[1] for each in sockets]
-
-    return free_ports
+    return ports.free_ports
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.bench import free_ports
 from servekit.course import Step, read_steps, run
+from tests.ports import free_block
 from tests.tiny_shop import TINY, trained_once
 
 if TYPE_CHECKING:
@@ -111,7 +111,9 @@ def trained(request: pytest.FixtureRequest) -> Callable[[str], tuple[Path, str]]
 def environment(checkout: Path, level: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
     """The environment of the lesson's commands, and which port replaces which."""
     number, variables = LEVELS[level]
-    ports = {shown: str(free) for shown, free in zip(variables, free_ports(len(variables)), strict=True)}
+    first = min(map(int, variables))
+    base = free_block(60)
+    ports = {shown: str(base + int(shown) - first) for shown in variables}
     settings = {variables[shown]: port for shown, port in ports.items()}
     # the checkout's own code, not that of the environment it borrows
     path = os.pathsep.join([str(checkout / "shared"), str(checkout / level)])

@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from tests.ports import free_ports
+
 ROOT = Path(__file__).parents[3]
 SELDON = ROOT / ".venvs" / "seldon" / "bin" / "seldon-core-microservice"
 UNITS = Path(__file__).parent / "units"
@@ -69,17 +71,6 @@ class FeedbackFile:
 def deployment(*predictors: dict[str, Any], **spec: Any) -> dict[str, Any]:
     """A SeldonDeployment's document."""
     return {"kind": "SeldonDeployment", "metadata": {"name": "test"}, "spec": {"predictors": list(predictors), **spec}}
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @contextmanager

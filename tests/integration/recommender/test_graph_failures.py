@@ -11,7 +11,8 @@ import grpc
 import pytest
 
 from recommender.adapters import prediction_pb2 as pb
-from tests.integration.recommender.microservice import Letters, Routed, deployment, free_ports
+from tests.integration.recommender.microservice import Letters, Routed, deployment
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

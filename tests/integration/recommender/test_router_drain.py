@@ -14,7 +14,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.integration.recommender.microservice import Letters, deployment, free_ports
+from tests.integration.recommender.microservice import Letters, deployment
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,6 +19,7 @@ import redis
 from recommender.adapters import prediction_pb2 as pb
 from servekit.valkey import valkey_command
 from servekit.versions import ROOT
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,21 +31,6 @@ METHODS = {
     "predict": "/seldon.protos.Model/Predict",
     "transform-output": "/seldon.protos.OutputTransformer/TransformOutput",
 }
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports in a row that nobody listens on, as the settings place a component's three."""
-    while True:
-        with ExitStack() as stack:
-            probe = stack.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            first = int(probe.getsockname()[1])
-            try:
-                for port in range(first + 1, first + count):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except (OSError, OverflowError):
-                continue
-            return list(range(first, first + count))
 
 
 def until(condition: Callable[[], Any], what: str, limit_s: float = 60) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,6 +18,7 @@ import yaml
 from recommender.adapters.operator import find_deployment
 from servekit.manifests import build
 from servekit.versions import ROOT
+from tests.ports import free_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,7 +93,8 @@ def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running
     """The level, from ``up`` to ``down``."""
     (folder / ".venvs").symlink_to(ROOT / ".venvs")
     names = ("router", "valkey", "preprocessor", "model", "model-2", "postprocessor")
-    ports = dict(zip(names, _triples(len(names)), strict=True))
+    first = free_block(3 * len(names))  # a step's next two ports are its gRPC's and its metrics'
+    ports = {name: first + 3 * number for number, name in enumerate(names)}
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "shared", LEVEL))),
@@ -116,22 +115,6 @@ def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running
             yield level
         finally:
             level.stack("down")
-
-
-def _triples(count: int) -> list[int]:
-    """Ports whose next two are free as well; not from the range that outgoing connections take theirs from."""
-    candidates = Random().sample(range(10_000, 32_000, 3), 1000)
-    free = (port for port in candidates if all(map(_is_free, range(port, port + 3))))
-    return list(islice(free, count))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def everything(folder: Path) -> Path:

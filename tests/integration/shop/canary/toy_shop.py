@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import random
-import socket
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from shop.models import features_store as store
 from shop.models.ranking.features import ITEM
 from shop.world.traffic import Request as Row
 from shop.world.traffic import write_traffic
+from tests.ports import free_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -195,7 +195,7 @@ class ToyShop:
         """Gives the shop ports; nothing runs yet."""
         names = ("port", "envoy_admin_port", "triton_http_port", "triton_grpc_port", "triton_metrics_port")
         ports = dict(zip((*names, "features_port", "cache_port"), free_ports(7), strict=True))
-        addresses = Addresses.model_validate({"run_dir": run_dir, "gateway_port": _pair(), **ports})
+        addresses = Addresses.model_validate({"run_dir": run_dir, "gateway_port": free_block(2), **ports})
         variables = {f"SHOP_{name.upper()}": str(value) for name, value in addresses.model_dump().items()}
         environment = {**variables, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **settings}
         with pytest.MonkeyPatch.context() as patch:
@@ -217,20 +217,3 @@ class ToyShop:
 def _set(patch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
     for name, value in environment.items():
         patch.setenv(name, value)
-
-
-def _pair() -> int:
-    """Two free ports in a row, below those that the kernel gives to clients."""
-    while True:
-        port = random.randrange(12_000, 30_000)
-        if _is_free(port) and _is_free(port + 1):
-            return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

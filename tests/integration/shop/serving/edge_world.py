@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,19 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tests.ports import free_block
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-def two_in_a_row() -> tuple[int, int]:
-    """Two neighbouring ports that nothing listens on."""
-    while True:
-        with socket.socket() as one, socket.socket() as other, suppress(OSError, OverflowError):
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            other.bind(("127.0.0.1", port + 1))
-            return port, port + 1
 
 
 class _Echo(BaseHTTPRequestHandler):
@@ -147,14 +138,15 @@ class Edge:
 
 
 @contextmanager
-def running_edge(folder: Path, ports: list[int], **settings: str) -> Iterator[Edge]:
-    """An edge on ports[0], its admin on ports[1], two gateways on ports[2] and the next."""
-    gateways = [Gateway(port) for port in ports[2:]]
+def running_edge(folder: Path, **settings: str) -> Iterator[Edge]:
+    """An edge, its admin, and two gateways, on ports in a row."""
+    first = free_block(4)
+    gateways = [Gateway(first + 2), Gateway(first + 3)]
     environment = {
         "SHOP_RUN_DIR": str(folder / "run"),
-        "SHOP_PORT": str(ports[0]),
-        "SHOP_ENVOY_ADMIN_PORT": str(ports[1]),
-        "SHOP_GATEWAY_PORT": str(ports[2]),
+        "SHOP_PORT": str(first),
+        "SHOP_ENVOY_ADMIN_PORT": str(first + 1),
+        "SHOP_GATEWAY_PORT": str(first + 2),
         **settings,
     }
     edge = Edge(environment, folder / "envoy.log", gateways)

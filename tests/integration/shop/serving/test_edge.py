@@ -14,7 +14,7 @@ import pytest
 
 from shop.addresses import Addresses
 from shop.serving.envoy import EdgeSettings, Split, write_routes, write_splits
-from tests.integration.shop.serving.edge_world import Edge, running_edge, two_in_a_row
+from tests.integration.shop.serving.edge_world import Edge, running_edge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,8 +30,8 @@ LIMITS = {
 
 
 @pytest.fixture(scope="module")
-def the_edge(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[Edge]:
-    with running_edge(tmp_path_factory.mktemp("edge"), [*free_ports(2), *two_in_a_row()], **LIMITS) as edge:
+def the_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    with running_edge(tmp_path_factory.mktemp("edge"), **LIMITS) as edge:
         yield edge
 
 
@@ -171,10 +171,10 @@ def test_without_a_gateway_the_answer_says_so_and_is_logged(edge: Edge) -> None:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[Edge]:
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """An edge that asks for keys and lets in 20 requests a second."""
     settings = {"SHOP_API_KEYS": "shop:k-rubber-duck,app:k-tin-soldier", "SHOP_EDGE_RATE": "20"}
-    with running_edge(tmp_path_factory.mktemp("guarded"), [*free_ports(2), *two_in_a_row()], **settings) as edge:
+    with running_edge(tmp_path_factory.mktemp("guarded"), **settings) as edge:
         yield edge
 
 

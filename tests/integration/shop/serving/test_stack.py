@@ -18,7 +18,7 @@ from servekit.versions import ROOT
 from shop.addresses import MODELS, Addresses
 from shop.entrypoints import conformance
 from shop.entrypoints.stack import stack
-from tests.integration.shop.serving.edge_world import two_in_a_row
+from tests.ports import free_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ def level(
     for name in ("models", "features"):
         (run_dir / name).symlink_to(shop_models / name)
     settings = {f"SHOP_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
-    gateways = str(two_in_a_row()[0])
+    gateways = str(free_block(2))
     settings |= {"SHOP_RUN_DIR": str(run_dir), "SHOP_GATEWAY_PORT": gateways, "TELEMETRY_TRACE_RATIO": "1"}
     settings |= {"SHOP_TRITON_ENVIRONMENT": str(ROOT / ".venvs/triton"), "SHOP_DEADLINE_MS": "2000"}
     with pytest.MonkeyPatch.context() as patch:
