@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import sys
 from base64 import b64decode, b64encode
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -139,8 +140,10 @@ def measure(port: int, features: NDArray[np.float32], rounds: int, calls: int) -
         OSError, HTTPException, grpc.RpcError: the step does not answer.
         RuntimeError: two forms got different scores.
     """
-    http = HTTPConnection("127.0.0.1", port, timeout=30)
-    with grpc.insecure_channel(f"127.0.0.1:{port + 1}") as channel:
+    with (
+        closing(HTTPConnection("127.0.0.1", port, timeout=30)) as http,
+        grpc.insecure_channel(f"127.0.0.1:{port + 1}") as channel,
+    ):
         rpc = channel.unary_unary(_RPC, request_serializer=bytes, response_deserializer=bytes)
         send = {"rest": lambda body: _post(http, body), "grpc": lambda body: rpc(body, timeout=30)}
         times: dict[str, list[float]] = {name: [] for name in FORMS}
@@ -149,7 +152,6 @@ def measure(port: int, features: NDArray[np.float32], rounds: int, calls: int) -
                 form = FORMS[name]
                 times[name] += [_timed(form, send[form.over], features) for _ in range(calls)]
         exchanged = {name: (body := form.pack(features), send[form.over](body)) for name, form in FORMS.items()}
-    http.close()
     _check({name: FORMS[name].unpack(answer) for name, (_, answer) in exchanged.items()})
     return [
         Cost(name, *map(len, exchanged[name]), *(round(float(ms), 3) for ms in _percentiles(times[name])))

@@ -19,7 +19,7 @@ import redis
 from recommender.adapters import prediction_pb2 as pb
 from servekit.valkey import valkey_command
 from servekit.versions import ROOT
-from tests.ports import free_ports
+from tests.ports import free_block, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,7 +138,8 @@ def components(
     with ExitStack() as stack:
         running = {}
         for name, path in paths.items():
-            component = Component(path, free_ports(3), folder / f"{name}.log")
+            first = free_block(3)
+            component = Component(path, list(range(first, first + 3)), folder / f"{name}.log")
             stack.enter_context(_process(name, component, {**environment, "RECOMMENDER_SNAPSHOT_S": "2"}))
             running[path] = component
         for component in running.values():
