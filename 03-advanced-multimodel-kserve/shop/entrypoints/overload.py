@@ -167,7 +167,7 @@ def _row(table: Any, offered: Offered) -> None:
 def _say(console: Console, result: Overload) -> None:
     mark = "[green]✔[/]" if result.holds else "[red]✘[/]"
     console.print(
-        f"{mark} asked for {result.offered_rps:,.0f}/s: goodput {result.goodput_rps:,.0f}/s, {result.kept:.0%} of the "
+        f"{mark} asked for {result.offered_rps:,.0f}/s: goodput {result.goodput_rps:,.0f}/s, {result.kept:.1%} of the "
         f"peak of {result.peak_rps:,.0f}/s (promised {_KEPT:.0%}); accepted p99 {result.accepted_p99_ms:.1f} ms "
         f"(promised < {_LIMIT_S * 1e3:.0f} ms); {result.shed:,} turned away, {result.failed} failed",
         soft_wrap=True,
