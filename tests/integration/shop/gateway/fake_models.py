@@ -47,7 +47,7 @@ class FakeModels:
         nan: answers that are no numbers.
         silent: health is said by the status alone.
         versions: that there are.
-        calls: inference requests so far, but for warm-ups, which are rows of zeros: any gateway may send one at any time.
+        calls: inference requests so far, warm-ups (rows of zeros) left out: any gateway may send one at any time.
     """
 
     port: int = 0
