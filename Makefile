@@ -62,7 +62,7 @@ demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, st
 # A crowded machine can fail a test that waits for real processes: such a one is run again, alone, and says so.
 # Where CI is set, coverage is measured too (make test CI=1): it costs half as much again.
 test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, cluster or GPU
-	@$(PY) -m pytest -n 5 -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
+	@$(PY) -m pytest -n $(if $(CI),4,5) -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
 	@$(PY) -m pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) $(ARGS) || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the container images and prove that they run (needs Docker)
