@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import signal
 import tarfile
+from contextlib import suppress
 from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,8 @@ def _helm() -> Any:
     before = signal.getsignal(signal.SIGPIPE)
     import helm_python  # noqa: PLC0415 - see above
 
-    signal.signal(signal.SIGPIPE, before)
+    with suppress(ValueError):  # in a thread, where no handler can be set: Go keeps it
+        signal.signal(signal.SIGPIPE, before)
     return helm_python
 
 

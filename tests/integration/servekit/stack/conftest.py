@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import socket
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from servekit.stack import main
 from servekit.stack.inspection import members
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,11 +63,7 @@ def server(tmp_path: Path) -> str:
 @pytest.fixture
 def ports() -> tuple[int, int, int]:
     """Three ports that nothing listens on."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(3)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        first, second, third = (each.getsockname()[1] for each in sockets)
+    first, second, third = free_ports(3)
     return first, second, third
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -63,33 +63,34 @@ def test_a_taken_port_names_the_process_that_holds_it(
     assert members(stack.home) == []
 
 
-def test_a_port_held_by_an_invisible_process_says_how_to_find_it(
-    run: Run,
-    stack: Stack,
-    ports: tuple[int, int, int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+def of_nobody(kind: str, everything: Callable[..., list[Any]] = psutil.net_connections) -> list[Any]:
+    """What Linux tells a user of another's connections."""
+    return [each._replace(pid=None) for each in everything(kind)]
+
+
+def of_own_processes_alone(kind: str) -> list[Any]:
+    """What macOS tells whoever is not root."""
+    raise psutil.AccessDenied(None, kind)
+
+
+@pytest.fixture(
+    params=[
+        (of_nobody, "taken by a process that this user cannot see; `sudo lsof -i :{port}` names it"),
+        (of_own_processes_alone, "(pid {own}: "),
+    ]
+)
+def named(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How a port's holder is named on a system that tells so much."""
+    told, named = request.param
+    monkeypatch.setattr(psutil, "net_connections", told)
+    return str(named)
+
+
+def test_who_holds_a_port_is_said_as_far_as_the_system_tells(
+    run: Run, stack: Stack, ports: tuple[int, int, int], capsys: pytest.CaptureFixture[str], named: str
 ) -> None:
-    everything = psutil.net_connections
-    monkeypatch.setattr(psutil, "net_connections", lambda kind: [each._replace(pid=None) for each in everything(kind)])
     with socket.create_server(("127.0.0.1", ports[0])):
-        message = error(run, stack, capsys)
-    assert f"taken by a process that this user cannot see; `sudo lsof -i :{ports[0]}` names it" in message
-
-
-def test_a_system_that_tells_each_user_of_his_own_processes_alone_names_those(
-    run: Run,
-    stack: Stack,
-    ports: tuple[int, int, int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def denied(kind: str) -> None:
-        raise psutil.AccessDenied(None, kind)
-
-    monkeypatch.setattr(psutil, "net_connections", denied)
-    with socket.create_server(("127.0.0.1", ports[0])):
-        assert f"(pid {os.getpid()}: " in error(run, stack, capsys)
+        assert named.format(port=ports[0], own=os.getpid()) in error(run, stack, capsys)
 
 
 def test_a_port_held_by_another_checkout_names_that_checkout_and_its_remedy(
