@@ -143,7 +143,7 @@ def components(
             stack.enter_context(_process(name, component, {**environment, "RECOMMENDER_SNAPSHOT_S": "2"}))
             running[path] = component
         for component in running.values():
-            until(lambda each=component: _is_ready(each), f"ready: {component.log}")  # type: ignore[misc]  # bound now
+            _wait_ready(component)
         yield running
 
 
@@ -167,6 +167,13 @@ def _process(name: str, component: Component, environment: dict[str, str]) -> It
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _wait_ready(component: Component, limit_s: float = 60) -> None:
+    deadline = time.monotonic() + limit_s
+    while not _is_ready(component):
+        assert time.monotonic() < deadline, f"{component.log}, not ready within {limit_s} s:\n{component.log.read_text()}"
+        time.sleep(0.05)
 
 
 def _is_ready(component: Component) -> bool:
