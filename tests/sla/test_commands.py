@@ -18,7 +18,7 @@ from servekit.sla import load_sla
 from servekit.sla.cli import main
 from servekit.sla.load import Window, locust_command, locust_environment
 from servekit.sla.report import render_report
-from servekit.sla.run import attempt
+from servekit.sla.run import attempt, reseeded
 from servekit.sla.settings import Server
 from servekit.sla.target import identify
 
@@ -94,6 +94,18 @@ def test_a_run_of_several_load_processes_divides_the_rate_and_brings_every_sampl
     assert result["correctness"]["checked"] > 0
 
 
+def test_a_run_that_follows_another_sends_other_requests(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
+) -> None:
+    path = sla_file(tiny_server())
+    sla, window = load_sla(path), Window(100, 0, 0.3)
+    loads = [attempt(path, reseeded(sla, number), window, tmp_path, Silent())[1] for number in (0, 1)]
+    first, second = (set(load.samples["intended_s"].tolist()) for load in loads)
+    assert first
+    assert second
+    assert not first & second
+
+
 def test_a_run_that_failed_on_a_noisy_machine_is_repeated_once_and_says_so(
     tiny_server: StartServer,
     sla_file: WriteSla,
@@ -107,6 +119,7 @@ def test_a_run_that_failed_on_a_noisy_machine_is_repeated_once_and_says_so(
     result = read(tmp_path / "7.json")
     assert result["repeated"]
     assert result["first_attempt"]["verdict"] == "broken"
+    assert result["seed"] == 2
     assert "repeated: the machine was noisy and the first attempt was broken" in capsys.readouterr().out
 
 

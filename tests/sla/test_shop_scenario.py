@@ -85,8 +85,9 @@ def test_the_oracle_knows_what_the_planted_model_does(scenario: ShopScenario, ad
 
 def test_under_load_a_body_keeps_its_length_whoever_asks(addresses: Addresses) -> None:
     for message in mixed_messages(addresses, 60):
+        assert bool(message.slot) == (message.request.path != "/v1/payments/score")
         if message.slot:
-            assert json.loads(b'{"user": ' + message.whole[message.slot :])["candidates"]
+            assert json.loads(b'{"user": ' + message.whole[message.slot :])["k"] == 10
             assert message.whole.endswith(message.request.body)
 
 

@@ -8,15 +8,15 @@ import msgspec
 import numpy as np
 
 from servekit.hardware import hardware_stamp
-from shop.capacity.calibration import Calibration, Comparison, HeldOut, Profile
+from shop.capacity.calibration import Calibration, Comparison, Cost, HeldOut, Profile
 from shop.capacity.distribution import quantiles_of
 from shop.capacity.fit import fit_delay
-from shop.capacity.forecast import capacity_rps, forecast
+from shop.capacity.forecast import Promise, capacity_rps, forecast
 from shop.capacity.measuring.phase import together
 from shop.capacity.measuring.processes import GENERATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from servekit.sla.capacity import CapacityResult
     from shop.capacity.forecast import Forecast
@@ -36,7 +36,7 @@ def calibrate(found: Survey, mix: Mapping[str, float], processes: Processes, com
     stamp = hardware_stamp()
     cores, gateways = stamp["cores"], max(processes.count("gateway"), 1)
     keys = sorted({key for each in found.rounds for key in each.alone})
-    raw = [_profile(key, [each.alone[key] for each in found.rounds if key in each.alone], found) for key in keys]
+    raw = [_profile(key, found, cores) for key in keys]
     calibration = Calibration(
         profiles=raw,
         mix=dict(mix),
@@ -57,8 +57,9 @@ def calibrate(found: Survey, mix: Mapping[str, float], processes: Processes, com
     return msgspec.structs.replace(calibration, held_out=_compare(calibration, found.rounds))
 
 
-def _profile(key: Key, phases: list[Phase], found: Survey) -> Profile:
+def _profile(key: Key, found: Survey, cores: int) -> Profile:
     kind, result = key
+    phases = [each.alone[key] for each in found.rounds if key in each.alone]
     requests = sum(len(phase.sent.number) for phase in phases)
     answer = float(np.mean(np.concatenate([phase.sent.size for phase in phases])))
     return Profile(
@@ -66,7 +67,8 @@ def _profile(key: Key, phases: list[Phase], found: Survey) -> Profile:
         result=cast("Literal['hit', 'miss']", result),
         requests=requests,
         rate_rps=round(float(np.mean([phase.sent.rate_rps for phase in phases])), 2),
-        cpu_us=_cpu_us(phases, found.idle_cpu, requests),
+        quiet=_cost(phases, found.idle_cpu, cores),
+        busy=_cost([each.busy[key] for each in found.rounds if key in each.busy], found.idle_cpu, cores),
         latency_ms=[round(float(value), 4) for value in quantiles_of(together(phases)) * 1e3],
         delay_ms=[0.0, 0.0],
         edge_bytes=round(found.edge_bytes[kind] + answer + _PACKET_HEAD, 1),
@@ -77,23 +79,28 @@ def _profile(key: Key, phases: list[Phase], found: Survey) -> Profile:
 
 
 def _cpu_rows(phases: list[Phase], said: Forecast) -> list[tuple[str, float, float, float]]:
-    """Cores used by all together, then by each process that matters; both models say the same of them."""
+    """Cores used by all together, then by each server that matters; both models say the same of them."""
     seconds = sum(phase.used.at_s for phase in phases)
     used = {name: sum(phase.used.cpu_s[name] for phase in phases) / seconds for name in phases[0].used.cpu_s}
     total = sum(used.values())
     rows = [("CPU, cores", total, said.cpu_cores, said.cpu_cores)]
     for name, cores in used.items():
-        if cores > _MATTERS * total:
+        if name != GENERATOR and cores > _MATTERS * total:
             rows.append((f"CPU of {name}, cores", cores, said.cpu_of[name], said.cpu_of[name]))
     return rows
 
 
-def _cpu_us(phases: list[Phase], idle_cpu: Mapping[str, float], requests: int) -> dict[str, float]:
+def _cost(phases: list[Phase], idle_cpu: Mapping[str, float], cores: int) -> Cost:
+    requests = sum(len(phase.sent.number) for phase in phases)
     seconds = sum(phase.used.at_s for phase in phases)
-    return {
-        name: round(max(sum(p.used.cpu_s[name] for p in phases) - idle * seconds, 0.0) / requests * 1e6, 1)
-        for name, idle in ((name, idle_cpu.get(name, 0.0)) for name in phases[0].used.cpu_s)
-    }
+    used = {name: sum(phase.used.cpu_s[name] for phase in phases) for name in phases[0].used.cpu_s}
+    return Cost(
+        utilisation=round(min(sum(used.values()) / (seconds * cores), 1.0), 4),
+        cpu_us={
+            name: round(max(cpu_s - idle_cpu.get(name, 0.0) * seconds, 0.0) / requests * 1e6, 1)
+            for name, cpu_s in used.items()
+        },
+    )
 
 
 def _hit_ratio(rounds: list[Round]) -> dict[str, float]:
@@ -129,18 +136,27 @@ def _compare(calibration: Calibration, rounds: list[Round]) -> HeldOut:
     )
 
 
-def compare_capacity(calibration: Calibration, found: CapacityResult, generator_us: float) -> Comparison:
-    """What ``make capacity-3`` found, beside the highest rate that the simulation gives for the same mix and limit.
+def compare_capacity(
+    calibration: Calibration, found: CapacityResult, hit_ratio: Callable[[float], Mapping[str, float]], at_once: int
+) -> Comparison:
+    """What ``make capacity-3`` found, beside the highest rate that the simulation gives for the same mix and promise.
 
     Args:
-        calibration: with its hit ratio, which is taken to be that of the search too.
-        found: the search's result.
-        generator_us: CPU that its load generator, another than the calibration's, takes for a request.
+        calibration: of the same machine.
+        found: the search's result; its own load generator's CPU takes the place of the calibration's.
+        hit_ratio: share of each kind that the cache answers at a rate.
+        at_once: requests that the edge lets in at once.
     """
+    passed = [probe for probe in found.probes if probe.rate_rps == found.capacity_rps and probe.verdict == "met"]
+    generator_us = float(np.median([probe.generator_cpu / probe.achieved_rps * 1e6 for probe in passed]))
+
+    def loaded(cost: Cost) -> Cost:
+        return msgspec.structs.replace(cost, cpu_us=cost.cpu_us | {GENERATOR: generator_us})
+
     profiles = [
-        msgspec.structs.replace(profile, cpu_us=profile.cpu_us | {GENERATOR: generator_us})
+        msgspec.structs.replace(profile, quiet=loaded(profile.quiet), busy=loaded(profile.busy))
         for profile in calibration.profiles
     ]
-    loaded = msgspec.structs.replace(calibration, profiles=profiles)
-    simulated = capacity_rps(loaded, found.mix, calibration.hit_ratio, found.thresholds.p99_ms)
+    promise = Promise(found.thresholds.p99_ms, found.thresholds.error_rate, at_once)
+    simulated = capacity_rps(msgspec.structs.replace(calibration, profiles=profiles), found.mix, hit_ratio, promise)
     return Comparison(figure="capacity, requests/s", measured=found.capacity_rps, simulated=round(simulated, 1))

@@ -11,7 +11,9 @@ from servekit.errors import InvalidValueError
 from servekit.hardware import HardwareStamp
 from shop.capacity.machine import Machine
 
-__all__ = ["MODEL_OF", "REFERENCE", "Calibration", "Comparison", "HeldOut", "Noise", "Profile", "StoreSize", "load"]
+__all__ = [
+    "MODEL_OF", "REFERENCE", "Calibration", "Comparison", "Cost", "HeldOut", "Noise", "Profile", "StoreSize", "load",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,11 +29,22 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """CPU of a request in microseconds, by process: edge, gateway, triton, features, cache, generator.
+
+    Measured while all of these together kept the machine as busy as ``utilisation`` says, 1.0 = all cores.
+    """
+
+    utilisation: Share
+    cpu_us: dict[str, NotNegative]
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of request, all answered from the cache (``hit``) or none (``miss``), measured alone at a low rate.
+    """One kind of request, all answered from the cache (``hit``) or none (``miss``), measured alone.
 
     Attributes:
-        cpu_us: microseconds of CPU a request, by process: edge, gateway, triton, features, cache, generator.
+        rate_rps: a low one, at which the ``quiet`` cost and the times were measured.
+        busy: the cost at a rate that keeps the machine busy.
         latency_ms: evenly spaced quantiles from 0 to 100 % of the time from intended start to last byte.
         delay_ms: likewise, what is left of it once CPU and queueing at that rate are taken out: wake-ups, the host.
         wire_bytes: bytes over all hops together, both ways; of these ``edge_bytes`` between client and edge, and of
@@ -42,12 +55,26 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     result: Literal["hit", "miss"]
     requests: int
     rate_rps: Positive
-    cpu_us: dict[str, NotNegative]
+    quiet: Cost
+    busy: Cost
     latency_ms: Annotated[list[float], msgspec.Meta(min_length=2)]
     delay_ms: Annotated[list[float], msgspec.Meta(min_length=2)]
     edge_bytes: NotNegative
     answer_bytes: NotNegative
     wire_bytes: NotNegative
+
+    def cpu_us(self, utilisation: float) -> dict[str, float]:
+        """The cost while the machine is this busy: a process that was asleep when a request came pays for waking up.
+
+        That costs more the more cores sleep, so the cost falls with the square of what is idle. Never more than was
+        measured when the machine was quiet.
+        """
+        quiet, busy, now = ((1 - share) ** 2 for share in (self.quiet.utilisation, self.busy.utilisation, utilisation))
+        awake = max(quiet - now, 0.0) / (quiet - busy) if quiet > busy else 0.0
+        return {
+            name: max(asleep + awake * (self.busy.cpu_us.get(name, 0.0) - asleep), 0.0)
+            for name, asleep in self.quiet.cpu_us.items()
+        }
 
 
 class StoreSize(msgspec.Struct, frozen=True):
@@ -121,7 +148,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         rss_mb: resident memory of one instance of each process.
     """
 
-    schema: Literal[1] = 1
+    schema: Literal[2] = 2
     profiles: Annotated[list[Profile], msgspec.Meta(min_length=1)]
     mix: dict[str, Positive]
     hit_ratio: dict[str, Share]

@@ -23,6 +23,8 @@ __all__ = ["Ask", "FleetPlan", "StationPlan", "plan_fleet"]
 _MEMORY_MARGIN: Final = 1.25
 _NODE_USABLE: Final = 0.9
 """Of a node's CPU and memory; the rest is the kubelet's, the system's and the daemons'."""
+_PASSES: Final = 2
+"""What a request costs depends on how busy a pod may be, and the other way round where p99 decides that."""
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -95,11 +97,14 @@ def plan_fleet(calibration: Calibration, prices: Prices, ask: Ask) -> tuple[Flee
     Raises:
         InvalidValueError: a figure of the ask is out of range, a kind was not measured, or no fleet is fast enough.
     """
-    found = walks(calibration, ask.mix, ask.hit_ratio)
-    if ask.gpu_speedup is not None:
-        found = accelerated(found, ask.gpu_speedup)
     network_s = ask.network_ms * 1e-3
-    ceiling = busiest(found, ask.p99_ms, ask.headroom, network_s)
+    utilisation = 1 - ask.headroom
+    for _ in range(_PASSES):
+        found = walks(calibration, ask.mix, ask.hit_ratio, min(max(utilisation, 0.0), 1.0))
+        if ask.gpu_speedup is not None:
+            found = accelerated(found, ask.gpu_speedup)
+        ceiling = busiest(found, ask.p99_ms, ask.headroom, network_s)
+        utilisation = ceiling.utilisation
     sized = size(found, ask.qps, ask.zones, ceiling.utilisation)
     fleet = Fleet(found, sized, ask.qps, ask.zones, network_s, ceiling)
     return _numbers(calibration, prices, ask, fleet), fleet

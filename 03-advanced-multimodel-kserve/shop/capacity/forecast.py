@@ -10,17 +10,18 @@ from shop.capacity.simulation import Scenario, simulate_machine
 from shop.capacity.walk import walks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from shop.capacity.calibration import Calibration
     from shop.capacity.machine import Machine
     from shop.capacity.walk import Walk
 
-__all__ = ["Forecast", "capacity_rps", "forecast"]
+__all__ = ["Forecast", "Promise", "capacity_rps", "forecast"]
 
 _SIMULATED: Final = 12_000
-_PROBED: Final = 2_000
+_PROBED: Final = 6_000
 _PRECISION: Final = 0.03
+_HALVINGS: Final = 10
 _NEVER: Final = Percentiles(float("inf"), float("inf"))
 
 
@@ -50,10 +51,10 @@ def forecast(
     Raises:
         InvalidValueError: a kind was not measured.
     """
-    found = walks(calibration, mix, hit_ratio, generator=True)
+    utilisation, found = _settled(calibration, rate_rps, mix, hit_ratio)
     cpu = dict(calibration.idle_cpu)
     for each in found:
-        for name, micros in calibration.profile(each.kind, each.result).cpu_us.items():
+        for name, micros in calibration.profile(each.kind, each.result).cpu_us(utilisation).items():
             cpu[name] = cpu.get(name, 0.0) + rate_rps * each.weight * micros * 1e-6
     return Forecast(
         cpu,
@@ -62,22 +63,58 @@ def forecast(
     )
 
 
+class Promise(NamedTuple):
+    """What must hold: p99, and the share of requests that may be turned away, which an edge does beyond ``at_once``."""
+
+    p99_ms: float
+    error_rate: float
+    at_once: int
+
+
 def capacity_rps(
-    calibration: Calibration, mix: Mapping[str, float], hit_ratio: Mapping[str, float], p99_ms: float
+    calibration: Calibration,
+    mix: Mapping[str, float],
+    hit_ratio: Callable[[float], Mapping[str, float]],
+    promise: Promise,
 ) -> float:
-    """The highest rate whose simulated p99 is within the limit, by bisection; 0 when there is none.
+    """The highest rate at which the simulation keeps the promise, by bisection; 0 when there is none.
+
+    Args:
+        calibration: of the machine.
+        mix: weights of the kinds.
+        hit_ratio: share of each kind that the cache answers at a rate.
+        promise: p99 and errors.
 
     Raises:
         InvalidValueError: a kind was not measured.
     """
-    found = walks(calibration, mix, hit_ratio, generator=True)
-    high = calibration.cores / sum(each.weight * each.cpu_s for each in found)
-    low = 0.0
+    all_hits = walks(calibration, mix, dict.fromkeys(mix, 1.0), 1.0, generator=True)
+    low, high = 0.0, calibration.cores / sum(each.weight * each.cpu_s for each in all_hits)
     while high - low > _PRECISION * high:
         middle = (low + high) / 2
-        keeps = _simulated(calibration, found, middle, _PROBED).p99_ms <= p99_ms
-        low, high = (middle, high) if keeps else (low, middle)
+        _, found = _settled(calibration, middle, mix, hit_ratio(middle))
+        seconds = _PROBED / middle
+        answers = simulate_machine(found, calibration.machine, Scenario(middle, seconds, warmup_s=seconds / 10))
+        kept = (
+            answers.percentiles_ms([0.99])[0] <= promise.p99_ms
+            and answers.crowded(promise.at_once) <= promise.error_rate
+        )
+        low, high = (middle, high) if kept else (low, middle)
     return low
+
+
+def _settled(
+    calibration: Calibration, rate_rps: float, mix: Mapping[str, float], hit_ratio: Mapping[str, float]
+) -> tuple[float, list[Walk]]:
+    """How busy this rate keeps the cores, and the walks there: one answer, for the busier, the less a request costs."""
+    idle = sum(calibration.idle_cpu.values())
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        found = walks(calibration, mix, hit_ratio, middle, generator=True)
+        used = (idle + rate_rps * sum(each.weight * each.cpu_s for each in found)) / calibration.cores
+        low, high = (middle, high) if used > middle else (low, middle)
+    return high, walks(calibration, mix, hit_ratio, high, generator=True)
 
 
 def _simulated(calibration: Calibration, found: list[Walk], rate_rps: float, requests: int) -> Percentiles:

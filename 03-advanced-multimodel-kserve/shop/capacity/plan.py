@@ -117,7 +117,7 @@ def _cold(ask: Ask) -> Ask:
 
 def _cold_start(calibration: Calibration, ask: Ask, warm: FleetPlan) -> ColdStart:
     speedup = ask.gpu_speedup or 1.0
-    found = walks(calibration, ask.mix, {})
+    found = walks(calibration, ask.mix, {}, warm.utilisation)
     pods = {station.name: station.pods for station in warm.stations}
     busy = {
         name: ask.qps * visits * mean_s / (speedup if name.startswith("triton") else 1.0) / pods[name]
@@ -151,6 +151,7 @@ def _assumptions(calibration: Calibration, prices: Prices, ask: Ask) -> list[str
     stamp = calibration.hardware
     found = [
         f"every pod has one core like those of the calibration: {stamp['cpu']}, measured {calibration.date[:10]}",
+        "a request costs a pod what it costs the machine of the calibration when that is as busy",
         "the time that is neither CPU nor queueing is the calibration's, with all its machine's noise",
         f"{ask.network_ms:g} ms of network at each hop: not measured",
         "requests go to pods at random: what a balancer that looks at queues saves is left as margin",

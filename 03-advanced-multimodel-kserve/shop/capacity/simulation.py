@@ -71,6 +71,12 @@ class Answers(NamedTuple):
             chosen = chosen[(self.at_s >= between[0]) & (self.at_s < between[1])]
         return [float(value) * 1e3 for value in np.quantile(chosen, shares)] if len(chosen) else [0.0] * len(shares)
 
+    def crowded(self, at_once: int) -> float:
+        """The share of the requests that came while so many others were under way."""
+        begun = np.arange(len(self.at_s))
+        ended = np.searchsorted(np.sort(self.at_s + self.latency_s), self.at_s, side="right")
+        return float(np.mean(begun - ended >= at_once)) if len(self.at_s) else 0.0
+
     @property
     def rate_rps(self) -> float:
         """Requests a second."""

@@ -54,7 +54,12 @@ class Walk(NamedTuple):
 
 
 def walks(
-    calibration: Calibration, mix: Mapping[str, float], hit_ratio: Mapping[str, float], *, generator: bool = False
+    calibration: Calibration,
+    mix: Mapping[str, float],
+    hit_ratio: Mapping[str, float],
+    utilisation: float,
+    *,
+    generator: bool = False,
 ) -> list[Walk]:
     """A walk for each kind and result that occurs; the weights sum to 1.
 
@@ -62,6 +67,7 @@ def walks(
         calibration: the profiles.
         mix: weights of the kinds, in any unit.
         hit_ratio: share answered from the cache; 0 for a kind that is not named or never cached.
+        utilisation: how busy the cores are, which decides what a request costs.
         generator: whether the load generator runs on the same machine, as it did when it was measured.
 
     Raises:
@@ -74,13 +80,13 @@ def walks(
         for result, part in (("hit", hits), ("miss", 1 - hits)):
             profile = calibration.profile(kind, result)
             if share * part > 0:
-                found.append(walk(profile, share * part / total, generator=generator))
+                found.append(walk(profile, utilisation, share * part / total, generator=generator))
     return found
 
 
-def walk(profile: Profile, weight: float = 1.0, *, generator: bool = False) -> Walk:
-    """The walk of one profile."""
-    cpu_s = {name: us * 1e-6 for name, us in profile.cpu_us.items()}
+def walk(profile: Profile, utilisation: float, weight: float = 1.0, *, generator: bool = False) -> Walk:
+    """The walk of one profile, on cores that are this busy."""
+    cpu_s = {name: us * 1e-6 for name, us in profile.cpu_us(utilisation).items()}
     fastest_s = float(np.quantile(profile.latency_ms, 0.1)) * 1e-3
     # More CPU than time: some of it was spent beside the way or behind the answer.
     on_way = min(1.0, _FLOOR * fastest_s / max(sum(cpu_s.values()), 1e-9))

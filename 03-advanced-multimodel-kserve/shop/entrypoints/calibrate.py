@@ -1,7 +1,7 @@
 """``make calibrate-3``: measure the running level, predict traffic that was held out, and say how far off that is.
 
-A minute and a quarter, best on a machine that does nothing else. Each kind of request is sent alone at a low rate, from
-an empty cache and from a full one; then the whole mix at a higher rate, which the calibration has not seen. The result
+Two minutes, best on a machine that does nothing else. Each kind of request is sent alone, at a low rate and at a high
+one, from an empty cache and from a full one; then the whole mix at a rate that the calibration has not seen. The result
 is what ``make plan-3`` computes from.
 """
 
@@ -11,6 +11,7 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,7 +20,7 @@ from servekit.errors import ServingError
 from servekit.hardware import describe
 from servekit.sla import load_sla
 from servekit.sla.capacity import CapacityResult
-from servekit.sla.result import Result, write_json
+from servekit.sla.result import write_json
 from servekit.sla.scenario import load_scenario
 from servekit.sla.target import identify
 from servekit.terminal import make_console, make_table
@@ -29,6 +30,9 @@ from shop.capacity.calibration import REFERENCE
 from shop.capacity.measuring.bench import RunningStack
 from shop.capacity.measuring.processes import find_processes
 from shop.capacity.measuring.survey import Schedule, survey
+from shop.capacity.repeats import Repeats
+from shop.gateway.settings import GatewaySettings
+from shop.serving.envoy.settings import EdgeSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,41 +85,35 @@ def _measure(options: argparse.Namespace, run_dir: Path, console: Console) -> Ca
     scenario = load_scenario(sla.scenario, _SLA.parent)
     found = survey(bench, scenario, sla.mix, schedule, lambda line: console.print(line, style="dim"))
     command = shlex.join(["python", "-m", "shop.entrypoints.calibrate", *sys.argv[1:]])
-    return _with_capacity(calibrate(found, sla.mix, processes, command), sla.level)
-
-
-def _with_capacity(calibration: Calibration, level: int) -> Calibration:
-    """The capacity that was found by ``make capacity-3`` joins the comparison, where there is one of this machine."""
-    try:
-        searched = msgspec.json.decode((_RESULTS / f"capacity-{level}.json").read_bytes(), type=CapacityResult)
-        run = msgspec.json.decode((_RESULTS / f"{level}.json").read_bytes(), type=Result)
-    except (FileNotFoundError, msgspec.DecodeError):
+    calibration = calibrate(found, sla.mix, processes, command)
+    searched = _searched(calibration, sla.level)
+    held = calibration.held_out
+    if held is None or searched is None:
         return calibration
-    held, here = calibration.held_out, calibration.hardware
-    if (
-        held is None
-        or not searched.capacity_rps
-        or (searched.hardware["cpu"], searched.hardware["cores"])
-        != (
-            here["cpu"],
-            here["cores"],
-        )
-    ):
-        return calibration
-    generator_us = run.host.generator_cpu / run.achieved_rps * 1e6
-    compared = [*held.comparisons, compare_capacity(calibration, searched, generator_us)]
+    repeats = Repeats(scenario, sla.mix, GatewaySettings().cache_ttl_s, Random(2))  # noqa: S311 - a load pattern
+    compared = [*held.comparisons, compare_capacity(calibration, searched, repeats.at, EdgeSettings().concurrency)]
     return msgspec.structs.replace(calibration, held_out=msgspec.structs.replace(held, comparisons=compared))
 
 
+def _searched(calibration: Calibration, level: int) -> CapacityResult | None:
+    """What ``make capacity-3`` found on this machine, if it has run."""
+    try:
+        searched = msgspec.json.decode((_RESULTS / f"capacity-{level}.json").read_bytes(), type=CapacityResult)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    machines = [(stamp["cpu"], stamp["cores"]) for stamp in (searched.hardware, calibration.hardware)]
+    return searched if searched.capacity_rps and machines[0] == machines[1] else None
+
+
 def _print(console: Console, calibration: Calibration) -> None:
-    names = sorted({name for profile in calibration.profiles for name in profile.cpu_us})
-    table = make_table(
-        console, "alone", *(f"{name} µs" for name in names), "CPU µs", "p50 ms", "p99 ms", "bytes inside"
-    )
+    names = sorted({name for profile in calibration.profiles for name in profile.quiet.cpu_us})
+    columns = (*(f"{name} µs" for name in names), "CPU µs", "CPU busy, µs", "p50 ms", "p99 ms", "bytes inside")
+    table = make_table(console, "alone", *columns)
     for profile in calibration.profiles:
-        used = [profile.cpu_us.get(name, 0.0) for name in names]
+        used = [profile.quiet.cpu_us.get(name, 0.0) for name in names]
+        busy = sum(profile.busy.cpu_us.values())
         middle, high = (profile.latency_ms[round(share * (len(profile.latency_ms) - 1))] for share in (0.5, 0.99))
-        figures = (*used, sum(used), middle, high, profile.wire_bytes - profile.edge_bytes)
+        figures = (*used, sum(used), busy, middle, high, profile.wire_bytes - profile.edge_bytes)
         table.add_row(f"{profile.kind}, {profile.result}", *(f"{figure:,.3g}" for figure in figures))
     for column in table.columns[1:]:
         column.justify = "right"

@@ -1,8 +1,9 @@
 """Traffic of the simulated world: what its people ask after the models were trained, and what they make of the answers.
 
 Who asks how often is the world's own doing: one in ten of the people asks for more than a quarter of the
-recommendations, and that is what the cache lives by. A search is never asked twice: its query and candidates come from
-one recorded search, the person from another.
+recommendations, and that is what the cache lives by. All who ever looked at an item ask for them, as often as they
+did: the few thousand recorded ones alone would be known to the cache before long. A search is never asked twice: its
+query and candidates come from one recorded search, the person from another.
 """
 
 from __future__ import annotations
@@ -55,28 +56,29 @@ class WorldTraffic:
     """
 
     def __init__(self, addresses: Addresses, *, afresh: bool = False) -> None:
-        path = addresses.run_dir / "world" / "traffic.parquet"
+        world = addresses.run_dir / "world"
         try:
-            columns = pq.read_table(path, columns=["kind", "path", "body", "truth"]).to_pydict()
+            columns = pq.read_table(world / "traffic.parquet", columns=["kind", "path", "body", "truth"]).to_pydict()
+            visitors = pq.read_table(world / "views.parquet", columns=["user"])["user"]
         except (OSError, pa.ArrowException) as error:
-            raise InvalidValueError(str(path), None, f"no traffic to replay ({error}): run make train-3") from None
+            raise InvalidValueError(str(world), None, f"no traffic to replay ({error}): run make train-3") from None
         self._rows: dict[str, list[_Row]] = {}
         for kind, *row in zip(*columns.values(), strict=True):
             where, body, truth = row
             self._rows.setdefault(kind, []).append(_Row(where, body.encode(), truth.encode()))
-        self._askers = [_asker(row.body) for row in self._rows["search"]]
+        searchers = [int(row.body.partition(b",")[0].rpartition(b":")[2]) for row in self._rows["search"]]
+        self._askers = {"search": searchers, "recommendations": visitors.to_pylist()}
         if afresh:
-            random.shuffle(self._askers)
-            for rows in self._rows.values():
+            for rows in (*self._rows.values(), *self._askers.values()):
                 random.shuffle(rows)
 
     def request(self, kind: str, draw: Random) -> Request:
         """The next request of a kind; its oracle is what the person makes of an answer, as JSON."""
         row = draw.choice(self._rows[kind])
         body = row.body
-        if kind == "search":
+        if kind in self._askers:
             _, comma, question = body.partition(b",")
-            body = draw.choice(self._askers) + comma + question
+            body = b'{"user": %*d' % (SLOT, draw.choice(self._askers[kind])) + comma + question
         return Request(row.path, body, oracle=row.truth)
 
     def recorded(self, kind: str, draw: Random) -> Request:
@@ -105,12 +107,6 @@ def world_replay(addresses: Addresses, model: str, rate_rps: float) -> Replay:
     traffic, draw = WorldTraffic(addresses, afresh=True), random.Random(1)  # noqa: S311 - likewise
     requests = [traffic.recorded(KIND_OF[model], draw) for _ in range(_PER_MODEL)]
     return Replay(addresses.port, model, encode(addresses.port, requests), rate_rps, _outcomes)
-
-
-def _asker(body: bytes) -> bytes:
-    """``{"user": 000017`` but with blanks: the start of a search, of the same length whoever asks."""
-    number = body.partition(b",")[0].rpartition(b":")[2].strip()
-    return b'{"user": %b' % number.rjust(SLOT)
 
 
 class _Item(msgspec.Struct):

@@ -9,7 +9,7 @@ import msgspec
 
 from servekit.hardware import HardwareStamp, hardware_stamp
 from servekit.sla.load import Window
-from servekit.sla.run import attempt, command_line
+from servekit.sla.run import attempt, command_line, reseeded
 from servekit.sla.settings import Thresholds
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Limit = Literal["server", "generator", "max_rps", "none", "interrupted"]
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """One rate, tried once."""
+    """One rate, tried once; ``generator_cpu`` is the load processes' CPU use, 1.0 = one core."""
 
     rate_rps: float
     achieved_rps: float = 0.0
@@ -35,6 +35,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float = 0.0
     error_rate: float = 0.0
     lag_p99_ms: float = 0.0
+    generator_cpu: float = 0.0
     verdict: str
     generator_saturated: bool = False
     noisy: bool = False
@@ -150,7 +151,7 @@ def find_capacity(
 
     def probe(rate_rps: float) -> Probe:
         window = Window(rate_rps, sla.capacity.warmup_s, sla.capacity.probe_s)
-        result, load = attempt(path, sla, window, folder, progress)
+        result, load = attempt(path, reseeded(sla, len(search.probes)), window, folder, progress)
         if load.interrupted:
             raise KeyboardInterrupt
         probed = _probe(result)
@@ -197,6 +198,7 @@ def _probe(result: Result) -> Probe:
         p99_ms=result.p99_ms,
         error_rate=result.error_rate,
         lag_p99_ms=result.lag_p99_ms,
+        generator_cpu=result.host.generator_cpu,
         verdict=result.verdict,
         generator_saturated=result.generator_saturated,
         noisy=result.host.noisy,

@@ -96,12 +96,13 @@ def locust_command(options: Sequence[str]) -> list[str]:
 
 
 def locust_environment(path: Path, sla: Sla, folder: Path) -> dict[str, str]:
-    """The environment in which the load finds its ``sla.toml``, its target and where to write."""
+    """The environment in which the load finds its ``sla.toml``, its target, its seed and where to write."""
     return {
         **os.environ,
         "SERVEKIT_SLA_FILE": str(path),
         "SERVEKIT_SLA_FOLDER": str(folder),
         "SERVEKIT_SLA_URL": sla.server.url,
+        "SERVEKIT_SLA_SEED": str(sla.generator.seed),
         "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
     }
 

@@ -48,6 +48,7 @@ class ArrivalStream(User):
     """One Poisson stream of the mix; it ends by itself after warm-up and duration unless a person watches."""
 
     host = os.environ.get("SERVEKIT_SLA_URL", sla.server.url)
+    seed = os.environ.get("SERVEKIT_SLA_SEED", str(sla.generator.seed))
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -55,7 +56,7 @@ class ArrivalStream(User):
         self._rate = options.rate / max(options.sla_streams, 1)
         self._end_s = options.warmup + options.duration if options.bounded else float("inf")
         # Streams of one run differ, and the same stream of two runs is the same.
-        stream = f"{sla.generator.seed}/{environment.runner.worker_index}/{len(environment.runner.user_greenlets)}"
+        stream = f"{self.seed}/{environment.runner.worker_index}/{len(environment.runner.user_greenlets)}"
         self._random = Random(stream)  # noqa: S311 - a load pattern, not a secret
         # Drawn from as answers come, so apart: arrivals and payloads must not depend on the server's pace.
         self._draw = Random(f"{stream}/checked")  # noqa: S311 - likewise

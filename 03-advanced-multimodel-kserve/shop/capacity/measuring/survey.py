@@ -6,11 +6,13 @@ round in which other programs were busy is made again, a few times; the quietest
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
+import psutil
 
 from shop.capacity.measuring.cache_counters import hit_ratios
 from shop.capacity.measuring.open_loop import send
@@ -31,21 +33,24 @@ _LOOK_S: Final = 0.7
 _TRIES: Final = 50
 _CACHED: Final = 0.5
 _QUIET: Final = 0.1
+_RESULTS: Final = ("miss", "hit")
 
 Key = tuple[str, str]
 """A kind of request, and ``hit`` or ``miss``."""
 
 
 class Schedule(NamedTuple):
-    """How long everything takes; the default is about a minute and a quarter on a quiet machine.
+    """How long everything takes; the default is about two minutes on a quiet machine.
 
-    The kinds are sent alone at a rate that keeps the processes about as awake as the held-out traffic does: a process
-    that sleeps after each request spends up to twice the CPU on it.
+    The kinds are sent alone at a low rate, and at one that keeps the machine busy: a process that sleeps after each
+    request spends up to twice the CPU on it. ``busy`` is how busy it would be if that were not so.
     """
 
     rounds: int = 3
     alone_rps: float = 150.0
     alone: int = 400
+    busy: float = 0.85
+    busy_s: float = 1.2
     held_out_rps: float = 240.0
     held_out_s: float = 8.0
     warm_up: int = 300
@@ -61,15 +66,21 @@ class Held(NamedTuple):
 
 
 class Round(NamedTuple):
-    """Each kind alone, then the mix. ``others`` is the share of the machine that other programs used meanwhile."""
+    """Each kind alone, at a low rate and at a high one, then the mix."""
 
     alone: dict[Key, Phase]
+    busy: dict[Key, Phase]
     held: Held
 
     @property
     def others(self) -> float:
-        """The largest over the parts."""
-        return max(phase.others for phase in (*self.alone.values(), self.held.phase))
+        """The share of the machine that other programs used, the largest over the parts."""
+        return max(phase.others for phase in self.phases)
+
+    @property
+    def phases(self) -> list[Phase]:
+        """Everything that was sent."""
+        return [*self.alone.values(), *self.busy.values(), self.held.phase]
 
 
 class Survey(NamedTuple):
@@ -106,7 +117,7 @@ def survey(
         noisy = "" if rounds[-1].others <= _QUIET else f": other programs used {rounds[-1].others:.0%} of the machine"
         tell(f"round {len(rounds)}{noisy}")
     kept = sorted(rounds, key=lambda each: each.others)[: schedule.rounds]
-    phases = [phase for each in kept for phase in (*each.alone.values(), each.held.phase)]
+    phases = [phase for each in kept for phase in each.phases]
     others = sum(phase.others for phase in phases) / len(phases)
     noise = msgspec.structs.replace(probe.noise(), others=round(others, 4))
     return Survey(kept, idle, edge_bytes, *bench.stores(), noise)
@@ -131,28 +142,39 @@ class _Surveyor:
     def round(self, turn: int) -> Round:
         """Every other round takes the kinds backwards."""
         alone: dict[Key, Phase] = {}
+        busy: dict[Key, Phase] = {}
         for kind in self._mix if turn % 2 == 0 else reversed(list(self._mix)):
-            alone |= self._alone(kind, turn)
-        return Round(alone, self._hold_out(turn))
+            found = self._alone(kind, 2 * turn, dict.fromkeys(_RESULTS, self._schedule.alone_rps))
+            alone |= found
+            rates = {result: self._busy_rps(phase) for (_, result), phase in found.items()}
+            busy |= self._alone(kind, 2 * turn + 1, rates)
+        return Round(alone, busy, self._hold_out(turn))
 
-    def _alone(self, kind: str, turn: int) -> dict[Key, Phase]:
+    def _alone(self, kind: str, seed: int, rates: Mapping[str, float]) -> dict[Key, Phase]:
         """The same distinct requests twice: from an empty cache, and again, which counts where it made a difference."""
-        requests, rate = self._distinct(kind), self._schedule.alone_rps
+        schedule = self._schedule
+        requests = self._distinct(kind, max(schedule.alone, round(rates["miss"] * schedule.busy_s)))
         self._bench.empty_cache()
-        cold = measure(self._bench, requests, rate, 2 * turn)
-        before = self._bench.counts()
-        warm = measure(self._bench, requests, rate, 2 * turn + 1)
-        found = {(kind, "miss"): cold}
-        if hit_ratios(before, self._bench.counts()).get(kind, 0.0) > _CACHED:
-            found[kind, "hit"] = warm
+        found = {(kind, "miss"): measure(self._bench, requests, rates["miss"], seed)}
+        if "hit" in rates:
+            before = self._bench.counts()
+            again = requests * math.ceil(rates["hit"] * schedule.busy_s / len(requests))
+            warm = measure(self._bench, again, rates["hit"], seed)
+            if hit_ratios(before, self._bench.counts()).get(kind, 0.0) > _CACHED:
+                found[kind, "hit"] = warm
         return found
 
-    def _distinct(self, kind: str) -> list[Request]:
+    def _busy_rps(self, quiet: Phase) -> float:
+        """The rate at which the machine would be that busy, if a request cost what it does at a low one."""
+        seconds = sum(quiet.used.cpu_s.values()) / len(quiet.sent.number)
+        return self._schedule.busy * (psutil.cpu_count() or 1) / seconds
+
+    def _distinct(self, kind: str, count: int) -> list[Request]:
         found: dict[tuple[str, bytes], Request] = {}
-        for _ in range(self._schedule.alone * _TRIES):
+        for _ in range(count * _TRIES):
             request = self._scenario.request(kind, self.random)
             found.setdefault((request.path, request.body), request)
-            if len(found) == self._schedule.alone:
+            if len(found) == count:
                 break
         return list(found.values())
 

@@ -172,7 +172,9 @@ def _process(name: str, component: Component, environment: dict[str, str]) -> It
 def _wait_ready(component: Component, limit_s: float = 60) -> None:
     deadline = time.monotonic() + limit_s
     while not _is_ready(component):
-        assert time.monotonic() < deadline, f"{component.log}, not ready within {limit_s} s:\n{component.log.read_text()}"
+        assert time.monotonic() < deadline, (
+            f"{component.log}, not ready within {limit_s} s:\n{component.log.read_text()}"
+        )
         time.sleep(0.05)
 
 

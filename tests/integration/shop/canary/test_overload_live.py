@@ -51,7 +51,7 @@ def test_too_much_is_turned_away_at_once_and_the_rest_is_answered_rightly(slow_s
         assert reply is not None, "a request got no answer at all"
         replies.append((message, reply))
 
-    offered = asyncio.run(offering(port, cycle(searches(port)), rate_rps=300, seconds=1, heard=heard))
+    offered = asyncio.run(offering(port, cycle(searches(port)), rate_rps=1000, seconds=0.6, heard=heard))
     assert {answer.status for answer in offered.answers} == {200, 429}
     for message, reply in replies:
         answer = json.loads(reply.body)

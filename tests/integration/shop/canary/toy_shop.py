@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import onnx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -69,6 +71,7 @@ def make_run_dir(run_dir: Path) -> None:
     _write_features(run_dir / "features", arrays)
     (run_dir / "world").mkdir()
     write_traffic(run_dir / "world" / "traffic.parquet", _traffic())
+    pq.write_table(pa.table({"user": list(range(USERS))}), run_dir / "world" / "views.parquet")
 
 
 def _traffic() -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shop.capacity.calibration import Calibration, Noise, Profile, StoreSize
+from shop.capacity.calibration import Calibration, Cost, Noise, Profile, StoreSize
 from shop.capacity.distribution import QUANTILES
 from shop.capacity.fleet import Ask
 from shop.capacity.prices import Prices, load_prices
@@ -20,7 +20,8 @@ def profile(kind: str, result: str, cpu_us: dict[str, float], delay_ms: float) -
         result="hit" if result == "hit" else "miss",
         requests=500,
         rate_rps=50,
-        cpu_us=cpu_us,
+        quiet=Cost(utilisation=0.1, cpu_us=cpu_us),
+        busy=Cost(utilisation=0.6, cpu_us=cpu_us),
         latency_ms=latency.tolist(),
         delay_ms=delay.tolist(),
         edge_bytes=1000,
