@@ -59,7 +59,6 @@ demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, st
 
 # Tests that measure time lie in tests/sla and run last, one at a time. More workers than cores: many tests wait for
 # processes. tests/distribution.py says which tests share a worker, and which begin.
-# A crowded machine can fail a test that waits for real processes: such a one is run again, alone, and says so.
 # Where CI is set, coverage is measured too (make test CI=1): it costs half as much again.
 test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, cluster or GPU
 	@$(PY) -m pytest -n $(if $(CI),4,5) -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)

@@ -113,7 +113,7 @@ def test_the_capacity_of_a_machine_is_below_what_its_cores_could_do_if_nobody_wa
 def test_an_edge_that_lets_few_in_at_once_turns_some_away_before_the_latency_rises(
     calibration: Calibration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shop.capacity.forecast._PROBED", 2000)
+    monkeypatch.setattr("shop.capacity.forecast._PROBED", 800)
     crowded, free = (
         capacity_rps(calibration, {"payments": 1.0}, lambda _: {}, PROMISE._replace(at_once=limit))
         for limit in (8, 1000)

@@ -11,7 +11,7 @@ import pytest
 from shop.gateway.valkey import Valkey, ValkeyError, pack
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 PING = pack((b"PING",))
 
@@ -38,6 +38,12 @@ async def serving(*replies: bytes) -> AsyncIterator[tuple[Valkey, list[bytes], a
         await asyncio.sleep(0.01)
 
 
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.005)
+
+
 async def test_a_command_gets_its_reply() -> None:
     async with serving(b"*3\r\n$1\r\na\r\n$-1\r\n$0\r\n\r\n") as (valkey, received, _):
         assert await valkey.ask(pack((b"MGET", "i:1", "i:2", "i:3")), 5) == [b"a", None, b""]
@@ -45,11 +51,11 @@ async def test_a_command_gets_its_reply() -> None:
 
 
 async def test_replies_are_in_the_commands_order_and_what_was_only_told_takes_none() -> None:
-    async with serving(b"", b"", b":1\r\n:2\r\n:3\r\n") as (valkey, _, __):
+    async with serving(b"", b"", b":1\r\n:2\r\n:3\r\n") as (valkey, received, _):
         first = asyncio.ensure_future(valkey.ask(PING, 5))
-        await asyncio.sleep(0.02)
+        await _until(lambda: len(received) == 1)
         valkey.tell(PING)
-        await asyncio.sleep(0.02)
+        await _until(lambda: len(received) == 2)
         assert await valkey.ask(PING, 5) == 3
         assert await first == 1
 
@@ -68,14 +74,16 @@ async def test_an_error_is_raised_and_the_connection_goes_on() -> None:
 
 
 async def test_a_late_reply_is_nobody_elses() -> None:
-    async with serving(b"", b":1\r\n:2\r\n") as (valkey, _, __):
+    async with serving(b"+PONG\r\n", b"", b":1\r\n:2\r\n") as (valkey, _, __):
+        assert await valkey.ask(PING, 5) == b"PONG"
         with pytest.raises(TimeoutError, match="no reply in time"):
             await valkey.ask(PING, 0.05)
         assert await valkey.ask(PING, 5) == 2
 
 
 async def test_a_server_that_hangs_is_left_after_many_late_replies() -> None:
-    async with serving() as (valkey, _, __):
+    async with serving(b"+PONG\r\n") as (valkey, _, __):
+        assert await valkey.ask(PING, 5) == b"PONG"
         asked = [valkey.ask(PING, 0.02) for _ in range(70)]
         failures = await asyncio.gather(*asked, return_exceptions=True)
         assert {type(each) for each in failures} <= {TimeoutError, ConnectionResetError}
