@@ -105,7 +105,7 @@ def test_a_forecast_beyond_the_cores_is_infinite_in_closed_form(calibration: Cal
 def test_the_capacity_of_a_machine_is_below_what_its_cores_could_do_if_nobody_waited(
     calibration: Calibration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shop.capacity.forecast._PROBED", 2000)
+    monkeypatch.setattr("shop.capacity.forecast._PROBED", 800)
     found = capacity_rps(calibration, {"payments": 1.0}, lambda _: {}, PROMISE)
     assert 1000 < found < 2 / 1040e-6
 
