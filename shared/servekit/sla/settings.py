@@ -57,7 +57,7 @@ class Generator(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         workers: Locust processes; the rate is divided among them.
         check_ratio: share of the answers that is checked against the oracle.
         lag_p99_ms: the run is invalid when the generator itself sends later than this; half of ``p99_ms`` if unset.
-        seed: makes arrivals and payloads repeatable.
+        seed: makes arrivals and payloads repeatable; a repeated run and the probes of a search count on from it.
     """
 
     connections: Count = 256
