@@ -96,13 +96,13 @@ def _measure(options: argparse.Namespace, run_dir: Path, console: Console) -> Ca
 
 
 def _searched(calibration: Calibration, level: int) -> CapacityResult | None:
-    """What ``make capacity-3`` found on this machine, if it has run."""
+    """What ``make capacity-3`` found on this machine, if it has run to where a rate was confirmed."""
     try:
         searched = msgspec.json.decode((_RESULTS / f"capacity-{level}.json").read_bytes(), type=CapacityResult)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
     machines = [(stamp["cpu"], stamp["cores"]) for stamp in (searched.hardware, calibration.hardware)]
-    return searched if searched.capacity_rps and machines[0] == machines[1] else None
+    return searched if searched.confirmations and machines[0] == machines[1] else None
 
 
 def _print(console: Console, calibration: Calibration) -> None:

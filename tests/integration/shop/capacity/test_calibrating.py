@@ -9,6 +9,8 @@ import pytest
 
 from servekit.errors import NotReadyError
 from servekit.sla import Request
+from servekit.sla.capacity import CapacityResult
+from servekit.sla.settings import Thresholds
 from shop.capacity.measuring.open_loop import send
 from shop.capacity.measuring.phase import measure
 from shop.capacity.measuring.processes import find_processes
@@ -98,6 +100,36 @@ def test_the_processes_of_a_stack_are_known_by_what_they_do(tmp_path: Path, toy_
     found = find_processes(tmp_path)
     assert (found.names, found.count("gateway")) == (["gateway", "edge"], 2)
     assert found.resident_mb()["gateway"] > 1
+
+
+def test_a_searched_capacity_counts_where_it_was_confirmed_on_this_machine(
+    toy_calibration: Calibration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = toy_calibration.hardware
+    searched = CapacityResult(
+        level=3,
+        capacity_rps=800,
+        failed_rps=None,
+        limit="interrupted",
+        confirmations=3,
+        goodput_rps=790,
+        p99_ms=40,
+        thresholds=Thresholds(p99_ms=50),
+        mix={"search": 1},
+        target="http://127.0.0.1:8300",
+        workers=1,
+        probes=[],
+        hardware=here,
+        date=here["date"],
+        command="none",
+    )
+    monkeypatch.setattr(calibrate, "_RESULTS", tmp_path)
+    assert calibrate._searched(toy_calibration, 3) is None
+    unconfirmed = msgspec.structs.replace(searched, confirmations=0)
+    elsewhere = msgspec.structs.replace(searched, hardware={**here, "cpu": "another CPU"})
+    for found, expected in ((searched, searched), (unconfirmed, None), (elsewhere, None)):
+        (tmp_path / "capacity-3.json").write_bytes(msgspec.json.encode(found))
+        assert calibrate._searched(toy_calibration, 3) == expected
 
 
 def test_a_gpu_without_an_assumption_is_refused(
