@@ -10,11 +10,11 @@ import numpy.typing as npt
 from servekit.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shop.capacity.walk import Walk
 
-__all__ = ["Burst", "Keys", "Surge", "arrival_times", "draw_walks", "hits"]
+__all__ = ["Burst", "Keys", "Surge", "arrival_times", "draw_walks", "hits", "kept"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -91,16 +91,20 @@ def draw_walks(found: Sequence[Walk], count: int, random: np.random.Generator) -
 
 
 def hits(times: Floats, keys: Keys, random: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Which of the requests at these times find their key in a cache that was empty at first.
+    """Which of the requests at these times find their key in the cache, see `kept`."""
+    popularity = (np.arange(keys.size) + 1.0) ** -keys.exponent
+    wanted = np.searchsorted(np.cumsum(popularity / popularity.sum()), random.random(len(times)))
+    return np.array(list(kept(times.tolist(), wanted.tolist(), keys.ttl_s)), dtype=bool)
+
+
+def kept(times: Iterable[float], keys: Iterable[int], ttl_s: float) -> Iterator[bool]:
+    """Whether each of these requests finds its key in a cache that was empty at first.
 
     A miss fills the cache for ``ttl_s`` from then on; a hit does not renew it.
     """
-    popularity = (np.arange(keys.size) + 1.0) ** -keys.exponent
-    wanted = np.searchsorted(np.cumsum(popularity / popularity.sum()), random.random(len(times)))
     fresh_until: dict[int, float] = {}
-    found = np.zeros(len(times), dtype=bool)
-    for index, (now, key) in enumerate(zip(times.tolist(), wanted.tolist(), strict=True)):
-        found[index] = fresh_until.get(key, -1.0) > now
-        if not found[index]:
-            fresh_until[key] = now + keys.ttl_s
-    return found
+    for now, key in zip(times, keys, strict=True):
+        fresh = fresh_until.get(key, -1.0) > now
+        if not fresh:
+            fresh_until[key] = now + ttl_s
+        yield fresh

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from shop.capacity.arrivals import kept
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
@@ -30,18 +32,14 @@ class Repeats:
         self._ttl_s = ttl_s
         kinds = random.choices(list(mix), list(mix.values()), k=_REQUESTS)
         requests = (scenario.request(kind, random) for kind in kinds)
-        self._asked = [(kind, hash((each.path, each.body))) for kind, each in zip(kinds, requests, strict=True)]
+        self._kinds = kinds
+        self._keys = [hash((each.path, each.body)) for each in requests]
 
     def at(self, rate_rps: float) -> dict[str, float]:
         """Share of each kind that was asked before and is still kept; the first half of the stretch fills the cache."""
-        fresh_until: dict[int, float] = {}
-        asked, kept = Counter[str](), Counter[str]()
-        for number, (kind, key) in enumerate(self._asked):
-            now = number / rate_rps
-            fresh = fresh_until.get(key, -1.0) > now
-            if not fresh:
-                fresh_until[key] = now + self._ttl_s
-            if 2 * number >= len(self._asked):
-                asked[kind] += 1
-                kept[kind] += fresh
-        return {kind: kept[kind] / asked[kind] for kind in asked}
+        count = len(self._keys)
+        found = kept((number / rate_rps for number in range(count)), self._keys, self._ttl_s)
+        judged = list(zip(self._kinds, found, strict=True))[count // 2 :]
+        asked = Counter(kind for kind, _ in judged)
+        hit = Counter(kind for kind, fresh in judged if fresh)
+        return {kind: hit[kind] / asked[kind] for kind in asked}
