@@ -100,7 +100,7 @@ def plan_fleet(calibration: Calibration, prices: Prices, ask: Ask) -> tuple[Flee
     network_s = ask.network_ms * 1e-3
     utilisation = 1 - ask.headroom
     for _ in range(_PASSES):
-        found = walks(calibration, ask.mix, ask.hit_ratio, min(max(utilisation, 0.0), 1.0))
+        found = walks(calibration, ask.mix, ask.hit_ratio, utilisation)
         if ask.gpu_speedup is not None:
             found = accelerated(found, ask.gpu_speedup)
         ceiling = busiest(found, ask.p99_ms, ask.headroom, network_s)

@@ -145,9 +145,10 @@ class _Surveyor:
         busy: dict[Key, Phase] = {}
         for kind in self._mix if turn % 2 == 0 else reversed(list(self._mix)):
             found = self._alone(kind, 2 * turn, dict.fromkeys(_RESULTS, self._schedule.alone_rps))
-            alone |= found
             rates = {result: self._busy_rps(phase) for (_, result), phase in found.items()}
-            busy |= self._alone(kind, 2 * turn + 1, rates)
+            loud = self._alone(kind, 2 * turn + 1, rates)
+            busy |= loud
+            alone |= {key: found[key] for key in loud}  # a cache that fails under load has no hits to speak of
         return Round(alone, busy, self._hold_out(turn))
 
     def _alone(self, kind: str, seed: int, rates: Mapping[str, float]) -> dict[Key, Phase]:
