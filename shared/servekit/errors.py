@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 __all__ = [
     "DeadlineError",
+    "HeadersTooLargeError",
     "InvalidValueError",
     "MalformedError",
     "MediaTypeError",
@@ -65,6 +66,13 @@ class TooLargeError(ServingError):
     """The body is over the limit."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    grpc_code = "RESOURCE_EXHAUSTED"
+
+
+class HeadersTooLargeError(ServingError):
+    """A header, or all of them, over the limit."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     grpc_code = "RESOURCE_EXHAUSTED"
 
 

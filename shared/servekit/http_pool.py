@@ -1,21 +1,28 @@
 """Keep-alive HTTP/1.1 connections to one server, with as little between a caller and a server as possible.
 
 A general client spends more on a call (URL parsing, header objects, redirects, cookies) than a server on its answer.
+
+One answer must never be taken for another. So a header cannot hold what would end it, and a connection on which
+anything arrives unasked, or beyond an answer's end, is closed instead of used again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import httptools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 __all__ = ["Buffer", "HttpPool", "HttpReply"]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
+_BREAKS = re.compile(rb"[\r\n\0]")
+_ENDS = re.compile(rb"[\0- \x7f]")
+_FINAL = 200
 
 
 class HttpReply(NamedTuple):
@@ -33,13 +40,18 @@ class HttpReply(NamedTuple):
 class HttpPool:
     """Connections to ``host:port``, opened as needed; an idle one is reused, the newest first.
 
+    A server may close an idle connection at any moment, also while a request is on its way (RFC 9112, 9.3.1). Such a
+    request is sent once more, over a new connection, if nothing of an answer has come. So it must be one that may
+    arrive twice; one that may not is sent with ``once``, over a connection of its own.
+
     Args:
         host: where to connect to.
         port: likewise.
         authority: what requests say in ``Host``, where that is another name than the address.
 
     Raises `OSError` where the server cannot be reached or breaks the connection, and for what is not HTTP; of these,
-    `TimeoutError` where a time limit was given and is over.
+    `TimeoutError` where a time limit was given and is over. Raises `ValueError` for a path or a header that would
+    not stay one.
     """
 
     def __init__(self, host: str, port: int, authority: str = "") -> None:
@@ -48,21 +60,26 @@ class HttpPool:
         self._idle: list[_Connection] = []
 
     async def post(
-        self, path: str, body: bytes, headers: Iterable[tuple[bytes, bytes]] = (), timeout_s: float | None = None
+        self,
+        path: str,
+        body: bytes,
+        headers: Collection[tuple[bytes, bytes]] = (),
+        timeout_s: float | None = None,
+        *,
+        once: bool = False,
     ) -> HttpReply:
         """Sends a body, JSON unless a header says what it is, and reads the whole answer."""
-        extra = b"".join(b"%b: %b\r\n" % header for header in headers)
+        extra = _written(headers)
         kind = b"" if b"content-type: " in extra else b"content-type: application/json\r\n"
         head = b"POST %b HTTP/1.1\r\nhost: %b\r\n%bcontent-length: %d\r\n%b\r\n"
-        whole = head % (path.encode(), self.host, kind, len(body), extra) + body
-        return await self.exchange((whole,), timeout_s)
+        whole = head % (_target(path), self.host, kind, len(body), extra) + body
+        return await self.exchange((whole,), timeout_s, once=once)
 
     async def get(
-        self, path: str, headers: Iterable[tuple[bytes, bytes]] = (), timeout_s: float | None = None
+        self, path: str, headers: Collection[tuple[bytes, bytes]] = (), timeout_s: float | None = None
     ) -> HttpReply:
         """Reads the whole answer to a GET."""
-        extra = b"".join(b"%b: %b\r\n" % header for header in headers)
-        head = b"GET %b HTTP/1.1\r\nhost: %b\r\n%b\r\n" % (path.encode(), self.host, extra)
+        head = b"GET %b HTTP/1.1\r\nhost: %b\r\n%b\r\n" % (_target(path), self.host, _written(headers))
         return await self.exchange((head,), timeout_s)
 
     def close(self) -> None:
@@ -70,34 +87,43 @@ class HttpPool:
         while self._idle:
             self._idle.pop().close()
 
-    async def exchange(self, parts: tuple[Buffer, ...], timeout_s: float | None = None) -> HttpReply:
+    async def exchange(
+        self, parts: tuple[Buffer, ...], timeout_s: float | None = None, *, once: bool = False
+    ) -> HttpReply:
         """Sends a request that the caller wrote down, head and body, and reads the whole answer.
 
         Args:
             parts: the request's bytes. They are written as they are, without being joined, and must stay unchanged
                 until the answer is there: large bodies are not copied.
-            timeout_s: how long to wait for the answer.
+            timeout_s: how long all of it may take, from connecting to the answer's last byte.
+            once: the request must not arrive twice.
         """
+        deadline = None if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
+        connection = None if once else self._take()
+        if connection is not None:
+            try:
+                return await self._ask(connection, parts, deadline)
+            except ConnectionError:
+                if connection.answered:
+                    raise
+        return await self._ask(await self._connect(deadline), parts, deadline)
+
+    def _take(self) -> _Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            # A server may close an idle connection at any moment: that is no failure (RFC 9112, 9.3.1), try the next.
             if not connection.closed:
-                try:
-                    return await self._ask(connection, parts, timeout_s)
-                except ConnectionError:
-                    if connection.answered:
-                        raise
-        return await self._ask(await self._connect(timeout_s), parts, timeout_s)
+                return connection
+        return None
 
-    async def _connect(self, timeout_s: float | None) -> _Connection:
+    async def _connect(self, deadline: float | None) -> _Connection:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout_at(deadline):
             _, connection = await loop.create_connection(_Connection, *self._address)
         return connection
 
-    async def _ask(self, connection: _Connection, parts: tuple[Buffer, ...], timeout_s: float | None) -> HttpReply:
+    async def _ask(self, connection: _Connection, parts: tuple[Buffer, ...], deadline: float | None) -> HttpReply:
         try:
-            reply = await connection.exchange(parts, timeout_s)
+            reply = await connection.exchange(parts, deadline)
         except BaseException:
             connection.close()  # cut short by a deadline, its answer may still come and would be taken for the next one
             raise
@@ -108,8 +134,30 @@ class HttpPool:
         return reply
 
 
+def _written(headers: Collection[tuple[bytes, bytes]]) -> bytes:
+    """The headers as they go over the wire; each is one line, whatever is in it."""
+    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+    if lines.count(b"\r") != len(headers) or lines.count(b"\n") != len(headers) or b"\0" in lines:
+        broken = next(name for name, value in headers if _BREAKS.search(name + value))
+        raise ValueError(f"header {broken!r}: expected a name and a value without CR, LF and NUL")
+    return lines
+
+
+def _target(path: str) -> bytes:
+    written = path.encode()
+    if _ENDS.search(written):
+        raise ValueError(f"path {path!r}: expected no blanks and control characters, they are percent-encoded")
+    return written
+
+
 class _Connection(asyncio.Protocol):
-    """One connection; one exchange at a time."""
+    """One connection; one exchange at a time, and nothing but its answer.
+
+    Attributes:
+        closed: it cannot be used again.
+        answered: something has come since the request was written.
+        keep_alive: the answer is whole, and another request may follow.
+    """
 
     def __init__(self) -> None:
         self.closed = False
@@ -119,14 +167,14 @@ class _Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._reply: asyncio.Future[HttpReply] | None = None
 
-    def exchange(self, parts: tuple[Buffer, ...], timeout_s: float | None) -> asyncio.Future[HttpReply]:
+    def exchange(self, parts: tuple[Buffer, ...], deadline: float | None) -> asyncio.Future[HttpReply]:
         self._reply = reply = self._loop.create_future()
         self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self.answered = self.keep_alive = False
-        if timeout_s is not None:
-            self._timer = self._loop.call_later(timeout_s, self._expire)
+        if deadline is not None:
+            self._timer = self._loop.call_at(deadline, self._expire)
         for part in parts:
             self._transport.write(part)
         return reply
@@ -143,9 +191,12 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.answered = True
+        if self._reply is None or self._reply.done():  # whose answer is it?
+            self.close()
+            return
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, AttributeError):
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(ConnectionAbortedError("not HTTP"))
             self.close()
 
@@ -155,6 +206,10 @@ class _Connection(asyncio.Protocol):
 
     # --- the parser's side
 
+    def on_message_begin(self) -> None:
+        if self._reply is None or self._reply.done():
+            raise ConnectionAbortedError("another answer after the one that was asked for")
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name, value))
 
@@ -162,7 +217,7 @@ class _Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        self.keep_alive = self._parser.should_keep_alive()
+        self.keep_alive = self._parser.should_keep_alive() and self._parser.get_status_code() >= _FINAL
         self._stop_clock()
         reply = self._reply
         if reply is not None and not reply.done():

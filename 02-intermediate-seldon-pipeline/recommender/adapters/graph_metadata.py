@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["graph_metadata", "unit_document"]
 
 _OK = 200
+_ERRORS = range(400, 600)
 _FIELDS = ("name", "platform", "versions", "inputs", "outputs", "custom")
 
 
@@ -35,8 +36,14 @@ async def unit_document(steps: Steps, predictor: Predictor, unit: Unit, path: st
         raise StepError.slow(unit.name, limit_s) from None
     except OSError as error:
         raise StepError.unavailable(unit.name, endpoint, (error.strerror or str(error)).lower()) from None
-    if reply.status != _OK:
+    if reply.status in _ERRORS:
         raise StepError(unit.name, reply.status, "STEP_FAILED", f"{endpoint}{path}: HTTP {reply.status}", None)
+    if reply.status != _OK:
+        raise StepError.bad_answer(unit.name, f"{endpoint}{path}: HTTP {reply.status}: expected 200 or an error")
+    try:
+        msgspec.json.decode(reply.body)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise StepError.bad_answer(unit.name, f"{endpoint}{path}: expected JSON: {error}") from None
     return reply.body
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import grpc
 import msgspec
 
 from recommender.adapters import prediction_pb2 as pb
-from recommender.adapters.seldon_message import Message, route_of
+from recommender.adapters.seldon_message import Message, read_answer, route_of
 from recommender.domain.graph import Call
 from recommender.service.failure import StepError
 from servekit.errors import MalformedError
@@ -104,7 +105,7 @@ class StepCalls:
         try:
             return route_of(message)
         except MalformedError as error:
-            raise StepError.bad_answer("router", str(error)) from None
+            raise StepError.bad_answer(message.step, str(error)) from None
 
     async def _ask(self, unit: Unit, call: Call, as_json: Callable[[], bytes], as_proto: Callable[[], Any]) -> Message:
         assert unit.endpoint is not None  # noqa: S101 - checked when the deployment was read
@@ -117,8 +118,6 @@ class StepCalls:
                 code = "OK"
             else:
                 answer, code = await self._over_rest(unit, call, as_json())
-        except MalformedError as error:  # one step's JSON that the next step's protobuf cannot hold
-            raise StepError.bad_answer(unit.name, str(error)) from None
         except StepError as error:
             code = str(error.status)
             raise
@@ -129,25 +128,33 @@ class StepCalls:
     async def _over_rest(self, unit: Unit, call: Call, body: bytes) -> tuple[Message, str]:
         endpoint, limit_s = unit.endpoint, self._predictor.rest_timeout_s
         assert endpoint is not None  # noqa: S101 - see above
+        pool, once = self._steps.pools[endpoint.host, endpoint.http_port], call is Call.FEEDBACK
         try:
             async with asyncio.timeout(limit_s):
-                reply = await self._steps.pools[endpoint.host, endpoint.http_port].post(call, body, self._headers)
+                reply = await pool.post(call, body, self._headers, once=once)
         except TimeoutError:
             raise StepError.slow(unit.name, limit_s) from None
         except OSError as error:
             raise StepError.unavailable(unit.name, endpoint, _why(error)) from None
-        if reply.status != _OK:
+        if reply.status in _ERRORS:
             raise StepError(
                 unit.name, reply.status, "STEP_FAILED", f"{endpoint}: HTTP {reply.status}", _json_only(reply.body)
             )
-        return Message(reply.body), str(reply.status)
+        if reply.status != _OK:
+            raise StepError.bad_answer(unit.name, f"{endpoint}: HTTP {reply.status}: expected 200 or an error")
+        if call is Call.ROUTE:  # a bare list is an answer, too
+            return Message(reply.body, step=unit.name), str(reply.status)
+        try:
+            return read_answer(unit.name, reply.body), str(reply.status)
+        except MalformedError as error:
+            raise StepError.bad_answer(unit.name, f"{endpoint}: {error}") from None
 
     async def _over_grpc(self, unit: Unit, call: Call, message: Any) -> Message:
         endpoint, limit_s = unit.endpoint, self._predictor.grpc_timeout_s
         metadata = [(name.decode(), value.decode()) for name, value in self._headers if _fits_grpc(name, value)]
         try:
             method = self._steps.method(str(endpoint), call)
-            answer = Message(proto=await method(message, timeout=limit_s, metadata=metadata))
+            answer = Message(proto=await method(message, timeout=limit_s, metadata=metadata), step=unit.name)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise StepError.slow(unit.name, limit_s) from None
@@ -159,12 +166,19 @@ class StepCalls:
         if status.status == pb.Status.FAILURE:  # how a step fails over gRPC and still says why
             code = status.code if status.code in _ERRORS else 500
             raise StepError(unit.name, code, status.reason or "STEP_FAILED", status.info, answer.json)
+        if not _finite(answer.proto(pb.SeldonMessage).data.tensor.values):
+            raise StepError.bad_answer(unit.name, f"{endpoint}: data.tensor holds NaN or infinity")
         return answer
 
 
 def _fits_grpc(name: bytes, value: bytes) -> bool:
     own = name.startswith((b"grpc-", b":")) or name.endswith(b"-bin") or name in {b"te", b"user-agent"}
     return not own and value.isascii() and value.decode().isprintable()
+
+
+def _finite(values: Sequence[float]) -> bool:
+    # a sum is not finite where a value is not; it may also overflow, so then the values themselves decide
+    return isfinite(sum(values)) or all(map(isfinite, values))
 
 
 def _json_list(messages: Sequence[Message]) -> bytes:

@@ -9,8 +9,14 @@ from uuid import uuid4
 import msgspec
 
 from recommender.adapters.graph_metadata import graph_metadata, unit_document
-from recommender.adapters.seldon_message import completed, read_feedback, read_prediction, routing_of
-from servekit.errors import InvalidValueError, NotReadyError, UnknownModelError
+from recommender.adapters.seldon_message import (
+    checked_puid,
+    completed,
+    read_feedback,
+    read_prediction,
+    routing_of,
+)
+from servekit.errors import HeadersTooLargeError, InvalidValueError, NotReadyError, UnknownModelError
 
 if TYPE_CHECKING:
     from recommender.adapters.seldon_message import Message
@@ -30,6 +36,9 @@ _NOT_PASSED_ON = frozenset({
     b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"traceparent", b"transfer-encoding", b"upgrade",
     PREDICTOR, PUID,
 })  # fmt: skip
+# Every step reads the headers, too: a step's server (gunicorn) takes 8,190 bytes each, and 100 of them.
+_MAX_HEADER_BYTES = 8_000
+_MAX_HEADERS = 90
 
 
 class Incoming(NamedTuple):
@@ -43,6 +52,15 @@ class Incoming(NamedTuple):
     def header(self, wanted: bytes) -> str | None:
         """The value of a header."""
         return next((value.decode("latin-1") for name, value in self.headers if name == wanted), None)
+
+    def puid(self) -> str:
+        """The id that the client gave its request, else a new one.
+
+        Raises:
+            MalformedError: it gave one that is none.
+        """
+        sent = self.header(PUID)
+        return checked_puid("header seldon-puid", sent) if sent else str(uuid4())
 
 
 class Outgoing(NamedTuple):
@@ -72,7 +90,7 @@ class GraphApi:
     async def predict(self, incoming: Incoming) -> Outgoing:
         """A SeldonMessage through the graph."""
         record, predictor = incoming.record, self._choose(incoming)
-        message, puid = read_prediction(incoming.body, incoming.header(PUID) or str(uuid4()))
+        message, puid = read_prediction(incoming.body, incoming.puid())
         record.lap("router")
 
         def stepped(unit: Unit, _: Call) -> None:
@@ -80,16 +98,16 @@ class GraphApi:
 
         answer = await self._routing.predict(predictor, message, _passed_on(incoming, puid), stepped)
         body = completed(answer.message, puid, answer.routing if self._inject_routing else None)
-        return Outgoing(body, predictor, ((PUID, puid.encode("latin-1", "replace")),))
+        return Outgoing(body, predictor, ((PUID, puid.encode()),))
 
     async def feedback(self, incoming: Incoming) -> Outgoing:
         """A Feedback along the way of the answer that it is about."""
         predictor = self._choose(incoming)
         feedback = read_feedback(incoming.body)
-        puid = incoming.header(PUID) or str(uuid4())
+        puid = incoming.puid()
         headers = _passed_on(incoming, puid)
         answer = await self._routing.feedback(predictor, feedback, headers, routing_of(feedback))
-        return Outgoing(answer.json, predictor, ((PUID, puid.encode("latin-1")),))
+        return Outgoing(answer.json, predictor, ((PUID, puid.encode()),))
 
     async def metadata(self, incoming: Incoming) -> Outgoing:
         """What the units of a predictor say of themselves, and what goes in and comes out of the whole."""
@@ -148,5 +166,10 @@ class GraphApi:
 
 def _passed_on(incoming: Incoming, puid: str) -> Headers:
     headers = [header for header in incoming.headers if header[0] not in _NOT_PASSED_ON]
-    traceparent = incoming.record.traceparent.encode()
-    return [*headers, (b"traceparent", traceparent), (PUID, puid.encode("latin-1", "replace"))]
+    for name, value in headers:
+        if len(name) + len(value) > _MAX_HEADER_BYTES:
+            thing, size = f"header {name.decode('latin-1')[:80]}", f"{len(name) + len(value)} bytes"
+            raise HeadersTooLargeError(thing, size, f"expected at most {_MAX_HEADER_BYTES}")
+    if len(headers) > _MAX_HEADERS:
+        raise HeadersTooLargeError("headers", len(headers), f"expected at most {_MAX_HEADERS}")
+    return [*headers, (b"traceparent", incoming.record.traceparent.encode()), (PUID, puid.encode())]

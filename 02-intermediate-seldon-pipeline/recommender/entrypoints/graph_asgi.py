@@ -6,7 +6,11 @@ on as they are, `Seldon-Puid`, headers passed to every unit, a unit's error pass
 status objects, metric names and labels, routing injection, splits and mirrors by `traffic` and `shadow`. Different:
 
 - a unit that cannot be reached is 503 and one that is slow 504, each naming the unit (the executor: 500 for both);
-- a malformed message is refused here with 400 (the executor leaves that to the first unit), over 1 MiB with 413;
+- a malformed message is refused here with 400 (the executor leaves that to the first unit), over 1 MiB with 413, a
+  header that the units' servers would refuse with 431;
+- a unit whose answer is no SeldonMessage, or neither 200 nor an error, is 502 and named (the executor: 500, or it
+  passes the answer on);
+- a puid must be 1 to 256 printable ASCII characters, for it becomes a header;
 - the puid also stands in the answer's `meta.puid`, whether or not the units keep it;
 - a call without an annotation for its timeout may take 5 s (the executor waits for ever);
 - each unit may be called over gRPC by its own `endpoint.type`, JSON and protobuf being converted between units (the
@@ -26,7 +30,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from recommender.adapters.seldon_message import status_json
 from recommender.entrypoints.graph_api import PREDICTOR, GraphApi, Incoming, Outgoing
 from recommender.service.failure import StepError
-from servekit.errors import MalformedError, MediaTypeError, ServingError, TooLargeError
+from servekit.errors import MediaTypeError, ServingError
+from servekit.http_body import read_body
 from servekit.telemetry import request_record
 
 if TYPE_CHECKING:
@@ -129,19 +134,11 @@ class GraphApp:
         return route, name
 
     async def _body(self, scope: Any, receive: Any) -> bytes:
-        sent = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+        headers = dict(scope["headers"])
+        sent = headers.get(b"content-type", b"")
         if sent.split(b";")[0].strip().lower() != b"application/json":
             raise MediaTypeError("content-type", sent.decode("latin-1") or None, "expected application/json")
-        body, more = b"", True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise MalformedError("body", None, "the client went away")
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self._limit:
-                raise TooLargeError("body", f"over {self._limit} bytes", f"expected at most {self._limit}")
-        return body
+        return await read_body(receive, headers.get(b"content-length"), self._limit)
 
 
 class _NotFoundError(ServingError):

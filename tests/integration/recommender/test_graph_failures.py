@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from google.protobuf.struct_pb2 import ListValue, Value
 
 from recommender.adapters import prediction_pb2 as pb
 from tests.integration.recommender.microservice import Letters, Routed, deployment
@@ -90,12 +92,13 @@ async def test_a_refusal_over_grpc_reaches_the_client_as_one_over_rest_does(rout
 
 
 @asynccontextmanager
-async def refusing(*statuses: pb.Status) -> AsyncIterator[int]:
-    """The port of a gRPC step that answers with these statuses, one after the other."""
+async def refusing(*statuses: pb.Status | pb.SeldonMessage) -> AsyncIterator[int]:
+    """The port of a gRPC step that answers with these statuses, or messages, one after the other."""
     answers = iter(statuses)
 
     async def predict(request: pb.SeldonMessage, _: Any) -> pb.SeldonMessage:
-        return pb.SeldonMessage(status=next(answers), meta=request.meta)
+        answer = next(answers)
+        return answer if isinstance(answer, pb.SeldonMessage) else pb.SeldonMessage(status=answer, meta=request.meta)
 
     handler = grpc.unary_unary_rpc_method_handler(
         predict, pb.SeldonMessage.FromString, pb.SeldonMessage.SerializeToString
@@ -144,11 +147,16 @@ async def test_a_route_that_no_child_has_is_502(letters: Letters, routed: Routed
         (b"{}", "message with no payload: expected one of data, binData, strData, jsonData, customData"),
         (b'{"strData": "x", "jsonData": 1}', "message with strData and jsonData: expected one of data, "),
         (b'{"strData": 5}', "message: Expected `str | null`, got `int` - at `$.strData`"),
-        (b'{"strData": "x", "meta": {"puid": 7}}', "message: Expected `str`, got `int` - at `$.meta.puid`"),
+        (b'{"strData": "x", "meta": {"puid": 7}}', "message: Expected `str | null`, got `int` - at `$.meta.puid`"),
         (b'{"binData": "%%%"}', "binData: expected base64"),
         (b'{"data": {}}', "data: expected one of tensor, ndarray, tftensor"),
         (b'{"data": {"tensor": {"shape": [2], "values": [1]}}}', "data.tensor 1 values: expected 2 for shape [2]"),
         (b'{"strData": "\xff"}', "message: "),
+        (b'{"data": null}', "message with no payload: "),
+        (b'{"strData": "x", "meta": {"puid": "a\\r\\nX-Injected: yes"}}', r"meta.puid 'a\r\nX-Injected: yes': "),
+        (b'{"strData": "x", "meta": {"puid": "a\\u0000"}}', r"meta.puid 'a\x00': expected 1 to 256 printable ASCII"),
+        (b'{"strData": "x", "meta": {"puid": "\\u00e9"}}', r"meta.puid '\xe9': "),
+        (b'{"strData": "x", "meta": {"puid": "' + b"a" * 257 + b'"}}', "meta.puid 'aaa"),
     ],
 )
 async def test_a_malformed_message_is_400_and_says_why(
@@ -175,8 +183,138 @@ async def test_other_refusals_have_their_own_status(letters: Letters, routed: Ro
     assert [each.status_code for each in refused] == [415, 413, 405, 404, 404, 400]
     infos = [each.json()["status"]["info"] for each in refused]
     assert infos[0] == "content-type text/plain: expected application/json"
-    assert infos[1] == "body over 1024 bytes: expected at most 1024"
+    assert infos[1] == "body 2014 bytes: expected at most 1024"
     assert infos[2] == "method GET: expected POST"
+
+
+async def test_what_is_null_is_absent(letters: Letters, routed: Routed) -> None:
+    client = routed(alone(letters[0].unit("MODEL")))
+    sent = {
+        "data": None, "jsonData": None, "status": None, "strData": "x",
+        "meta": {"puid": None, "tags": None, "routing": None, "metrics": None, "requestPath": None},
+    }  # fmt: skip
+    answer = await client.post(PREDICTIONS, json=sent)
+    assert (answer.status_code, answer.json()["strData"]) == (200, "x a.predict")
+    feedback = {"reward": None, "request": None, "response": {"strData": "x", "meta": {"routing": None}}}
+    assert (await client.post("/api/v1.0/feedback", json=feedback)).status_code == 200
+
+
+async def test_a_puid_of_the_header_is_checked_as_the_bodys_is(letters: Letters, routed: Routed) -> None:
+    client = routed(alone(letters[0].unit("MODEL")))
+    for path, body in ((PREDICTIONS, {"strData": "x"}), ("/api/v1.0/feedback", {"reward": 1})):
+        for puid in (b"a" * 257, b"\xe9"):
+            answer = await client.post(path, json=body, headers=[(b"seldon-puid", puid)])
+            assert answer.status_code == 400
+            assert answer.json()["status"]["info"].startswith("header seldon-puid '")
+
+
+async def test_a_header_that_no_step_would_take_is_431_and_named(letters: Letters, routed: Routed) -> None:
+    client = routed(alone(letters[0].unit("MODEL")))
+    big = await client.post(PREDICTIONS, json={"strData": "x"}, headers={"x-big": "a" * 9000})
+    many = await client.post(PREDICTIONS, json={"strData": "x"}, headers={f"x-{n}": "a" for n in range(100)})
+    assert (big.status_code, many.status_code) == (431, 431)
+    assert big.json()["status"]["info"] == "header x-big 9005 bytes: expected at most 8000"
+    assert many.json()["status"]["info"].startswith("headers 10")
+    most = await client.post(PREDICTIONS, json={"strData": "x"}, headers={"x-big": "a" * 7990})
+    assert most.status_code == 200
+
+
+@asynccontextmanager
+async def answering(answer: bytes) -> AsyncIterator[int]:
+    """The port of an HTTP step that gives this answer to whatever it is asked."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+def http(status: str, body: bytes = b"", more: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\n{more}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+BROKEN = {
+    "no JSON": http("200 OK", b"hello"),
+    "a list": http("200 OK", b"[1,2]"),
+    "nothing": http("200 OK"),
+    "NaN": http("200 OK", b'{"data":{"ndarray":[NaN]}}'),
+    "meta of another type": http("200 OK", b'{"strData":"x","meta":5}'),
+    "204": http("204 No Content"),
+    "302": http("302 Found", more="location: http://127.0.0.1:9/\r\n"),
+    "101": http("101 Switching Protocols", more="connection: upgrade\r\nupgrade: x\r\n"),
+    "999": http("999 What"),
+}
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("operation", ["predict", "combine", "feedback"])
+async def test_a_steps_broken_answer_is_502_and_names_it(
+    letters: Letters, routed: Routed, answer: bytes, operation: str
+) -> None:
+    async with answering(answer) as port:
+        kind = "COMBINER" if operation == "combine" else "MODEL"
+        unit: dict[str, Any] = {"name": "broken", "type": kind}
+        unit["endpoint"] = {"service_host": "127.0.0.1", "httpPort": port}
+        if operation == "combine":
+            unit["children"] = [letters[0].unit("MODEL")]
+        client = routed(alone(unit))
+        path, body = ("feedback", {"reward": 1}) if operation == "feedback" else ("predictions", {"strData": "x"})
+        answered = await client.post(f"/api/v1.0/{path}", json=body)
+        assert answered.status_code == 502
+        status = answered.json()["status"]
+        assert status["reason"] == "STEP_BAD_ANSWER"
+        assert status["info"].startswith(f"step broken: 127.0.0.1:{port}: ")
+        assert 'code="502"' in (await client.get("/metrics")).text
+
+
+@pytest.mark.parametrize("answer", [http("200 OK", b"hello"), http("302 Found"), http("999 What")])
+async def test_what_a_step_says_of_itself_is_held_to_the_same(routed: Routed, answer: bytes) -> None:
+    async with answering(answer) as port:
+        endpoint = {"service_host": "127.0.0.1", "httpPort": port}
+        client = routed(alone({"name": "broken", "type": "MODEL", "endpoint": endpoint}))
+        for path in ("metadata", "metadata/broken", "status/broken"):
+            answered = await client.get(f"/api/v1.0/{path}")
+            assert (answered.status_code, answered.json()["status"]["reason"]) == (502, "STEP_BAD_ANSWER")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pb.DefaultData(tensor=pb.Tensor(shape=[1], values=[float("nan")])),
+        pb.DefaultData(ndarray=ListValue(values=[Value(number_value=float("inf"))])),
+    ],
+    ids=["tensor", "ndarray"],
+)
+async def test_numbers_over_grpc_that_json_lacks_are_the_steps_fault(routed: Routed, data: pb.DefaultData) -> None:
+    async with refusing(pb.SeldonMessage(data=data)) as port:
+        endpoint = {"service_host": "127.0.0.1", "type": "GRPC", "grpcPort": port}
+        answer = await routed(alone({"name": "m", "type": "MODEL", "endpoint": endpoint})).post(
+            PREDICTIONS, json={"strData": "x"}
+        )
+    assert (answer.status_code, answer.json()["status"]["reason"]) == (502, "STEP_BAD_ANSWER")
+    assert answer.json()["status"]["info"].startswith("step m: ")
+
+
+async def test_json_that_protobuf_cannot_hold_is_its_givers_fault(letters: Letters, routed: Routed) -> None:
+    client = routed(alone(letters[0].unit("MODEL", over="GRPC")))
+    sent = {"data": {"tensor": {"shape": [1], "values": [1.0]}, "names": ["x"]}, "meta": {"routing": {"r": 1 << 40}}}
+    answer = await client.post(PREDICTIONS, json=sent)
+    assert answer.status_code == 400
+    assert answer.json()["status"]["info"].startswith("message: expected a SeldonMessage: ")
+    async with answering(http("200 OK", b'{"strData":5}')) as port:
+        endpoint = {"service_host": "127.0.0.1", "httpPort": port}
+        child = letters[0].unit("MODEL", over="GRPC")
+        client = routed(alone({"name": "first", "type": "TRANSFORMER", "endpoint": endpoint, "children": [child]}))
+        answer = await client.post(PREDICTIONS, json={"strData": "x"})
+    assert answer.status_code == 502
+    assert answer.json()["status"]["info"].startswith("step first: message: expected a SeldonMessage: ")
 
 
 async def test_a_step_that_does_not_speak_http_is_unavailable(routed: Routed) -> None:

@@ -10,6 +10,7 @@ from recommender.adapters import prediction_pb2 as pb
 from recommender.adapters.seldon_message import (
     Message,
     completed,
+    read_answer,
     read_feedback,
     read_prediction,
     route_of,
@@ -82,8 +83,14 @@ def test_an_answer_gets_its_puid_and_routing_and_keeps_the_rest() -> None:
     assert json.loads(completed(answer, "p", None))["meta"] == {"tags": {"a": 1}, "metrics": [], "puid": "p"}
     assert json.loads(completed(answer, "p", {"r": 1}))["meta"]["routing"] == {"r": 1}
     assert json.loads(completed(Message(b'{"strData": "x"}'), "p", None))["meta"] == {"puid": "p"}
-    with pytest.raises(MalformedError, match="answer: expected a SeldonMessage"):
-        completed(Message(b"[]"), "p", None)
+    assert json.loads(completed(Message(b'{"strData": "x", "meta": null}'), "p", None))["meta"] == {"puid": "p"}
+
+
+@pytest.mark.parametrize("answer", [b"", b"hello", b"[1,2]", b"5", b'{"meta": 5}', b'{"data": [NaN]}', b'{"a": \xff}'])
+def test_what_is_no_message_is_no_answer(answer: bytes) -> None:
+    with pytest.raises(MalformedError, match="message: "):
+        read_answer("m", answer)
+    assert read_answer("m", b'{"strData": "x"}').step == "m"
 
 
 @pytest.mark.parametrize(

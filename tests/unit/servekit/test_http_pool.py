@@ -75,6 +75,89 @@ async def test_a_server_that_closes_after_its_answer_is_asked_over_a_new_connect
         assert len(connections) == 2
 
 
+@pytest.mark.parametrize("value", [b"a\r\nx-injected: yes", b"a\nb", b"a\rb", b"a\0b"])
+async def test_what_would_end_a_header_is_refused_before_anything_is_sent(value: bytes) -> None:
+    async with serving(OK) as (pool, requests, _):
+        for header in ((b"x", value), (value, b"x")):
+            with pytest.raises(ValueError, match="expected a name and a value without CR, LF and NUL"):
+                await pool.post("/predict", b"{}", [(b"good", b"1"), header])
+        with pytest.raises(ValueError, match=r"^header b'x': "):
+            await pool.get("/metadata", [(b"good", b"1"), (b"x", value)])
+        assert requests == []
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a\r\nx: y", "/a\0", "/a\x7f"])
+async def test_what_would_end_a_path_is_refused_before_anything_is_sent(path: str) -> None:
+    async with serving(OK) as (pool, requests, _):
+        with pytest.raises(ValueError, match="expected no blanks and control characters"):
+            await pool.get(path)
+        assert requests == []
+
+
+OTHERS = OK.replace(b"{}", b"no")
+BEYOND = {
+    "another answer": OK + OTHERS,
+    "the beginning of one": OK + b"HTTP/1.1 200",
+    "what is no HTTP": OK + b"{}",
+    "an answer after one without a body": b"HTTP/1.1 204 No Content\r\n\r\n" + OTHERS,
+    "an interim answer and another": b"HTTP/1.1 100 Continue\r\n\r\n" + OTHERS,
+    "another protocol": b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n" + OTHERS,
+}
+
+
+@pytest.mark.parametrize("first", BEYOND.values(), ids=BEYOND)
+async def test_a_connection_on_which_more_than_an_answer_came_is_not_used_again(first: bytes) -> None:
+    async with serving(first, OK) as (pool, _, connections):
+        reply = await pool.get("/")
+        assert reply.body in {b"{}", b""}
+        assert (await pool.get("/")).body == b"{}"
+        assert len(connections) == 2
+        assert b"no" not in reply.body
+
+
+async def test_what_arrives_unasked_closes_an_idle_connection() -> None:
+    writers: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        while await reader.read(65536):
+            writer.write(OK)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    pool = HttpPool("127.0.0.1", server.sockets[0].getsockname()[1])
+    await pool.get("/")
+    writers[0].write(OTHERS)
+    closed = asyncio.Event()
+    close = pool._idle[0].close
+    pool._idle[0].close = lambda: (close(), closed.set())  # type: ignore[assignment,method-assign]
+    async with asyncio.timeout(30):
+        await closed.wait()
+    assert (await pool.get("/")).body == b"{}"
+    assert len(writers) == 2
+    pool.close()
+    server.close()
+    await asyncio.sleep(0.01)
+
+
+async def test_a_request_is_sent_a_second_time_at_most_once() -> None:
+    async with serving(OK, OK, OK, None) as (pool, requests, connections):
+        await asyncio.gather(*(pool.get("/") for _ in range(3)))  # three idle connections, which all will break
+        with pytest.raises(ConnectionResetError):
+            await pool.get("/again")
+    assert sum(b"/again" in request for request in requests) == 2
+    assert len(connections) == 4  # the second time over a new one
+
+
+async def test_a_request_that_may_not_arrive_twice_is_sent_once_over_a_connection_of_its_own() -> None:
+    async with serving(OK, None) as (pool, requests, connections):
+        await pool.get("/")
+        with pytest.raises(ConnectionResetError):
+            await pool.post("/feedback", b"{}", once=True)
+        assert sum(b"/feedback" in request for request in requests) == 1
+        assert len(connections) == 2
+
+
 async def test_an_idle_connection_that_was_closed_meanwhile_is_no_failure() -> None:
     async with serving(OK, None, OK) as (pool, requests, connections):
         await pool.get("/")

@@ -13,9 +13,11 @@ from seldon_core.user_model import SeldonResponse
 from recommender.adapters.onnx_model import OnnxModel
 from recommender.adapters.tensors import decode, encode
 from recommender.entrypoints.components.step import Step, open_artefact
-from servekit.errors import InvalidValueError
+from servekit.errors import InvalidValueError, ServingError
 
 __all__ = ["Model"]
+
+_LARGEST = 1e6  # a rating, normalised, is within 5; what the model makes of this is far from what float32 can hold
 
 
 class Model(Step):
@@ -85,4 +87,14 @@ class Model(Step):
         if self._model is None:
             self.load()
         assert self._model  # noqa: S101 - loaded above
-        return self._model.scores(features.astype(np.float32, copy=False))
+        scores = self._model.scores(features.astype(np.float32, copy=False))
+        if not np.isfinite(scores).all():
+            self._refuse(features)
+        return scores
+
+    def _refuse(self, features: Any) -> None:
+        """Says whose fault it is that the scores cannot be given: the features', or this model's."""
+        named = f"{self._card.name} {self._card.version}: scores"
+        if not (np.abs(features) <= _LARGEST).all():
+            raise InvalidValueError(named, None, f"not finite: expected features from -{_LARGEST:g} to {_LARGEST:g}")
+        raise ServingError(named, None, "not finite, whatever the features: expected numbers")
