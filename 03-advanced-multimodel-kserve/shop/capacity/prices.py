@@ -19,7 +19,7 @@ _SECONDS: Final = 3600
 _BITS_PER_GB: Final = 8.0
 
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
-Month = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}$")]
+Month = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}\Z")]
 
 
 class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -42,7 +42,7 @@ class Search(_Strict, frozen=True):
 class Payment(_Strict, frozen=True):
     """``POST /v1/payments/score``: may this payment go through?"""
 
-    payment: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+    payment: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+\Z")]
     user: _Id
     card: _Id
     device: _Id
@@ -63,7 +63,7 @@ class Feedback(_Strict, frozen=True):
     """``POST /v1/feedback``: what became of an answer; model and version are those that it named."""
 
     model: Literal["ranking", "fraud", "personalisation"]
-    version: Annotated[str, Meta(pattern=r"^[0-9]{1,9}$")]
+    version: Annotated[str, Meta(pattern=r"^[0-9]{1,9}\Z")]
     outcome: Literal["impression", "click", "purchase", "chargeback", "legitimate"]
 
 

@@ -26,7 +26,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     is told when nothing answers.
     """
 
-    url: Annotated[str, msgspec.Meta(pattern=r"^http://[^/]+$")]
+    url: Annotated[str, msgspec.Meta(pattern=r"^http://[^/\s]+\Z")]
     start: str
     identity_path: str = "/v2"
     identity: dict[str, str | int | bool | list[str]] = {}

@@ -20,7 +20,7 @@ __all__ = ["GENERATOR", "Processes", "Usage", "find_processes"]
 GENERATOR: Final = "generator"
 """This process, which sends the load."""
 _SPAWNED: Final = re.compile(r"spawned: '(\S+)' with pid (\d+)")
-_NUMBER: Final = re.compile(r"-\d+$")
+_NUMBER: Final = re.compile(r"-\d+\Z")
 _ALIASES: Final = {"envoy": "edge"}
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Split", "read_splits", "write_splits"]
 
-Version = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,8}$")]
+Version = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,8}\Z")]
 
 
 class Split(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from recommender.adapters.tensors import decode, encode
 from recommender.entrypoints.components.model import Model
 from recommender.entrypoints.components.postprocessor import Postprocessor
 from recommender.entrypoints.components.preprocessor import Preprocessor
-from servekit.errors import InvalidValueError, MalformedError, NotReadyError
+from servekit.errors import InvalidValueError, MalformedError, NotReadyError, ServingError
 
 FOLDER = os.environ.get("RECOMMENDER_MODEL_DIR", "")
 INVENTORY = os.environ.get("RECOMMENDER_INVENTORY_URL", "")
@@ -64,6 +64,18 @@ def test_the_model_scores_in_the_form_it_was_asked_in(model: Model) -> None:
     assert set(tensors) == {"scores", "rated"}
     assert metadata == {"request": "r"}
     assert model.predict(features, []).tags == {"model": "recommender", "version": "1", "algorithm": "ease"}
+
+
+def test_scores_that_are_no_numbers_are_the_features_fault_or_the_models_own(model: Model) -> None:
+    with pytest.raises(InvalidValueError, match="recommender 1: scores: not finite: expected features from -1e\\+06"):
+        model.predict(np.full((1, FILMS), np.inf), [])
+    ruined = Model(FOLDER)
+    ruined.load()
+    assert ruined._model is not None
+    ruined._model.scores = lambda rows: np.full(rows.shape, np.nan, np.float32)  # type: ignore[method-assign]
+    with pytest.raises(ServingError, match="recommender 1: scores: not finite, whatever the features") as raised:
+        ruined.predict(np.zeros((1, FILMS)), [])
+    assert raised.value.status == 500
 
 
 def test_the_model_loads_itself_when_nobody_did() -> None:

@@ -1,0 +1,70 @@
+"""What the source may not say, because it fails one day in fifty or lets something through; each rule with its reason."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, NamedTuple
+
+from servekit.versions import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = ["RULES", "Rule", "found", "sources"]
+
+_MATCHERS = {"compile", "match", "search", "fullmatch", "sub", "split", "findall", "finditer"}
+
+
+class Rule(NamedTuple):
+    """A rule: where it holds, what breaks it, and what is right instead."""
+
+    folders: tuple[str, ...]
+    broken: Callable[[ast.AST], bool]
+    instead: str
+
+
+def found(tree: ast.AST, rule: Rule) -> Iterator[int]:
+    """The lines of a module that break a rule."""
+    return (node.lineno for node in ast.walk(tree) if isinstance(node, ast.expr | ast.stmt) and rule.broken(node))
+
+
+def sources(folders: tuple[str, ...]) -> Iterator[Path]:
+    """The Python files below some folders of the repository, but for generated ones."""
+    for folder in folders:
+        yield from (path for path in sorted(ROOT.glob(f"{folder}/**/*.py")) if "_pb2" not in path.name)
+
+
+def _called(node: ast.AST) -> tuple[str, str]:
+    """The object's name and the function's, of a call like ``re.compile(…)``; empty where there is none."""
+    if not isinstance(node, ast.Call):
+        return "", ""
+    if isinstance(node.func, ast.Attribute):
+        return node.func.value.id if isinstance(node.func.value, ast.Name) else "", node.func.attr
+    return "", node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def _lets_a_line_break_through(node: ast.AST) -> bool:
+    module, name = _called(node)
+    if not isinstance(node, ast.Call):
+        return False
+    patterns = [word.value for word in node.keywords if word.arg == "pattern"] if name in {"Meta", "constr"} else []
+    patterns += node.args[:1] if module == "re" and name in _MATCHERS else []
+    multiline = any("MULTILINE" in ast.dump(part) for part in [*node.args, *node.keywords])
+    return not multiline and any(_ends_with_dollar(pattern) for pattern in patterns)
+
+
+def _ends_with_dollar(node: ast.expr) -> bool:
+    text = node.value if isinstance(node, ast.Constant) else b""
+    text = text.decode("latin-1") if isinstance(text, bytes) else text
+    return isinstance(text, str) and text.endswith("$") and not text.endswith(r"\$") and "(?m)" not in text
+
+
+_PRODUCT = (
+    "shared", "01-beginner-iris-api", "02-intermediate-seldon-pipeline", "03-advanced-multimodel-kserve", "interview",
+)  # fmt: skip
+RULES = {
+    "dollar": Rule(
+        _PRODUCT, _lets_a_line_break_through, r"end a pattern with \Z: $ also matches before a line break at the end"
+    ),
+}

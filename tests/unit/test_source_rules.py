@@ -1,0 +1,35 @@
+"""The rules of `source_rules` hold everywhere, and each finds what it is for."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.unit.source_rules import RULES, found, sources
+
+BREAKS = {
+    "dollar": ['re.compile(r"^[0-9]+$")', 're.match(rb"a$", text)', 'Annotated[str, Meta(pattern=r"^[0-9]{1,9}$")]'],
+}
+KEEPS = {
+    "dollar": ['re.compile(r"^[0-9]+\\Z")', 're.split(r"^#$", text, flags=re.MULTILINE)', 're.compile(r"a\\$")'],
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_nothing_breaks_the_rule(name: str) -> None:
+    rule = RULES[name]
+    places = [
+        f"{path}:{line}: {rule.instead}"
+        for path in sources(rule.folders)
+        for line in found(ast.parse(path.read_text(encoding="utf-8")), rule)
+    ]
+    assert places == []
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_finds_what_it_is_for_and_nothing_else(name: str) -> None:
+    for line in BREAKS[name]:
+        assert list(found(ast.parse(line), RULES[name])), line
+    for line in KEEPS[name]:
+        assert not list(found(ast.parse(line), RULES[name])), line
