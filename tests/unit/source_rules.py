@@ -1,4 +1,4 @@
-"""What the source may not say, because it fails one day in fifty or lets something through; each rule with its reason."""
+"""What the source may not say, because it lets something through or fails one day in fifty; each with its reason."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_the_limit_of_the_generators_lag_can_be_set(tmp_path: Path) -> None:
         ("p99_ms = 50", "p98_ms = 50", "Object contains unknown field `p98_ms` - at `$.thresholds`"),
         ("level = 1", "", "Object missing required field `level`"),
         ("single = 1", "", "mix: is empty, expected at least one kind with its weight"),
-        ('"http://127.0.0.1:8100"', '"127.0.0.1:8100"', "Expected `str` matching regex '^http://[^/]+$'"),
+        ('"http://127.0.0.1:8100"', '"127.0.0.1:8100"', "Expected `str` matching regex '^http://[^/\\\\s]+\\\\Z'"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_field(tmp_path: Path, line: str, instead: str, message: str) -> None:
