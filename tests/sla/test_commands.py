@@ -19,7 +19,8 @@ from servekit.sla.cli import main
 from servekit.sla.load import Window, locust_command, locust_environment
 from servekit.sla.report import render_report
 from servekit.sla.run import attempt, reseeded
-from servekit.sla.settings import Server
+from servekit.sla.samples import Failure
+from servekit.sla.settings import Server, overridden
 from servekit.sla.target import identify
 
 if TYPE_CHECKING:
@@ -121,6 +122,46 @@ def test_a_run_that_failed_on_a_noisy_machine_is_repeated_once_and_says_so(
     assert result["first_attempt"]["verdict"] == "broken"
     assert result["seed"] == 2
     assert "repeated: the machine was noisy and the first attempt was broken" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--rate", "-5"], "arguments: Expected `float` > 0.0 - at `$.rate_rps`"),
+        (["--rate", "0"], "arguments: Expected `float` > 0.0 - at `$.rate_rps`"),
+        (["--rate", "inf"], "arguments: Expected `float` <= 1000000000.0 - at `$.rate_rps`"),
+        (["--rate", "nan"], "arguments: Expected `float` > 0.0 - at `$.rate_rps`"),
+        (["--duration", "nan"], "arguments: Expected `float` > 0.0 - at `$.duration_s`"),
+        (["--workers", "0"], "arguments: Expected `int` >= 1 - at `$.generator.workers`"),
+        (["--url", "https://127.0.0.1:1"], r"arguments: Expected `str` matching regex '^http://[^/\\s]+\\Z'"),
+        (["--url", "http://127.0.0.1:1/v2"], r"arguments: Expected `str` matching regex '^http://[^/\\s]+\\Z'"),
+        (
+            ["--url", "http://127.0.0.1:99999"],
+            "arguments: http://127.0.0.1:99999: expected http://host:port",
+        ),
+        (["--url", "http://127.0.0.1:x"], "arguments: http://127.0.0.1:x: expected http://host:port with a port"),
+        (["--url", "http://:80"], "arguments: http://:80: expected http://host:port with a port"),
+    ],
+)
+def test_an_argument_is_held_to_the_rules_of_the_file_in_its_words(
+    sla_file: WriteSla, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str
+) -> None:
+    assert main(["run", str(sla_file("http://127.0.0.1:1")), "--out", str(tmp_path), *arguments]) == 2
+    assert capsys.readouterr().out.startswith(problem)
+
+
+def test_answers_that_never_end_are_counted_with_their_time(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
+) -> None:
+    path = sla_file(tiny_server("--drip", "20"))
+    sla = overridden(load_sla(path), generator__timeout_s=1.5)
+    result, load = attempt(path, sla, Window(100, 0.2, 1.5), tmp_path, Silent())
+    assert result.verdict == "broken"
+    assert result.errors["timeout"] >= 3
+    late = load.samples[load.samples["outcome"] == Failure.TIMEOUT]
+    assert (late["latency_s"] >= 1.5).all()
+    expected = {round(arrival, 9) for arrival in load.samples["intended_s"].tolist()}
+    assert len(expected) == len(load.samples) > 100  # each once, none left out
 
 
 def test_a_target_where_nothing_answers_says_what_to_run(

@@ -9,6 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import gevent
+import gevent.socket
 import pytest
 
 from servekit.sla.arrivals import Alarm, poisson
@@ -99,6 +100,27 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced(raw_server: 
 def test_a_failure_is_an_outcome_not_an_exception(raw_server: StartServer, answer: str, failure: Failure) -> None:
     pool = Connections(raw_server(answer), size=1)
     assert pool.send(Request("/"), soon(1.0)).outcome == failure
+    pool.close()
+
+
+def test_an_answer_that_drips_is_a_timeout_and_its_time_is_the_limit(tiny_server: StartServer) -> None:
+    pool = Connections(tiny_server("--drip", "1"), size=1)
+    began = time.monotonic()
+    assert pool.send(Request("/echo", b"x"), soon(0.6)).outcome == Failure.TIMEOUT
+    assert time.monotonic() - began >= 0.6
+    assert pool._idle == []
+    pool.close()
+
+
+def test_what_arrives_unasked_is_never_taken_for_an_answer(tiny_server: StartServer) -> None:
+    pool = Connections(tiny_server(), size=1)
+    assert pool.send(Request("/echo", b"one"), soon()) == Answer(0, b"one")
+    ours, theirs = gevent.socket.socketpair()
+    theirs.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother")
+    pool._idle.append(ours)
+    assert pool.send(Request("/echo", b"two"), soon()) == Answer(0, b"two")
+    assert len(pool._idle) == 1
+    theirs.close()
     pool.close()
 
 

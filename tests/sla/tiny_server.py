@@ -1,6 +1,7 @@
 """A real HTTP server small enough to plant faults in: ``python tiny_server.py [--stall-s 0.2] [--answer TEXT]``.
 
 It prints its port, answers ``GET /identity`` with its name, and every POST with the body it was sent (or ``--answer``).
+With ``--drip 20`` one answer in 20 comes as a byte each 0.1 s, and never ends.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from typing import cast
 
 
 class Echo(asyncio.Protocol):
-    def __init__(self, answer: bytes | None) -> None:
+    answered = 0
+
+    def __init__(self, answer: bytes | None, drip: int = 0) -> None:
         self._answer = answer
+        self._drip = drip
         self._received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -39,7 +43,17 @@ class Echo(asyncio.Protocol):
             status, body = b"500 Internal Server Error", b"broken"
         elif self._answer is not None:
             body = self._answer
+        Echo.answered += 1
+        if self._drip and Echo.answered % self._drip == 0 and not head.startswith(b"get"):
+            self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+            self._dripping = asyncio.ensure_future(self._drip_on())
+            return
         self._transport.write(b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body))
+
+    async def _drip_on(self) -> None:
+        while not self._transport.is_closing():
+            self._transport.write(b".")
+            await asyncio.sleep(0.1)
 
 
 async def stall(length_s: float, every_s: float) -> None:
@@ -54,9 +68,10 @@ async def main() -> None:
     parser.add_argument("--stall-s", type=float, default=0.0)
     parser.add_argument("--every-s", type=float, default=2.0)
     parser.add_argument("--answer", type=str.encode)
+    parser.add_argument("--drip", type=int, default=0)
     options = parser.parse_args()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Echo(options.answer), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(lambda: Echo(options.answer, options.drip), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - how the test learns the port
     if options.stall_s:
         await stall(options.stall_s, options.every_s)

@@ -60,10 +60,32 @@ def _ends_with_dollar(node: ast.expr) -> bool:
     return isinstance(text, str) and text.endswith("$") and not text.endswith(r"\$") and "(?m)" not in text
 
 
+def _unbounded_number(node: ast.AST) -> bool:
+    _, name = _called(node)
+    if not isinstance(node, ast.Call) or name != "add_argument":
+        return False
+    first = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else ""
+    kinds = [word.value.id for word in node.keywords if word.arg == "type" and isinstance(word.value, ast.Name)]
+    return bool({"int", "float"} & set(kinds)) and first not in _CHECKED_ELSEWHERE
+
+
+_CHECKED_ELSEWHERE = {
+    "--seed",  # any number is one
+    "level", "levels",  # looked up among those there are
+    "--rate", "--duration", "--workers",  # of servekit.sla alone: held to the schema of sla.toml, in its words
+    "--weight",  # a canary's: it has a check, and a message, of its own
+    "--shards",  # a setting's bounds
+    "--port",  # of a peer that is measured
+}  # fmt: skip
 _PRODUCT = (
     "shared", "01-beginner-iris-api", "02-intermediate-seldon-pipeline", "03-advanced-multimodel-kserve", "interview",
 )  # fmt: skip
 RULES = {
+    "number": Rule(
+        _PRODUCT,
+        _unbounded_number,
+        "take the type from servekit.arguments: float takes nan and inf, int takes 0 and -5",
+    ),
     "dollar": Rule(
         _PRODUCT, _lets_a_line_break_through, r"end a pattern with \Z: $ also matches before a line break at the end"
     ),

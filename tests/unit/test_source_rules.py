@@ -9,9 +9,11 @@ import pytest
 from tests.unit.source_rules import RULES, found, sources
 
 BREAKS = {
+    "number": ['parser.add_argument("--qps", type=float)', 'parser.add_argument("-n", "--count", type=int, default=5)'],
     "dollar": ['re.compile(r"^[0-9]+$")', 're.match(rb"a$", text)', 'Annotated[str, Meta(pattern=r"^[0-9]{1,9}$")]'],
 }
 KEEPS = {
+    "number": ['parser.add_argument("--qps", type=positive)', 'parser.add_argument("--seed", type=int)'],
     "dollar": ['re.compile(r"^[0-9]+\\Z")', 're.split(r"^#$", text, flags=re.MULTILINE)', 're.compile(r"a\\$")'],
 }
 

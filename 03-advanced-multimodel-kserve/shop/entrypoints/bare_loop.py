@@ -55,18 +55,25 @@ class _Line(asyncio.Protocol):
         self.transport.write(whole)
 
     def data_received(self, data: bytes) -> None:
+        if self._asked is None:  # an answer that nobody asked for
+            self.transport.abort()
+            return
         self._buffer = data = self._buffer + data if self._buffer else data
         end = data.find(_HEAD_END)
         if end < 0:
             return
         at = data.find(_LENGTH, 0, end) + len(_LENGTH)
         length = int(data[at : data.find(b"\r", at)]) if at >= len(_LENGTH) else 0
-        if len(data) < end + len(_HEAD_END) + length:
+        whole = end + len(_HEAD_END) + length
+        if len(data) < whole:
             return
         self._buffer = b""
         degraded, retry = data.find(_DEGRADED, 0, end) > 0, data.find(_RETRY, 0, end) > 0
         self._done(int(data[_STATUS]), degraded=degraded, retry_after=retry)
-        self._loop.idle.append(self)
+        if len(data) > whole:
+            self.transport.abort()
+        else:
+            self._loop.idle.append(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter
         if self in self._loop.idle:
@@ -80,8 +87,7 @@ class _Line(asyncio.Protocol):
 
     def _done(self, status: int, *, degraded: bool, retry_after: bool) -> None:
         asked, self._asked = self._asked, None
-        if asked is None:  # an answer that nobody asked for
-            return
+        assert asked is not None  # noqa: S101 - its callers have looked
         now = perf_counter()
         self._loop.answers.append(
             Answered(
@@ -120,7 +126,7 @@ class _Loop:
     async def _ask_anew(self, whole: bytes, intended: float) -> None:
         try:
             line = await self.open()
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # cancelled: the run is over, and it waits still
             lag = perf_counter() - intended
             self.answers.append(Answered(intended - self.began, lag, lag, NO_ANSWER, degraded=False, retry_after=False))
         else:
@@ -131,6 +137,9 @@ class _Loop:
         until = perf_counter() + _TIMEOUT_S
         while len(self.answers) < self.sent and perf_counter() < until:  # noqa: ASYNC110 - an event would cost each answer
             await asyncio.sleep(0.005)
+        for task in self._opening:
+            task.cancel()
+        await asyncio.gather(*self._opening, return_exceptions=True)
         for line in self._lines:
             line.give_up()
             line.transport.abort()

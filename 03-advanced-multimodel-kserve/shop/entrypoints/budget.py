@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from servekit.arguments import positive
 from servekit.observe.errors import ObserveError
 from servekit.observe.spans import Span, read_spans
 from servekit.terminal import make_console, make_table
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Prints the budget, and draws it where told to; 1 when there are too few traces."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw it too, as SVG")
-    parser.add_argument("--sla-ms", type=float, default=50.0, metavar="MS", help="the promise to draw (50)")
+    parser.add_argument("--sla-ms", type=positive, default=50.0, metavar="MS", help="the promise to draw (50)")
     options = parser.parse_args(argv)
     try:
         found = budget(_all_spans(Addresses().run_dir))

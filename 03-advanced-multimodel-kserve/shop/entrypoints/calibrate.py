@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from servekit.arguments import count, positive
 from servekit.errors import ServingError
 from servekit.hardware import describe
 from servekit.sla import load_sla
@@ -69,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shop.entrypoints.calibrate", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=Schedule().rounds, help="more make p99 steadier")
-    parser.add_argument("--held-out-rps", type=float, default=Schedule().held_out_rps, help="rate to be predicted")
+    parser.add_argument("--rounds", type=count, default=Schedule().rounds, help="more make p99 steadier")
+    parser.add_argument("--held-out-rps", type=positive, default=Schedule().held_out_rps, help="rate to be predicted")
     parser.add_argument("--write-reference", action="store_true", help="also replace the calibration that is shipped")
     return parser
 

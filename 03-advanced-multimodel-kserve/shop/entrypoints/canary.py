@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from servekit.arguments import count, positive
 from servekit.errors import ServingError
 from servekit.terminal import make_console
 from shop.addresses import MODELS, Addresses
@@ -142,10 +143,10 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--weight", type=int, metavar="PERCENT", help="of the requests, to the candidate")
     how.add_argument("--auto", action="store_true", help="walk to 100 %% and judge at each step")
     parser.add_argument("--candidate", metavar="VERSION", help="another version than canary.json names")
-    parser.add_argument("--traffic", type=float, metavar="RPS", help="with --auto: replay traffic and its feedback")
+    parser.add_argument("--traffic", type=positive, metavar="RPS", help="with --auto: replay traffic and its feedback")
     parser.add_argument("--steps", type=_steps, default=STEPS, metavar="PERCENTS", help="1,5,25,50,100 unless told")
-    parser.add_argument("--min-requests", type=int, default=200, metavar="N", help="answers that a step needs (200)")
-    parser.add_argument("--step-seconds", type=float, default=60, metavar="S", help="time to gather them in (60)")
+    parser.add_argument("--min-requests", type=count, default=200, metavar="N", help="answers that a step needs (200)")
+    parser.add_argument("--step-seconds", type=positive, default=60, metavar="S", help="time to gather them in (60)")
     return parser
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.markup import escape
 
+from servekit.arguments import not_negative, positive
 from servekit.hardware import describe, hardware_stamp
 from servekit.terminal import make_console, make_table
 from shop.addresses import Addresses
@@ -70,9 +71,9 @@ def _print(measured: Sequence[Measured], console: Console) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shop.entrypoints.delays", description=__doc__.split("\n")[0])
     parser.add_argument("--delays", nargs="+", type=_delay, default=_DELAYS_US, metavar="US", help="in µs, or off")
-    parser.add_argument("--rates", nargs="+", type=float, default=(60.0, 400.0), metavar="RPS")
+    parser.add_argument("--rates", nargs="+", type=not_negative, default=(60.0, 400.0), metavar="RPS")
     parser.add_argument("--no-time-limit", dest="time_limit", action="store_false", help="leave that variant out")
-    parser.add_argument("--seconds", type=float, default=6.0, help="for each delay and rate (%(default)s)")
+    parser.add_argument("--seconds", type=positive, default=6.0, help="for each delay and rate (%(default)s)")
     return parser
 
 

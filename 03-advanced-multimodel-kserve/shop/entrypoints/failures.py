@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from servekit.arguments import positive
 from servekit.errors import ServingError
 from servekit.hardware import hardware_stamp
 from servekit.stack import StackError
@@ -144,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Kill each in turn; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m shop.entrypoints.failures", description="Kill parts under load.")
     parser.add_argument("names", nargs="*", default=VICTIMS, help=f"processes ({' '.join(VICTIMS)})")
-    parser.add_argument("--rate", type=float, default=100, metavar="RPS", help="requests a second meanwhile (100)")
+    parser.add_argument("--rate", type=positive, default=100, metavar="RPS", help="requests a second meanwhile (100)")
     options = parser.parse_args(argv)
     console, addresses = make_console(), Addresses()
     try:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import psutil
 
+from servekit.arguments import count, positive
 from servekit.artefact_folder import ArtefactError
 from servekit.bench import free_ports
 from servekit.hardware import describe, hardware_stamp
@@ -44,8 +45,8 @@ _OURS, _SERVED = "the gateway, nothing kept", "the gateway as served, without it
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints two tables, writes ``.run/bench/gateways-3.json``; 0: goals met, 1: not, 2: nothing measured."""
     parser = argparse.ArgumentParser(prog="python -m shop.entrypoints.gateways", description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5, help="each measures everything once (default: 5)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement (default: 2)")
+    parser.add_argument("--rounds", type=count, default=5, help="each measures everything once (default: 5)")
+    parser.add_argument("--seconds", type=positive, default=2.0, help="of each measurement (default: 2)")
     options = parser.parse_args(argv)
     rounds, seconds = options.rounds, options.seconds
     console, stamp = make_console(), hardware_stamp()

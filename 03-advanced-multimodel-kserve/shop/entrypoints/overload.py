@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from servekit.arguments import positive
 from servekit.errors import NotReadyError, ServingError
 from servekit.hardware import describe, hardware_stamp
 from servekit.terminal import make_console, make_table
@@ -92,8 +93,8 @@ def climb(crew: Crew, seconds: float) -> Iterator[Offered]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, show and write; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m shop.entrypoints.overload", description="Three times too much.")
-    parser.add_argument("--seconds", type=float, default=5, metavar="S", help="of each step up (5)")
-    parser.add_argument("--factor", type=float, default=3, metavar="N", help="times the peak (3)")
+    parser.add_argument("--seconds", type=positive, default=5, metavar="S", help="of each step up (5)")
+    parser.add_argument("--factor", type=positive, default=3, metavar="N", help="times the peak (3)")
     options = parser.parse_args(argv)
     console, addresses = make_console(), Addresses()
     try:

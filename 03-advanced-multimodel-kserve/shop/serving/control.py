@@ -22,6 +22,7 @@ import grpc
 import httpx
 import msgspec
 
+from servekit.arguments import count
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
 from shop.serving.repository import add_version, remove_version, versions
@@ -153,7 +154,7 @@ def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) 
     for name, verb in _VERBS.items():
         words = verbs.add_parser(name, help=verb.help)
         for word in verb.words:
-            words.add_argument(word, type=int if word == "version" else str)
+            words.add_argument(word, type=count if word == "version" else str)
     options = vars(parser.parse_args(argv))
     control = Control(addresses or Addresses())
     try:

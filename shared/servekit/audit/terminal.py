@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from servekit.arguments import count
 from servekit.audit.bench import bench
 from servekit.audit.errors import AuditError
 from servekit.audit.verify import verify
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check.add_argument("directory", type=Path)
     check.add_argument("--anchor", action="append", default=[], help="a hash noted elsewhere that must be in a chain")
     cost = commands.add_parser("bench", help="measure the cost of a record")
-    cost.add_argument("--events", type=int, default=20_000, help="records a round (default 20000)")
+    cost.add_argument("--events", type=count, default=20_000, help="records a round (default 20000)")
     cost.add_argument("--output", type=Path, default=Path(".run/bench/audit.json"))
     options = parser.parse_args(arguments)
     console = make_console()

@@ -79,17 +79,20 @@ async def _run(
         started = perf_counter()
         await asyncio.wait([failed], timeout=seconds)
         elapsed = perf_counter() - started
+        count = len(latencies)
+        # who has waited through all of it waits at least as long: leaving them out would hide a server that hangs
+        latencies += [started + elapsed - each.sent_at for each in opened if each.sent_at < started]
     finally:
         for transport in transports:
             transport.abort()
     if failed.done():
         failed.result()
     failed.cancel()
-    latencies.sort()
-    count = len(latencies)
     if not count:
         raise BadAnswerError(f"port {port}: no answer within {seconds} s")
-    return LoadResult(count, count / elapsed, latencies[count // 2] * 1e3, latencies[int(count * 0.99)] * 1e3)
+    latencies.sort()
+    p50, p99 = (latencies[int(len(latencies) * share)] * 1e3 for share in (0.5, 0.99))
+    return LoadResult(count, count / elapsed, p50, p99)
 
 
 class _Connection(asyncio.Protocol):
@@ -102,6 +105,7 @@ class _Connection(asyncio.Protocol):
         self._latencies = latencies
         self._failed = failed
         self._received = b""
+        self.sent_at = 0.0
 
     def itself(self) -> _Connection:
         """The protocol factory that a connection is opened with."""
@@ -114,9 +118,12 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, found, body = self._received.partition(b"\r\n\r\n")
-        if not found or len(body) < _content_length(head):
+        if not found or len(body) < (length := _content_length(head)):
             return
-        self._latencies.append(perf_counter() - self._sent)
+        if len(body) > length:
+            self._fail(BadAnswerError(f"answered more than the {length} bytes announced: {body[length:][:200]!r}"))
+            return
+        self._latencies.append(perf_counter() - self.sent_at)
         if head[9:12] != b"200" or not body.startswith(self._expected or b""):
             self._fail(BadAnswerError(f"answered {head[9:12].decode()} {body[:200]!r}, expected {self._expected!r}"))
             return
@@ -128,7 +135,7 @@ class _Connection(asyncio.Protocol):
 
     def _send(self) -> None:
         request, self._expected = next(self._turn)
-        self._sent = perf_counter()
+        self.sent_at = perf_counter()
         self._transport.write(request)
 
     def _fail(self, error: Exception) -> None:

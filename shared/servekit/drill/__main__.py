@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from servekit.arguments import count
 from servekit.drill.memory import BEST, Memory
 from servekit.drill.questions import DIFFICULTIES, QuestionError, read_questions
 from servekit.prose import prose
@@ -59,9 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m servekit.drill", description=__doc__)
-    parser.add_argument("-n", "--count", type=int, default=5, metavar="N", help="how many questions (5)")
+    parser.add_argument("-n", "--count", type=count, default=5, metavar="N", help="how many questions (5)")
     parser.add_argument("--seed", type=int, help="the same questions each time")
-    parser.add_argument("--level", type=int, help="of this level only")
+    parser.add_argument("--level", type=count, help="of this level only")
     parser.add_argument("--difficulty", choices=DIFFICULTIES, help="of this difficulty only")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="list the questions and how well you know them")

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from rich.console import Console
 
 from servekit.errors import ServingError
@@ -17,7 +16,7 @@ from servekit.sla.load import locust_command, locust_environment
 from servekit.sla.report import render_report
 from servekit.sla.result import ExitCode, write_json
 from servekit.sla.run import run
-from servekit.sla.settings import load_sla
+from servekit.sla.settings import load_sla, overridden
 from servekit.sla.table import LiveProgress, print_result
 
 if TYPE_CHECKING:
@@ -38,7 +37,13 @@ def main(arguments: Sequence[str]) -> int:
         _parser(verb).error(f"unknown options: {' '.join(extra)}")
     console = Console()
     try:
-        sla = _overridden(load_sla(options.path), options)
+        sla = overridden(
+            load_sla(options.path),
+            rate_rps=getattr(options, "rate_rps", None),
+            duration_s=getattr(options, "duration_s", None),
+            server__url=options.url and options.url.rstrip("/"),
+            generator__workers=options.workers,
+        )
         if verb == "locust":
             _locust(options.path, sla, options.out, extra)
         return (_capacity if verb == "capacity" else _run)(options.path, sla, options.out, console)
@@ -59,15 +64,6 @@ def _parser(verb: str) -> argparse.ArgumentParser:
         parser.add_argument("--rate", type=float, dest="rate_rps", help="requests per second")
         parser.add_argument("--duration", type=float, dest="duration_s", help="seconds")
     return parser
-
-
-def _overridden(sla: Sla, options: argparse.Namespace) -> Sla:
-    given = {name: value for name in ("rate_rps", "duration_s") if (value := getattr(options, name, None))}
-    if options.url:
-        given["server"] = msgspec.structs.replace(sla.server, url=options.url.rstrip("/"))
-    if options.workers:
-        given["generator"] = msgspec.structs.replace(sla.generator, workers=options.workers)
-    return msgspec.structs.replace(sla, **given)
 
 
 def _run(path: Path, sla: Sla, out: Path, console: Console) -> int:

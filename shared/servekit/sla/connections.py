@@ -65,15 +65,30 @@ class Connections:
 
     def _exchange(self, request: Request, deadline: float) -> Answer:
         message = self._encode(request)
-        while self._idle:
-            # A server may close an idle connection at any moment: that is no error (RFC 9112, 9.3.1), try the next.
-            answer = self._try(self._idle.pop(), message, request.method, deadline, reused=True)
+        idle = self._take()
+        if idle is not None:
+            # A server may close an idle connection at any moment: that is no error (RFC 9112, 9.3.1).
+            answer = self._try(idle, message, request.method, deadline, reused=True)
             if answer is not None:
                 return answer
         connection = socket.create_connection(self._address, timeout=max(deadline - time.monotonic(), 0.001))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         answer = self._try(connection, message, request.method, deadline, reused=False)
         return answer if answer is not None else Answer(Failure.BROKEN, b"")
+
+    def _take(self) -> socket.socket | None:
+        """An idle connection on which nothing has arrived: neither its end nor an answer that nobody asked for."""
+        while self._idle:
+            connection = self._idle.pop()
+            connection.settimeout(0)
+            try:
+                connection.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                return connection
+            except OSError:
+                pass
+            connection.close()
+        return None
 
     def _try(
         self, connection: socket.socket, message: bytes, method: str, deadline: float, *, reused: bool
@@ -83,7 +98,7 @@ class Connections:
         try:
             connection.settimeout(max(deadline - time.monotonic(), 0.001))
             connection.sendall(message)
-            if not _receive(connection, response):
+            if not _receive(connection, response, deadline):
                 return None
             keep = not response.should_close()
         except (ConnectionResetError, BrokenPipeError):
@@ -119,10 +134,14 @@ class _Response(HTTPResponse):
     def _on_header_value(self, string: str) -> None: ...
 
 
-def _receive(connection: socket.socket, response: _Response) -> bool:
-    """Read one whole response; False when the connection closed before its first byte."""
+def _receive(connection: socket.socket, response: _Response, deadline: float) -> bool:
+    """Read one whole response before the deadline; False when the connection closed before its first byte."""
     begun = False
     while not response.message_complete:
+        left = deadline - time.monotonic()
+        if left <= 0:  # a byte now and then is no answer
+            raise TimeoutError
+        connection.settimeout(left)
         data = connection.recv(_CHUNK)
         if not data and not begun:
             return False

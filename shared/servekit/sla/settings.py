@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -11,10 +12,11 @@ from servekit.errors import InvalidValueError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Capacity", "Generator", "Server", "Sla", "Thresholds", "load_sla"]
+__all__ = ["Capacity", "Generator", "Server", "Sla", "Thresholds", "load_sla", "overridden"]
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+_FINITE = 1e9  # TOML has inf, and a rate or a duration without end makes a run without one
+Positive = Annotated[float, msgspec.Meta(gt=0, le=_FINITE)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=_FINITE)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -109,11 +111,44 @@ def load_sla(path: Path) -> Sla:
         InvalidValueError: the file is absent, is not TOML, or a field is missing, unknown or out of range.
     """
     try:
-        sla = msgspec.toml.decode(path.read_bytes(), type=Sla)
+        return _checked(str(path), msgspec.toml.decode(path.read_bytes()))
     except FileNotFoundError:
         raise InvalidValueError(str(path), None, "no such file, expected an sla.toml") from None
     except msgspec.DecodeError as problem:
         raise InvalidValueError(str(path), None, str(problem)) from None
+
+
+def overridden(sla: Sla, **changes: Any) -> Sla:
+    """The same SLA with other fields, held to the same rules as the file's; ``server__url`` is ``url`` in ``server``.
+
+    Args:
+        sla: as the file states it.
+        changes: by the field's name; None leaves it as it is.
+
+    Raises:
+        InvalidValueError: a value that the file could not have either; the message is the file's.
+    """
+    fields = msgspec.to_builtins(sla)
+    for name, value in changes.items():
+        if value is not None:
+            table, _, field = name.rpartition("__")
+            (fields[table] if table else fields)[field] = value
+    return _checked("arguments", fields)
+
+
+def _checked(source: str, fields: Any) -> Sla:
+    try:
+        sla = msgspec.convert(fields, Sla)
+    except msgspec.ValidationError as problem:
+        raise InvalidValueError(source, None, str(problem)) from None
     if not sla.mix:
-        raise InvalidValueError(f"{path}: mix", None, "is empty, expected at least one kind with its weight")
+        raise InvalidValueError(f"{source}: mix", None, "is empty, expected at least one kind with its weight")
+    try:
+        parts = urlsplit(sla.server.url)
+        sound = bool(parts.hostname) and parts.port != 0 and not parts.query and not parts.fragment
+    except ValueError:
+        sound = False
+    if not sound:
+        expectation = "expected http://host:port with a port from 1 to 65535 - at `$.server.url`"
+        raise InvalidValueError(f"{source}: {sla.server.url}", None, expectation)
     return sla

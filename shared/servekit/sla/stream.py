@@ -22,11 +22,12 @@ from locust import User, events, task
 from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
+from servekit.arguments import count, not_negative, positive
 from servekit.sla.arrivals import Alarm, poisson
 from servekit.sla.connections import Answer, Connections
 from servekit.sla.judge import judge
 from servekit.sla.recorder import Recorder
-from servekit.sla.samples import describe_outcome, read_samples
+from servekit.sla.samples import Failure, describe_outcome, read_samples
 from servekit.sla.scenario import Request, load_scenario
 from servekit.sla.settings import load_sla
 
@@ -62,6 +63,7 @@ class ArrivalStream(User):
         self._draw = Random(f"{stream}/checked")  # noqa: S311 - likewise
         self._connections = Connections(self.host, sla.generator.connections)
         self._flight = Group()
+        self._unanswered: dict[float, tuple[float, int]] = {}  # by arrival: the lag and the kind of what is in flight
 
     @task
     def stream(self) -> None:
@@ -76,6 +78,7 @@ class ArrivalStream(User):
                     break
                 self._flight.spawn(self._send, start, arrival, kind, request)
         self._flight.join(timeout=sla.generator.timeout_s + 1)
+        self._give_up(start)
         self._connections.close()
         recorder.total.streams_done += 1
         raise StopUser
@@ -91,12 +94,21 @@ class ArrivalStream(User):
     def _send(self, start: float, arrival: float, kind: int, request: Request) -> None:
         intended = start + arrival
         lag = time.monotonic() - intended
+        self._unanswered[arrival] = lag, kind
         answer = self._connections.send(request, intended + sla.generator.timeout_s)
         latency = time.monotonic() - intended
+        del self._unanswered[arrival]
         recorder.record((arrival, latency, lag), len(answer.body), kind, answer.outcome)
         self._tell_locust(kind, request, answer, latency)
         if answer.outcome == 0 and self._draw.random() < sla.generator.check_ratio:
             recorder.keep(_KINDS[kind], request, answer.body)
+
+    def _give_up(self, start: float) -> None:
+        """Count what is still in flight as timed out, with its time so far: nobody who waits may be left out."""
+        self._flight.kill(block=False)
+        for arrival, (lag, kind) in self._unanswered.items():
+            recorder.record((arrival, time.monotonic() - start - arrival, lag), 0, kind, Failure.TIMEOUT)
+        self._unanswered.clear()
 
     def _tell_locust(self, kind: int, request: Request, answer: Answer, latency: float) -> None:
         self.environment.events.request.fire(
@@ -111,12 +123,12 @@ class ArrivalStream(User):
 
 def add_options(parser: ArgumentParser) -> None:
     """The SLA's figures are the defaults of Locust's options."""
-    parser.add_argument("--rate", type=float, default=sla.rate_rps, help="requests per second, all users together")
-    parser.add_argument("--warmup", type=float, default=sla.warmup_s, help="seconds sent but not judged")
-    parser.add_argument("--duration", type=float, default=sla.duration_s, help="seconds judged")
+    parser.add_argument("--rate", type=positive, default=sla.rate_rps, help="requests per second, all users together")
+    parser.add_argument("--warmup", type=not_negative, default=sla.warmup_s, help="seconds sent but not judged")
+    parser.add_argument("--duration", type=positive, default=sla.duration_s, help="seconds judged")
     hidden: dict[str, Any] = {"include_in_web_ui": False}
     parser.add_argument("--bounded", action="store_true", help="quit after warm-up and duration", **hidden)
-    parser.add_argument("--sla-streams", type=int, default=1, help="set by the master", **hidden)
+    parser.add_argument("--sla-streams", type=count, default=1, help="set by the master", **hidden)
 
 
 def join_up(environment: Any, **_: object) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from servekit.arguments import count, positive
 from servekit.stack import logs
 from servekit.stack.lifecycle import down, up
 from servekit.stack.spec import StackError
@@ -73,11 +74,11 @@ def _parser(stack: Stack) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=f"The processes of {stack.title}.")
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help="start, and wait until every process is ready")
-    start.add_argument("--timeout", type=float, metavar="S", help=f"seconds to wait ({stack.ready_timeout_s:g})")
+    start.add_argument("--timeout", type=positive, metavar="S", help=f"seconds to wait ({stack.ready_timeout_s:g})")
     commands.add_parser("down", help="stop everything")
     commands.add_parser("status", help="show the processes; exit code 1 when one is not ready")
     show = commands.add_parser("logs", help="show the newest log lines")
     show.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
-    show.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="how many lines (50)")
+    show.add_argument("-n", "--lines", type=count, default=50, metavar="N", help="how many lines (50)")
     show.add_argument("--process", choices=[process.name for process in stack.processes], help="of one process only")
     return parser

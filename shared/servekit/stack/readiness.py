@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import subprocess
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
+
+from servekit.http_ask import ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,22 +26,17 @@ class Readiness(Protocol):
 
 @dataclass(frozen=True)
 class HttpReady:
-    """Ready when GET `url` answers 2xx; proxy settings of the environment do not apply."""
+    """Ready when GET `url` answers 2xx, all of it within the time limit."""
 
     url: str
     timeout_s: float = 2.0
 
     def missing(self) -> str | None:
         """See `Readiness`."""
-        parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=self.timeout_s)
         try:
-            connection.request("GET", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}")
-            status = connection.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
+            status = ask(self.url, self.timeout_s).status
+        except OSError as error:
             return f"{self.url}: {_reason(error)}"
-        finally:
-            connection.close()
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return None
         return f"{self.url}: HTTP {status}"
@@ -85,6 +80,6 @@ class CommandReady:
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError | subprocess.TimeoutExpired):
         return "no answer yet"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
+    if isinstance(error, OSError):
+        return (error.strerror or str(error) or type(error).__name__).lower()
     return type(error).__name__

@@ -16,6 +16,7 @@ from gevent.pool import Group
 
 from servekit.sla.arrivals import Alarm, poisson
 from servekit.sla.connections import Connections
+from servekit.sla.samples import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +55,7 @@ class Sent(NamedTuple):
 def send(url: str, requests: Iterable[Request], rate_rps: float, seed: int) -> Sent:
     """Send each request once and wait for the last answer."""
     connections = Connections(url, _CONNECTIONS)
-    flight, rows = Group(), []
+    flight, rows, unanswered = Group(), [], dict[int, float]()
     # The generator's own collections would be measured as the server's latency.
     gc.collect()
     gc.disable()
@@ -62,7 +63,9 @@ def send(url: str, requests: Iterable[Request], rate_rps: float, seed: int) -> S
         start = time.monotonic()
 
         def exchange(number: int, request: Request, intended: float) -> None:
+            unanswered[number] = intended
             answer = connections.send(request, intended + _TIMEOUT_S)
+            del unanswered[number]
             rows.append((number, time.monotonic() - intended, answer.outcome, len(answer.body)))
 
         with Alarm() as alarm:
@@ -72,7 +75,10 @@ def send(url: str, requests: Iterable[Request], rate_rps: float, seed: int) -> S
                     alarm.sleep_until(start + arrival)
                 flight.spawn(exchange, number, request, start + arrival)
             flight.join(timeout=_TIMEOUT_S + 1)
-        duration = time.monotonic() - start
+        now = time.monotonic()
+        flight.kill(block=False)
+        rows += [(number, now - intended, Failure.TIMEOUT, 0) for number, intended in unanswered.items()]
+        duration = now - start
     finally:
         gc.enable()
         connections.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rich.markup import escape
 
+from servekit.arguments import positive
 from servekit.oip.conformance.registry import Level, Outcome, UnreachableError
 from servekit.oip.conformance.suite import conforms, run
 from servekit.terminal import make_console, make_table
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "--header", action="append", default=[], type=_header, metavar="NAME:VALUE", help="sent with each HTTP request"
     )
     parser.add_argument("--strict", action="store_true", help="fail on what the protocol only recommends, too")
-    parser.add_argument("--timeout-s", type=float, default=30)
+    parser.add_argument("--timeout-s", type=positive, default=30)
     return parser
 
 
