@@ -130,7 +130,12 @@ async def test_what_arrives_unasked_closes_an_idle_connection() -> None:
     writers[0].write(OTHERS)
     closed = asyncio.Event()
     close = pool._idle[0].close
-    pool._idle[0].close = lambda: (close(), closed.set())  # type: ignore[assignment,method-assign]
+
+    def noted() -> None:
+        close()
+        closed.set()
+
+    pool._idle[0].close = noted  # type: ignore[method-assign]
     async with asyncio.timeout(30):
         await closed.wait()
     assert (await pool.get("/")).body == b"{}"

@@ -72,7 +72,7 @@ def test_scores_that_are_no_numbers_are_the_features_fault_or_the_models_own(mod
     ruined = Model(FOLDER)
     ruined.load()
     assert ruined._model is not None
-    ruined._model.scores = lambda rows: np.full(rows.shape, np.nan, np.float32)  # type: ignore[method-assign]
+    ruined._model.scores = lambda features: features * np.float32(np.nan)  # type: ignore[method-assign]
     with pytest.raises(ServingError, match="recommender 1: scores: not finite, whatever the features") as raised:
         ruined.predict(np.zeros((1, FILMS)), [])
     assert raised.value.status == 500
