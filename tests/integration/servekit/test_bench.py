@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from servekit.bench import Peer, closed_loop, compare, free_ports, http_request
+from servekit.bench import Peer, closed_loop, compare, free_ports, http_request, load
 from servekit.bench.load import BadAnswerError
 
 if TYPE_CHECKING:
@@ -88,9 +88,15 @@ def test_an_error_status_ends_the_measurement(script: Path) -> None:
         compare([failing], REQUESTS, lambda _: None, connections=1, rounds=1, seconds=0.5)
 
 
-def test_a_server_that_never_answers_is_no_measurement(script: Path) -> None:
-    with pytest.raises(BadAnswerError, match=r"no answer within 0.2 s"):
+def test_a_server_that_never_answers_is_no_measurement(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "_PATIENCE_S", 0.2)
+    with pytest.raises(BadAnswerError, match=r"no answer within 0\.\d s"):
         compare([peer(script, "mute", 60)], REQUESTS, lambda _: None, connections=1, rounds=1, seconds=0.2)
+
+
+def test_the_length_of_an_answer_is_not_taken_from_a_header_that_ends_alike() -> None:
+    head = b"HTTP/1.1 200 OK\r\nInference-Header-Content-Length: 5\r\nContent-Length: 12"
+    assert load._content_length(head) == 12
 
 
 def test_a_peer_that_does_not_start_is_named(tmp_path: Path) -> None:
