@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from recommender.adapters.seldon_message import read_json
 from recommender.domain.graph import Call
 from recommender.service.failure import StepError
+from servekit.errors import MalformedError
 
 if TYPE_CHECKING:
     from recommender.adapters.step_calls import Steps
@@ -41,8 +43,8 @@ async def unit_document(steps: Steps, predictor: Predictor, unit: Unit, path: st
     if reply.status != _OK:
         raise StepError.bad_answer(unit.name, f"{endpoint}{path}: HTTP {reply.status}: expected 200 or an error")
     try:
-        msgspec.json.decode(reply.body)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        read_json(reply.body)
+    except MalformedError as error:
         raise StepError.bad_answer(unit.name, f"{endpoint}{path}: expected JSON: {error}") from None
     return reply.body
 

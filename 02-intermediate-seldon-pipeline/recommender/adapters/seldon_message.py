@@ -5,25 +5,31 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from google.protobuf import json_format
+from google.protobuf.message import DecodeError
 
 from recommender.service.failure import StepError
 from servekit.errors import MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from google.protobuf.message import Message as ProtoMessage
 
+    from recommender.adapters import prediction_pb2 as pb
+
 __all__ = [
     "Message",
+    "check_payload",
     "checked_puid",
     "completed",
     "read_answer",
     "read_feedback",
+    "read_json",
     "read_prediction",
     "route_of",
     "routing_of",
@@ -32,6 +38,7 @@ __all__ = [
 
 _P = TypeVar("_P", bound="ProtoMessage")
 _PAYLOADS = ("data", "binData", "strData", "jsonData", "customData")
+_DATA = "expected one of tensor, ndarray, tftensor"
 _PUID = re.compile(r"[ -~]{1,256}")
 _NULL = msgspec.Raw(b"null")
 _encode = msgspec.json.Encoder().encode
@@ -59,13 +66,13 @@ class Message:
         """As JSON text; bytes in it are base64.
 
         Raises:
-            StepError: there is a number in it that JSON lacks.
+            StepError: JSON cannot hold it: a number that is none, a type that is not known here.
         """
         if self._json is None:
             assert self._proto is not None  # noqa: S101 - one of the two is always given
             try:
                 self._json = json_format.MessageToJson(self._proto, indent=None).encode()
-            except json_format.SerializeToJsonError as error:
+            except (json_format.Error, DecodeError, TypeError) as error:
                 raise StepError.bad_answer(self.step, f"expected what JSON can hold: {error}") from None
         return self._json
 
@@ -88,8 +95,8 @@ class Message:
 
 
 class _Tensor(msgspec.Struct):
-    shape: list[int]
-    values: list[float]
+    shape: list[int] = []  # protobuf leaves out what is empty
+    values: list[float] = []
 
 
 class _Data(msgspec.Struct, forbid_unknown_fields=True):
@@ -124,10 +131,19 @@ class _Feedback(msgspec.Struct, forbid_unknown_fields=True):
     truth: _Prediction | None = None
 
 
-class _Answer(msgspec.Struct):
-    """As much of a step's answer as is read here; the rest is passed on."""
+class _AnsweredData(_Data, forbid_unknown_fields=False):
+    pass
 
-    meta: dict[str, msgspec.Raw] | None = None
+
+class _Answer(msgspec.Struct):
+    """As much of a step's answer as is checked here; the rest is passed on."""
+
+    meta: dict[str, Any] | None = None
+    data: _AnsweredData | None = None
+    binData: str | None = None  # noqa: N815
+    strData: str | None = None  # noqa: N815
+    jsonData: Any = None  # noqa: N815
+    customData: dict[str, Any] | None = None  # noqa: N815
 
 
 _check_answer = msgspec.json.Decoder(_Answer).decode
@@ -145,10 +161,7 @@ def read_prediction(body: bytes, puid: str) -> tuple[Message, str]:
     """
     message = _checked(body, _check_prediction)
     parts = _present(body)
-    given = [name for name in _PAYLOADS if name in parts]
-    if len(given) != 1:
-        expectation = f"expected one of {', '.join(_PAYLOADS)}"
-        raise MalformedError("message", f"with {' and '.join(given) or 'no payload'}", expectation)
+    _check_one([name for name in _PAYLOADS if name in parts])
     _check_data(message)
     if message.data is not None:
         parts["data"] = msgspec.Raw(_encode(_present(parts["data"])))
@@ -174,14 +187,46 @@ def checked_puid(thing: str, puid: str) -> str:
     return puid
 
 
-def read_answer(step: str, body: bytes) -> Message:
-    """A step's answer.
+def read_answer(step: str, body: bytes, *, payload: bool = True) -> Message:
+    """A step's answer over REST; ``payload`` says whether one is due.
 
     Raises:
-        MalformedError: it is not JSON, or not an object with an object as ``meta``.
+        MalformedError: it is not JSON, not a SeldonMessage, or without one payload. Passed on, it would be refused by
+            the next step, as if the client had sent it.
     """
-    _checked(body, _check_answer)
+    answer = _checked(body, _check_answer)
+    if payload:
+        _check_one([name for name in _PAYLOADS if getattr(answer, name) is not None])
+        _check_data(answer)
     return Message(body, step=step)
+
+
+def check_payload(answer: pb.SeldonMessage) -> None:
+    """The same of a step's answer over gRPC.
+
+    Raises:
+        MalformedError: it has no payload, or a tensor whose values are no numbers or do not fit its shape.
+    """
+    kind = answer.WhichOneof("data_oneof")
+    _check_one([kind] if kind else [])
+    if kind != "data":
+        return
+    if answer.data.WhichOneof("data_oneof") is None:
+        raise MalformedError("data", None, _DATA)
+    if answer.data.HasField("tensor"):
+        tensor = answer.data.tensor
+        _check_shape(tensor.shape, tensor.values)
+        if not _finite(tensor.values):
+            raise MalformedError("data.tensor", None, "holds NaN or infinity, expected numbers")
+
+
+def read_json(body: bytes) -> Any:
+    """What a body of JSON says.
+
+    Raises:
+        MalformedError: it is none.
+    """
+    return _checked(body, msgspec.json.decode)
 
 
 def read_feedback(body: bytes) -> Message:
@@ -228,7 +273,7 @@ def route_of(answer: Message) -> int:
         while isinstance(decoded, list):
             decoded = decoded[0]
         return int(decoded)
-    except (msgspec.MsgspecError, LookupError, TypeError, ValueError):
+    except (msgspec.MsgspecError, LookupError, RecursionError, TypeError, ValueError):
         raise MalformedError("route", None, "expected the number of a child as the only value") from None
 
 
@@ -244,12 +289,20 @@ def _present(body: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
 
 def _checked(body: bytes, decode: Any) -> Any:
     try:
+        if not body.isascii():
+            body.decode()  # a decoder does not look at the text of what it skips
         return decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError("message", None, f"{error or type(error).__name__}") from None
 
 
-def _check_data(message: _Prediction) -> None:
+def _check_one(payloads: list[str]) -> None:
+    if len(payloads) != 1:
+        found = f"with {' and '.join(payloads) or 'no payload'}"
+        raise MalformedError("message", found, f"expected one of {', '.join(_PAYLOADS)}")
+
+
+def _check_data(message: _Prediction | _Answer) -> None:
     if message.binData is not None:
         try:
             b64decode(message.binData, validate=True)
@@ -259,11 +312,17 @@ def _check_data(message: _Prediction) -> None:
         return
     data = message.data
     if sum(part is not None for part in (data.tensor, data.ndarray, data.tftensor)) != 1:
-        raise MalformedError("data", None, "expected one of tensor, ndarray, tftensor")
+        raise MalformedError("data", None, _DATA)
     if data.tensor is not None:
-        size = 1
-        for extent in data.tensor.shape:
-            size *= extent
-        if size != len(data.tensor.values):
-            shape, count = data.tensor.shape, len(data.tensor.values)
-            raise MalformedError("data.tensor", f"{count} values", f"expected {size} for shape {shape}")
+        _check_shape(data.tensor.shape, data.tensor.values)
+
+
+def _check_shape(shape: Sequence[int], values: Sequence[float]) -> None:
+    size = prod(shape)
+    if size != len(values) or min(shape, default=0) < 0:
+        raise MalformedError("data.tensor", f"{len(values)} values", f"expected {size} for shape {list(shape)}")
+
+
+def _finite(values: Sequence[float]) -> bool:
+    # a sum is not finite where a value is not; it may also overflow, so then the values themselves decide
+    return isfinite(sum(values)) or all(map(isfinite, values))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from math import isfinite
+import re
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import grpc
-import msgspec
 
 from recommender.adapters import prediction_pb2 as pb
-from recommender.adapters.seldon_message import Message, read_answer, route_of
+from recommender.adapters.seldon_message import Message, check_payload, read_answer, read_json, route_of
 from recommender.domain.graph import Call
 from recommender.service.failure import StepError
 from servekit.errors import MalformedError
@@ -37,6 +36,8 @@ _METHODS: dict[Call, tuple[str, Any]] = {
     Call.AGGREGATE: ("/seldon.protos.Combiner/Aggregate", pb.SeldonMessageList),
     Call.FEEDBACK: ("/seldon.protos.Model/SendFeedback", pb.Feedback),
 }
+_WITHOUT_PAYLOAD = frozenset({Call.FEEDBACK, Call.ROUTE})  # a route may be a bare list, too
+_GRPC_NAME = re.compile(rb"[a-z0-9_.-]+")
 _UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 _Headers = list[tuple[bytes, bytes]]
 
@@ -90,15 +91,14 @@ class StepCalls:
     async def call(self, unit: Unit, call: Call, message: Message) -> Message:
         """See `recommender.service.walk.Caller`."""
         form = pb.Feedback if call is Call.FEEDBACK else pb.SeldonMessage
-        return await self._ask(unit, call, lambda: message.json, lambda: message.proto(form))
+        return await self._ask(unit, call, message.proto(form) if _over_grpc(unit) else message.json)
 
     async def aggregate(self, unit: Unit, messages: Sequence[Message]) -> Message:
         """See `recommender.service.walk.Caller`."""
-
-        def as_proto() -> pb.SeldonMessageList:
-            return pb.SeldonMessageList(seldonMessages=[each.proto(pb.SeldonMessage) for each in messages])
-
-        return await self._ask(unit, Call.AGGREGATE, lambda: _json_list(messages), as_proto)
+        if not _over_grpc(unit):
+            return await self._ask(unit, Call.AGGREGATE, _json_list(messages))
+        listed = pb.SeldonMessageList(seldonMessages=[each.proto(pb.SeldonMessage) for each in messages])
+        return await self._ask(unit, Call.AGGREGATE, listed)
 
     def route_of(self, message: Message) -> int:
         """See `recommender.service.walk.Caller`."""
@@ -107,17 +107,16 @@ class StepCalls:
         except MalformedError as error:
             raise StepError.bad_answer(message.step, str(error)) from None
 
-    async def _ask(self, unit: Unit, call: Call, as_json: Callable[[], bytes], as_proto: Callable[[], Any]) -> Message:
-        assert unit.endpoint is not None  # noqa: S101 - checked when the deployment was read
-        over_grpc = unit.endpoint.grpc
+    async def _ask(self, unit: Unit, call: Call, request: Any) -> Message:
+        over_grpc = _over_grpc(unit)
         service, method = (_METHODS[call][0], "unary") if over_grpc else (call.value, "post")
         began, code = perf_counter(), "503"
         try:
             if over_grpc:
-                answer = await self._over_grpc(unit, call, as_proto())
+                answer = await self._over_grpc(unit, call, request)
                 code = "OK"
             else:
-                answer, code = await self._over_rest(unit, call, as_json())
+                answer, code = await self._over_rest(unit, call, request)
         except StepError as error:
             code = str(error.status)
             raise
@@ -142,10 +141,10 @@ class StepCalls:
             )
         if reply.status != _OK:
             raise StepError.bad_answer(unit.name, f"{endpoint}: HTTP {reply.status}: expected 200 or an error")
-        if call is Call.ROUTE:  # a bare list is an answer, too
+        if call is Call.ROUTE:
             return Message(reply.body, step=unit.name), str(reply.status)
         try:
-            return read_answer(unit.name, reply.body), str(reply.status)
+            return read_answer(unit.name, reply.body, payload=call not in _WITHOUT_PAYLOAD), str(reply.status)
         except MalformedError as error:
             raise StepError.bad_answer(unit.name, f"{endpoint}: {error}") from None
 
@@ -166,19 +165,22 @@ class StepCalls:
         if status.status == pb.Status.FAILURE:  # how a step fails over gRPC and still says why
             code = status.code if status.code in _ERRORS else 500
             raise StepError(unit.name, code, status.reason or "STEP_FAILED", status.info, answer.json)
-        if not _finite(answer.proto(pb.SeldonMessage).data.tensor.values):
-            raise StepError.bad_answer(unit.name, f"{endpoint}: data.tensor holds NaN or infinity")
+        if call not in _WITHOUT_PAYLOAD:
+            try:
+                check_payload(answer.proto(pb.SeldonMessage))
+            except MalformedError as error:
+                raise StepError.bad_answer(unit.name, f"{endpoint}: {error}") from None
         return answer
 
 
+def _over_grpc(unit: Unit) -> bool:
+    assert unit.endpoint is not None  # noqa: S101 - checked when the deployment was read
+    return unit.endpoint.grpc
+
+
 def _fits_grpc(name: bytes, value: bytes) -> bool:
-    own = name.startswith((b"grpc-", b":")) or name.endswith(b"-bin") or name in {b"te", b"user-agent"}
-    return not own and value.isascii() and value.decode().isprintable()
-
-
-def _finite(values: Sequence[float]) -> bool:
-    # a sum is not finite where a value is not; it may also overflow, so then the values themselves decide
-    return isfinite(sum(values)) or all(map(isfinite, values))
+    own = name.startswith(b"grpc-") or name.endswith(b"-bin") or name in {b"te", b"user-agent"}
+    return not own and bool(_GRPC_NAME.fullmatch(name)) and value.isascii() and value.decode().isprintable()
 
 
 def _json_list(messages: Sequence[Message]) -> bytes:
@@ -187,10 +189,9 @@ def _json_list(messages: Sequence[Message]) -> bytes:
 
 def _json_only(body: bytes) -> bytes | None:
     try:
-        decoded = msgspec.json.decode(body)
-    except msgspec.MsgspecError:
+        return body if isinstance(read_json(body), dict) else None
+    except MalformedError:
         return None
-    return body if isinstance(decoded, dict) else None
 
 
 def _why(error: OSError) -> str:

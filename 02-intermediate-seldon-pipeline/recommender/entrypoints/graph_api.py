@@ -39,6 +39,9 @@ _NOT_PASSED_ON = frozenset({
 # Every step reads the headers, too: a step's server (gunicorn) takes 8,190 bytes each, and 100 of them.
 _MAX_HEADER_BYTES = 8_000
 _MAX_HEADERS = 90
+# gRPC takes so much of all of them together, each counted with 32 bytes more.
+_MAX_METADATA_BYTES = 7_000
+_PER_HEADER = 32
 
 
 class Incoming(NamedTuple):
@@ -96,7 +99,7 @@ class GraphApi:
         def stepped(unit: Unit, _: Call) -> None:
             record.lap(unit.name)
 
-        answer = await self._routing.predict(predictor, message, _passed_on(incoming, puid), stepped)
+        answer = await self._routing.predict(predictor, message, _passed_on(incoming, puid, predictor), stepped)
         body = completed(answer.message, puid, answer.routing if self._inject_routing else None)
         return Outgoing(body, predictor, ((PUID, puid.encode()),))
 
@@ -105,7 +108,7 @@ class GraphApi:
         predictor = self._choose(incoming)
         feedback = read_feedback(incoming.body)
         puid = incoming.puid()
-        headers = _passed_on(incoming, puid)
+        headers = _passed_on(incoming, puid, predictor)
         answer = await self._routing.feedback(predictor, feedback, headers, routing_of(feedback))
         return Outgoing(answer.json, predictor, ((PUID, puid.encode()),))
 
@@ -164,12 +167,23 @@ class GraphApi:
         raise UnknownModelError("unit", incoming.name, f"unknown: expected one of {known}")
 
 
-def _passed_on(incoming: Incoming, puid: str) -> Headers:
+def _passed_on(incoming: Incoming, puid: str, predictor: Predictor) -> Headers:
     headers = [header for header in incoming.headers if header[0] not in _NOT_PASSED_ON]
-    for name, value in headers:
-        if len(name) + len(value) > _MAX_HEADER_BYTES:
-            thing, size = f"header {name.decode('latin-1')[:80]}", f"{len(name) + len(value)} bytes"
-            raise HeadersTooLargeError(thing, size, f"expected at most {_MAX_HEADER_BYTES}")
+    if sum(len(name) + len(value) for name, value in headers) > _MAX_METADATA_BYTES - _MAX_HEADERS * _PER_HEADER:
+        _check_sizes(headers, predictor)
     if len(headers) > _MAX_HEADERS:
         raise HeadersTooLargeError("headers", len(headers), f"expected at most {_MAX_HEADERS}")
     return [*headers, (b"traceparent", incoming.record.traceparent.encode()), (PUID, puid.encode())]
+
+
+def _check_sizes(headers: Headers, predictor: Predictor) -> None:
+    sizes = [len(name) + len(value) for name, value in headers]
+    largest = max(sizes)
+    name = headers[sizes.index(largest)][0].decode("latin-1")[:80]
+    if largest > _MAX_HEADER_BYTES:
+        raise HeadersTooLargeError(f"header {name}", f"{largest} bytes", f"expected at most {_MAX_HEADER_BYTES}")
+    total = sum(sizes) + len(sizes) * _PER_HEADER
+    over_grpc = [unit.name for unit in predictor.graph.walk() if unit.endpoint and unit.endpoint.grpc]
+    if over_grpc and total > _MAX_METADATA_BYTES:
+        expectation = f"expected at most {_MAX_METADATA_BYTES} for step {over_grpc[0]}, the largest is {name}"
+        raise HeadersTooLargeError("headers", f"{total} bytes", expectation)

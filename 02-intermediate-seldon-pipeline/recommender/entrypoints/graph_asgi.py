@@ -8,8 +8,9 @@ status objects, metric names and labels, routing injection, splits and mirrors b
 - a unit that cannot be reached is 503 and one that is slow 504, each naming the unit (the executor: 500 for both);
 - a malformed message is refused here with 400 (the executor leaves that to the first unit), over 1 MiB with 413, a
   header that the units' servers would refuse with 431;
-- a unit whose answer is no SeldonMessage, or neither 200 nor an error, is 502 and named (the executor: 500, or it
-  passes the answer on);
+- a unit whose answer is no SeldonMessage, has not one payload, or is neither 200 nor an error, is 502 and named (the
+  executor: 500, or it passes the answer on);
+- feedback that names a route that is not there is 422;
 - a puid must be 1 to 256 printable ASCII characters, for it becomes a header;
 - the puid also stands in the answer's `meta.puid`, whether or not the units keep it;
 - a call without an annotation for its timeout may take 5 s (the executor waits for ever);

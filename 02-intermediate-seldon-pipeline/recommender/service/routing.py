@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 from recommender.service.failure import StepError
 from recommender.service.traffic import Traffic
 from recommender.service.walk import Walk
+from servekit.errors import ServingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -106,7 +107,7 @@ class Routing(Generic[M]):
     async def _copy(self, shadow: Predictor, message: M, headers: Headers) -> None:
         try:
             await Walk(self._connect(shadow, headers)).predict(shadow, message)
-        except StepError:
+        except (StepError, ServingError):  # of the step, or of the message, which this graph cannot take
             self._mirrored(shadow, "failed")
         else:
             self._mirrored(shadow, "answered")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from recommender.domain.graph import Call
 from recommender.service.failure import StepError
+from servekit.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -77,6 +78,7 @@ class Walk(Generic[M]):
 
         Raises:
             StepError: a unit gave no answer, or an error.
+            InvalidValueError: there is no such route.
         """
         return await self._feedback(predictor.graph, message, routing)
 
@@ -117,7 +119,10 @@ class Walk(Generic[M]):
         answer = message
         if unit.children:
             route = routing.get(unit.name, _ALL)
-            chosen = unit.children if route < 0 else (self._child(unit, route),)
+            if route >= len(unit.children):
+                expectation = f"expected 0 to {len(unit.children) - 1}, -1 or -2"
+                raise InvalidValueError(f"response.meta.routing.{unit.name}", route, expectation)
+            chosen = unit.children if route < 0 else (unit.children[route],)
             answer = (await _together([self._feedback(child, message, routing) for child in chosen]))[0]
         return await self._call(unit, Call.FEEDBACK, message) if Call.FEEDBACK in unit.calls else answer
 

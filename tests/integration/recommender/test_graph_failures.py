@@ -245,6 +245,8 @@ BROKEN = {
     "a list": http("200 OK", b"[1,2]"),
     "nothing": http("200 OK"),
     "NaN": http("200 OK", b'{"data":{"ndarray":[NaN]}}'),
+    "what is no text": http("200 OK", b'{"strData":"\xff"}'),
+    "what no float can hold": http("200 OK", b'{"data":{"ndarray":[1e999]}}'),
     "meta of another type": http("200 OK", b'{"strData":"x","meta":5}'),
     "204": http("204 No Content"),
     "302": http("302 Found", more="location: http://127.0.0.1:9/\r\n"),
@@ -314,7 +316,7 @@ async def test_json_that_protobuf_cannot_hold_is_its_givers_fault(letters: Lette
         client = routed(alone({"name": "first", "type": "TRANSFORMER", "endpoint": endpoint, "children": [child]}))
         answer = await client.post(PREDICTIONS, json={"strData": "x"})
     assert answer.status_code == 502
-    assert answer.json()["status"]["info"].startswith("step first: message: expected a SeldonMessage: ")
+    assert answer.json()["status"]["info"].startswith(f"step first: 127.0.0.1:{port}: message: Expected `str | null`")
 
 
 async def test_a_step_that_does_not_speak_http_is_unavailable(routed: Routed) -> None:
