@@ -36,6 +36,9 @@ for answer in sys.argv[1:]:
 """
 
 
+TWO = "HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nhi"
+
+
 @pytest.fixture
 def raw_server() -> Iterator[StartServer]:
     """Answers each connection once with the bytes it is given, then closes it."""
@@ -93,6 +96,9 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced(raw_server: 
     [
         ("", Failure.BROKEN),
         ("HTTP/1.1 200 OK\\r\\ncontent-length: 9\\r\\n\\r\\nshort", Failure.BROKEN),
+        (f"{TWO}{TWO}", Failure.MALFORMED),
+        (f"{TWO}hi", Failure.MALFORMED),
+        ("HTTP/1.1 100 Continue\\r\\n\\r\\n" + TWO, Failure.MALFORMED),
         ("this is not HTTP\\r\\n\\r\\n", Failure.MALFORMED),
         ("wait", Failure.TIMEOUT),
     ],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Entry", "Kept", "dump", "load", "written"]
+__all__ = ["VERSION", "Entry", "Kept", "dump", "load", "written"]
+
+VERSION: Final = re.compile(rb"[0-9]{1,9}")
+"""A version, wherever it comes from: it becomes a header and a label of metrics."""
 
 _HEAD = struct.Struct("<BdB")
 _FORM = 1
@@ -53,6 +57,7 @@ def load(value: bytes | None) -> Kept | None:
         return None
     form, fresh_until, length = _HEAD.unpack_from(value)
     at = _HEAD.size + length
-    if form != _FORM or at > len(value):
+    version = value[_HEAD.size : at]
+    if form != _FORM or at > len(value) or not VERSION.fullmatch(version):  # it becomes a header
         return None
-    return Kept(fresh_until, Entry(value[_HEAD.size : at].decode("ascii", "replace"), value[at:]))
+    return Kept(fresh_until, Entry(version.decode(), value[at:]))

@@ -12,6 +12,7 @@ from servekit.http_pool import HttpPool
 from servekit.oip.rest import HEADER_LENGTH, WireResponse
 from servekit.oip.tensors import DTYPES
 from shop.gateway.breaker import Breaker
+from shop.gateway.entry import VERSION
 from shop.gateway.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -165,6 +166,8 @@ def _read(signature: Signature, reply: HttpReply) -> Inferred:
         found = [outputs[name] for name in signature.outputs]
     except (ValueError, KeyError, msgspec.MsgspecError) as error:
         raise UnavailableError(_UNAVAILABLE, f"{signature.model}: answer not understood: {error!r}") from None
+    if not VERSION.fullmatch(wire.model_version.encode()):
+        raise UnavailableError(_UNAVAILABLE, f"{signature.model}: its version {wire.model_version!r} is none")
     if not np.isfinite(found[-1]).all():
         raise UnavailableError(_UNAVAILABLE, f"{signature.model}: its answer is not a number")
     return Inferred(found, wire.model_version)

@@ -46,7 +46,7 @@ _HEADER_LENGTH = HEADER_LENGTH.encode()
 _JSON_TYPE = (b"content-type", b"application/json")
 _KEPT_S = 5.0
 _MOST_KEPT = 64
-_OK, _SERVER_FAILURE = 200, 500
+_OK, _REFUSALS = 200, range(400, 500)
 _BACK = frozenset({b"content-type", b"content-encoding", b"vary", _HEADER_LENGTH})
 
 
@@ -240,7 +240,5 @@ def _back(reply: HttpReply, version: str = "") -> PassedBack:
         headers.append(_JSON_TYPE)  # Triton does not say it of what it compresses
     if version:
         headers.append((VERSION, version.encode()))
-    status = reply.status
-    if status >= _SERVER_FAILURE:
-        status = 503
-    return PassedBack(status, headers, reply.body)
+    passed = reply.status == _OK or reply.status in _REFUSALS  # whatever else it says, it failed
+    return PassedBack(reply.status if passed else 503, headers, reply.body)

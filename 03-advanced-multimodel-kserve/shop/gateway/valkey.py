@@ -1,5 +1,8 @@
 """A lean client of Valkey: one connection, commands in flight one behind the other, replies parsed by hiredis.
 
+Replies belong to commands by their order alone. So a connection on which anything arrives that no command waits for is
+closed: what is sent over it next would get somebody else's reply.
+
 A command costs a future, a write and a timer. A general client adds a pool with locks, retries, and an encoder for
 each argument: several times as much as the reply's own parsing.
 """
@@ -145,16 +148,13 @@ class _Link(asyncio.Protocol):
         reader = self._reader
         try:
             reader.feed(data)
-            while (reply := reader.gets()) is not False:
-                future = self._waiting.popleft()
-                if future is None or future.done():
-                    continue
-                if isinstance(reply, hiredis.ReplyError):
-                    future.set_exception(ValkeyError(str(reply)))
-                else:
-                    future.set_result(reply)
-        except (hiredis.ProtocolError, IndexError) as error:
+            while self._waiting and (reply := reader.gets()) is not False:
+                _settle(self._waiting.popleft(), reply)
+            beyond = not self._waiting and reader.has_data()
+        except hiredis.ProtocolError as error:
             self._end(ConnectionAbortedError(f"not RESP: {error}"))
+            beyond = True
+        if beyond:
             self.close()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -176,3 +176,12 @@ class _Link(asyncio.Protocol):
             future = self._waiting.popleft()
             if future is not None and not future.done():
                 future.set_exception(error)
+
+
+def _settle(future: asyncio.Future[Any] | None, reply: Any) -> None:
+    if future is None or future.done():
+        return
+    if isinstance(reply, hiredis.ReplyError):
+        future.set_exception(ValkeyError(str(reply)))
+    else:
+        future.set_result(reply)

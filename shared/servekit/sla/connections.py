@@ -100,7 +100,7 @@ class Connections:
             connection.sendall(message)
             if not _receive(connection, response, deadline):
                 return None
-            keep = not response.should_close()
+            keep = not response.should_close() and response.status_code // 100 >= _SUCCESS
         except (ConnectionResetError, BrokenPipeError):
             if reused and not response.headers_complete:
                 return None
@@ -128,6 +128,11 @@ class _Response(HTTPResponse):
     @property
     def body(self) -> bytearray:
         return self._body_buffer
+
+    def _on_message_begin(self) -> None:
+        if self.message_complete:  # whoever it is for, it is not the answer to this request
+            raise HTTPParseError("another answer after the first")
+        self.message_begun = True
 
     def _on_header_field(self, string: str) -> None: ...
 

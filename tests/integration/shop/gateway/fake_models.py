@@ -45,6 +45,7 @@ class FakeModels:
         delay_s: before each answer; by version, too.
         status: of each answer, when not 200.
         nan: answers that are no numbers.
+        claims: the version that its answers name, when not the one that answers.
         silent: health is said by the status alone.
         versions: that there are.
         calls: inference requests so far, warm-ups (rows of zeros) left out: any gateway may send one at any time.
@@ -55,6 +56,7 @@ class FakeModels:
     delay_of: dict[str, float] = field(default_factory=dict)
     status: int = 200
     nan: bool = False
+    claims: str = ""
     silent: bool = False
     versions: tuple[str, ...] = ("1", "2")
     calls: list[Call] = field(default_factory=list)
@@ -150,7 +152,8 @@ class FakeModels:
             await asyncio.sleep(delay_s)
         if self.status != 200:
             return self.status, ["content-type: application/json"], b'{"error":"planted"}'
-        return self._written(model, version or "1", self._compute(model, version, rows), binary=bool(raw))
+        found = self._compute(model, version, rows)
+        return self._written(model, self.claims or version or "1", found, binary=bool(raw))
 
     def _compute(self, model: str, version: str, rows: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
         more = np.float32(1000 if version == "2" else 0)

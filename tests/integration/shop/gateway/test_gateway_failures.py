@@ -111,6 +111,17 @@ def test_a_model_whose_answer_is_no_number_is_not_believed(gateway: GatewayProce
     assert decided(gateway)[1:4] == ("review", None, "model_unavailable")
 
 
+@pytest.mark.parametrize("claimed", ["1\n", "1\r\nx-injected: yes", "one", "1234567890"])
+def test_a_version_that_is_none_never_becomes_a_header(
+    gateway: GatewayProcess, models: FakeModels, claimed: str
+) -> None:
+    models.claims = claimed
+    answer = recommended(gateway, 17)
+    assert (answer.status_code, answer.headers["x-degraded"]) == (200, "model_unavailable")
+    assert (answer.headers["x-model-version"], "x-injected" in answer.headers) == ("1", False)
+    assert decided(gateway)[1] == "review"
+
+
 def test_a_version_that_is_not_there_degrades_its_own_requests(gateway: GatewayProcess, models: FakeModels) -> None:
     models.versions = ("1",)
     answer = recommended(gateway, 16, **{"x-model-version": "2"})

@@ -140,6 +140,14 @@ def test_a_compressed_answer_says_so(gateway: GatewayProcess, models: FakeModels
     assert b"0.25" in b"".join(answer.iter_raw())
 
 
+@pytest.mark.parametrize("status", [101, 204, 302, 599, 999])
+def test_what_is_neither_an_answer_nor_a_refusal_is_503(
+    gateway: GatewayProcess, models: FakeModels, status: int
+) -> None:
+    models.status = status
+    assert gateway.client.post(INFER, json=body()).status_code == 503
+
+
 def test_a_server_that_fails_or_is_away_is_503(gateway: GatewayProcess, models: FakeModels) -> None:
     models.status = 500
     assert gateway.client.post(INFER, json=body()).status_code == 503

@@ -25,6 +25,11 @@ def test_what_is_kept_is_found_as_it_was() -> None:
     assert load(dump(kept)) == kept
 
 
+@pytest.mark.parametrize("version", ["", "1\r\nx-injected: yes", "1\n", "\x00", "é", "1234567890", "one"])
+def test_what_is_no_version_never_becomes_a_header(version: str) -> None:
+    assert load(dump(Kept(1234.5, Entry(version, b'{"id":5}')))) is None
+
+
 @pytest.mark.parametrize("value", [None, b"", b"\1", b"\2" + bytes(30), b"\1" + bytes(8) + b"\xff" + b"short"])
 def test_what_is_not_ours_is_nothing(value: bytes | None) -> None:
     assert load(value) is None

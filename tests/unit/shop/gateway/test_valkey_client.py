@@ -97,6 +97,33 @@ async def test_what_is_no_reply_ends_the_connection() -> None:
             await valkey.ask(PING, 5)
 
 
+UNASKED = {
+    "a reply": b"+PONG\r\n+OTHERS\r\n",
+    "the beginning of one": b"+PONG\r\n$6\r\nOTH",
+    "the beginning of a list": b"+PONG\r\n*2\r\n:1\r\n",
+    "what is no reply": b"+PONG\r\nHTTP/1.1",
+}
+
+
+@pytest.mark.parametrize("first", UNASKED.values(), ids=UNASKED)
+async def test_what_comes_beyond_the_replies_is_nobodys(first: bytes) -> None:
+    async with serving(first, b"+OURS\r\n") as (valkey, _, __):
+        assert await valkey.ask(PING, 5) == b"PONG"
+        assert valkey._link is not None
+        assert valkey._link.closed
+        assert await valkey.ask(PING, 5) == b"OURS"
+
+
+@pytest.mark.parametrize("unasked", [b"+OTHERS\r\n", b"$6\r\nOTH"])
+async def test_what_comes_unasked_is_nobodys(unasked: bytes) -> None:
+    async with serving(b"+PONG\r\n", b"+OURS\r\n") as (valkey, _, __):
+        assert await valkey.ask(PING, 5) == b"PONG"
+        assert valkey._link is not None
+        valkey._link.data_received(unasked)
+        assert valkey._link.closed
+        assert await valkey.ask(PING, 5) == b"OURS"
+
+
 async def test_after_a_failure_it_does_not_try_again_at_once() -> None:
     async with serving() as (valkey, _, server):
         server.close()
