@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from servekit.versions import ROOT
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RULES", "Rule", "found", "sources"]
 
+_END_OF_LINE = re.compile(r"(?<!\\)\$(?=\Z|[)|])")
+# Python's alone: $ is the very end for Go (Helm's schemas, CRDs) and Rust (pydantic); Envoy and Prometheus match all.
 _MATCHERS = {"compile", "match", "search", "fullmatch", "sub", "split", "findall", "finditer"}
 
 
@@ -55,9 +58,10 @@ def _lets_a_line_break_through(node: ast.AST) -> bool:
 
 
 def _ends_with_dollar(node: ast.expr) -> bool:
+    node = node.values[-1] if isinstance(node, ast.JoinedStr) else node.right if isinstance(node, ast.BinOp) else node
     text = node.value if isinstance(node, ast.Constant) else b""
     text = text.decode("latin-1") if isinstance(text, bytes) else text
-    return isinstance(text, str) and text.endswith("$") and not text.endswith(r"\$") and "(?m)" not in text
+    return isinstance(text, str) and bool(_END_OF_LINE.search(text)) and "(?m)" not in text
 
 
 def _unbounded_number(node: ast.AST) -> bool:

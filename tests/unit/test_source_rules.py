@@ -10,7 +10,14 @@ from tests.unit.source_rules import RULES, found, sources
 
 BREAKS = {
     "number": ['parser.add_argument("--qps", type=float)', 'parser.add_argument("-n", "--count", type=int, default=5)'],
-    "dollar": ['re.compile(r"^[0-9]+$")', 're.match(rb"a$", text)', 'Annotated[str, Meta(pattern=r"^[0-9]{1,9}$")]'],
+    "dollar": [
+        're.compile(rf"^{a}+$")',
+        're.match(A + r"$", text)',
+        're.search(r"^(a$|b)", text)',
+        're.compile(r"^[0-9]+$")',
+        're.match(rb"a$", text)',
+        'Annotated[str, Meta(pattern=r"^[0-9]{1,9}$")]',
+    ],
 }
 KEEPS = {
     "number": ['parser.add_argument("--qps", type=positive)', 'parser.add_argument("--seed", type=int)'],

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -118,7 +116,7 @@ class _Prediction(msgspec.Struct, forbid_unknown_fields=True):
     status: dict[str, Any] | None = None
     meta: _Meta | None = None
     data: _Data | None = None
-    binData: str | None = None  # noqa: N815
+    binData: bytes | None = None  # noqa: N815
     strData: str | None = None  # noqa: N815
     jsonData: Any = None  # noqa: N815
     customData: dict[str, Any] | None = None  # noqa: N815
@@ -140,7 +138,7 @@ class _Answer(msgspec.Struct):
 
     meta: dict[str, Any] | None = None
     data: _AnsweredData | None = None
-    binData: str | None = None  # noqa: N815
+    binData: bytes | None = None  # noqa: N815
     strData: str | None = None  # noqa: N815
     jsonData: Any = None  # noqa: N815
     customData: dict[str, Any] | None = None  # noqa: N815
@@ -303,11 +301,6 @@ def _check_one(payloads: list[str]) -> None:
 
 
 def _check_data(message: _Prediction | _Answer) -> None:
-    if message.binData is not None:
-        try:
-            b64decode(message.binData, validate=True)
-        except (binascii.Error, ValueError):
-            raise MalformedError("binData", None, "expected base64") from None
     if message.data is None:
         return
     data = message.data

@@ -80,7 +80,7 @@ def _python_pattern(pattern: str | None) -> str | None:
     """Go's regular expression as Python's; None when Python has no such syntax (the API server still checks it)."""
     if pattern is None:
         return None
-    pattern = pattern.replace(r"\z", r"\Z")
+    pattern = re.sub(r"(?<!\\)\$(?=\Z|[)|])", r"\\Z", pattern.replace(r"\z", r"\Z"))  # Go's $ is the very end
     if "(?i)" in pattern:  # Go takes this flag anywhere, Python only at the start
         pattern = "(?i)" + pattern.replace("(?i)", "")
     try:

@@ -21,7 +21,7 @@ NO_MESSAGE = {
     "two": (b'{"strData":"x","jsonData":1}', "message with strData and jsonData: "),
     "null": (b'{"strData":null}', "message with no payload: "),
     "another type": (b'{"strData":5}', "message: Expected `str | null`, got `int`"),
-    "no base64": (b'{"binData":"%%%"}', "binData: expected base64"),
+    "no base64": (b'{"binData":"%%%"}', "message: Invalid base64 encoded string"),
     "no data": (b'{"data":{}}', "data: expected one of "),
     "another shape": (b'{"data":{"tensor":{"shape":[2],"values":[1]}}}', "data.tensor 1 values: expected 2 for shape"),
     "scores that are no numbers": (b'{"data":{"tensor":{"shape":[1],"values":["NaN"]}}}', "message: Expected `float`"),

@@ -148,7 +148,7 @@ async def test_a_route_that_no_child_has_is_502(letters: Letters, routed: Routed
         (b'{"strData": "x", "jsonData": 1}', "message with strData and jsonData: expected one of data, "),
         (b'{"strData": 5}', "message: Expected `str | null`, got `int` - at `$.strData`"),
         (b'{"strData": "x", "meta": {"puid": 7}}', "message: Expected `str | null`, got `int` - at `$.meta.puid`"),
-        (b'{"binData": "%%%"}', "binData: expected base64"),
+        (b'{"binData": "%%%"}', "message: Invalid base64 encoded string - at `$.binData`"),
         (b'{"data": {}}', "data: expected one of tensor, ndarray, tftensor"),
         (b'{"data": {"tensor": {"shape": [2], "values": [1]}}}', "data.tensor 1 values: expected 2 for shape [2]"),
         (b'{"strData": "\xff"}', "message: "),

@@ -53,6 +53,8 @@ def accepts(schema: dict[str, Any], value: object) -> bool:
         ),
         pytest.param({"type": "integer", "maximum": 9, "exclusiveMaximum": False}, 9, 10, id="an inclusive maximum"),
         pytest.param({"type": "string", "pattern": "^(?i)(warn)?$"}, "WARN", "no", id="Go's flag in the middle"),
+        pytest.param({"type": "string", "pattern": "^(a$|b$)"}, "a", "b\n", id="Go's $ is the very end"),
+        pytest.param({"type": "string", "pattern": r"^a\$$"}, "a$", "a$\n", id="a dollar is one"),
         pytest.param(
             OBJECT | {"properties": {"a": {}, "b": {}}, "oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
             {"a": 1},
