@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import select
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import httptools
@@ -112,7 +113,9 @@ class HttpPool:
         while self._idle:
             connection = self._idle.pop()
             if not connection.closed:
-                return connection
+                if connection.quiet():
+                    return connection
+                connection.close()
         return None
 
     async def _connect(self, deadline: float | None) -> _Connection:
@@ -179,6 +182,10 @@ class _Connection(asyncio.Protocol):
             self._transport.write(part)
         return reply
 
+    def quiet(self) -> bool:
+        """Whether nothing has arrived that the loop has not read yet: it would be taken for the next answer."""
+        return not self._arrived.poll(0)
+
     def close(self) -> None:
         self.closed = True
         self._stop_clock()
@@ -188,6 +195,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._arrived = select.poll()
+        self._arrived.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         self.answered = True

@@ -128,6 +128,18 @@ async def test_a_copy_that_a_shadow_cannot_take_has_failed_and_no_more(letters: 
     assert 'predictor_name="dark",result="failed"} 1.0' in (await client.get("/metrics")).text
 
 
+async def test_what_a_client_says_of_its_connection_and_its_body_is_not_said_to_a_step(routed: Routed) -> None:
+    own = {"connection": "keep-alive", "proxy-connection": "close", "content-encoding": "identity", "te": "trailers"}
+    heard: list[bytes] = []
+    async with answering(http("200 OK", b'{"strData":"x"}'), heard) as port:
+        client = routed(alone(over_rest(port, kind="MODEL")))
+        await client.post(PREDICTIONS, json={"strData": "x"}, headers={**own, "x-passed": "on"})
+    names = [line.partition(b":")[0].decode() for line in heard[0].split(b"\r\n")[1:-2]]
+    assert not set(own) & set(names)
+    assert "x-passed" in names
+    assert len(set(names)) == len(names)
+
+
 async def test_headers_that_grpc_cannot_take_are_left_out_or_431(letters: Letters, routed: Routed) -> None:
     client = routed(alone(letters[0].unit("MODEL", over="GRPC")))
     odd = await client.post(PREDICTIONS, json={"strData": "x"}, headers={"x!odd~": "a", "x_a": "b", "x-bin": "c"})

@@ -220,11 +220,13 @@ async def test_a_header_that_no_step_would_take_is_431_and_named(letters: Letter
 
 
 @asynccontextmanager
-async def answering(answer: bytes) -> AsyncIterator[int]:
-    """The port of an HTTP step that gives this answer to whatever it is asked."""
+async def answering(answer: bytes, heard: list[bytes] | None = None) -> AsyncIterator[int]:
+    """The port of an HTTP step that gives this answer to whatever it is asked; ``heard`` gets the heads."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        if heard is not None:
+            heard.append(head)
         writer.write(answer)
         await writer.drain()
         writer.close()

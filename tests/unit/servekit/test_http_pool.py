@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -143,6 +144,18 @@ async def test_what_arrives_unasked_closes_an_idle_connection() -> None:
     pool.close()
     server.close()
     await asyncio.sleep(0.01)
+
+
+async def test_what_arrived_unasked_but_is_not_read_yet_is_no_answer() -> None:
+    async with serving(OK, OK) as (pool, _, connections):
+        await pool.get("/")
+        ours, theirs = socket.socketpair()
+        with theirs:
+            _, odd = await asyncio.get_running_loop().create_connection(type(pool._idle[0]), sock=ours)
+            theirs.sendall(OTHERS)
+            pool._idle.append(odd)
+            assert (await pool.get("/")).body == b"{}"  # taken before the loop reads
+        assert len(connections) == 1
 
 
 async def test_a_request_is_sent_a_second_time_at_most_once() -> None:
