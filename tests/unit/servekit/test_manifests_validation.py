@@ -150,7 +150,7 @@ def test_a_right_custom_resource_is_valid(crds: Path) -> None:
         (queue("{size: 10}"), "x.yaml: Queue/jobs: $.spec.size 10: 10 is greater than the maximum of 9"),
         (queue("{size: null}"), "x.yaml: Queue/jobs: $.spec.size None: expected integer"),
         (queue("{mode: slow}"), "x.yaml: Queue/jobs: $.spec.mode 'slow': expected one of fast, safe"),
-        (queue("{name: A1}"), "x.yaml: Queue/jobs: $.spec.name 'A1': expected a string like ^[a-z]+$"),
+        (queue("{name: A1}"), "x.yaml: Queue/jobs: $.spec.name 'A1': expected a string like ^[a-z]+\\Z"),
         (queue("{limit: 1.5}"), "x.yaml: Queue/jobs: $.spec.limit 1.5: expected integer or expected string"),
         (
             queue("{workers: [{name: a}, {name: a, port: 1}]}"),
