@@ -38,6 +38,7 @@ async def main(port: int, keys: int) -> None:
             assert entry.items == b'{"id":%b,"score":1}' % key
 
     await asyncio.gather(*(ask() for _ in range(_AT_ONCE)))
+    await valkey.ask(pack((b"PING",)), _PATIENT_S)  # what was only told before has arrived, too: the other waits for it
     valkey.close()
     counts.close()
 
