@@ -32,9 +32,9 @@ PREDICTOR = b"seldon-predictor"
 _HEALTH = "/health/status"
 # These belong to one connection, to one body, or are set anew for each call.
 _NOT_PASSED_ON = frozenset({
-    b"accept-encoding", b"connection", b"content-length", b"content-type", b"expect", b"host", b"keep-alive",
-    b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"traceparent", b"transfer-encoding", b"upgrade",
-    PREDICTOR, PUID,
+    b"accept-encoding", b"connection", b"content-encoding", b"content-length", b"content-type", b"expect", b"host",
+    b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"traceparent",
+    b"transfer-encoding", b"upgrade", PREDICTOR, PUID,
 })  # fmt: skip
 # Every step reads the headers, too: a step's server (gunicorn) takes 8,190 bytes each, and 100 of them.
 _MAX_HEADER_BYTES = 8_000

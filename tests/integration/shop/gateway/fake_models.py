@@ -150,7 +150,9 @@ class FakeModels:
             await asyncio.sleep(delay_s)
         if self.status != 200:
             return self.status, ["content-type: application/json"], b'{"error":"planted"}'
-        return self._written(model, version or "1", self._compute(model, version, rows), binary=bool(raw))
+        binary = wire.get("parameters", {}).get("binary_data_output", False)
+        binary = any(each.get("parameters", {}).get("binary_data", binary) for each in wire.get("outputs") or [{}])
+        return self._written(model, version or "1", self._compute(model, version, rows), binary=binary)
 
     def _compute(self, model: str, version: str, rows: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
         more = np.float32(1000 if version == "2" else 0)
