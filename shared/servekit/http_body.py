@@ -15,16 +15,25 @@ __all__ = ["BodyReader"]
 
 _ROOM_BYTES = 64 * 1024 * 1024
 _OVERHEAD_BYTES = 16 * 1024  # of a connection and its task, however little of its body has come
+_LOOKS = 0.1  # of the timeout: how often late bodies are looked for
 _WINDOW = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 
 class _Unfinished:
-    """A body on its way, and the memory that counts as its own."""
+    """A body on its way: who reads it, since when, the memory that counts as its own, and why it is given up."""
 
-    def __init__(self, timeout: asyncio.Timeout) -> None:
-        self.timeout = timeout
+    __slots__ = ("problem", "since", "size", "task")
+
+    def __init__(self, task: asyncio.Task[Any] | None, since: float) -> None:
+        self.task = task
+        self.since = since
         self.size = 0
-        self.given_up = False
+        self.problem: ServingError | None = None
+
+    @property
+    def come(self) -> str:
+        """How much of it is there."""
+        return f"{self.size - _OVERHEAD_BYTES} bytes"
 
 
 class BodyReader:
@@ -43,6 +52,7 @@ class BodyReader:
         self._limit = limit
         self._timeout_s = timeout_s
         self._room = room_bytes
+        self._watching = False
         self._unfinished: dict[_Unfinished, None] = {}  # in the order in which they came
 
     async def read(self, receive: Any, headers: Iterable[tuple[bytes, bytes]], limit: int = 0) -> bytes:
@@ -71,57 +81,71 @@ class BodyReader:
         return _unpacked(body, encoding, limit) if encoding else body
 
     async def _whole(self, receive: Any, limit: int) -> bytes:
+        own = _Unfinished(asyncio.current_task(), asyncio.get_running_loop().time())
         body: bytes | bytearray = b""
-        own: _Unfinished | None = None
         try:
-            async with asyncio.timeout(self._timeout_s) as timeout:
-                own = self._enter(timeout)
+            self._enter(own)
+            message = await receive()
+            body = message.get("body", b"")
+            if message.get("more_body", False):
+                body = bytearray(body)  # grows in place, where += on bytes would copy all of it for each chunk
+                self._grow(own, len(body))
+            while message.get("more_body", False) and len(body) <= limit:
                 message = await receive()
-                body = message.get("body", b"")
-                if message.get("more_body", False):
-                    body = bytearray(body)  # grows in place, where += on bytes would copy all of it for each chunk
-                    self._grow(own, len(body))
-                while message.get("more_body", False) and len(body) <= limit:
-                    message = await receive()
-                    body += message.get("body", b"")
-                    self._grow(own, len(message.get("body", b"")))
-        except TimeoutError:
-            raise self._late(own, len(body)) from None
+                body += message.get("body", b"")
+                self._grow(own, len(message.get("body", b"")))
+        except asyncio.CancelledError:
+            if own.problem is None or own.task is None:
+                raise
+            own.task.uncancel()
+            raise own.problem from None
         finally:
-            if own is not None:
-                self._leave(own)
+            self._leave(own)
         if message["type"] == "http.disconnect":
             raise MalformedError("body", f"{len(body)} bytes", "the caller left before its end")
         if len(body) > limit:
             raise TooLargeError("body", f"over {limit} bytes", f"expected at most {limit}")
         return bytes(body)
 
-    def _enter(self, timeout: asyncio.Timeout) -> _Unfinished:
-        own = _Unfinished(timeout)
+    def _enter(self, own: _Unfinished) -> None:
         self._unfinished[own] = None
         self._grow(own, _OVERHEAD_BYTES)
-        return own
-
-    def _grow(self, own: _Unfinished, size: int) -> None:
-        if own.given_up:
-            return
-        own.size += size
-        self._room -= size
-        while self._room < 0:
-            worst = max(self._unfinished, key=lambda each: each.size)
-            worst.given_up = True
-            worst.timeout.reschedule(asyncio.get_running_loop().time())
-            self._leave(worst)
+        if not self._watching:
+            self._watching = True
+            asyncio.get_running_loop().call_later(self._timeout_s * _LOOKS, self._look)
 
     def _leave(self, own: _Unfinished) -> None:
         if own in self._unfinished:
             del self._unfinished[own]
             self._room += own.size
 
-    def _late(self, own: _Unfinished | None, size: int) -> ServingError:
-        if own is not None and own.given_up:
-            return ShedError("body", f"{size} bytes", "too many unfinished bodies at once, try again")
-        return LateRequestError("body", f"{size} bytes", f"expected the rest of it within {self._timeout_s:g} s")
+    def _grow(self, own: _Unfinished, size: int) -> None:
+        own.size += size
+        self._room -= size
+        while self._room < 0:
+            worst = max(self._unfinished, key=lambda each: each.size)
+            problem = ShedError("body", worst.come, "too many unfinished bodies at once, try again")
+            if worst is own:
+                raise problem
+            self._give_up(worst, problem)
+
+    def _look(self) -> None:
+        """Gives up the bodies that are late. One timer for all of them: one for each would cost every request."""
+        loop = asyncio.get_running_loop()
+        for each in list(self._unfinished):
+            if each.since + self._timeout_s > loop.time():
+                break  # those after it came later
+            expectation = f"expected the rest of it within {self._timeout_s:g} s"
+            self._give_up(each, LateRequestError("body", each.come, expectation))
+        self._watching = bool(self._unfinished)
+        if self._watching:
+            loop.call_later(self._timeout_s * _LOOKS, self._look)
+
+    def _give_up(self, own: _Unfinished, problem: ServingError) -> None:
+        self._leave(own)
+        own.problem = problem
+        if own.task is not None:
+            own.task.cancel()
 
 
 def _known(value: bytes) -> bytes:
