@@ -22,6 +22,9 @@ class IrisSettings(BaseSettings):
     share_ports: bool = Field(False, description="Let several processes listen on the ports; workers set it.")
     model_dir: Path = Field(Path(".run/1/models/iris/1"), description="Folder with model.onnx and model.json.")
     max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Largest request body, over any protocol.")
+    receive_timeout_s: float = Field(
+        10, gt=0, description="How long the headers of a request may take to arrive, and then its body."
+    )
     drain_s: float = Field(
         0.5, ge=0, description="After SIGTERM, how long new requests are still answered while balancers look away."
     )

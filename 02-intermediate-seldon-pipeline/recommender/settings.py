@@ -24,6 +24,9 @@ class RouterSettings(BaseSettings):
         description="The SeldonDeployment to serve, with an endpoint for each unit.",
     )
     max_body_bytes: int = Field(1024 * 1024, ge=1024, description="Largest request body.")
+    receive_timeout_s: float = Field(
+        10, gt=0, description="How long the headers of a request may take to arrive, and then its body."
+    )
     max_shadow_requests: int = Field(
         32, ge=1, description="Copies on their way to shadows at once; further ones are dropped and counted."
     )

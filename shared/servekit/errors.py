@@ -13,6 +13,7 @@ __all__ = [
     "DeadlineError",
     "HeadersTooLargeError",
     "InvalidValueError",
+    "LateRequestError",
     "MalformedError",
     "MediaTypeError",
     "NotReadyError",
@@ -36,6 +37,8 @@ class ServingError(Exception):
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     grpc_code = "INTERNAL"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """What else the answer says over HTTP."""
 
     def __init__(self, thing: str, value: object, expectation: str) -> None:
         self.thing = thing
@@ -69,6 +72,14 @@ class TooLargeError(ServingError):
     grpc_code = "RESOURCE_EXHAUSTED"
 
 
+class LateRequestError(ServingError):
+    """The request did not arrive in time; what is still to come of it is not read, so the connection ends."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    grpc_code = "DEADLINE_EXCEEDED"
+    headers = ((b"connection", b"close"),)
+
+
 class HeadersTooLargeError(ServingError):
     """A header, or all of them, over the limit."""
 
@@ -95,6 +106,7 @@ class ShedError(ServingError):
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     grpc_code = "RESOURCE_EXHAUSTED"
+    headers = ((b"retry-after", b"1"),)
 
 
 class NotReadyError(ServingError):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 
+from servekit.http_deadline import DeadlineProtocol
+
 if TYPE_CHECKING:
     import socket
     from types import FrameType
@@ -35,15 +37,23 @@ class DrainingServer(uvicorn.Server):
         ready: told to drain.
         drain_s: how long new requests are still answered after SIGTERM, while balancers look away.
         drain_timeout_s: how long running requests may take to end after that.
+        receive_timeout_s: how long a request's headers may take to arrive, and then its body.
         worker: one of several processes; it drains by itself when its parent is gone.
     """
 
-    def __init__(
-        self, app: Any, ready: Drainable, *, drain_s: float, drain_timeout_s: int, worker: bool = False
+    def __init__(  # noqa: PLR0913 - a server's settings, each by its name
+        self,
+        app: Any,
+        ready: Drainable,
+        *,
+        drain_s: float,
+        drain_timeout_s: int,
+        receive_timeout_s: float,
+        worker: bool = False,
     ) -> None:
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=DeadlineProtocol,
             loop="uvloop",
             ws="none",
             access_log=False,
@@ -56,6 +66,7 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
         self._drain_s = drain_s
+        self._receive_timeout_s = receive_timeout_s
         self._deadline = float("inf")
         self._parent = os.getppid() if worker else None
 
@@ -78,6 +89,9 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop now; called ten times a second."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, DeadlineProtocol):
+                connection.check(self._receive_timeout_s)
         orphaned = self._parent is not None and os.getppid() != self._parent  # nobody would stop it any more
         if orphaned and not self._ready.draining:
             self.handle_exit(signal.SIGTERM, None)

@@ -19,6 +19,7 @@ from iris_api.entrypoints.operations import QUIET, operations_router
 from iris_api.entrypoints.predict import predict_route
 from servekit.drift import DriftCollector
 from servekit.errors import ServingError
+from servekit.http_body import BodyReader
 from servekit.telemetry import Telemetry, TelemetryMiddleware, TelemetrySettings
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def create_app(
         watch.shutdown()
 
     app = FastAPI(**_ABOUT, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
-    direct = _direct_routes(tensors, predictor, oversight, settings.max_body_bytes)
+    bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
+    direct = _direct_routes(tensors, predictor, oversight, bodies)
     app.router.routes[:0] = direct
     app.include_router(oip_router(tensors, predictor))
     app.include_router(operations_router(predictor, watch))
@@ -75,12 +77,14 @@ def create_app(
     return TelemetryMiddleware(FrontDoor(app, direct), watch)
 
 
-def _direct_routes(tensors: OipModel, predictor: Predictor, oversight: Oversight, limit: int) -> list[DirectRoute]:
+def _direct_routes(
+    tensors: OipModel, predictor: Predictor, oversight: Oversight, bodies: BodyReader
+) -> list[DirectRoute]:
     return [
-        predict_route(predictor, oversight, limit),
-        infer_route("/v2/models/{model}/infer", tensors, limit),
-        infer_route("/v2/models/{model}/versions/{version}/infer", tensors, limit),
-        arrow_route(predictor, oversight, limit),
+        predict_route(predictor, oversight, bodies),
+        infer_route("/v2/models/{model}/infer", tensors, bodies),
+        infer_route("/v2/models/{model}/versions/{version}/infer", tensors, bodies),
+        arrow_route(predictor, oversight, bodies),
     ]
 
 

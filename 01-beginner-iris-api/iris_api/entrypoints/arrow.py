@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from iris_api.adapters.oversight import Oversight
     from iris_api.entrypoints.direct import Reply
     from iris_api.service.predictor import Predictor
+    from servekit.http_body import BodyReader
 
 __all__ = ["arrow_route"]
 
@@ -23,7 +24,7 @@ _DESCRIPTION = (
 )
 
 
-def arrow_route(predictor: Predictor, oversight: Oversight, max_body_bytes: int) -> DirectRoute:
+def arrow_route(predictor: Predictor, oversight: Oversight, bodies: BodyReader) -> DirectRoute:
     """The route."""
     model = predictor.model
 
@@ -46,9 +47,9 @@ def arrow_route(predictor: Predictor, oversight: Oversight, max_body_bytes: int)
     return DirectRoute(
         "/v1/predict/arrow",
         predict_arrow,
-        max_body_bytes,
+        bodies,
         tags=["predict"],
         summary=_SUMMARY,
         description=_DESCRIPTION,
-        **body_operation(binary(ARROW), binary(ARROW), 400, 413, 415, 422),
+        **body_operation(binary(ARROW), binary(ARROW), 400, 408, 413, 415, 422, 429),
     )

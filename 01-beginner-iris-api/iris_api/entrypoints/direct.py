@@ -8,14 +8,16 @@ handler gets the body's bytes and returns bytes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from fastapi import Response
 from fastapi.routing import APIRoute
 
 from servekit.errors import MediaTypeError, ServingError
-from servekit.http_body import read_body
+
+if TYPE_CHECKING:
+    from servekit.http_body import BodyReader
 
 __all__ = ["ARROW", "BINARY", "JSON", "DirectRoute", "Handler", "Reply", "check_media_type", "header", "send_error"]
 
@@ -37,16 +39,16 @@ class DirectRoute(APIRoute):
     Args:
         path: the route's template.
         handler: answers a body.
-        max_body_bytes: a larger body is refused with 413.
+        bodies: reads the body.
         docs: what FastAPI's routes take to describe an operation (summary, openapi_extra, …).
     """
 
-    def __init__(self, path: str, handler: Handler, max_body_bytes: int, **docs: Any) -> None:
+    def __init__(self, path: str, handler: Handler, bodies: BodyReader, **docs: Any) -> None:
         super().__init__(path, _documented, methods=["POST"], name=handler.__name__, response_class=Response, **docs)
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             try:
-                body = await read_body(receive, header(scope, b"content-length"), max_body_bytes)
+                body = await bodies.read(receive, scope["headers"])
                 answer, headers = await handler(scope, body)
             except ServingError as error:
                 await send_error(send, error)
@@ -75,7 +77,7 @@ def check_media_type(scope: Any, *allowed: bytes) -> None:
 
 async def send_error(send: Any, error: ServingError) -> None:
     """Sends the error as ``{"error": …}`` under its own status."""
-    await _send(send, error.status, _encode({"error": str(error)}), [(b"content-type", JSON)])
+    await _send(send, error.status, _encode({"error": str(error)}), [(b"content-type", JSON), *error.headers])
 
 
 async def _send(send: Any, status: int, body: bytes, headers: Headers) -> None:

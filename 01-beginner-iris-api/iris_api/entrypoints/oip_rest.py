@@ -23,6 +23,7 @@ from servekit.telemetry import request_record
 
 if TYPE_CHECKING:
     from iris_api.service.predictor import Predictor
+    from servekit.http_body import BodyReader
 
 __all__ = ["infer_route", "oip_router"]
 
@@ -65,7 +66,7 @@ def oip_router(model: OipModel, predictor: Predictor) -> APIRouter:
     return router
 
 
-def infer_route(path: str, oip: OipModel, max_body_bytes: int) -> DirectRoute:
+def infer_route(path: str, oip: OipModel, bodies: BodyReader) -> DirectRoute:
     """The infer operation at that path, which names the model and perhaps a version."""
 
     async def infer(scope: Any, body: bytes) -> Reply:
@@ -85,8 +86,8 @@ def infer_route(path: str, oip: OipModel, max_body_bytes: int) -> DirectRoute:
 
     content = json(WireRequest, one_flower=_EXAMPLE) | binary(BINARY)
     answer = json(WireResponse) | binary(BINARY)
-    docs = body_operation(content, answer, 400, 404, 413, 415, 422, parameters=path_parameters(path))
-    return DirectRoute(path, infer, max_body_bytes, tags=["open inference protocol"], summary="Infer", **docs)
+    docs = body_operation(content, answer, 400, 404, 408, 413, 415, 422, 429, parameters=path_parameters(path))
+    return DirectRoute(path, infer, bodies, tags=["open inference protocol"], summary="Infer", **docs)
 
 
 def _check_known(model: OipModel, at: dict[str, str]) -> None:

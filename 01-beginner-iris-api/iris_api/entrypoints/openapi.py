@@ -14,9 +14,11 @@ __all__ = ["Problem", "answers", "binary", "body_operation", "json", "path_param
 _PROBLEMS = {
     400: "The body is not what its content type says",
     404: "No such model, or no such version of it",
+    408: "The body did not arrive in time",
     413: "The body is over the limit",
-    415: "The content type is not one of those above",
+    415: "The content type is not one of those above, or the content encoding neither gzip, deflate nor identity",
     422: "Well-formed, but not valid: the message names the field, its value and what is expected",
+    429: "More unfinished bodies at once than there is room for",
     503: "Starting or draining",
 }
 

@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from iris_api.adapters.oversight import Oversight
     from iris_api.entrypoints.direct import Reply
     from iris_api.service.predictor import Predictor
+    from servekit.http_body import BodyReader
 
 __all__ = ["predict_route"]
 
 _FLOWER = {"sepal_length_cm": 5.1, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
 _LARGER = {"sepal_length_cm": 6.7, "sepal_width_cm": 3.0, "petal_length_cm": 5.2, "petal_width_cm": 2.3}
 
+_BODY = json(Flower | Batch, one_flower=_FLOWER, a_batch=[_FLOWER, _LARGER])
+
 _QUOTES = 2 * len(FEATURES)
 """Quotation marks in a flower that gives each name once. More: a name is repeated, and msgspec has kept the last."""
 
 
-def predict_route(predictor: Predictor, oversight: Oversight, max_body_bytes: int) -> DirectRoute:
+def predict_route(predictor: Predictor, oversight: Oversight, bodies: BodyReader) -> DirectRoute:
     """The route. Its handler neither awaits nor hops to a thread between body and answer: this is the hot path."""
     decode = msgspec.json.Decoder(Flower | Batch).decode
     encode = msgspec.json.Encoder().encode
@@ -56,10 +59,8 @@ def predict_route(predictor: Predictor, oversight: Oversight, max_body_bytes: in
     return DirectRoute(
         "/v1/predict",
         predict,
-        max_body_bytes,
+        bodies,
         tags=["predict"],
         summary="The species of one flower, or of a list of up to 1,000",
-        **body_operation(
-            json(Flower | Batch, one_flower=_FLOWER, a_batch=[_FLOWER, _LARGER]), json(Answer), 400, 413, 415, 422
-        ),
+        **body_operation(_BODY, json(Answer), 400, 408, 413, 415, 422, 429),
     )

@@ -31,8 +31,14 @@ def build_server(settings: IrisSettings) -> DrainingServer:
     predictor = Predictor(model)
     predictor.check_ready()
     app = create_app(settings, TelemetrySettings(), predictor, open_oversight(model, settings.model_dir))
-    drain_s, drain_timeout_s = settings.drain_s, settings.drain_timeout_s
-    return DrainingServer(app, predictor, drain_s=drain_s, drain_timeout_s=drain_timeout_s, worker=settings.share_ports)
+    return DrainingServer(
+        app,
+        predictor,
+        drain_s=settings.drain_s,
+        drain_timeout_s=settings.drain_timeout_s,
+        receive_timeout_s=settings.receive_timeout_s,
+        worker=settings.share_ports,
+    )
 
 
 def serve(settings: IrisSettings) -> None:

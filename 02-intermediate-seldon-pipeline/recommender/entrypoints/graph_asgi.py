@@ -32,13 +32,13 @@ from recommender.adapters.seldon_message import status_json
 from recommender.entrypoints.graph_api import PREDICTOR, GraphApi, Incoming, Outgoing
 from recommender.service.failure import StepError
 from servekit.errors import MediaTypeError, ServingError
-from servekit.http_body import read_body
 from servekit.telemetry import request_record
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from recommender.adapters.executor_metrics import ExecutorMetrics
+    from servekit.http_body import BodyReader
     from servekit.telemetry import Telemetry
 
 __all__ = ["QUIET", "GraphApp"]
@@ -67,7 +67,7 @@ class GraphApp:
         api: the operations.
         metrics: the executor's metrics.
         watch: gives the text of ``/metrics``.
-        max_body_bytes: a larger body is refused with 413.
+        bodies: reads the bodies.
         close: run after the last answer.
     """
 
@@ -76,12 +76,12 @@ class GraphApp:
         api: GraphApi,
         metrics: ExecutorMetrics,
         watch: Telemetry,
-        max_body_bytes: int,
+        bodies: BodyReader,
         close: Callable[[], Awaitable[None]],
     ) -> None:
         self._metrics = metrics
         self._watch = watch
-        self._limit = max_body_bytes
+        self._bodies = bodies
         self._close = close
         self._default = api.deployment.live[0]
         self._routes = {route.path: route for route in _routes(api)}
@@ -115,7 +115,7 @@ class GraphApp:
             if error.status >= _SERVER_FAILURE:
                 _log.warning("%s", error)
         except ServingError as error:
-            status, headers = int(error.status), ()
+            status, headers = int(error.status), error.headers
             body = status_json(status, _REASONS.get(status, error.status.phrase.upper().replace(" ", "_")), str(error))
         await _send(send, status, body, [_JSON, (PREDICTOR, predictor.name.encode()), *headers])
         if service:
@@ -139,7 +139,7 @@ class GraphApp:
         sent = headers.get(b"content-type", b"")
         if sent.split(b";")[0].strip().lower() != b"application/json":
             raise MediaTypeError("content-type", sent.decode("latin-1") or None, "expected application/json")
-        return await read_body(receive, headers.get(b"content-length"), self._limit)
+        return await self._bodies.read(receive, scope["headers"])
 
 
 class _NotFoundError(ServingError):

@@ -20,6 +20,7 @@ from recommender.entrypoints.graph_api import GraphApi
 from recommender.entrypoints.graph_asgi import QUIET, GraphApp
 from recommender.service.routing import Headers, Routing
 from recommender.settings import RouterSettings
+from servekit.http_body import BodyReader
 from servekit.http_server import DrainingServer
 from servekit.telemetry import Telemetry, TelemetryMiddleware, TelemetrySettings, configure_logging
 
@@ -56,8 +57,9 @@ def build(
         await steps.close()
         watch.shutdown()
 
+    bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
     api = GraphApi(deployment, routing, steps, inject_routing=settings.inject_routing)
-    return TelemetryMiddleware(GraphApp(api, metrics, watch, settings.max_body_bytes, close), watch), api
+    return TelemetryMiddleware(GraphApp(api, metrics, watch, bodies, close), watch), api
 
 
 def main() -> int:
@@ -77,7 +79,13 @@ def main() -> int:
         return 1
     configure_logging("recommender-router", observed.log_level)
     app, api = build(deployment, settings, observed)
-    server = DrainingServer(app, api, drain_s=settings.drain_s, drain_timeout_s=settings.drain_timeout_s)
+    server = DrainingServer(
+        app,
+        api,
+        drain_s=settings.drain_s,
+        drain_timeout_s=settings.drain_timeout_s,
+        receive_timeout_s=settings.receive_timeout_s,
+    )
     _log.info("serving %s on http://%s:%d", deployment.name, *listener.getsockname())
     with listener:
         server.serve_on(listener)

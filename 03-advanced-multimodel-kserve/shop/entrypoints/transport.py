@@ -29,6 +29,7 @@ from servekit.oip.tensors import DTYPES
 from servekit.terminal import make_console, make_table
 from shop.entrypoints.private_stack import pin, private_stack
 from shop.gateway.inference import FRAUD, PERSONALISATION, RANKING, ModelCalls, ModelPools, Signature
+from shop.gateway.versions import Versions
 from shop.serving.feature_set import FeatureSetError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class _BinaryHttp:
     """As the gateway does it."""
 
     def __init__(self, addresses: Addresses) -> None:
-        self._calls = ModelCalls(ModelPools("127.0.0.1", addresses.triton_http_port, {}), versioned=True)
+        self._calls = ModelCalls(ModelPools("127.0.0.1", addresses.triton_http_port, {}), Versions(()), versioned=True)
 
     async def infer(self, signature: Signature, rows: NDArray[np.float32]) -> list[NDArray[np.generic]]:
         return (await self._calls.infer(signature, "1", rows, _TRACE, _PATIENT_S)).outputs

@@ -26,7 +26,7 @@ class AdaptiveLimit:
 
     Each `adjust` looks at the answers since the last one. Where more than a tenth took longer than the target, or the
     event loop itself was late by as much, requests wait for one another: the limit shrinks by 15 %. Where it was used
-    up and the answers were quick, it grows by one. Requests beyond it are refused before anything of them is read.
+    up and the answers were quick, it grows by one. Requests beyond it are refused before anything is done for them.
 
     Args:
         settings: the limit's start, bounds and target.

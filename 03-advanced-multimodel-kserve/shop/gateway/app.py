@@ -1,7 +1,7 @@
 """The gateway's HTTP: an ASGI application with as few layers as there are steps.
 
-A path leads to its use case by one look-up in a dict. Admission comes first: a request over the limit costs a status
-line. What a use case raises becomes ``{"error": …}`` under the error's own status.
+A path leads to its use case by one look-up in a dict. A request takes one of the limit's places once its body is there:
+who sends slowly holds none. What a use case raises becomes ``{"error": …}`` under the error's own status.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
-from servekit.errors import MalformedError, MediaTypeError, ServingError, ShedError
-from servekit.http_body import read_body
-from shop.gateway.errors import MethodError, UnauthorizedError
+from servekit.errors import MediaTypeError, ServingError, ShedError
+from servekit.http_body import BodyReader
+from shop.gateway.errors import MethodError
 from shop.gateway.request import Incoming, Outgoing, deadline_of, version_of
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ _JSON = b"application/json"
 _JSON_TYPE = (b"content-type", _JSON)
 _TEXT_TYPE = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 _UNMATCHED = "unmatched"
-_MOST_VERSIONS = 64
-_RETRY = (b"retry-after", b"1")
-_ASK_KEY = (b"www-authenticate", b"ApiKey")
+_SHED = {"server": "limit", "key": "rate", "body": "body"}
 _encode = msgspec.json.Encoder().encode
 _Headers = list[tuple[bytes, bytes]]
 
@@ -107,7 +105,7 @@ class GatewayApp:
         self._limit, self._keys, self._metrics = door
         self._ready = ready
         self._start, self._close = life
-        self._versions: set[str] = set()
+        self._bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request, or takes part in the server's start and stop."""
@@ -119,23 +117,11 @@ class GatewayApp:
         exchange = _Exchange(scope, headers, record, receive, send)
         endpoint = self._endpoints.get(scope["path"])
         if endpoint is not None:
-            if self._limit.enter(endpoint.extra):
-                began = monotonic()
-                try:
-                    await self._answer(endpoint, exchange)
-                finally:
-                    self._limit.leave(monotonic() - began)
-            else:
-                await self._shed(exchange, scope["path"])
+            await self._answer(endpoint, exchange)
         elif scope["path"] in QUIET:
             await self._operations(scope["path"], exchange)
-        elif self._limit.enter():
-            try:
-                await self._other(exchange)
-            finally:
-                self._limit.leave(0.0)  # there is no target for what others use the models for
         else:
-            await self._shed(exchange, _UNMATCHED)
+            await self._other(exchange)
 
     async def _answer(self, endpoint: Endpoint, exchange: _Exchange) -> None:
         """One of the API's own operations."""
@@ -144,12 +130,11 @@ class GatewayApp:
         try:
             _check_method(scope["method"], "POST")
             self._keys.check(headers)
-            version, deadline = self._version(headers), deadline_of(headers, settings.deadline_s)
+            version = version_of(headers, settings.version)
             _check_media_type(headers)
-            body = await read_body(receive, headers.get(b"content-length"), settings.max_body_bytes)
-            if endpoint.answer.model:
-                record.model, record.version = endpoint.answer.model, version
-            outgoing = await endpoint.answer(Incoming(body, record, deadline, version))
+            body = await self._bodies.read(receive, scope["headers"])
+            incoming = Incoming(body, record, deadline_of(headers, settings.deadline_s), version)
+            outgoing = await self._admitted(endpoint, incoming)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer without a traceback
             await self._end(exchange, scope["path"], error)
             return
@@ -159,14 +144,20 @@ class GatewayApp:
         await _send(send, record, 200, outgoing.body, sent)
         self._watch.finish(record, "POST", scope["path"], 200)
 
-    def _version(self, headers: dict[bytes, bytes]) -> str:
-        """The version that is to answer; only so many, for each is a label of its own in the metrics."""
-        version = version_of(headers, self._settings.version)
-        if version not in self._versions:
-            if len(self._versions) >= _MOST_VERSIONS:
-                raise MalformedError("header x-model-version", version, "expected one of those asked for before")
-            self._versions.add(version)
-        return version
+    async def _admitted(self, endpoint: Endpoint, incoming: Incoming) -> Outgoing:
+        self._enter(endpoint.extra)
+        began = monotonic()
+        try:
+            if endpoint.answer.model:
+                record = incoming.record
+                record.model, record.version = endpoint.answer.model, self._metrics.version(incoming.version)
+            return await endpoint.answer(incoming)
+        finally:
+            self._limit.leave(monotonic() - began)
+
+    def _enter(self, extra: int = 0) -> None:
+        if not self._limit.enter(extra):
+            raise ShedError("server", None, "too many requests at once, try again")
 
     async def _other(self, exchange: _Exchange) -> None:
         """The model server's own protocol, and what is nowhere."""
@@ -177,18 +168,18 @@ class GatewayApp:
             found = self._passthrough.find(scope["path"], scope["method"])
             route = found.route
             if found.infer:
-                body = await read_body(receive, headers.get(b"content-length"), settings.max_body_bytes)
+                body = await self._bodies.read(receive, scope["headers"], settings.max_tensor_bytes)
             deadline = deadline_of(headers, settings.tensor_deadline_s)
-            reply = await self._passthrough.answer(found, headers, body, record, deadline)
+            self._enter()
+            try:
+                reply = await self._passthrough.answer(found, headers, body, record, deadline)
+            finally:
+                self._limit.leave(0.0)  # there is no target for what others use the models for
         except Exception as error:  # noqa: BLE001 - as above
             await self._end(exchange, route, error)
             return
         await _send(send, record, reply.status, reply.body, reply.headers)
         self._watch.finish(record, scope["method"], route, reply.status)
-
-    async def _shed(self, exchange: _Exchange, route: str) -> None:
-        self._metrics.shed("limit")
-        await self._end(exchange, route, ShedError("server", None, "too many requests at once, try again"))
 
     async def _operations(self, path: str, exchange: _Exchange) -> None:
         record, send = exchange.record, exchange.send
@@ -210,12 +201,9 @@ class GatewayApp:
         headers, method, record = [_JSON_TYPE], exchange.scope["method"], exchange.record
         if isinstance(error, ServingError):
             status, text = int(error.status), str(error)
+            headers += error.headers
             if isinstance(error, ShedError):
-                headers.append(_RETRY)
-                if error.thing == "key":
-                    self._metrics.shed("rate")
-            elif isinstance(error, UnauthorizedError):
-                headers.append(_ASK_KEY)
+                self._metrics.shed(_SHED[error.thing])
         else:
             status, text = 500, "server: failed to answer; the log says why"
             _log.error("%s %s failed", method, route, exc_info=error)

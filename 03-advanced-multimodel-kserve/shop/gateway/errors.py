@@ -25,6 +25,7 @@ class UnauthorizedError(ServingError):
     """An API key is needed, and none that is known came."""
 
     status = HTTPStatus.UNAUTHORIZED
+    headers = ((b"www-authenticate", b"ApiKey"),)
 
 
 class UnavailableError(Exception):

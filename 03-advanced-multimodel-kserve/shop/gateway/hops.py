@@ -81,7 +81,7 @@ class Hops:
             return self._degraded(incoming, wanted, error.reason, self.last_good.get(last))
         if not record.laps:
             record.lap("cache")
-        record.version = entry.version
+        record.version = self.metrics.version(entry.version)
         self.last_good.keep(last, entry)
         return Outgoing(_body(entry.best(wanted.k), model, entry.version), entry.version)
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from servekit.http_pool import HttpPool
-from servekit.oip.rest import HEADER_LENGTH, WireResponse
+from servekit.oip.rest import HEADER_LENGTH, ModelMetadata, WireResponse
 from servekit.oip.tensors import DTYPES
 from shop.gateway.breaker import Breaker
 from shop.gateway.entry import VERSION
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from servekit.http_pool import HttpReply
+    from shop.gateway.versions import Versions
 
 __all__ = ["FRAUD", "PERSONALISATION", "RANKING", "Inferred", "ModelCalls", "ModelPools", "Signature"]
 
@@ -93,11 +94,16 @@ class ModelCalls:
     Args:
         pools: connections to their server.
         versioned: whether a call names the version; else the server chooses.
+        versions: learns which there are.
         patience_s: see `Breaker`; infinite where each call is a question of its own.
+
+    Attributes:
+        versions: as given.
     """
 
-    def __init__(self, pools: ModelPools, *, versioned: bool, patience_s: float = inf) -> None:
+    def __init__(self, pools: ModelPools, versions: Versions, *, versioned: bool, patience_s: float = inf) -> None:
         self._pools = pools
+        self.versions = versions
         self._breaker = Breaker(patience_s)
         self._versioned = versioned
         self._heads: dict[tuple[str, str, int], tuple[bytes, bytes]] = {}
@@ -119,7 +125,8 @@ class ModelCalls:
         """
         if budget_s <= 0:
             raise UnavailableError("deadline", f"no time left for {signature.model}")
-        if self._breaker.resting(signature.model, version):
+        known = self.versions.label(version)  # what callers invent is one version to the breaker
+        if self._breaker.resting(signature.model, known):
             raise UnavailableError(_UNAVAILABLE, f"{signature.model} {version}: late several times, not asked now")
         key = (signature.model, version, len(rows))
         head, text = self._heads.get(key) or self._write(signature, key)
@@ -128,12 +135,26 @@ class ModelCalls:
         try:
             reply = await self._pools.of(signature.model).exchange((request, rows.data.cast("B")), budget_s)
         except TimeoutError:
-            self._breaker.late(signature.model, version, budget_s)
+            self._breaker.late(signature.model, known, budget_s)
             raise UnavailableError("deadline", f"{signature.model}: no answer in {budget_s * 1e3:.0f} ms") from None
         except OSError as error:
             raise UnavailableError(_UNAVAILABLE, f"{signature.model}: {error}") from None
-        self._breaker.answered(signature.model, version)
-        return _read(signature, reply)
+        self._breaker.answered(signature.model, known)
+        inferred = _read(signature, reply)
+        self.versions.learn(inferred.version)
+        return inferred
+
+    async def learn(self, model: str, budget_s: float) -> None:
+        """Asks the model server which versions of a model there are.
+
+        Raises:
+            UnavailableError: no answer, not in time, or none that is understood.
+        """
+        try:
+            reply = await self._pools.of(model).get(f"/v2/models/{model}", [], budget_s)
+            self.versions.learn(*msgspec.json.decode(reply.body, type=ModelMetadata).versions)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise UnavailableError(_UNAVAILABLE, f"versions of {model}: {error}") from None
 
     def _write(self, signature: Signature, key: tuple[str, str, int]) -> tuple[bytes, bytes]:
         model, version, count = key

@@ -9,6 +9,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from shop.gateway.versions import Versions
+
 __all__ = ["GatewayMetrics"]
 
 _SCORE_BUCKETS = (
@@ -20,13 +22,16 @@ _SCORE_BUCKETS = (
 
 
 class GatewayMetrics:
-    """Counters whose labels are names of ours, or a version that has the form of one.
+    """Counters whose labels are names of ours.
 
     Args:
+        versions: those that are counted by their names.
         registry: where the metrics live; one registry takes them once.
     """
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(self, versions: Versions, registry: CollectorRegistry = REGISTRY) -> None:
+        self.version = versions.label
+
         def counter(name: str, documentation: str, *labels: str) -> Counter:
             return Counter(f"serving_{name}", documentation, labels, registry=registry)
 
@@ -52,14 +57,14 @@ class GatewayMetrics:
 
     def degraded(self, model: str, version: str, reason: str) -> None:
         """Counts an answer from a fallback."""
-        self._inc(self._degraded, model, version, reason)
+        self._inc(self._degraded, model, self.version(version), reason)
 
     def feedback(self, model: str, version: str, outcome: str) -> None:
         """Counts an outcome."""
-        self._inc(self._feedback, model, version, outcome)
+        self._inc(self._feedback, model, self.version(version), outcome)
 
     def shed(self, reason: str) -> None:
-        """Counts a request turned away: ``limit`` or ``rate``."""
+        """Counts a request turned away: ``limit``, ``rate`` or ``body``."""
         self._inc(self._shed, reason)
 
     def score(self, model: str, version: str, score: float) -> None:

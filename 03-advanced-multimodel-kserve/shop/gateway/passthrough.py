@@ -9,7 +9,6 @@ request is unpacked here, because what cannot be read cannot be checked.
 from __future__ import annotations
 
 import re
-import zlib
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,12 +20,12 @@ from servekit.errors import (
     MalformedError,
     MediaTypeError,
     NotReadyError,
-    TooLargeError,
     UnknownModelError,
 )
-from servekit.oip.rest import HEADER_LENGTH, ModelMetadata, decode_request
+from servekit.oip.rest import HEADER_LENGTH, ModelMetadata, check_answer
 from shop.gateway.errors import MethodError, PathError
 from shop.gateway.request import VERSION
+from shop.gateway.tensors import rewrite
 
 if TYPE_CHECKING:
     from servekit.http_pool import HttpReply
@@ -47,7 +46,7 @@ _JSON_TYPE = (b"content-type", b"application/json")
 _KEPT_S = 5.0
 _MOST_KEPT = 64
 _OK, _REFUSALS = 200, range(400, 500)
-_BACK = frozenset({b"content-type", b"content-encoding", b"vary", _HEADER_LENGTH})
+_BACK = frozenset({b"content-type", _HEADER_LENGTH})
 
 
 class Found(NamedTuple):
@@ -73,13 +72,11 @@ class PassThrough:
 
     Args:
         pools: connections to the server.
-        max_body_bytes: of a request once it is unpacked.
         versioned: whether the version that the edge chose goes into the path of a request that names none.
     """
 
-    def __init__(self, pools: ModelPools, max_body_bytes: int, *, versioned: bool) -> None:
+    def __init__(self, pools: ModelPools, *, versioned: bool) -> None:
         self._pools = pools
-        self._limit = max_body_bytes
         self._versioned = versioned
         self._metadata: dict[tuple[str, str], tuple[float, ModelMetadata]] = {}
 
@@ -110,8 +107,6 @@ class PassThrough:
             ServingError: the request is not one that the model takes, or the server does not answer.
         """
         passed = [(b"traceparent", record.traceparent.encode())]
-        if accepted := headers.get(b"accept-encoding"):
-            passed.append((b"accept-encoding", accepted))
         if not found.infer:
             if found.model:
                 await self._known(found.model, found.version, deadline)
@@ -119,27 +114,17 @@ class PassThrough:
         version = found.version or (headers.get(VERSION, b"").decode("latin-1") if self._versioned else "")
         model = await self._known(found.model, version, deadline)
         record.model, record.version = found.model, version
-        body, passed = self._checked(model, headers, body, passed)
+        _check_media_type(headers)
+        length = headers.get(_HEADER_LENGTH)
+        request = rewrite(body, None if length is None else length.decode("latin-1"))
+        check(model, request.inference)
         record.lap("validate")
         path = f"/v2/models/{found.model}/versions/{version}/infer" if version else found.path
-        reply = await self._ask(found.model, path, body, passed, deadline)
+        reply = await self._ask(found.model, path, request.body, [*passed, *request.headers], deadline)
         record.lap("infer")
+        if reply.status == _OK:
+            check_answer(_text(reply))
         return _back(reply, version)
-
-    def _checked(
-        self, model: ModelMetadata, headers: dict[bytes, bytes], body: bytes, passed: list[tuple[bytes, bytes]]
-    ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        body = _unpacked(body, headers.get(b"content-encoding", b""), self._limit)
-        kind = headers.get(b"content-type", b"application/json")
-        if kind.split(b";")[0].strip().lower() not in {b"application/json", b"application/octet-stream"}:
-            expectation = "expected application/json or application/octet-stream"
-            raise MediaTypeError("content-type", kind.decode("latin-1"), expectation)
-        length = headers.get(_HEADER_LENGTH)
-        check(model, decode_request(body, None if length is None else length.decode("latin-1")))
-        passed = [*passed, (b"content-type", kind)]
-        if length is not None:
-            passed.append((_HEADER_LENGTH, length))
-        return body, passed
 
     async def _known(self, model: str, version: str, deadline: float) -> ModelMetadata:
         """The model's metadata; asked for again after a few seconds, for versions come and go."""
@@ -179,6 +164,19 @@ class PassThrough:
             raise NotReadyError("model server", None, f"not reachable: {error.strerror or error}") from None
 
 
+def _check_media_type(headers: dict[bytes, bytes]) -> None:
+    kind = headers.get(b"content-type", b"application/json")
+    if kind.split(b";")[0].strip().lower() not in {b"application/json", b"application/octet-stream"}:
+        expectation = "expected application/json or application/octet-stream"
+        raise MediaTypeError("content-type", kind.decode("latin-1"), expectation)
+
+
+def _text(reply: HttpReply) -> bytes:
+    """The JSON of an answer, without the binary tensors behind it."""
+    length = reply.header(_HEADER_LENGTH)
+    return reply.body[: int(length)] if length.isdigit() else reply.body
+
+
 def check(model: ModelMetadata, request: Inference) -> None:
     """Raises `InvalidValueError` for tensors that the model does not declare."""
     declared = {tensor.name: tensor for tensor in model.inputs}
@@ -207,24 +205,6 @@ def _names(tensors: list[TensorMetadata]) -> str:
     return ", ".join(tensor.name for tensor in tensors)
 
 
-def _unpacked(body: bytes, encoding: bytes, limit: int) -> bytes:
-    encoding = encoding.strip().lower()
-    if encoding in {b"", b"identity"}:
-        return body
-    if encoding not in {b"gzip", b"deflate"}:
-        raise MediaTypeError("content-encoding", encoding.decode("latin-1"), "expected gzip, deflate or none")
-    stream = zlib.decompressobj(zlib.MAX_WBITS | (16 if encoding == b"gzip" else 0))
-    try:
-        whole = stream.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise MalformedError("body", None, f"not {encoding.decode()}: {error}") from None
-    if len(whole) > limit:
-        raise TooLargeError("body", f"over {limit} bytes unpacked", f"expected at most {limit}")
-    if not stream.eof:
-        raise MalformedError("body", None, f"not {encoding.decode()}: it ends too early")
-    return whole
-
-
 def _said(found: Found, answer: PassedBack) -> PassedBack:
     """Health as the protocol recommends it; Triton says it by the status alone."""
     if answer.body or answer.status != _OK:
@@ -237,7 +217,7 @@ def _said(found: Found, answer: PassedBack) -> PassedBack:
 def _back(reply: HttpReply, version: str = "") -> PassedBack:
     headers = [(name.lower(), value) for name, value in reply.headers if name.lower() in _BACK]
     if reply.body and not any(name == b"content-type" for name, _ in headers):
-        headers.append(_JSON_TYPE)  # Triton does not say it of what it compresses
+        headers.append(_JSON_TYPE)
     if version:
         headers.append((VERSION, version.encode()))
     passed = reply.status == _OK or reply.status in _REFUSALS  # whatever else it says, it failed

@@ -34,6 +34,7 @@ from shop.gateway.search import Search
 from shop.gateway.settings import GatewaySettings
 from shop.gateway.upkeep import Readiness, Upkeep
 from shop.gateway.valkey import Valkey
+from shop.gateway.versions import Versions
 
 __all__ = ["Gateway", "build", "main"]
 
@@ -62,14 +63,17 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
     """
     keys = Keys(parse_keys(settings.api_keys.get_secret_value()), settings.key_rate, settings.key_burst)
     watch = Telemetry("shop-gateway", "3", observed, quiet=QUIET, **telemetry)
-    metrics, oversight = GatewayMetrics(telemetry.get("registry", REGISTRY)), open_oversight(settings.models_dir)
+    versions, oversight = Versions(_loaded(watch, settings)), open_oversight(settings.models_dir)
+    metrics = GatewayMetrics(versions, telemetry.get("registry", REGISTRY))
     if oversight.monitors:
         watch.register(DriftCollector(list(oversight.monitors.values())))
-    _say_versions(watch, settings)
     links = _Links.of(settings)
-    hops = _hops(settings, links, metrics, oversight)
+    calls = ModelCalls(
+        links.models, versions, versioned=settings.version_choice == "edge", patience_s=settings.deadline_s / 2
+    )
+    hops = _hops(settings, links, calls, metrics, oversight)
     limit, ready = AdaptiveLimit(settings), Readiness()
-    upkeep = Upkeep(hops, ModelCalls(links.models, versioned=False), limit, ready)
+    upkeep = Upkeep(hops, ModelCalls(links.models, versions, versioned=False), limit, ready)
 
     async def close() -> None:
         await upkeep.stop()
@@ -81,18 +85,21 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
         oversight.close()
         watch.shutdown()
 
-    passthrough = PassThrough(links.models, settings.max_body_bytes, versioned=settings.version_choice == "edge")
+    passthrough = PassThrough(links.models, versioned=settings.version_choice == "edge")
     door = Door(limit, keys, metrics)
     app = GatewayApp(settings, _endpoints(hops), passthrough, watch, door=door, ready=ready, life=(upkeep.start, close))
     return Gateway(app, ready)
 
 
-def _say_versions(watch: Telemetry, settings: GatewaySettings) -> None:
-    """Shows which versions there are, where the artefacts lie beside the gateway."""
+def _loaded(watch: Telemetry, settings: GatewaySettings) -> set[str]:
+    """Shows and gives the versions there are: the default one, and where artefacts lie beside the gateway, theirs."""
+    versions = {settings.version}
     for folder in sorted(settings.models_dir.glob("*/[0-9]*")):
         with suppress(ArtefactError):
             card = Artefact(folder).card()
             watch.metrics.loaded(card.name, card.version, card.sha256)
+            versions.add(card.version)
+    return versions
 
 
 class _Links(NamedTuple):
@@ -111,11 +118,13 @@ class _Links(NamedTuple):
         )
 
 
-def _hops(settings: GatewaySettings, links: _Links, metrics: GatewayMetrics, oversight: Oversight) -> Hops:
+def _hops(
+    settings: GatewaySettings, links: _Links, calls: ModelCalls, metrics: GatewayMetrics, oversight: Oversight
+) -> Hops:
     return Hops(
         settings,
         FeatureLookup(links.features, settings.item_blocks),
-        ModelCalls(links.models, versioned=settings.version_choice == "edge", patience_s=settings.deadline_s / 2),
+        calls,
         InferenceCache(links.cache, _policy(settings), metrics) if settings.cache else None,
         LastGood(settings.last_good),
         Popular(),
@@ -140,8 +149,13 @@ def main() -> int:
             print(f"gateway cannot start: {name} {problem['input']}: {problem['msg']}", file=sys.stderr)  # noqa: T201
         return 1
     configure_logging("shop-gateway", observed.log_level)
-    drain_s, drain_timeout_s = settings.drain_s, settings.drain_timeout_s
-    server = DrainingServer(gateway.app, gateway.ready, drain_s=drain_s, drain_timeout_s=drain_timeout_s)
+    server = DrainingServer(
+        gateway.app,
+        gateway.ready,
+        drain_s=settings.drain_s,
+        drain_timeout_s=settings.drain_timeout_s,
+        receive_timeout_s=settings.receive_timeout_s,
+    )
     _log.info("serving on http://%s:%d", *listener.getsockname())
     with listener:
         server.serve_on(listener)

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shop.addresses import Addresses
+from shop.limits import MAX_BODY_BYTES, MAX_TENSOR_BYTES
 
 __all__ = ["GatewaySettings"]
 
@@ -55,7 +56,11 @@ class GatewaySettings(Addresses):
     review_at: float = Field(0.2, gt=0, le=1, description="Probability of fraud from which a payment is reviewed.")
     decline_at: float = Field(0.7, gt=0, le=1, description="Probability of fraud from which it is declined.")
 
-    max_body_bytes: int = Field(1024 * 1024, ge=1024, description="Largest request body.")
+    max_body_bytes: int = Field(MAX_BODY_BYTES, ge=1024, description="Largest body of a request to /v1.")
+    max_tensor_bytes: int = Field(MAX_TENSOR_BYTES, ge=1024, description="Largest body of a request to /v2.")
+    receive_timeout_s: float = Field(
+        10, gt=0, description="How long the headers of a request may take to arrive, and then its body."
+    )
     api_keys: SecretStr = Field(SecretStr(""), description="name:key,name:key…; empty: no key is asked for.")
     key_rate: float = Field(0, ge=0, description="Requests a second for each key; 0: any number.")
     key_burst: float = Field(50, ge=1, description="Requests a key may send at once.")

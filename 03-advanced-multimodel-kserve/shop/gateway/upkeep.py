@@ -90,10 +90,18 @@ class Upkeep:
             if ticks % _WATCH_TICKS == 0:
                 with suppress(UnavailableError):
                     await self._watch()
+                    await self._learn_versions()
 
     async def _watch(self) -> None:
         hops = self._hops
         hops.popular.learn(await hops.lookup.popular(hops.settings.deadline_s))
+
+    async def _learn_versions(self) -> None:
+        """Where somebody named a version that is not known: a new one, or an invention?"""
+        if self._calls.versions.strange:
+            self._calls.versions.strange = False
+            for signature in self._signatures():
+                await self._calls.learn(signature.model, _BUDGET_S)
 
     async def _warm_up(self) -> None:
         while self._ready.missing:

@@ -6,6 +6,7 @@ A body is JSON alone, or JSON followed by the raw bytes of its binary tensors; t
 
 from __future__ import annotations
 
+import json
 from math import isfinite
 from typing import Any
 
@@ -24,6 +25,7 @@ __all__ = [
     "WireRequest",
     "WireResponse",
     "WireTensor",
+    "check_answer",
     "decode_request",
     "decode_response",
     "encode_request",
@@ -173,6 +175,28 @@ def decode_response(body: bytes, header_length: str | None = None) -> InferenceR
     return InferenceResult(wire.model_name, wire.model_version, _tensors(wire.outputs, binary))
 
 
+def check_answer(text: bytes) -> None:
+    """Looks whether an answer that another server wrote is JSON at all.
+
+    Raises:
+        InvalidValueError: it has NaN or infinity, as some servers write them.
+    """
+    if b"NaN" not in text and b"Infinity" not in text:
+        return
+    try:
+        _decode_response(text)  # it may be a name
+    except msgspec.DecodeError:
+        for tensor in json.loads(text)["outputs"]:
+            if tensor["datatype"].startswith("FP") and not np.isfinite(np.asarray(tensor.get("data", ()), float)).all():
+                raise _not_in_json(tensor["name"]) from None
+
+
+def _not_in_json(name: str) -> InvalidValueError:
+    return InvalidValueError(
+        f"tensor {name}", None, "holds NaN or infinity, which JSON lacks: ask for it as a binary tensor"
+    )
+
+
 def _split(body: bytes, header_length: str | None) -> tuple[memoryview, memoryview]:
     view = memoryview(body)
     if header_length is None:
@@ -242,9 +266,7 @@ def _values(tensor: Tensor) -> list[Any]:
     if tensor.datatype != "BYTES":
         # a sum is not finite when a value is not; it may also overflow, so the values themselves decide
         if tensor.data.dtype.kind == "f" and not isfinite(sum(flat)) and not np.isfinite(tensor.data).all():
-            raise InvalidValueError(
-                f"tensor {tensor.name}", None, "holds NaN or infinity, which JSON lacks: ask for it as a binary tensor"
-            )
+            raise _not_in_json(tensor.name)
         return flat
     try:
         return [item.decode() for item in flat]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import socket
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -10,11 +13,13 @@ import numpy as np
 import pytest
 
 from iris_api.domain.flower import CLASS_NAMES, FEATURES, named
+from tests.iris_process import GENEROUS_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from iris_api.adapters.golden import Golden
+    from tests.iris_process import StartIris
 
 JSON = {"content-type": "application/json"}
 NAMES = ", ".join(FEATURES)
@@ -325,3 +330,29 @@ def test_over_the_wire_a_refused_body_leaves_the_connection_usable(iris_server: 
         chunks = (b" " * MEGABYTE for _ in range(12))
         assert client.post("/v1/predict", content=chunks, headers=JSON).status_code == 413
         assert client.post("/v1/predict", content=VALID, headers=JSON).status_code == 200
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+async def test_a_compressed_body_is_read(iris_client: httpx.AsyncClient, encoding: str, pack: Any) -> None:
+    plain = await post(iris_client, VALID)
+    headers = {**JSON, "content-encoding": encoding}
+    answer = await iris_client.post("/v1/predict", content=pack(VALID.encode()), headers=headers)
+    assert (answer.status_code, answer.json()) == plain
+    other = await iris_client.post("/v1/predict", content=b"x", headers={**JSON, "content-encoding": "br"})
+    told = {"error": "content-encoding br: expected gzip, deflate or identity"}
+    assert (other.status_code, other.json()) == (415, told)
+    bomb = gzip.compress(bytes(50 * MEGABYTE))
+    huge = await iris_client.post("/v1/predict", content=bomb, headers={**JSON, "content-encoding": "gzip"})
+    told = {"error": "body over 10485760 bytes unpacked: expected at most 10485760"}
+    assert (huge.status_code, huge.json()) == (413, told)
+
+
+def test_a_body_that_does_not_come_in_time_is_408(start_iris: StartIris) -> None:
+    server = start_iris(IRIS_RECEIVE_TIMEOUT_S="0.3").wait_ready()
+    head = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=GENEROUS_S) as slow:
+        slow.sendall(head)
+        answer = b"".join(iter(lambda: slow.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert answer.endswith(b'{"error":"body 1 bytes: expected the rest of it within 0.3 s"}')
+    assert server.stop() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 import threading
 from contextlib import asynccontextmanager
@@ -185,6 +186,28 @@ async def test_other_refusals_have_their_own_status(letters: Letters, routed: Ro
     assert infos[0] == "content-type text/plain: expected application/json"
     assert infos[1] == "body 2014 bytes: expected at most 1024"
     assert infos[2] == "method GET: expected POST"
+
+
+async def test_a_compressed_message_is_read_and_its_steps_get_it_plain(letters: Letters, routed: Routed) -> None:
+    client = routed(alone(letters[0].unit("MODEL")))
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    plain = await client.post(PREDICTIONS, json={"strData": "x"})
+    packed = await client.post(PREDICTIONS, content=gzip.compress(b'{"strData": "x"}'), headers=headers)
+    assert (packed.status_code, packed.json()["strData"]) == (200, plain.json()["strData"])
+    other = await client.post(PREDICTIONS, content=b"x", headers={**headers, "content-encoding": "br"})
+    assert other.status_code == 415
+    assert other.json()["status"]["info"] == "content-encoding br: expected gzip, deflate or identity"
+
+
+async def test_a_message_that_does_not_come_in_time_is_408(letters: Letters, routed: Routed) -> None:
+    async def half() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    client = routed(alone(letters[0].unit("MODEL")), receive_timeout_s=0.05)
+    late = await client.post(PREDICTIONS, content=half(), headers={"content-type": "application/json"})
+    assert (late.status_code, late.headers["connection"]) == (408, "close")
+    assert late.json()["status"]["info"] == "body 1 bytes: expected the rest of it within 0.05 s"
 
 
 async def test_what_is_null_is_absent(letters: Letters, routed: Routed) -> None:

@@ -34,6 +34,8 @@
   value: {{ .Values.gateway.drainTimeoutSeconds | quote }}
 - name: SHOP_MAX_BODY_BYTES
   value: {{ int .Values.edge.maxBodyBytes | quote }}
+- name: SHOP_MAX_TENSOR_BYTES
+  value: {{ int .Values.edge.maxTensorBytes | quote }}
 {{- with .Values.gateway.shards }}
 - name: SHOP_SHARDS
   value: {{ . | quote }}

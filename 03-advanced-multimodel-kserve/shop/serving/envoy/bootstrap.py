@@ -112,6 +112,8 @@ def _manager(addresses: Addresses, settings: EdgeSettings) -> dict[str, Any]:
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "common_http_protocol_options": {"idle_timeout": "60s", "headers_with_underscores_action": "REJECT_REQUEST"},
+        # load balancers' default probes speak HTTP/1.0, without a Host
+        "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": NAME},
         "http2_protocol_options": {"max_concurrent_streams": 100},
         "request_headers_timeout": "5s",
         "request_timeout": f"{settings.tensor_timeout_s}s",

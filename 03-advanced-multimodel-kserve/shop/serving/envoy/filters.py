@@ -43,10 +43,15 @@ def local_replies(settings: EdgeSettings) -> dict[str, Any]:
             _status(413),
             f"body: too large, expected at most {settings.max_body_bytes} bytes, {settings.max_tensor_bytes} for /v2",
         ),
+        _reply(_status(408), "request: not received in time"),
+        _reply(_status(431), "headers: too many or too large, expected at most 100 of 60 KiB in all"),
+        _reply(_status(502), "gateway: its answer is no HTTP"),
         _reply(_status(503), "gateway: none answers, expected a retry", headers_to_add=wait),
         _reply(_status(504), "gateway: no answer in time"),
     ]
-    return {"mappers": replies, "body_format": {"json_format": {"error": "request: %LOCAL_REPLY_BODY%"}}}
+    # Envoy has a text for only some of what it refuses, but a word for why in every case
+    rest = {"error": "request: refused by the edge: %RESPONSE_CODE_DETAILS%"}
+    return {"mappers": replies, "body_format": {"json_format": rest}}
 
 
 def _reply(match: dict[str, Any], error: str, **rest: Any) -> dict[str, Any]:

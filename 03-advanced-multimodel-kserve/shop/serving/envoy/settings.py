@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shop.limits import MAX_BODY_BYTES, MAX_TENSOR_BYTES
+
 __all__ = ["EdgeSettings"]
 
 
@@ -14,8 +16,8 @@ class EdgeSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SHOP_EDGE_", populate_by_name=True)
 
     host: str = Field("127.0.0.1", description="Address of the public listener; the admin interface is local, always.")
-    max_body_bytes: int = Field(1024 * 1024, ge=1024, description="Largest body of a request to /v1.")
-    max_tensor_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest body of a request to /v2.")
+    max_body_bytes: int = Field(MAX_BODY_BYTES, ge=1024, description="Largest body of a request to /v1.")
+    max_tensor_bytes: int = Field(MAX_TENSOR_BYTES, ge=1024, description="Largest body of a request to /v2.")
     timeout_s: float = Field(1, gt=0, description="For /v1: far beyond the gateways' own deadline, should one hang.")
     tensor_timeout_s: float = Field(10, gt=0, description="For /v2.")
     rate: int = Field(0, ge=0, description="Requests a second that are let in, whoever sends them; 0: any number.")

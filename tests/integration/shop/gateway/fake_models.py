@@ -152,8 +152,10 @@ class FakeModels:
             await asyncio.sleep(delay_s)
         if self.status != 200:
             return self.status, ["content-type: application/json"], b'{"error":"planted"}'
+        binary = wire.get("parameters", {}).get("binary_data_output", False)
+        binary = any(each.get("parameters", {}).get("binary_data", binary) for each in wire.get("outputs") or [{}])
         found = self._compute(model, version, rows)
-        return self._written(model, self.claims or version or "1", found, binary=bool(raw))
+        return self._written(model, self.claims or version or "1", found, binary=binary)
 
     def _compute(self, model: str, version: str, rows: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
         more = np.float32(1000 if version == "2" else 0)

@@ -13,6 +13,7 @@ from shop.gateway.cache import CachePolicy, InferenceCache
 from shop.gateway.entry import Entry
 from shop.gateway.metrics import GatewayMetrics
 from shop.gateway.valkey import Valkey, pack
+from shop.gateway.versions import Versions
 
 _AT_ONCE = 200
 _PATIENT_S = 60.0
@@ -22,7 +23,7 @@ async def main(port: int, keys: int) -> None:
     """Asks for every key."""
     valkey, counts = Valkey("127.0.0.1", port), Valkey("127.0.0.1", port)
     policy = CachePolicy(60, 60, _PATIENT_S, _PATIENT_S, _PATIENT_S, 4, _PATIENT_S)
-    cache = InferenceCache(valkey, policy, GatewayMetrics(CollectorRegistry()))
+    cache = InferenceCache(valkey, policy, GatewayMetrics(Versions(()), CollectorRegistry()))
     deadline = monotonic() + _PATIENT_S
     turn = iter(range(keys))
 

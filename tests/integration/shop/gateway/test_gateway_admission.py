@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,3 +64,32 @@ def test_beyond_the_limit_requests_are_turned_away_and_payments_last(
     assert shed[0].headers["retry-after"] == "1"
     assert {answer.status_code for answer in payments} == {200}
     assert small.metric("serving_shed_total", reason="limit") == len(shed)
+
+
+def test_bodies_that_do_not_come_take_nobodys_place(start_gateway: Callable[..., GatewayProcess]) -> None:
+    limits = dict.fromkeys(("SHOP_LIMIT", "SHOP_LIMIT_MIN", "SHOP_LIMIT_MAX"), "2")
+    gateway = start_gateway(SHOP_CACHE="false", **limits, SHOP_RECEIVE_TIMEOUT_S="60")
+    with ExitStack() as open_until_the_end:
+        for path in [PATH, "/v2/models/fraud/infer"] * 24:
+            slow = open_until_the_end.enter_context(socket.create_connection(("127.0.0.1", gateway.port), timeout=30))
+            head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n"
+            slow.sendall(head.encode() + b"{")
+        answers = [gateway.client.post(PATH, json=BODY) for _ in range(10)]
+    assert [answer.status_code for answer in answers] == [200] * 10
+
+
+@pytest.mark.parametrize("path", [PATH, "/v2/models/fraud/infer"])
+def test_a_body_that_is_late_is_408(impatient: GatewayProcess, path: str) -> None:
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=30) as slow:
+        slow.sendall(head.encode() + b"{")
+        answer = b"".join(iter(lambda: slow.recv(65536), b""))
+    status, _, rest = answer.partition(b"\r\n")
+    assert status == b"HTTP/1.1 408 Request Timeout"
+    told = json.loads(rest.partition(b"\r\n\r\n")[2])
+    assert told == {"error": "body 1 bytes: expected the rest of it within 0.3 s"}
+
+
+@pytest.fixture(scope="module")
+def impatient(start_gateway: Callable[..., GatewayProcess]) -> GatewayProcess:
+    return start_gateway(SHOP_RECEIVE_TIMEOUT_S="0.3")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.integration.shop.gateway.conftest import until
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.shop.gateway.conftest import GatewayProcess
+    from tests.integration.shop.gateway.fake_models import FakeModels
 
 JSON = {"content-type": "application/json"}
 SEARCH, PAY, RECOMMEND, FEEDBACK = "/v1/search", "/v1/payments/score", "/v1/recommendations", "/v1/feedback"
@@ -132,10 +136,31 @@ def test_no_header_makes_it_fail(gateway: GatewayProcess, version: str, timeout:
     assert gateway.client.post(RECOMMEND, json=GOOD[RECOMMEND], headers=headers).status_code < 500
 
 
-def test_only_so_many_versions_are_asked_for(start_gateway: Callable[..., GatewayProcess]) -> None:
+def test_invented_versions_lock_no_real_one_out(start_gateway: Callable[..., GatewayProcess]) -> None:
     gateway = start_gateway(SHOP_CACHE="false")
-    answers = [
-        gateway.client.post(RECOMMEND, json=GOOD[RECOMMEND], headers={"x-model-version": str(version)}).status_code
-        for version in range(1, 70)
-    ]
-    assert answers == [200] * 64 + [400] * 5
+    feedback = GOOD[FEEDBACK]
+    for version in map(str, range(100, 200)):
+        asked = gateway.client.post(RECOMMEND, json=GOOD[RECOMMEND], headers={"x-model-version": version})
+        told = gateway.client.post(FEEDBACK, json={**feedback, "version": version})
+        assert (asked.status_code, asked.headers["x-degraded"], told.status_code) == (200, "model_unavailable", 200)
+    for version in ("1", "2"):
+        asked = gateway.client.post(PAY, json=GOOD[PAY], headers={"x-model-version": version})
+        told = gateway.client.post(FEEDBACK, json={**feedback, "version": version})
+        assert (asked.json()["version"], told.status_code) == (version, 200)
+    counted = {version: gateway.metric("serving_feedback_total", version=version) for version in ("1", "2", "other")}
+    assert counted == {"1": 1, "2": 1, "other": 100}
+    exposed = set(re.findall(r'^serving_.*[{,]version="([^"]*)"', gateway.client.get("/metrics").text, re.MULTILINE))
+    assert exposed == {"", "1", "2", "other"}
+
+
+def test_a_version_that_the_model_server_has_is_counted_by_its_name_before_it_has_answered(
+    start_gateway: Callable[..., GatewayProcess], models: FakeModels
+) -> None:
+    models.versions = ("1", "2", "7")
+    gateway = start_gateway()
+
+    def counted() -> bool:
+        gateway.client.post(FEEDBACK, json={**GOOD[FEEDBACK], "version": "7"})
+        return gateway.metric("serving_feedback_total", version="7") > 0
+
+    until(counted, "known")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +112,43 @@ def test_a_path_that_is_none_of_ours_is_not_found(edge: Edge) -> None:
         answer = edge.client.get(path)
         assert answer.status_code in {400, 404}, path
         assert list(answer.json()) == ["error"], path
+
+
+def said(edge: Edge, request: str, *, more: str = "host: x\r\n\r\n") -> tuple[str, dict[str, Any]]:
+    """The status line and the answer to a request line of whatever kind."""
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=20) as connection:
+        connection.sendall(f"{request}\r\n{more}".encode())
+        head, _, body = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
+    return head.split(b"\r\n")[0].decode(), json.loads(body)
+
+
+@pytest.mark.parametrize("more", ["\r\n", "host: x\r\n\r\n"])
+def test_probes_may_speak_http_1_0(edge: Edge, more: str) -> None:
+    status, answer = said(edge, "GET /readyz HTTP/1.0", more=more)
+    assert status == "HTTP/1.0 200 OK"
+    assert answer["by"] in {gateway.port for gateway in edge.gateways}
+
+
+@pytest.mark.parametrize(
+    ("request_line", "more", "problem"),
+    [
+        ("nonsense", "\r\n", "http1.codec_error"),
+        ("GET /readyz HTTP/1.1", "connection: close\r\n\r\n", "missing_host_header"),
+        ("GET /a%2fb HTTP/1.1", "host: x\r\nconnection: close\r\n\r\n", "path_normalization_failed"),
+        ("GET /readyz HTTP/1.1", "host: x\r\na_b: c\r\n\r\n", "http1.unexpected_underscore"),
+        ("POST /v1/search HTTP/1.1", "host: x\r\ncontent-length: x\r\n\r\n", "http1.codec_error"),
+    ],
+)
+def test_whatever_is_refused_the_answer_says_why(edge: Edge, request_line: str, more: str, problem: str) -> None:
+    status, answer = said(edge, request_line, more=more)
+    assert status == "HTTP/1.1 400 Bad Request"
+    assert answer == {"error": f"request: refused by the edge: {problem}"}
+
+
+def test_headers_that_are_too_large_are_told_so(edge: Edge) -> None:
+    answer = edge.client.get("/readyz", headers={"a": "x" * 70_000})
+    assert answer.status_code == 431
+    assert answer.json() == {"error": "headers: too many or too large, expected at most 100 of 60 KiB in all"}
 
 
 def test_too_many_requests_at_once_are_told_to_come_back(edge: Edge) -> None:

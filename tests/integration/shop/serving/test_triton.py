@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import numpy as np
 import pytest
 
+from servekit.errors import InvalidValueError
 from servekit.oip.conformance.registry import Outcome
 from servekit.oip.conformance.suite import conforms, run
+from servekit.oip.rest import check_answer
 from shop.addresses import MODELS
+from shop.gateway.tensors import rewrite
 from shop.serving.control import Control, ControlError, main
 from tests.integration.shop.serving.triton_world import BEST, Triton, computed, running_triton
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+ONES: dict[str, Any] = {"inputs": [{"name": "features", "shape": [1, 128], "datatype": "FP32", "data": [1.0] * 128}]}
 WIDTHS = {"ranking": 128, "fraud": 64, "personalisation": 64}
 
 
@@ -55,6 +60,38 @@ def test_recommendations_come_with_their_items_best_first(triton: Triton) -> Non
 def test_a_request_with_more_rows_than_a_batch_holds_is_refused(triton: Triton) -> None:
     with pytest.raises(AssertionError, match="batch-size must be <= 512"):
         triton.infer("ranking", 1, rows("ranking", 513))
+
+
+def infer(triton: Triton, sent: dict[str, Any]) -> httpx.Response:
+    """What Triton answers when it is asked as the gateway asks it."""
+    request = rewrite(json.dumps(sent).encode(), None)
+    headers = {name.decode(): value.decode() for name, value in request.headers}
+    return triton.client.post("/v2/models/ranking/infer", content=request.body, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"parameters": {"timeout": 0, "priority": 1, "sequence_id": "x", "sequence_start": False, "mine": 1.5}},
+        {"parameters": {"timeout": 2**64 - 1, "sequence_id": 2**64 - 1}},
+        {"outputs": [{"name": "scores", "parameters": {"classification": 1}}]},
+        {"outputs": [{"name": "scores"}, {"name": "scores"}]},
+        {"inputs": [{"name": "features", "shape": [1, 128], "datatype": "FP32", "data": [[1] * 128]}]},
+    ],
+)
+def test_triton_reads_all_that_the_gateway_lets_pass(triton: Triton, changes: dict[str, Any]) -> None:
+    answer = infer(triton, {**ONES, **changes})
+    assert answer.status_code == 200, answer.text
+    check_answer(answer.content)
+
+
+@pytest.mark.parametrize("value", [3e38, 1e38])
+def test_scores_beyond_all_numbers_are_found_in_tritons_answer(triton: Triton, value: float) -> None:
+    answer = infer(triton, {"inputs": [{**ONES["inputs"][0], "data": [value] * 128}]})
+    assert answer.status_code == 200
+    with pytest.raises(InvalidValueError, match=r"^tensor scores: holds NaN or infinity"):
+        check_answer(answer.content)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -1,0 +1,38 @@
+"""Which versions of models there are. What a caller names may be anything; a label of a metric may not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["OTHER", "Versions"]
+
+OTHER = "other"
+
+
+class Versions:
+    """The versions that are loaded or have answered; all that callers invent is `OTHER` together.
+
+    Args:
+        loaded: known from the start.
+
+    Attributes:
+        strange: whether somebody named one that is not known, so that the model server should be asked.
+    """
+
+    def __init__(self, loaded: Iterable[str]) -> None:
+        self._known = {"", *loaded}  # empty: whichever the server chooses
+        self.strange = False
+
+    def learn(self, *versions: str) -> None:
+        """These are real: the model server said so."""
+        self._known.update(versions)
+
+    def label(self, version: str) -> str:
+        """The version as metrics count it."""
+        if version in self._known:
+            return version
+        self.strange = True
+        return OTHER
