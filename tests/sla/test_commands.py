@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -22,6 +21,7 @@ from servekit.sla.run import attempt, reseeded
 from servekit.sla.samples import Failure
 from servekit.sla.settings import Server, overridden
 from servekit.sla.target import identify
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,9 +200,7 @@ def test_ctrl_c_leaves_a_partial_report_that_says_so(
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     samples = tmp_path / "7" / "samples.bin"
-    deadline = time.monotonic() + 30
-    while (not samples.exists() or samples.stat().st_size < 32 * 100) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: samples.exists() and samples.stat().st_size >= 32 * 100, "100 samples")
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)
     result = read(tmp_path / "7.json")
@@ -254,10 +252,10 @@ def test_the_web_interface_starts_and_stops_the_same_load(
     )
     try:
         web = f"http://127.0.0.1:{port}"
-        _until(lambda: _get(f"{web}/stats/requests") is not None)
+        until(lambda: _get(f"{web}/stats/requests") is not None)
         form = {"user_count": 2, "spawn_rate": 2, "host": load_sla(path).server.url, "rate": 80}
         httpx.post(f"{web}/swarm", data=form, timeout=10).raise_for_status()
-        _until(lambda: _requests(web) > 80)
+        until(lambda: _requests(web) > 80)
         httpx.post(f"{web}/stop", timeout=10).raise_for_status()
         stats = _get(f"{web}/stats/requests") or {}
         assert {entry["name"] for entry in stats["stats"]} == {"small", "large", "Aggregated"}
@@ -265,13 +263,6 @@ def test_the_web_interface_starts_and_stops_the_same_load(
     finally:
         process.terminate()
         process.wait(120)
-
-
-def _until(condition: Any, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.1)
 
 
 def _get(url: str) -> dict[str, Any] | None:

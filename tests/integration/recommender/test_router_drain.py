@@ -15,15 +15,15 @@ import pytest
 import yaml
 
 from tests.integration.recommender.microservice import Letters, deployment
+from tests.patience import GENEROUS_S, until
 from tests.ports import free_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 PREDICTIONS = "/api/v1.0/predictions"
 CONNECTIONS = 6
-GENEROUS_S = 60
 
 
 class Router(NamedTuple):
@@ -104,10 +104,3 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=GENEROUS_S).is_success
     except httpx.TransportError:
         return False
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + GENEROUS_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

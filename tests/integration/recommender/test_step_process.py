@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from tests.patience import GENEROUS_S, until
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -44,10 +46,7 @@ class Step:
         ]
 
     def until(self, count: int) -> None:
-        deadline = time.monotonic() + 20
-        while len(self.family()) != count:
-            assert time.monotonic() < deadline, self.family()
-            time.sleep(0.05)
+        until(lambda: len(self.family()) == count, lambda: str(self.family()))
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ def test_told_to_stop_it_stops_all_that_was_forked(forever: Step) -> None:
     with forever.start() as running:
         forever.until(2)
         running.send_signal(signal.SIGTERM)
-        assert running.wait(20) == 0
+        assert running.wait(GENEROUS_S) == 0
     forever.until(0)
 
 
@@ -72,12 +71,10 @@ def test_killed_it_is_cleared_away_by_its_successor(forever: Step) -> None:
         before = {process.pid for process in forever.family()}
         running.kill()
     with forever.start() as successor:
-        deadline = time.monotonic() + 20
-        while before & {process.pid for process in forever.family()} or len(forever.family()) != 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: not before & {process.pid for process in forever.family()}, "cleared away")
+        forever.until(2)
         successor.terminate()
-        successor.wait(20)
+        successor.wait(GENEROUS_S)
     forever.until(0)
 
 
@@ -85,7 +82,7 @@ def test_killed_it_is_cleared_away_by_its_successor(forever: Step) -> None:
 def test_a_server_that_ends_by_itself_has_failed_and_leaves_nothing(tmp_path: Path, then: str, code: int) -> None:
     step = Step(tmp_path, then)
     with step.start() as running:
-        assert running.wait(20) == code
+        assert running.wait(GENEROUS_S) == code
     step.until(0)
 
 
@@ -95,5 +92,5 @@ def test_one_that_does_not_listen_is_killed(tmp_path: Path) -> None:
         step.until(2)
         time.sleep(0.3)
         running.terminate()
-        assert running.wait(20) == 0
+        assert running.wait(GENEROUS_S) == 0
     step.until(0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from servekit.versions import ROOT
 from tests.ports import free_block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 PREDICTIONS = "/api/v1.0/predictions"
@@ -77,15 +76,6 @@ class Running:
         """The process of Valkey."""
         port = str(self.ports["valkey"])
         return next(p for p in psutil.process_iter(["cmdline"]) if f":{port}" in " ".join(p.info["cmdline"] or []))
-
-
-def until(condition: Callable[[], Any], what: str, limit_s: float = 30) -> float:
-    """Seconds until the condition held."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < limit_s, f"not {what} within {limit_s} s"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.shop.gateway.conftest import load_features, until
+from tests.integration.shop.gateway.conftest import load_features
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,9 +15,10 @@ import pytest
 from shop.addresses import Addresses
 from shop.serving.envoy import EdgeSettings, Split, write_routes, write_splits
 from tests.integration.shop.serving.edge_world import Edge, running_edge
+from tests.patience import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 SEARCH, PAYMENT, RECOMMENDATIONS = "/v1/search", "/v1/payments/score", "/v1/recommendations"
 LIMITS = {
@@ -91,10 +92,10 @@ def test_the_versions_of_a_running_edge_change_without_losing_a_request(
     with under_load(edge) as failures:
         write_splits(addresses.canary_state, {"ranking": Split(stable="2", candidate="3")})
         write_routes(addresses, EdgeSettings())
-        wait_for(lambda: edge.version(SEARCH) == "2")
+        until(lambda: edge.version(SEARCH) == "2")
         addresses.canary_state.unlink()
         write_routes(addresses, EdgeSettings())
-        wait_for(lambda: edge.version(SEARCH) == "1")
+        until(lambda: edge.version(SEARCH) == "1")
     assert failures == []
 
 
@@ -146,7 +147,7 @@ def test_a_gateway_that_dies_and_comes_back_fails_no_request(edge: Edge) -> None
         dying.die()
         time.sleep(0.8)
         dying.live()
-        wait_for(edge.ready)
+        until(edge.ready)
     assert failures == []
 
 
@@ -160,9 +161,9 @@ def test_without_a_gateway_the_answer_says_so_and_is_logged(edge: Edge) -> None:
             gateway.live()
     assert answer.status_code == 503
     assert answer.json() == {"error": "gateway: none answers, expected a retry"}
-    wait_for(edge.ready)
+    until(edge.ready)
     said = "POST /v1/payments/score 503"
-    wait_for(lambda: any(event.get("message") == said for event in events(edge)))
+    until(lambda: any(event.get("message") == said for event in events(edge)))
     logged = next(event for event in events(edge) if event.get("message") == said)
     assert logged["http.response.status_code"] == 503
     assert logged["service.name"] == "envoy"
@@ -212,13 +213,6 @@ def test_more_requests_than_the_rate_are_shed(guarded: Edge) -> None:
 
 def events(edge: Edge) -> list[dict[str, Any]]:
     return [json.loads(line) for line in edge.log.read_text().splitlines() if line.startswith("{")]
-
-
-def wait_for(condition: Callable[[], bool], limit_s: float = 15) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class under_load:  # noqa: N801 - reads as what it does

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shop.gateway.valkey import Valkey, ValkeyError, pack
+from tests.patience import async_until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
 PING = pack((b"PING",))
 
@@ -38,12 +39,6 @@ async def serving(*replies: bytes) -> AsyncIterator[tuple[Valkey, list[bytes], a
         await asyncio.sleep(0.01)
 
 
-async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - the server has no event for it
-            await asyncio.sleep(0.005)
-
-
 async def test_a_command_gets_its_reply() -> None:
     async with serving(b"*3\r\n$1\r\na\r\n$-1\r\n$0\r\n\r\n") as (valkey, received, _):
         assert await valkey.ask(pack((b"MGET", "i:1", "i:2", "i:3")), 5) == [b"a", None, b""]
@@ -53,9 +48,9 @@ async def test_a_command_gets_its_reply() -> None:
 async def test_replies_are_in_the_commands_order_and_what_was_only_told_takes_none() -> None:
     async with serving(b"", b"", b":1\r\n:2\r\n:3\r\n") as (valkey, received, _):
         first = asyncio.ensure_future(valkey.ask(PING, 5))
-        await _until(lambda: len(received) == 1)
+        await async_until(lambda: len(received) == 1)
         valkey.tell(PING)
-        await _until(lambda: len(received) == 2)
+        await async_until(lambda: len(received) == 2)
         assert await valkey.ask(PING, 5) == 3
         assert await first == 1
 
