@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -87,10 +86,11 @@ def test_a_server_that_ends_by_itself_has_failed_and_leaves_nothing(tmp_path: Pa
 
 
 def test_one_that_does_not_listen_is_killed(tmp_path: Path) -> None:
-    step = Step(tmp_path, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)")
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); open(sys.argv[1] + 'deaf', 'w').close()"
+    step = Step(tmp_path, f"{deaf}; time.sleep(1000)")
     with step.start() as running:
         step.until(2)
-        time.sleep(0.3)
+        until((tmp_path / "pid-deaf").exists, "deaf")
         running.terminate()
         assert running.wait(GENEROUS_S) == 0
     step.until(0)

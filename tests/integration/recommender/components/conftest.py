@@ -127,13 +127,18 @@ def components(
     """All three, ready."""
     folder = tmp_path_factory.mktemp("components")
     paths = {"preprocessor": "transform-input", "model": "predict", "postprocessor": "transform-output"}
-    environment = {"RECOMMENDER_MODEL_DIR": str(models / "1"), "RECOMMENDER_INVENTORY_URL": inventory.url}
+    environment = {
+        "RECOMMENDER_MODEL_DIR": str(models / "1"),
+        "RECOMMENDER_INVENTORY_URL": inventory.url,
+        "RECOMMENDER_INVENTORY_TIMEOUT_S": "10",  # the machine may be busy, and the inventory slow to answer
+        "RECOMMENDER_SNAPSHOT_S": "3",
+    }
     with ExitStack() as stack:
         running = {}
         for name, path in paths.items():
             first = free_block(3)
             component = Component(path, list(range(first, first + 3)), folder / f"{name}.log")
-            stack.enter_context(_process(name, component, {**environment, "RECOMMENDER_SNAPSHOT_S": "2"}))
+            stack.enter_context(_process(name, component, environment))
             running[path] = component
         for component in running.values():
             until(lambda each=component: _is_ready(each), component.log.read_text)  # type: ignore[misc]  # bound now

@@ -149,7 +149,7 @@ def test_a_step_that_hangs_is_504_by_name(level: Running) -> None:
 
 
 def test_the_inventory_may_be_away_for_a_while(level: Running) -> None:
-    assert level.ask(196).json()["meta"]["tags"]["stock"] == "fresh"
+    until(lambda: level.ask(196).json()["meta"]["tags"]["stock"] == "fresh", "fresh")
     inventory = level.inventory()
     inventory.suspend()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,7 +23,10 @@ async def serving(*replies: bytes) -> AsyncIterator[tuple[Valkey, list[bytes], a
     received: list[bytes] = []
     turn = iter(replies)
 
+    handlers: list[asyncio.Task[Any] | None] = []
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handlers.append(asyncio.current_task())
         while data := await reader.read(65536):
             received.append(data)
             writer.write(next(turn, b""))
@@ -36,7 +39,7 @@ async def serving(*replies: bytes) -> AsyncIterator[tuple[Valkey, list[bytes], a
     finally:
         valkey.close()
         server.close()
-        await asyncio.sleep(0.01)
+        await asyncio.gather(*filter(None, handlers), return_exceptions=True)
 
 
 async def test_a_command_gets_its_reply() -> None:
@@ -106,6 +109,7 @@ async def test_it_connects_again() -> None:
     async with serving(b"+PONG\r\n", b"+PONG\r\n") as (valkey, _, __):
         assert await valkey.ask(PING, 5) == b"PONG"
         assert valkey._link is not None
-        valkey._link._transport.abort()
-        await asyncio.sleep(0.01)
+        link = valkey._link
+        link._transport.abort()
+        await async_until(lambda: link.closed, "closed")
         assert await valkey.ask(PING, 5) == b"PONG"
