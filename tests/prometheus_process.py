@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import yaml
 
 from servekit.versions import ROOT
 from tests.patience import until
+from tests.prometheus_program import REMEDY, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 @contextmanager
 def scraping(folder: Path, port: int, targets: Mapping[str, list[str]]) -> Iterator[str]:
     """Its URL; it scrapes and evaluates every second, by the real configuration but for the jobs' targets."""
-    program = shutil.which("prometheus")
+    program = find("prometheus", folder)
     if program is None:
-        pytest.skip("prometheus is not on PATH: Debian's package prometheus has it")
+        pytest.skip(REMEDY)
     config = yaml.safe_load((ROOT / "infra" / "prometheus" / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(ROOT / "infra" / "prometheus" / "rules" / "*.yaml")]
@@ -35,7 +35,7 @@ def scraping(folder: Path, port: int, targets: Mapping[str, list[str]]) -> Itera
     assert set(targets) <= {job["job_name"] for job in config["scrape_configs"]}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [
-        program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+        *program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn",
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
