@@ -25,14 +25,13 @@ REMEDY = f"no Prometheus here: Debian's package prometheus has it, or `docker pu
 def docker_has(image: str) -> bool:
     """Whether a Docker engine answers and has the image."""
     docker = shutil.which("docker")
-    command = [str(docker), "image", "inspect", image]
+    if docker is None:
+        return False
     try:
-        return (
-            docker is not None and subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
-        )
+        command = [docker, "image", "inspect", image]
+        return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
     except subprocess.TimeoutExpired:
         return False
-    return done is not None and done.returncode == 0
 
 
 def find(program: str, *folders: Path) -> list[str] | None:
