@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from servekit.sla.samples import Failure
 from servekit.sla.settings import Server, overridden
 from servekit.sla.target import identify
 from tests.patience import until
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,13 +42,6 @@ FIELDS = [
 class Silent:
     def update(self, window: Window, samples: Samples) -> None:
         pass
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -167,7 +160,7 @@ def test_answers_that_never_end_are_counted_with_their_time(
 def test_a_target_where_nothing_answers_says_what_to_run(
     sla_file: WriteSla, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
     assert main(["run", str(sla_file(url)), "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().out == f"{url}: nothing answers: run the tiny server\n"
 
@@ -243,7 +236,7 @@ def test_the_web_interface_starts_and_stops_the_same_load(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
 ) -> None:
     path = sla_file(tiny_server())
-    port = free_port()
+    port = free_ports(1)[0]
     command = [sys.executable, "-m", "servekit.sla", "locust", str(path), "--out", str(tmp_path)]
     process = subprocess.Popen(
         [*command, "--web-host", "127.0.0.1", "--web-port", str(port), "--loglevel", "ERROR"],
