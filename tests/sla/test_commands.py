@@ -219,6 +219,7 @@ def test_capacity_is_searched_up_to_the_highest_rate_allowed(
     assert "the server's capacity is at least this" in output
 
 
+@pytest.mark.slow
 def test_locust_itself_exits_1_on_a_broken_sla_and_writes_its_csv(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
 ) -> None:
@@ -232,6 +233,7 @@ def test_locust_itself_exits_1_on_a_broken_sla_and_writes_its_csv(
     assert [line.split(",")[:2] for line in lines[1:]] == [["POST", "large"], ["POST", "small"], ["", "Aggregated"]]
 
 
+@pytest.mark.slow
 def test_the_web_interface_starts_and_stops_the_same_load(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
 ) -> None:

@@ -89,7 +89,7 @@ def toy_shop(free_ports: Callable[[int], list[int]]) -> Iterator[ToyShop]:
 
 @pytest.fixture(scope="package")
 def toy_calibration(toy_shop: ToyShop) -> Calibration:
-    schedule = Schedule(1, alone_rps=120, alone=60, busy_s=0.3, held_out_rps=120, held_out_s=1.5, warm_up=20, repeats=0)
+    schedule = Schedule(1, alone_rps=200, alone=60, busy_s=0.3, held_out_rps=120, held_out_s=1.5, warm_up=20, repeats=0)
     found = survey(toy_shop, ToyScenario(), MIX, schedule, lambda _: None)
     with pytest.MonkeyPatch.context() as patch:  # a toy's figures need no fine simulation
         patch.setattr("shop.capacity.fit._SIMULATED", 600)
