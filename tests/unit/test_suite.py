@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from servekit.versions import ROOT
+from tests import prepare, prometheus_program
 from tests.determinism import faults, sleeps
 from tests.distribution import LONGEST, TOGETHER, shuffle
+from tests.prometheus_program import REMEDY
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TESTS = ROOT / "tests"
 FILES = sorted(path for path in TESTS.rglob("*.py") if "__pycache__" not in path.parts)
@@ -116,6 +123,55 @@ def test_the_map_of_the_tests_names_every_folder_that_has_some() -> None:
     folders = {path.parent.relative_to(TESTS).parts[:2] for path in FILES if path.name.startswith("test_")}
     told = re.findall(r"^\| `([\w/]+)`", (TESTS / "README.md").read_text(), re.MULTILINE)
     assert sorted(told) == sorted("/".join(parts) for parts in folders)
+
+
+FETCHING = """
+import pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir()
+(folder / "first.yaml").write_text("whole")
+sys.exit({code})
+"""
+
+
+@pytest.mark.parametrize(("code", "kept"), [(0, ["first.yaml"]), (1, [])])
+def test_schemas_are_taken_when_all_of_them_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int, kept: list[str]
+) -> None:
+    monkeypatch.setattr(prepare, "CACHE", tmp_path / "crds")
+    monkeypatch.setattr(prepare, "_FETCH", (sys.executable, "-c", FETCHING.format(code=code)))
+    monkeypatch.setattr(prepare, "find_crds", lambda: None)
+    monkeypatch.setattr(prepare, "find", lambda _: ["promtool"])
+    prepare.main()
+    assert [file.name for file in (tmp_path / "crds").glob("*.yaml")] == kept
+    assert ("`make crds` fetches them" in capsys.readouterr().out) == (not kept)
+
+
+def test_without_prometheus_and_its_image_one_line_says_what_is_skipped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prepare, "find_crds", lambda: ROOT)
+    monkeypatch.setattr(prepare, "find", lambda _: None)
+    monkeypatch.setattr(prepare, "_PULL", ("false",))
+    prepare.main()
+    assert capsys.readouterr().out == (
+        f"tests: {REMEDY}; without it the tests of alert rules and of the dashboards' queries are skipped\n"
+    )
+
+
+def test_prometheus_from_its_image_sees_the_repository_and_the_tests_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(prometheus_program, "docker_has", lambda _: True)
+    command = prometheus_program.find("promtool", tmp_path, ROOT / "infra") or []
+    assert command[:3] == ["docker", "run", "--rm"]
+    assert [word for word in command if word.startswith("--volume")] == [
+        f"--volume={ROOT}:{ROOT}:ro", f"--volume={tmp_path}:{tmp_path}",
+    ]  # fmt: skip
+    assert command[-2:] == ["--entrypoint=promtool", prometheus_program.IMAGE]
+    monkeypatch.setattr(prometheus_program, "docker_has", lambda _: False)
+    assert prometheus_program.find("promtool") is None
 
 
 @pytest.mark.parametrize("marker", ["slow", "alone", "images"])

@@ -77,7 +77,9 @@ def test_a_stale_answer_is_given_while_one_gateway_renews_it(
 
 
 def kept(client: redis.Redis, key: bytes) -> Kept:
-    found = load(client.get(key))
+    value = client.get(key)
+    assert isinstance(value, bytes)
+    found = load(value)
     assert found is not None
     return found
 
