@@ -39,7 +39,7 @@ TRITON := .venvs/triton/.synced
 BENCH := .venvs/bench/.synced
 LEVEL = $(or $(PACKAGE_$*),$(error level $*: no such level, expected one of: $(LEVELS)))
 
-.PHONY: help setup demo test lint format doctor lock proto-code clean test-images crds bench progress drill incident design
+.PHONY: help setup demo test test-slow lint format doctor lock proto-code clean test-images crds bench progress drill incident design
 .PHONY: observe up-observe observe-down down-observe dashboards
 
 help: ## print this help
@@ -59,10 +59,15 @@ demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, st
 
 # Tests that measure time lie in tests/sla and run last, one at a time. More workers than cores: many tests wait for
 # processes. tests/distribution.py says which tests share a worker, and which begin.
-# Where CI is set, coverage is measured too (make test CI=1): it costs half as much again.
+# Where CI is set, coverage is measured too (make test CI=1): it costs half as much again. In random order, the same for the
+# same seed: make test ARGS="--shuffle 7".
 test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, cluster or GPU
-	@$(PY) -m pytest -n $(if $(CI),4,5) -m "not images and not cluster and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
+	@$(PY) -m tests.prepare
+	@$(PY) -m pytest -n $(if $(CI),4,5) -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
 	@$(PY) -m pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) $(ARGS) || [ $$? -eq 5 ]
+
+test-slow: $(SYNCED) $(SELDON) $(TRITON) ## run the tests that are heavy or long
+	@$(PY) -m pytest -n 2 -m "slow and not images" $(ARGS) || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the container images and prove that they run (needs Docker)
 	@$(PY) -m pytest -m images tests/images $(ARGS)
@@ -194,13 +199,13 @@ sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
 	@$(PY) -m servekit.sla $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/sla.toml
 
 test-1: $(SYNCED) ## run one level's tests
-	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster" tests/unit/iris_api tests/integration/iris_api tests/e2e $(ARGS)
+	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster and not slow" tests/unit/iris_api tests/integration/iris_api tests/e2e $(ARGS)
 
 test-2: $(SYNCED) $(SELDON)
-	@$(PY) -m pytest -m "not images and not cluster" -k recommender $(ARGS)
+	@$(PY) -m pytest -m "not images and not cluster and not slow" -k recommender $(ARGS)
 
 test-3: $(SYNCED) $(TRITON)
-	@$(PY) -m pytest -m "not images and not cluster" -k shop $(ARGS)
+	@$(PY) -m pytest -m "not images and not cluster and not slow" -k shop $(ARGS)
 
 capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA (2 to 4 minutes)
 	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml

@@ -8,6 +8,7 @@ import signal
 import ssl
 import subprocess
 import sys
+from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from servekit.versions import ROOT
 from tests import ports
-from tests.distribution import Groups, longest_first
+from tests.distribution import Groups, longest_first, shuffle
 from tests.iris_process import IrisServer
 from tests.once import once
 
@@ -59,9 +60,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
     return Groups(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run in random order: the same for the same seed")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seed = config.getoption("shuffle")
+    if seed is not None:
+        shuffle(items, seed)
+    elif "PYTEST_XDIST_WORKER" in os.environ:
         longest_first(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each reason why tests were skipped, however many files they lie in."""
+    reports = terminalreporter.stats.get("skipped", [])
+    for reason, count in Counter(skip_reason(report) for report in reports).most_common():
+        terminalreporter.write_line(f"skipped {count}: {reason}")
+
+
+def skip_reason(report: pytest.TestReport) -> str:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+    return reason.removeprefix("Skipped: ")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,21 +1,18 @@
-"""A running ``python -m iris_api``, and patience with it."""
+"""A running ``python -m iris_api``."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import httpx
 
+from tests.patience import GENEROUS_S, until
+
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["GENEROUS_S", "IrisServer", "StartIris", "poll"]
-
-GENEROUS_S = 120.0
-"""How long anything that must happen may take on a busy machine."""
+__all__ = ["IrisServer", "StartIris"]
 
 
 class IrisServer(NamedTuple):
@@ -39,7 +36,7 @@ class IrisServer(NamedTuple):
         return (self.folder / "stderr").read_text()
 
     def wait_ready(self) -> IrisServer:
-        poll(self._ready, lambda: f"{self.stderr}{self.stdout}")
+        until(self._ready, lambda: f"{self.stderr}{self.stdout}")
         return self
 
     def stop(self) -> int:
@@ -56,11 +53,3 @@ class IrisServer(NamedTuple):
 
 class StartIris(Protocol):
     def __call__(self, **environment: str) -> IrisServer: ...
-
-
-def poll(condition: Callable[[], bool], explain: Callable[[], str] = str) -> None:
-    """Waits until the condition holds, and says what is known when it never does."""
-    deadline = time.monotonic() + GENEROUS_S
-    while not condition():
-        assert time.monotonic() < deadline, explain()
-        time.sleep(0.02)

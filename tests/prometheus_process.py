@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +12,20 @@ import pytest
 import yaml
 
 from servekit.versions import ROOT
+from tests.patience import until
+from tests.prometheus_program import REMEDY, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_READY_WITHIN_S = 60.0
-_DATA_WITHIN_S = 30.0
-
 
 @contextmanager
 def scraping(folder: Path, port: int, targets: Mapping[str, list[str]]) -> Iterator[str]:
     """Its URL; it scrapes and evaluates every second, by the real configuration but for the jobs' targets."""
-    program = shutil.which("prometheus")
+    program = find("prometheus", folder)
     if program is None:
-        pytest.skip("prometheus is not on PATH: Debian's package prometheus has it")
+        pytest.skip(REMEDY)
     config = yaml.safe_load((ROOT / "infra" / "prometheus" / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(ROOT / "infra" / "prometheus" / "rules" / "*.yaml")]
@@ -38,14 +35,14 @@ def scraping(folder: Path, port: int, targets: Mapping[str, list[str]]) -> Itera
     assert set(targets) <= {job["job_name"] for job in config["scrape_configs"]}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [
-        program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+        *program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn",
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_ready(url, folder / "log")
+        until(lambda: _is_ready(url), (folder / "log").read_text)
         yield url
     finally:
         process.terminate()
@@ -71,20 +68,11 @@ def ask(url: str, expr: str) -> list[Any]:
 
 def wait_for_data(url: str, title: str, expr: str) -> list[Any]:
     """The series of an instant query, as soon as there are any."""
-    deadline = time.monotonic() + _DATA_WITHIN_S
-    while not (found := ask(url, expr)):
-        assert time.monotonic() < deadline, f"{title}: no data from {expr}"
-        time.sleep(0.2)
-    return found
+    return until(lambda: ask(url, expr), f"{title}: data from {expr}")
 
 
-def _wait_ready(url: str, log: Path) -> None:
-    deadline = time.monotonic() + _READY_WITHIN_S
-    while True:
-        try:
-            if httpx.get(f"{url}/-/ready", trust_env=False).is_success:
-                return
-        except httpx.HTTPError:
-            pass
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/-/ready", trust_env=False).is_success
+    except httpx.HTTPError:
+        return False

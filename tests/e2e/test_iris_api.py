@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import httpx
 import pytest
 
-from tests.iris_process import GENEROUS_S
+from tests.patience import GENEROUS_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

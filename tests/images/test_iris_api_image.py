@@ -18,9 +18,10 @@ from iris_api.entrypoints.calls import CALLS, Target
 from iris_api.entrypoints.client import TOLERANCE
 from servekit.images import Container, Engine, EngineError, Image, build, recipes
 from servekit.versions import ROOT
+from tests.patience import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.images
@@ -51,16 +52,8 @@ def image(engine: Engine, golden: Golden) -> Iterator[Image]:
 def serving(engine: Engine, image: Image) -> Iterator[Container]:
     """The service as a cluster would run it, ready."""
     with Container(engine, image.reference, PORTS, flags=(*Container.flags, "--health-interval=1s")) as container:
-        until(lambda: is_ready(container), "ready", container)
+        until(lambda: is_ready(container), container.logs)
         yield container
-
-
-def until(condition: Callable[[], bool], state: str, container: Container, limit_s: float = 60) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert container.state()["Running"], f"ended before it was {state}:\n{container.logs()}"
-        assert time.monotonic() < deadline, f"not {state} within {limit_s} s:\n{container.logs()}"
-        time.sleep(0.1)
 
 
 def is_ready(container: Container) -> bool:
@@ -94,7 +87,7 @@ def test_every_answer_is_the_one_scikit_learn_gave(serving: Container, golden: G
 
 
 def test_the_engine_finds_it_healthy(serving: Container) -> None:
-    until(lambda: serving.state()["Health"]["Status"] == "healthy", "healthy", serving)
+    until(lambda: serving.state()["Health"]["Status"] == "healthy", serving.logs)
 
 
 def test_its_log_is_nothing_but_json_lines(serving: Container) -> None:
@@ -165,7 +158,7 @@ def test_it_says_what_it_is(engine: Engine, image: Image, capfd: pytest.CaptureF
 
 def test_sigterm_ends_it_within_the_drain_with_exit_code_0(engine: Engine, image: Image) -> None:
     with Container(engine, image.reference, PORTS) as container:
-        until(lambda: is_ready(container), "ready", container)
+        until(lambda: is_ready(container), container.logs)
         asked = time.monotonic()
         assert container.stop(grace_s=60) == 0, container.logs()
         assert time.monotonic() - asked < DRAIN_S
@@ -174,7 +167,7 @@ def test_sigterm_ends_it_within_the_drain_with_exit_code_0(engine: Engine, image
 
 def test_several_workers_need_no_writable_root_either(engine: Engine, image: Image) -> None:
     with Container(engine, image.reference, PORTS, environment={"IRIS_WORKERS": "2"}) as container:
-        until(lambda: is_ready(container), "ready", container)
+        until(lambda: is_ready(container), container.logs)
         metrics = httpx.get(f"{url(container)}/metrics", trust_env=False).text
         assert container.stop(grace_s=60) == 0, container.logs()
     assert "serving_model_info" in metrics

@@ -17,9 +17,10 @@ import redis
 from servekit.images import Container, Engine, EngineError, Image, build, recipes
 from servekit.valkey import valkey_command
 from servekit.versions import ROOT
+from tests.patience import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.images
 
@@ -97,13 +98,6 @@ def serving(engine: Engine, images: dict[str, Image], inventory: redis.Redis) ->
         for container in containers.values():
             until(lambda each=container: is_ready(each), "ready")  # type: ignore[misc]  # bound now
         yield containers
-
-
-def until(condition: Callable[[], bool], state: str, limit_s: float = 60) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not {state} within {limit_s} s"
-        time.sleep(0.1)
 
 
 def url(container: Container) -> str:

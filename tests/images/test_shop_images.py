@@ -21,10 +21,11 @@ from servekit.images.recipe import python_image
 from servekit.valkey import valkey_command
 from tests.images.shop_context import user_embedding, write_context
 from tests.integration.shop.serving.triton_world import computed
+from tests.patience import until
 from tests.shop_chart import CHART, gateway_environment, of_kind, variant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.images
@@ -142,19 +143,11 @@ def shop(engine: Engine, images: dict[str, Image], valkey_port: int, network: st
             flags=(*GATEWAY_FLAGS, *joined),
         )
         stack.enter_context(gateway)
-        until(lambda: answers(triton, "TRITON_HTTP_PORT", "/v2/health/ready"), "ready", triton)
-        until(lambda: answers(gateway, "SHOP_GATEWAY_PORT", "/readyz"), "ready", gateway)
+        until(lambda: answers(triton, "TRITON_HTTP_PORT", "/v2/health/ready"), triton.logs)
+        until(lambda: answers(gateway, "SHOP_GATEWAY_PORT", "/readyz"), gateway.logs)
         with redis.Redis(port=valkey_port) as store:
-            until(lambda: bool(store.exists("generation")), "filled", loader)
+            until(lambda: bool(store.exists("generation")), loader.logs)
         yield Shop(gateway, triton, loader, context)
-
-
-def until(condition: Callable[[], bool], state: str, container: Container, limit_s: float = 60) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert container.state()["Running"], f"ended before it was {state}:\n{container.logs()}"
-        assert time.monotonic() < deadline, f"not {state} within {limit_s} s:\n{container.logs()}"
-        time.sleep(0.1)
 
 
 def answers(container: Container, port: str, path: str) -> bool:
@@ -204,7 +197,7 @@ def test_the_gateway_starts_with_the_charts_own_environment_and_leaves_the_versi
     with Container(
         engine, images["shop-gateway"].reference, GATEWAY_PORTS, environment={**environment, **moved}, flags=flags
     ) as gateway:
-        until(lambda: answers(gateway, "SHOP_GATEWAY_PORT", "/readyz"), "ready", gateway)
+        until(lambda: answers(gateway, "SHOP_GATEWAY_PORT", "/readyz"), gateway.logs)
         body = {"user": 2, "k": 3}
         url = f"http://{gateway.addresses['SHOP_GATEWAY_PORT']}/v1/recommendations"
         answer = httpx.post(url, json=body, headers={"x-model-version": "1"}, trust_env=False, timeout=30)
@@ -235,7 +228,7 @@ def test_the_cluster_runs_this_image_on_what_its_own_script_publishes(
     with Container(
         engine, image, TRITON_PORTS, mounts={folder: "/mnt/models"}, command=arguments, flags=TRITON_FLAGS
     ) as server:
-        until(lambda: answers(server, "TRITON_HTTP_PORT", "/v2/health/ready"), "ready", server)
+        until(lambda: answers(server, "TRITON_HTTP_PORT", "/v2/health/ready"), server.logs)
         assert answers(server, "TRITON_HTTP_PORT", "/v2/models/fraud/versions/2/ready")
         assert not answers(server, "TRITON_HTTP_PORT", "/v2/models/ranking/ready")
         metrics = httpx.get(f"http://{server.addresses['TRITON_METRICS_PORT']}/metrics", trust_env=False).text
@@ -275,7 +268,7 @@ def test_the_production_stage_has_the_repositories_of_nvidias_backends(
 @pytest.mark.parametrize("name", NAMES)
 def test_the_engine_finds_each_healthy(shop: Shop, name: str) -> None:
     container = shop.container(name)
-    until(lambda: container.state()["Health"]["Status"] == "healthy", "healthy", container)
+    until(lambda: container.state()["Health"]["Status"] == "healthy", container.logs)
 
 
 @pytest.mark.parametrize("name", NAMES)

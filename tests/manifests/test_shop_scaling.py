@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import yaml
 
+from tests.prometheus_program import find, needs_prometheus
 from tests.shop_chart import DEPLOY, of_kind, variant
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROMTOOL = shutil.which("promtool")
-pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not on PATH: Debian's package prometheus has it")
+pytestmark = needs_prometheus
 
 
 def external(index: int) -> dict[str, Any]:
@@ -37,7 +35,8 @@ def evaluate(tmp_path: Path, query: str, samples: list[dict[str, str]], expected
     tests = [{"interval": "15s", "input_series": samples, "promql_expr_test": [case]}]
     file = tmp_path / "test.yaml"
     file.write_text(yaml.safe_dump({"rule_files": [], "evaluation_interval": "15s", "tests": tests}))
-    done = subprocess.run([str(PROMTOOL), "test", "rules", file], capture_output=True, text=True, check=False)
+    command = [*(find("promtool", tmp_path) or []), "test", "rules", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

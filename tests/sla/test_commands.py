@@ -3,10 +3,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -22,6 +20,8 @@ from servekit.sla.run import attempt, reseeded
 from servekit.sla.samples import Failure
 from servekit.sla.settings import Server, overridden
 from servekit.sla.target import identify
+from tests.patience import until
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,13 +42,6 @@ FIELDS = [
 class Silent:
     def update(self, window: Window, samples: Samples) -> None:
         pass
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -167,7 +160,7 @@ def test_answers_that_never_end_are_counted_with_their_time(
 def test_a_target_where_nothing_answers_says_what_to_run(
     sla_file: WriteSla, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
     assert main(["run", str(sla_file(url)), "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().out == f"{url}: nothing answers: run the tiny server\n"
 
@@ -200,9 +193,7 @@ def test_ctrl_c_leaves_a_partial_report_that_says_so(
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     samples = tmp_path / "7" / "samples.bin"
-    deadline = time.monotonic() + 30
-    while (not samples.exists() or samples.stat().st_size < 32 * 100) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: samples.exists() and samples.stat().st_size >= 32 * 100, "100 samples")
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)
     result = read(tmp_path / "7.json")
@@ -228,6 +219,7 @@ def test_capacity_is_searched_up_to_the_highest_rate_allowed(
     assert "the server's capacity is at least this" in output
 
 
+@pytest.mark.slow
 def test_locust_itself_exits_1_on_a_broken_sla_and_writes_its_csv(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
 ) -> None:
@@ -241,11 +233,12 @@ def test_locust_itself_exits_1_on_a_broken_sla_and_writes_its_csv(
     assert [line.split(",")[:2] for line in lines[1:]] == [["POST", "large"], ["POST", "small"], ["", "Aggregated"]]
 
 
+@pytest.mark.slow
 def test_the_web_interface_starts_and_stops_the_same_load(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
 ) -> None:
     path = sla_file(tiny_server())
-    port = free_port()
+    port = free_ports(1)[0]
     command = [sys.executable, "-m", "servekit.sla", "locust", str(path), "--out", str(tmp_path)]
     process = subprocess.Popen(
         [*command, "--web-host", "127.0.0.1", "--web-port", str(port), "--loglevel", "ERROR"],
@@ -254,10 +247,10 @@ def test_the_web_interface_starts_and_stops_the_same_load(
     )
     try:
         web = f"http://127.0.0.1:{port}"
-        _until(lambda: _get(f"{web}/stats/requests") is not None)
+        until(lambda: _get(f"{web}/stats/requests") is not None)
         form = {"user_count": 2, "spawn_rate": 2, "host": load_sla(path).server.url, "rate": 80}
         httpx.post(f"{web}/swarm", data=form, timeout=10).raise_for_status()
-        _until(lambda: _requests(web) > 80)
+        until(lambda: _requests(web) > 80)
         httpx.post(f"{web}/stop", timeout=10).raise_for_status()
         stats = _get(f"{web}/stats/requests") or {}
         assert {entry["name"] for entry in stats["stats"]} == {"small", "large", "Aggregated"}
@@ -265,13 +258,6 @@ def test_the_web_interface_starts_and_stops_the_same_load(
     finally:
         process.terminate()
         process.wait(120)
-
-
-def _until(condition: Any, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.1)
 
 
 def _get(url: str) -> dict[str, Any] | None:

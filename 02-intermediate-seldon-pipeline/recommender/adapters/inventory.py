@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from recommender.domain.catalogue import Catalogue
 
-__all__ = ["KEY", "Inventory"]
+__all__ = ["KEY", "TIMEOUT_S", "Inventory"]
 
 KEY = "recommender:out-of-stock"
 
-_TIMEOUT_S = 0.05  # an answer takes 0.1 ms; a request must not wait long for one that does not come
+TIMEOUT_S = 0.05  # an answer takes 0.1 ms; a request must not wait long for one that does not come
 _PAUSE_S = 0.25  # between attempts while the inventory is away, so that a hanging one does not slow every request
 
 
@@ -49,7 +49,7 @@ class Inventory:
         catalogue: Catalogue,
         *,
         snapshot_s: float = 60,
-        timeout_s: float = _TIMEOUT_S,
+        timeout_s: float = TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url

@@ -44,7 +44,7 @@ def forecast(
     mix: Mapping[str, float],
     hit_ratio: Mapping[str, float],
     *,
-    requests: int = _SIMULATED,
+    requests: int | None = None,
 ) -> Forecast:
     """The machine of the calibration at another rate, with another mix and hit ratio; so many requests are simulated.
 
@@ -58,7 +58,7 @@ def forecast(
             cpu[name] = cpu.get(name, 0.0) + rate_rps * each.weight * micros * 1e-6
     return Forecast(
         cpu,
-        _simulated(calibration, found, rate_rps, requests),
+        _simulated(calibration, found, rate_rps, requests or _SIMULATED),
         _closed(found, rate_rps, calibration.machine),
     )
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -20,7 +19,7 @@ import httpx
 import msgspec
 import numpy as np
 
-from servekit.bench.load import closed_loop
+from servekit.bench import closed_loop, free_ports
 from servekit.sla.load import Window, generate
 from servekit.sla.settings import load_sla
 from servekit.stack import HttpReady
@@ -125,11 +124,7 @@ def measure(models_dir: Path, folder: Path, plan: Plan, watch: Watcher) -> Itera
 
 def _addresses(folder: Path) -> Addresses:
     folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(3)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        http, grpc, metrics = (each.getsockname()[1] for each in sockets)
+    http, grpc, metrics = free_ports(3)
     return Addresses(run_dir=folder, triton_http_port=http, triton_grpc_port=grpc, triton_metrics_port=metrics)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ __all__ = ["Peer", "Row", "compare", "free_ports"]
 
 _READY_WITHIN_S = 120
 _CORES = (0, 1)
+_PORTS = range(10_000, 12_000)
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -95,12 +98,16 @@ def compare(  # noqa: PLR0913 - an experiment has that many knobs
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on now."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Ports of 127.0.0.1 that nobody listens on now, nor is given by the kernel for a connection of its own."""
+    tried = random.sample(_PORTS, len(_PORTS))  # another measurement may choose at the same time
+    return list(islice(filter(_is_free, tried), count))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def _row(name: str, runs: list[tuple[LoadResult, float]], rss: int) -> Row:

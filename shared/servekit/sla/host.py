@@ -52,6 +52,11 @@ class HostWatch:
         self._over.set()
         self._thread.join()
 
+    def sample(self) -> None:
+        """Takes one reading; the thread does so ten times a second."""
+        with contextlib.suppress(OSError, psutil.Error):  # no /proc, or the generator has just ended
+            self._readings.append(_read(self._stat, self._pid))
+
     def host(self) -> Host:
         """What was seen so far."""
         if len(self._readings) < 2:  # noqa: PLR2004 - a rate takes two readings
@@ -72,8 +77,7 @@ class HostWatch:
 
     def _watch(self) -> None:
         while not self._over.is_set():
-            with contextlib.suppress(OSError, psutil.Error):  # no /proc, or the generator has just ended
-                self._readings.append(_read(self._stat, self._pid))
+            self.sample()
             self._over.wait(_EVERY_S)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -78,8 +78,8 @@ def newest(files: Mapping[str, Path], count: int) -> list[Line]:
     return list(heapq.merge(*per_file, key=lambda line: line.time))[-count:]
 
 
-def follow(files: Mapping[str, Path]) -> Iterator[Line]:
-    """Each line from now on, endlessly; goes on when a log is rotated or appears."""
+def follow(files: Mapping[str, Path], pause: Callable[[], object] = lambda: time.sleep(_POLL_S)) -> Iterator[Line]:
+    """Each line from now on, endlessly; goes on when a log is rotated or appears. `pause` is taken between looks."""
     position = {name: size(path) for name, path in files.items()}
     inode = {name: _inode(path) for name, path in files.items()}
     rest = dict.fromkeys(files, b"")
@@ -94,7 +94,7 @@ def follow(files: Mapping[str, Path]) -> Iterator[Line]:
                     position[name] = file.tell()
                 *lines, rest[name] = data.split(b"\n")
                 yield from _parse_all(name, [line.decode(errors="replace") for line in lines], time.time())
-        time.sleep(_POLL_S)
+        pause()
 
 
 def show(line: Line, console: Console, width: int) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from iris_api.adapters.arrow_stream import read_answer, write_rows
 from servekit.oip import inference_pb2_grpc, rpc
 from servekit.oip.tensors import Inference, Tensor
-from tests.iris_process import GENEROUS_S, poll
+from tests.patience import GENEROUS_S, until
 
 if TYPE_CHECKING:
     from tests.iris_process import IrisServer, StartIris
@@ -65,7 +65,7 @@ async def test_under_load_every_request_is_answered_and_logged(start_iris: Start
     server = start_iris(IRIS_DRAIN_S="2").wait_ready()
     answers: list[Answer] = []
     load = asyncio.gather(*(ask_until_closed(server, answers) for _ in range(CONNECTIONS)))
-    await asyncio.to_thread(poll, lambda: len(answers) >= 200)
+    await asyncio.to_thread(until, lambda: len(answers) >= 200)
     assert not any(answer.closes for answer in answers)
     server.process.send_signal(signal.SIGTERM)
     await load  # raises when an answer is missing or cut short
@@ -96,11 +96,11 @@ async def test_what_is_under_way_is_completed_even_when_the_drain_is_cut_short(
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(message[:half])
     await writer.drain()
-    await asyncio.to_thread(poll, lambda: in_flight(server) >= 2, lambda: server.stdout)
+    await asyncio.to_thread(until, lambda: in_flight(server) >= 2, lambda: server.stdout)
 
     await asyncio.to_thread(drain_while_grpc_calls_wait, server, rows, golden.labels[order])
     server.process.send_signal(signal.SIGTERM)
-    await asyncio.to_thread(poll, lambda: refuses(server))
+    await asyncio.to_thread(until, lambda: refuses(server))
     writer.write(message[half:])
     answer = await asyncio.wait_for(read_response(reader), GENEROUS_S)
     labels, _ = read_answer(answer.body)

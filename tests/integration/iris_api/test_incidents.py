@@ -25,6 +25,7 @@ from servekit.incidents.__main__ import main
 from servekit.stack import down, up
 from servekit.terminal import make_console
 from servekit.versions import ROOT
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,11 +38,9 @@ KEPT = Path(".run/1/model.onnx.kept")
 @pytest.fixture(scope="module")
 def level(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a level 1 that runs in a folder of its own."""
-    with pytest.MonkeyPatch.context() as patch, socket.socket() as http, socket.socket() as grpc:
-        for variable, probe in (("IRIS_PORT", http), ("IRIS_GRPC_PORT", grpc)):
-            probe.bind(("127.0.0.1", 0))
-            patch.setenv(variable, str(probe.getsockname()[1]))
-            probe.close()
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, port in zip(("IRIS_PORT", "IRIS_GRPC_PORT"), free_ports(2), strict=True):
+            patch.setenv(variable, str(port))
         patch.setenv("COLUMNS", "200")
         patch.chdir(tmp_path_factory.mktemp("level"))
         shutil.copytree(model_dir, MODEL)

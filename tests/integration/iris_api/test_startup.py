@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from iris_api.__main__ import main
-from tests.iris_process import GENEROUS_S
+from tests.patience import GENEROUS_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

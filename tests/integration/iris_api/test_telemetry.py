@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from iris_api.adapters.arrow_stream import write_rows
 from servekit.oip import inference_pb2_grpc, rpc
 from servekit.oip.tensors import Inference, Tensor
-from tests.iris_process import poll
+from tests.patience import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,7 +110,7 @@ def test_every_call_is_counted_under_validated_labels(iris_server: IrisServer, c
         after.subtract(before)
         return {key: value for key, value in after.items() if value and "/metrics" not in key}
 
-    poll(lambda: new() == expected, lambda: str(new()))  # a call that is aborted is counted after its answer
+    until(lambda: new() == expected, lambda: str(new()))  # a call that is aborted is counted after its answer
     assert "evil" not in client.get("/metrics").text
 
 
@@ -152,7 +152,7 @@ def test_a_sampled_request_leaves_spans(iris_server: IrisServer, client: httpx.C
     def spans() -> list[dict[str, Any]]:
         return [span for span in whole_lines(file.read_text()) if span["trace_id"] == trace]
 
-    poll(lambda: len(spans()) >= 4, file.read_text)
+    until(lambda: len(spans()) >= 4, file.read_text)
     by_name = {span["name"]: span for span in spans()}
     root = by_name.pop("POST /v1/predict" if over == "HTTP" else f"gRPC {GRPC_INFER}")
     assert (root["parent_span_id"], root["kind"], root["service"]) == (caller, "server", "iris-api")
@@ -182,7 +182,7 @@ def test_the_log_has_a_line_for_each_request_and_never_what_was_sent(
     def events() -> list[dict[str, Any]]:
         return [event for event in whole_lines(iris_server.stdout) if event.get("trace.id") == trace]
 
-    poll(lambda: len(events()) >= 6, lambda: iris_server.stdout)
+    until(lambda: len(events()) >= 6, lambda: iris_server.stdout)
     assert [event["message"] for event in events()] == [
         "POST /v1/predict 200",
         "POST /v1/predict 422",

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.iris_process import GENEROUS_S, poll
+from tests.patience import GENEROUS_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +32,12 @@ def start_two(start_iris: StartIris, tmp_path: Path) -> Iterator[StartIris]:
 
     def start(**environment: str) -> IrisServer:
         server = start_iris(IRIS_WORKERS="2", TMPDIR=str(tmp_path / "metrics"), **environment).wait_ready()
-        poll(lambda: listeners(server) == 2)
+        until(lambda: listeners(server) == 2)
         started.extend(workers(server))
         return server
 
     yield start
-    poll(lambda: not any(map(alive, started)))
+    until(lambda: not any(map(alive, started)))
     assert not list((tmp_path / "metrics").iterdir())
 
 
@@ -86,7 +86,7 @@ def test_workers_share_the_load_and_are_replaced(start_two: StartIris) -> None:
 
     killed, kept = workers(server)
     killed.send_signal(signal.SIGKILL)
-    poll(lambda: listeners(server) == 2 and not alive(killed))
+    until(lambda: listeners(server) == 2 and not alive(killed))
     assert kept in workers(server)
     assert killed not in workers(server)
     assert {predictions(server) for _ in range(10)} == {REQUESTS}
@@ -112,6 +112,6 @@ def test_workers_whose_parent_is_killed_end_too(start_two: StartIris, tmp_path: 
     server = start_two(IRIS_DRAIN_S="0")
     orphans = workers(server)
     server.process.kill()
-    poll(lambda: not any(map(alive, orphans)))
+    until(lambda: not any(map(alive, orphans)))
     for left in (tmp_path / "metrics").iterdir():
         shutil.rmtree(left)

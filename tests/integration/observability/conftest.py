@@ -6,19 +6,19 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from tests.patience import until
 from tests.ports import free_ports
 from tests.prometheus_process import scraping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 FLOWER = {"sepal_length_cm": 5.123454321, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
@@ -47,7 +47,7 @@ def level(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     }  # fmt: skip
     url = f"http://127.0.0.1:{http}"
     with running([sys.executable, "-m", "iris_api"], run_dir / "logs" / "iris-api.log", environment):
-        wait_until(lambda: answers(f"{url}/readyz"), f"{url}/readyz")
+        until(lambda: answers(f"{url}/readyz"), f"{url}/readyz")
         with load(url):
             yield Level(url, run_dir)
 
@@ -102,13 +102,6 @@ def answers(url: str) -> bool:
         return False
 
 
-def wait_until(met: Callable[[], Any], what: str, within_s: float = _READY_WITHIN_S) -> None:
-    deadline = time.monotonic() + within_s
-    while not met():
-        assert time.monotonic() < deadline, f"{what}: not within {within_s:g} s"
-        time.sleep(0.1)
-
-
 @pytest.fixture
 def free_port() -> int:
     return free_ports(1)[0]
@@ -118,6 +111,6 @@ def free_port() -> int:
 def level_run(level: Level) -> Path:
     """The ``.run/1`` of the running level once it has written logs and traces of predictions."""
     logs, traces = level.run_dir / "logs" / "iris-api.log", level.run_dir / "traces.jsonl"
-    wait_until(lambda: logs.read_text().count("/v1/predict 200") > 20, f"{logs}: predictions")
-    wait_until(lambda: traces.exists() and "/v1/predict" in traces.read_text(), f"{traces}: predictions")
+    until(lambda: logs.read_text().count("/v1/predict 200") > 20, f"{logs}: predictions")
+    until(lambda: traces.exists() and "/v1/predict" in traces.read_text(), f"{traces}: predictions")
     return level.run_dir

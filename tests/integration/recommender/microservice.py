@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from typing import Any
 
 import httpx
 
+from tests.patience import until
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[3]
 SELDON = ROOT / ".venvs" / "seldon" / "bin" / "seldon-core-microservice"
 UNITS = Path(__file__).parent / "units"
-_READY_WITHIN_S = 60
 
 
 @dataclass
@@ -90,7 +89,7 @@ def started(
             command, env=variables, cwd=log.parent, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        _wait(process, http, grpc, log)
+        until(lambda: _is_ready(process, http, grpc, log), log.read_text)
         yield Microservice(name, http, grpc, metrics, process)
     finally:
         stop(process)
@@ -103,16 +102,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], http: int, grpc: int, log: Path) -> None:
-    deadline = time.monotonic() + _READY_WITHIN_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        try:
-            httpx.get(f"http://127.0.0.1:{http}/health/ping", timeout=1).raise_for_status()
-            socket.create_connection(("127.0.0.1", grpc), 1).close()
-        except (httpx.HTTPError, OSError):
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(log.read_text())
+def _is_ready(process: subprocess.Popen[bytes], http: int, grpc: int, log: Path) -> bool:
+    assert process.poll() is None, log.read_text()
+    try:
+        httpx.get(f"http://127.0.0.1:{http}/health/ping").raise_for_status()
+        socket.create_connection(("127.0.0.1", grpc)).close()
+    except (httpx.HTTPError, OSError):
+        return False
+    return True

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.recommender.microservice import FeedbackFile, Letters, Routed, deployment
+from tests.patience import async_until
 
 if TYPE_CHECKING:
     import httpx
@@ -220,9 +220,7 @@ async def test_copies_beyond_the_limit_are_dropped_and_a_slow_shadow_slows_nobod
 
 
 async def eventually(client: httpx.AsyncClient, wanted: str) -> None:
-    for _ in range(200):
-        text = (await client.get("/metrics")).text
-        if wanted in text:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{wanted} never in\n{text}")
+    async def counted() -> bool:
+        return wanted in (await client.get("/metrics")).text
+
+    await async_until(counted, f"{wanted} in /metrics")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,15 +14,15 @@ import pytest
 import yaml
 
 from tests.integration.recommender.microservice import Letters, deployment
+from tests.patience import GENEROUS_S, until
 from tests.ports import free_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 PREDICTIONS = "/api/v1.0/predictions"
 CONNECTIONS = 6
-GENEROUS_S = 60
 
 
 class Router(NamedTuple):
@@ -90,9 +89,9 @@ def test_a_request_under_way_is_completed_after_the_router_has_stopped_listening
     connection = HTTPConnection("127.0.0.1", router.port, timeout=GENEROUS_S)
     connection.request("POST", PREDICTIONS, b'{"strData": "x b:sleep=1.5"}', {"content-type": "application/json"})
     until(lambda: 'serving_requests_in_flight{level="2"} 2.0' in httpx.get(f"{router.url}/metrics").text)
-    for _ in range(2):
-        router.process.send_signal(signal.SIGTERM)
-        time.sleep(0.05)
+    router.process.send_signal(signal.SIGTERM)
+    until(lambda: httpx.get(f"{router.url}/ready").status_code == 503, "draining")
+    router.process.send_signal(signal.SIGTERM)
     until(lambda: not answers(f"{router.url}/live"))
     assert connection.getresponse().status == 200
     connection.close()
@@ -104,10 +103,3 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=GENEROUS_S).is_success
     except httpx.TransportError:
         return False
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + GENEROUS_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
+from tests.patience import GENEROUS_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,10 +45,7 @@ class Step:
         ]
 
     def until(self, count: int) -> None:
-        deadline = time.monotonic() + 20
-        while len(self.family()) != count:
-            assert time.monotonic() < deadline, self.family()
-            time.sleep(0.05)
+        until(lambda: len(self.family()) == count, lambda: str(self.family()))
 
 
 @pytest.fixture
@@ -62,7 +60,7 @@ def test_told_to_stop_it_stops_all_that_was_forked(forever: Step) -> None:
     with forever.start() as running:
         forever.until(2)
         running.send_signal(signal.SIGTERM)
-        assert running.wait(20) == 0
+        assert running.wait(GENEROUS_S) == 0
     forever.until(0)
 
 
@@ -72,12 +70,10 @@ def test_killed_it_is_cleared_away_by_its_successor(forever: Step) -> None:
         before = {process.pid for process in forever.family()}
         running.kill()
     with forever.start() as successor:
-        deadline = time.monotonic() + 20
-        while before & {process.pid for process in forever.family()} or len(forever.family()) != 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: not before & {process.pid for process in forever.family()}, "cleared away")
+        forever.until(2)
         successor.terminate()
-        successor.wait(20)
+        successor.wait(GENEROUS_S)
     forever.until(0)
 
 
@@ -85,15 +81,16 @@ def test_killed_it_is_cleared_away_by_its_successor(forever: Step) -> None:
 def test_a_server_that_ends_by_itself_has_failed_and_leaves_nothing(tmp_path: Path, then: str, code: int) -> None:
     step = Step(tmp_path, then)
     with step.start() as running:
-        assert running.wait(20) == code
+        assert running.wait(GENEROUS_S) == code
     step.until(0)
 
 
 def test_one_that_does_not_listen_is_killed(tmp_path: Path) -> None:
-    step = Step(tmp_path, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)")
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); open(sys.argv[1] + 'deaf', 'w').close()"
+    step = Step(tmp_path, f"{deaf}; time.sleep(1000)")
     with step.start() as running:
         step.until(2)
-        time.sleep(0.3)
+        until((tmp_path / "pid-deaf").exists, "deaf")
         running.terminate()
-        assert running.wait(20) == 0
+        assert running.wait(GENEROUS_S) == 0
     step.until(0)

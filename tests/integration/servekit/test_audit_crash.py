@@ -4,13 +4,13 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from servekit.audit import AuditLog, AuditSettings, verify
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,10 +43,7 @@ def writing(folder: Path, fsync: str = "never") -> Iterator[subprocess.Popen[str
 
 
 def wait_until_written(folder: Path, size: int) -> None:
-    deadline = time.monotonic() + 30
-    while sum(path.stat().st_size for path in folder.glob("*.jsonl")) < size:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: sum(path.stat().st_size for path in folder.glob("*.jsonl")) >= size, f"{size} bytes in {folder}")
 
 
 def go_on(folder: Path) -> None:
@@ -123,10 +120,8 @@ def test_a_log_verifies_while_it_is_written(tmp_path: Path) -> None:
 
 def test_several_processes_write_side_by_side(tmp_path: Path) -> None:
     with writing(tmp_path) as first, writing(tmp_path) as second:
-        deadline = time.monotonic() + 30
-        while not {"worker-0.head", "worker-1.head"} <= {path.name for path in tmp_path.iterdir()}:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        heads = {"worker-0.head", "worker-1.head"}
+        until(lambda: heads <= {path.name for path in tmp_path.iterdir()}, "two writers")
         wait_until_written(tmp_path, 50_000)
         assert first.poll() is second.poll() is None
     assert [report.writer for report in verify(tmp_path)] == ["worker-0", "worker-1"]

@@ -67,11 +67,9 @@ def test_peers_are_measured_in_turn_and_stopped(script: Path) -> None:
     )
     assert (quick.name, slow.name) == ("quick", "slow")
     assert slow.p50_ms >= 20  # its own sleep; how quick the other one is, a busy machine decides
-    assert quick.p50_ms > 0
     assert slow.p99_ms >= slow.p50_ms
     assert 0 < slow.rps < 150  # two connections, 20 ms each: 100, and what the edges of a short window add
-    assert quick.rps > 0
-    assert quick.rss_mb > 0
+    assert quick.rss_mb > 5, "no Python is as small"
     assert [line.split(": ")[1] for line in told[1:]] == ["quick", "slow", "slow", "quick"], "rounds go A B B A"
     running = [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
     assert not [each for each in running if str(script) in each.cmdline()]

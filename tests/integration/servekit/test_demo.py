@@ -4,12 +4,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from servekit.demo import main
+from tests.patience import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,10 +109,7 @@ def test_a_level_that_does_not_stop_or_leaves_no_result_fails(
 def test_an_interrupted_demo_stops_the_level(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "servekit.demo", "1", "2", "--make", "make SLEEP=600"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 30
-        while not (tmp_path / "calls").exists() or "client-1" not in calls(tmp_path):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: (tmp_path / "calls").exists() and "client-1" in calls(tmp_path), "at the client")
         process.send_signal(number)
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 130

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from recommender.entrypoints import train
 from recommender.settings import TrainingSettings
 from servekit.valkey import valkey_command
 from servekit.versions import ROOT
+from tests.patience import until
 
 PYTHON = ROOT / ".venvs/seldon/bin/python"
 TESTS = Path(__file__).parent / "components"
@@ -34,10 +34,7 @@ def test_the_components_as_plain_classes(movielens: Path, tmp_path: Path) -> Non
 
 
 def _sell_out(socket: Path, item: int) -> None:
-    deadline = time.monotonic() + 30
-    while not socket.exists():
-        assert time.monotonic() < deadline, "no Valkey within 30 s"
-        time.sleep(0.02)
+    until(socket.exists, "Valkey listening")
     with redis.Redis(unix_socket_path=str(socket)) as client:
         client.setbit(KEY, item, 1)
 

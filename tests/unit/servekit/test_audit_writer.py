@@ -5,7 +5,6 @@ import json
 import os
 import re
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +20,7 @@ from servekit.audit import (
     AuditSettings,
     verify,
 )
+from tests.patience import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,10 +125,7 @@ def test_lines_are_written_when_they_are_many(tmp_path: Path) -> None:
 
 
 def wait_for_lines(folder: Path, count: int) -> None:
-    deadline = time.monotonic() + 20
-    while len(lines(folder)) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: len(lines(folder)) >= count, f"{count} lines in {folder}")
 
 
 @pytest.mark.parametrize("fsync", ["never", "flush", "record"])

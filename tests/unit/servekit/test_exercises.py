@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import msgspec
@@ -14,6 +13,7 @@ from servekit.exercises.catalogue import CatalogueError, read_catalogue
 from servekit.exercises.child import main as child
 from servekit.exercises.grade import read_grade
 from servekit.exercises.isolation import Verdict, run_check
+from tests.patience import until
 
 CHECKS = """
 from servekit.exercises import expect_equal, load
@@ -104,6 +104,13 @@ def test_whatever_an_answer_does_is_told_in_a_sentence(folder: Path, code: str, 
     assert "Traceback" not in found.message
 
 
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_an_endless_loop_is_ended_with_all_it_started(folder: Path) -> None:
     started = folder / "pid"
     code = (
@@ -114,12 +121,7 @@ def test_an_endless_loop_is_ended_with_all_it_started(folder: Path) -> None:
     )
     found = verdict(folder, code, timeout_s=2)
     assert found.message == "still running after 2 s: an endless loop, or a wait for what never comes?"
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(int(started.read_text())) and time.monotonic() < deadline:
-        if psutil.Process(int(started.read_text())).status() == psutil.STATUS_ZOMBIE:
-            break
-        time.sleep(0.05)
-    assert time.monotonic() < deadline
+    until(lambda: is_gone(int(started.read_text())), "ended with its parent")
 
 
 def test_a_flood_of_output_or_memory_ends_as_an_error_of_its_own(folder: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,9 @@ from servekit.incidents import Caller, Held, IncidentError, StoryError, read_sto
 from servekit.incidents.__main__ import main
 from servekit.incidents.holder import hold
 from servekit.incidents.story import read_story
+from tests.patience import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 STORY = """\
@@ -89,13 +88,6 @@ def held(fault: Smoke, *questions: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in replies.getvalue().splitlines()]
 
 
-def eventually(holds: Callable[[], bool], within_s: float = 10) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_a_fault_is_planted_shown_explained_and_restored() -> None:
     fault = Smoke()
     replies = held(fault, "symptoms", "evidence")
@@ -146,12 +138,12 @@ def test_callers_keep_calling_while_nobody_answers() -> None:
 
     caller = Caller(send, rate_rps=50)
     caller.start()
-    eventually(lambda: caller.summary().slow > 2)
+    until(lambda: caller.summary().slow > 2)
     waiting = caller.summary()
     assert waiting.ok == 0
     assert waiting.slowest_s > 1
     answers.set()
-    eventually(lambda: caller.summary().ok > 2)
+    until(lambda: caller.summary().ok > 2)
     caller.stop()
     caller.stop()
     assert len(asked) > 10
@@ -169,7 +161,7 @@ def test_callers_count_what_else_they_are_told() -> None:
 
     caller = Caller(send, rate_rps=100)
     caller.start()
-    eventually(lambda: "ConnectionRefusedError" in caller.summary().outcomes)
+    until(lambda: "ConnectionRefusedError" in caller.summary().outcomes)
     caller.stop()
     summary = caller.summary()
     assert (summary.ok, summary.outcomes["503"]) == (1, 2)

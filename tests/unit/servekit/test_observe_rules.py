@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,13 @@ import pytest
 import yaml
 
 from servekit.versions import ROOT
+from tests.prometheus_program import find, needs_prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 FOLDER = ROOT / "infra" / "prometheus"
-PROMTOOL = shutil.which("promtool")
-needs_promtool = pytest.mark.skipif(
-    PROMTOOL is None, reason="promtool is not on PATH: Debian's package prometheus has it"
-)
 
 Rule = dict[str, Any]
 
@@ -98,19 +94,19 @@ def test_links_between_runbooks_lead_somewhere() -> None:
             assert (file.parent / link).is_file(), f"{file.name}: {link}"
 
 
-@needs_promtool
+@needs_prometheus
 def test_promtool_accepts_the_configuration_and_every_rule() -> None:
     done = promtool("check", "config", "--lint-fatal", str(FOLDER / "prometheus.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@needs_promtool
+@needs_prometheus
 def test_promtool_agrees_with_every_firing_and_quiet_case() -> None:
     done = promtool("test", "rules", *map(str, sorted((FOLDER / "tests").glob("*.yaml"))))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@needs_promtool
+@needs_prometheus
 def test_the_queries_of_the_runbooks_are_promql(tmp_path: Path) -> None:
     groups = []
     for file in sorted((FOLDER / "runbooks").glob("*.md")):
@@ -119,10 +115,11 @@ def test_the_queries_of_the_runbooks_are_promql(tmp_path: Path) -> None:
         groups.append({"name": file.stem, "rules": rules})
     path = tmp_path / "queries.yaml"
     path.write_text(yaml.safe_dump({"groups": groups}))
-    done = promtool("check", "rules", "--lint=none", str(path))
+    done = promtool("check", "rules", "--lint=none", str(path), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    assert PROMTOOL is not None
-    return subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False)
+def promtool(*arguments: str, folder: Path = FOLDER) -> subprocess.CompletedProcess[str]:
+    program = find("promtool", folder)
+    assert program
+    return subprocess.run([*program, *arguments], capture_output=True, text=True, check=False)

@@ -5,6 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 from servekit.sla.host import HostWatch
+from tests.patience import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,13 +15,9 @@ STAT = "cpu  {user} 0 0 {idle} 0 0 0 {steal} 0 0\nprocs_running {runnable}\n"
 
 def watched(stat: Path, *readings: dict[str, int]) -> HostWatch:
     watch = HostWatch(os.getpid(), stat)
-    stat.write_text(STAT.format(**readings[0]), encoding="ascii")
-    with watch:
-        for reading in readings:
-            partial = stat.with_suffix(".new")
-            partial.write_text(STAT.format(**reading), encoding="ascii")
-            partial.replace(stat)
-            time.sleep(0.25)
+    for reading in readings:
+        stat.write_text(STAT.format(**reading), encoding="ascii")
+        watch.sample()
     return watch
 
 
@@ -35,7 +32,6 @@ def test_a_quiet_machine_is_not_called_noisy(tmp_path: Path) -> None:
     quiet = {"user": 100, "idle": 900, "steal": 0, "runnable": 1}
     host = watched(tmp_path / "stat", quiet, {**quiet, "idle": 990}).host()
     assert (host.steal, host.run_queue, host.run_queue_max, host.noisy) == (0, 1, 1, False)
-    assert host.generator_cpu >= 0
 
 
 def test_a_long_run_queue_is_noise(tmp_path: Path) -> None:
@@ -45,6 +41,22 @@ def test_a_long_run_queue_is_noise(tmp_path: Path) -> None:
 
 def test_a_machine_without_proc_reads_zeros(tmp_path: Path) -> None:
     watch = HostWatch(None, tmp_path / "absent")
-    with watch:
-        time.sleep(0.05)
+    watch.sample()
     assert (watch.host().steal, watch.host().run_queue) == (0, 0)
+
+
+def test_the_generator_s_cpu_time_counts(tmp_path: Path) -> None:
+    quiet = {"user": 100, "idle": 900, "steal": 0, "runnable": 1}
+    watch = watched(tmp_path / "stat", quiet)
+    began = time.process_time()
+    while time.process_time() - began < 0.2:
+        pass
+    watch.sample()
+    assert watch.host().generator_cpu > 0
+
+
+def test_the_thread_takes_readings_until_the_end(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text(STAT.format(user=100, idle=900, steal=0, runnable=3), encoding="ascii")
+    with HostWatch(None, stat) as watch:
+        until(lambda: watch.host().run_queue == 3, "sampled")

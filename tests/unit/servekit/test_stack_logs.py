@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-import threading
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,7 @@ from servekit.stack import Process, Stack, TcpReady, main
 from servekit.stack.logs import Line, follow, newest, parse, show, tail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -70,27 +68,24 @@ def test_tail_reads_only_the_end_of_a_long_log(tmp_path: Path) -> None:
 def test_following_sees_new_lines_whole_and_goes_on_after_a_rotation(tmp_path: Path) -> None:
     path, late = tmp_path / "web.log", tmp_path / "late.log"
     path.write_text("old\n")
-    seen: list[str] = []
-    lines = follow({"web": path, "late": late})
 
-    def read(count: int) -> None:
-        seen.extend(next(lines).text for _ in range(count))
+    def append(file: Path, text: str) -> None:
+        with file.open("a") as log:
+            log.write(text)
 
-    def expect(count: int, *texts: str) -> None:
-        reader = threading.Thread(target=read, args=(count,))
-        reader.start()
-        time.sleep(0.3)  # the reader polls meanwhile
-        for name, text in zip(texts[::2], texts[1::2], strict=True):
-            with (tmp_path / name).open("a") as file:
-                file.write(text)
-            time.sleep(0.3)
-        reader.join(20)
-        assert not reader.is_alive()
+    meanwhile: list[Callable[[], object]] = [
+        lambda: append(path, "ha"),
+        lambda: append(path, "lf\n"),
+        lambda: path.rename(tmp_path / "web.log.1"),
+        lambda: append(path, "after the rotation\n"),
+        lambda: append(late, "a new log\n"),
+    ]
 
-    expect(1, "web.log", "ha", "web.log", "lf\n")
-    path.rename(tmp_path / "web.log.1")
-    expect(2, "web.log", "after the rotation\n", "late.log", "a new log\n")
-    assert seen == ["half", "after the rotation", "a new log"]
+    def pause() -> None:
+        meanwhile.pop(0)()
+
+    lines = follow({"web": path, "late": late}, pause)
+    assert [next(lines).text for _ in range(3)] == ["half", "after the rotation", "a new log"]
 
 
 def test_a_line_is_printed_with_local_time_process_and_level() -> None:

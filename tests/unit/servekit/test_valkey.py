@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import redis
 
 from servekit import valkey
 from servekit.valkey import valkey_command
+from tests.patience import until
 
 
 def a_program(folder: Path, name: str) -> str:
@@ -57,10 +57,7 @@ def test_the_server_takes_these_options(tmp_path: Path) -> None:
     command = [*valkey_command(0, tmp_path, durable=False, cache_memory="3mb"), "--unixsocket", str(socket)]
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         try:
-            deadline = time.monotonic() + 30
-            while not socket.exists():
-                assert time.monotonic() < deadline, "no Valkey within 30 s"
-                time.sleep(0.02)
+            until(socket.exists, "Valkey listening")
             with redis.Redis(unix_socket_path=str(socket)) as client:
                 assert client.config_get("maxmemory*")["maxmemory-policy"] == "allkeys-lru"
                 assert client.config_get("appendonly")["appendonly"] == "no"

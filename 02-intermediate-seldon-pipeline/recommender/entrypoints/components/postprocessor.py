@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from seldon_core.user_model import SeldonResponse
 
-from recommender.adapters.inventory import Inventory
+from recommender.adapters.inventory import TIMEOUT_S, Inventory
 from recommender.adapters.tensors import decode
 from recommender.domain.ranking import Candidates, recommendation
 from recommender.entrypoints.components.step import Step, open_artefact
@@ -32,20 +32,30 @@ class Postprocessor(Step):
         inventory_url: of Valkey or Redis; by default RECOMMENDER_INVENTORY_URL.
         snapshot_s: how long the last stock that was seen may stand in for the inventory; by default
             RECOMMENDER_SNAPSHOT_S, or 60.
+        timeout_s: how long a request waits for the inventory, twice at most; by default
+            RECOMMENDER_INVENTORY_TIMEOUT_S, or 0.05.
 
     Raises:
         ArtefactError: it is missing or damaged.
     """
 
     def __init__(
-        self, model_dir: str | None = None, inventory_url: str | None = None, snapshot_s: float | None = None
+        self,
+        model_dir: str | None = None,
+        inventory_url: str | None = None,
+        snapshot_s: float | None = None,
+        timeout_s: float | None = None,
     ) -> None:
         artefact = open_artefact(model_dir)
         self._card = artefact.card()
         self._catalogue = artefact.catalogue()
         url = inventory_url or os.environ.get("RECOMMENDER_INVENTORY_URL") or "redis://127.0.0.1:8240"
-        seconds = float(os.environ.get("RECOMMENDER_SNAPSHOT_S", "60")) if snapshot_s is None else snapshot_s
-        self._inventory = Inventory(url, self._catalogue, snapshot_s=seconds)
+        self._inventory = Inventory(
+            url,
+            self._catalogue,
+            snapshot_s=_seconds("RECOMMENDER_SNAPSHOT_S", snapshot_s, 60),
+            timeout_s=_seconds("RECOMMENDER_INVENTORY_TIMEOUT_S", timeout_s, TIMEOUT_S),
+        )
 
     def transform_output(self, X: Any, names: list[str], meta: dict[str, Any] | None = None) -> SeldonResponse:  # noqa: N803, ARG002 - Seldon's signature
         """Raises NotReadyError when the stock is not known, and a 4xx when the payload holds no scores."""
@@ -95,3 +105,7 @@ class Postprocessor(Step):
         if scores.shape != (len(self._catalogue),):
             raise InvalidValueError("scores", list(scores.shape), f"expected shape [1, {len(self._catalogue)}]")
         return scores, rated, k, genre
+
+
+def _seconds(variable: str, given: float | None, default: float) -> float:
+    return float(os.environ.get(variable, default)) if given is None else given

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,10 +18,11 @@ import redis
 from recommender.adapters import prediction_pb2 as pb
 from servekit.valkey import valkey_command
 from servekit.versions import ROOT
+from tests.patience import until
 from tests.ports import free_block, free_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 PYTHON = ROOT / ".venvs/seldon/bin/python"
@@ -31,13 +31,6 @@ METHODS = {
     "predict": "/seldon.protos.Model/Predict",
     "transform-output": "/seldon.protos.OutputTransformer/TransformOutput",
 }
-
-
-def until(condition: Callable[[], Any], what: str, limit_s: float = 60) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not {what} within {limit_s} s"
-        time.sleep(0.05)
 
 
 @dataclass
@@ -134,16 +127,21 @@ def components(
     """All three, ready."""
     folder = tmp_path_factory.mktemp("components")
     paths = {"preprocessor": "transform-input", "model": "predict", "postprocessor": "transform-output"}
-    environment = {"RECOMMENDER_MODEL_DIR": str(models / "1"), "RECOMMENDER_INVENTORY_URL": inventory.url}
+    environment = {
+        "RECOMMENDER_MODEL_DIR": str(models / "1"),
+        "RECOMMENDER_INVENTORY_URL": inventory.url,
+        "RECOMMENDER_INVENTORY_TIMEOUT_S": "10",  # the machine may be busy, and the inventory slow to answer
+        "RECOMMENDER_SNAPSHOT_S": "3",
+    }
     with ExitStack() as stack:
         running = {}
         for name, path in paths.items():
             first = free_block(3)
             component = Component(path, list(range(first, first + 3)), folder / f"{name}.log")
-            stack.enter_context(_process(name, component, {**environment, "RECOMMENDER_SNAPSHOT_S": "2"}))
+            stack.enter_context(_process(name, component, environment))
             running[path] = component
         for component in running.values():
-            _wait_ready(component)
+            until(lambda each=component: _is_ready(each), component.log.read_text)  # type: ignore[misc]  # bound now
         yield running
 
 
@@ -169,20 +167,11 @@ def _process(name: str, component: Component, environment: dict[str, str]) -> It
         process.wait()
 
 
-def _wait_ready(component: Component, limit_s: float = 60) -> None:
-    deadline = time.monotonic() + limit_s
-    while not _is_ready(component):
-        assert time.monotonic() < deadline, (
-            f"{component.log}, not ready within {limit_s} s:\n{component.log.read_text()}"
-        )
-        time.sleep(0.05)
-
-
 def _is_ready(component: Component) -> bool:
     try:
         httpx.get(f"{component.url}/health/status").raise_for_status()
         with grpc.insecure_channel(f"127.0.0.1:{component.ports[1]}") as channel:
-            grpc.channel_ready_future(channel).result(timeout=1)
+            grpc.channel_ready_future(channel).result(timeout=5)
     except (httpx.HTTPError, grpc.FutureTimeoutError):
         return False
     return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from servekit.versions import ROOT
 from tests.ports import free_block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 PREDICTIONS = "/api/v1.0/predictions"
@@ -79,15 +78,6 @@ class Running:
         return next(p for p in psutil.process_iter(["cmdline"]) if f":{port}" in " ".join(p.info["cmdline"] or []))
 
 
-def until(condition: Callable[[], Any], what: str, limit_s: float = 30) -> float:
-    """Seconds until the condition held."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < limit_s, f"not {what} within {limit_s} s"
-        time.sleep(0.05)
-    return time.monotonic() - began
-
-
 @contextmanager
 def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running]:
     """The level, from ``up`` to ``down``."""
@@ -106,6 +96,7 @@ def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running
         "RECOMMENDER_MODEL_PORT": str(ports["model"]),
         "RECOMMENDER_SECOND_MODEL_PORT": str(ports["model-2"]),
         "RECOMMENDER_POSTPROCESSOR_PORT": str(ports["postprocessor"]),
+        "RECOMMENDER_INVENTORY_TIMEOUT_S": "0.4",  # twice that is less than the two seconds a step has
         **settings,
     }
     with httpx.Client(base_url=f"http://127.0.0.1:{ports['router']}", timeout=30) as client:

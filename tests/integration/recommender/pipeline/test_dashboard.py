@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.integration.recommender.pipeline.conftest import PREDICTIONS, until
+from tests.integration.recommender.pipeline.conftest import PREDICTIONS
+from tests.patience import until
 from tests.ports import free_ports
 from tests.prometheus_process import ask, queries, scraping, wait_for_data
 

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from recommender.adapters.golden import Golden
-from tests.integration.recommender.pipeline.conftest import MODELS, PREDICTIONS, until
+from tests.integration.recommender.pipeline.conftest import MODELS, PREDICTIONS
+from tests.patience import until
 
 if TYPE_CHECKING:
     import httpx

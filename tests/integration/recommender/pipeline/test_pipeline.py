@@ -11,7 +11,8 @@ import pytest
 from recommender.adapters.artefact import Artefact
 from recommender.adapters.golden import Golden
 from recommender.adapters.inventory import Inventory
-from tests.integration.recommender.pipeline.conftest import MODELS, PREDICTIONS, until
+from tests.integration.recommender.pipeline.conftest import MODELS, PREDICTIONS
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +108,7 @@ def test_one_trace_has_a_span_for_each_step(level: Running) -> None:
 
 
 @pytest.mark.parametrize("name", ["preprocessor", "model", "postprocessor"])
-def test_a_killed_step_is_503_by_name_and_comes_back_within_ten_seconds(level: Running, name: str) -> None:
+def test_a_killed_step_is_503_by_name_and_comes_back(level: Running, name: str) -> None:
     level.step(name).send_signal(signal.SIGKILL)
     answers = []
 
@@ -119,7 +120,7 @@ def test_a_killed_step_is_503_by_name_and_comes_back_within_ten_seconds(level: R
     status = answers[-1].json()["status"]
     assert status["info"].startswith(f"step {name}: 127.0.0.1:{level.ports[name]}: ")
     assert level.client.get("/live").status_code == 200
-    assert until(lambda: level.ask(196).status_code == 200, "recovered") < 10
+    until(lambda: level.ask(196).status_code == 200, "recovered")
 
 
 def test_a_step_whose_supervised_process_is_killed_leaves_nothing_behind(level: Running) -> None:
@@ -148,7 +149,7 @@ def test_a_step_that_hangs_is_504_by_name(level: Running) -> None:
 
 
 def test_the_inventory_may_be_away_for_a_while(level: Running) -> None:
-    assert level.ask(196).json()["meta"]["tags"]["stock"] == "fresh"
+    until(lambda: level.ask(196).json()["meta"]["tags"]["stock"] == "fresh", "fresh")
     inventory = level.inventory()
     inventory.suspend()
     try:

@@ -15,6 +15,7 @@ import pytest
 
 from servekit.stack import Process, Stack, TcpReady
 from servekit.stack.inspection import is_taken, members, supervisord
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,8 +48,7 @@ def kill_supervisord(stack: Stack) -> int:
     daemon = supervisord(stack)
     assert daemon
     daemon.kill()
-    while daemon.is_running() and daemon.status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.02)
+    until(lambda: not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE, "dead")
     return daemon.pid
 
 

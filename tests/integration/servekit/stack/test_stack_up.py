@@ -16,6 +16,7 @@ import pytest
 
 from servekit.stack import CommandReady, HttpReady, Process, Stack, TcpReady, control
 from servekit.stack.inspection import is_taken, members
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,13 +34,6 @@ def serving(name: str, server: str, port: int, *modes: str, **settings: Any) -> 
 def get(port: int) -> Any:
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:{port}/") as answer:
         return json.load(answer)
-
-
-def poll(condition: Callable[[], object], within_s: float = 20) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never came true"
-        time.sleep(0.05)
 
 
 def answers(port: int) -> bool:
@@ -110,7 +104,7 @@ def test_a_killed_process_is_restarted(
     assert run(stack, "up") == 0
     killed = get(ports[0])["pid"]
     os.kill(killed, signal.SIGKILL)
-    poll(lambda: control.ask(stack)["web"].pid not in {None, killed} and answers(ports[0]))
+    until(lambda: control.ask(stack)["web"].pid not in {None, killed} and answers(ports[0]))
     capsys.readouterr()
     assert run(stack, "status") == 0
     header, row = (line.split("  ") for line in capsys.readouterr().out.splitlines())
@@ -203,7 +197,7 @@ def test_ctrl_c_while_waiting_stops_what_was_started(server: str, ports: tuple[i
         "sys.exit(main(Stack(7, [web], Path('.run/7'))))\n"
     )
     command = subprocess.Popen([sys.executable, level, "up"], stdout=subprocess.DEVNULL)
-    poll(lambda: answers(ports[0]))
+    until(lambda: answers(ports[0]))
     command.send_signal(signal.SIGINT)
     assert command.wait(120) == 130
     assert members((tmp_path / RUN_DIR).resolve()) == []

@@ -37,7 +37,7 @@ class Searching:
     """People search all the time, and click on the first item where it is a good one."""
 
     def __init__(self, shop: ToyShop) -> None:
-        draw = random.Random(3)
+        self._draw = draw = random.Random(3)
         bodies = [
             {"user": draw.randrange(USERS), "query": {"category": 3}, "candidates": draw.sample(range(ITEMS), 12)}
             for _ in range(1000)
@@ -50,7 +50,7 @@ class Searching:
     def _outcomes(self, _: Message, reply: HttpReply) -> list[str]:
         self.versions[reply.header(b"x-model-version")] += 1
         best = json.loads(reply.body)["items"][0]["id"]
-        return ["impression", *(["click"] if random.random() < 0.6 * QUALITY[best] else [])]
+        return ["impression", *(["click"] if self._draw.random() < 0.6 * QUALITY[best] else [])]
 
     @property
     def failed(self) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import httpx
 import pytest
 
 from tests.integration.shop.canary.toy_shop import USERS
-from tests.prometheus_process import ask, queries, scraping
+from tests.prometheus_process import ask, queries, scraping, wait_for_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,12 +59,8 @@ def prometheus(
 
 
 def test_every_query_of_the_dashboard_returns_data_from_the_running_level(prometheus: str) -> None:
-    missing = dict(queries("level-3"))
-    deadline = time.monotonic() + _WITHIN_S
-    while missing and time.monotonic() < deadline:
-        time.sleep(0.5)
-        missing = {title: expr for title, expr in missing.items() if not ask(prometheus, expr)}
-    assert missing == {}
+    for title, expr in queries("level-3"):
+        wait_for_data(prometheus, title, expr)
 
 
 def test_the_panels_tell_models_apart_and_the_edge_from_the_gateways(prometheus: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from shop.capacity.calibration import StoreSize
 from shop.capacity.measuring.cache_counters import CacheCounts, read_counts
 from shop.capacity.measuring.processes import Processes
 from shop.capacity.measuring.survey import Schedule, survey
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,14 +39,14 @@ class ToyShop:
         self.processes = Processes({"gateway": [self.process.pid]})
 
     def wait(self) -> None:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                return self.empty_cache()
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+        until(self._is_up, "listening")
+
+    def _is_up(self) -> bool:
+        try:
+            self.empty_cache()
+        except OSError:
+            return False
+        return True
 
     def empty_cache(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -89,7 +89,7 @@ def toy_shop(free_ports: Callable[[int], list[int]]) -> Iterator[ToyShop]:
 
 @pytest.fixture(scope="package")
 def toy_calibration(toy_shop: ToyShop) -> Calibration:
-    schedule = Schedule(1, alone_rps=120, alone=60, busy_s=0.3, held_out_rps=120, held_out_s=1.5, warm_up=20, repeats=0)
+    schedule = Schedule(1, alone_rps=200, alone=60, busy_s=0.3, held_out_rps=120, held_out_s=1.5, warm_up=20, repeats=0)
     found = survey(toy_shop, ToyScenario(), MIX, schedule, lambda _: None)
     with pytest.MonkeyPatch.context() as patch:  # a toy's figures need no fine simulation
         patch.setattr("shop.capacity.fit._SIMULATED", 600)

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ import redis
 
 from servekit.valkey import valkey_command
 from tests.integration.shop.gateway.fake_models import FakeModels
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 ITEMS, USERS = 300, 40
 POPULAR = list(range(ITEMS - 1, ITEMS - 201, -1))
-_WITHIN_S = 30
 
 
 @dataclass
@@ -94,14 +93,6 @@ class GatewayProcess:
 def listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def until(true: Callable[[], bool], what: str = "so") -> None:
-    """Waits until it is true."""
-    deadline = time.monotonic() + _WITHIN_S
-    while not true():
-        assert time.monotonic() < deadline, f"not {what} within {_WITHIN_S} s"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="package")

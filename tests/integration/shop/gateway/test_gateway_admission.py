@@ -53,7 +53,7 @@ def test_beyond_the_limit_requests_are_turned_away_and_payments_last(
     start_gateway: Callable[..., GatewayProcess], models: FakeModels
 ) -> None:
     small = start_gateway(SHOP_CACHE="false", SHOP_LIMIT="2", SHOP_LIMIT_MIN="2", SHOP_LIMIT_MAX="2")
-    models.delay_s = 0.5
+    models.delay_s = 1
     payment = {"payment": "p", "user": 3, "card": 4, "device": 5, "ip": 6, "amount": 5, "category": 2, "hour": 14}
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda user: small.client.post(PATH, json={**BODY, "user": user}), range(8)))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
-from tests.integration.shop.gateway.conftest import until
+from tests.patience import GENEROUS_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tests.integration.shop.gateway.conftest import GatewayProcess
 
 CONNECTIONS = 6
-GENEROUS_S = 60
 
 
 def test_under_load_every_request_is_answered(start_gateway: Callable[..., GatewayProcess]) -> None:

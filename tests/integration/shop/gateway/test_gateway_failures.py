@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.shop.gateway.conftest import POPULAR, load_features, until
+from tests.integration.shop.gateway.conftest import POPULAR, load_features
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,29 +132,31 @@ def test_a_version_that_is_not_there_degrades_its_own_requests(gateway: GatewayP
 
 
 def test_a_slow_model_is_not_waited_for_beyond_the_deadline(hasty: GatewayProcess, models: FakeModels) -> None:
-    models.delay_s = 3
-    began = time.monotonic()
+    models.delay_s = 60  # twice as long as the client waits
     assert recommended(hasty, 17).headers["x-degraded"] == "deadline"
     assert decided(hasty)[3] == "deadline"
-    assert time.monotonic() - began < 3
     models.delay_s = 0
-    assert "x-degraded" not in recommended(hasty, 17).headers
+    until(lambda: "x-degraded" not in recommended(hasty, 17).headers, "whole again")
 
 
 def test_a_model_that_hangs_is_soon_not_waited_for_at_all(hasty: GatewayProcess, models: FakeModels) -> None:
-    models.delay_s = 3
-    reasons = [recommended(hasty, 20).headers["x-degraded"] for _ in range(8)]
+    models.delay_s = 60
+    reasons: list[str] = []
+
+    def refused() -> bool:
+        reasons.append(recommended(hasty, 20).headers["x-degraded"])
+        return reasons[-1] == "model_unavailable"
+
+    until(refused, "refused at once")
     assert reasons[:5] == ["deadline"] * 5
-    assert "model_unavailable" in reasons[5:]
     models.delay_s = 0
     until(lambda: "x-degraded" not in recommended(hasty, 20).headers, "asked again")
 
 
 def test_a_caller_may_have_less_time_than_the_gateway(gateway: GatewayProcess, models: FakeModels) -> None:
-    models.delay_s = 1
+    models.delay_s = 60
     answer = recommended(gateway, 18, **{"x-request-timeout-ms": "100"})
     assert answer.headers["x-degraded"] == "deadline"
-    assert answer.elapsed.total_seconds() < 1
 
 
 def test_whoever_has_no_time_left_causes_no_call(gateway: GatewayProcess, models: FakeModels) -> None:

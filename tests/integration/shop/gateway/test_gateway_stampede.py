@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from shop.gateway.entry import Entry, Kept, dump
-from tests.integration.shop.gateway.conftest import until
+from tests.patience import until
 
 if TYPE_CHECKING:
     from tests.integration.shop.gateway.conftest import Store

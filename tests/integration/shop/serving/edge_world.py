@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tests.patience import until
 from tests.ports import free_block
 
 if TYPE_CHECKING:
@@ -101,10 +102,7 @@ class Edge:
                 stdout=output,
                 stderr=output,
             )
-        deadline = time.monotonic() + 30
-        while not self.ready():
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.02)
+        until(self.ready, self.log.read_text)
 
     def ready(self) -> bool:
         """Whether both gateways are known to be well."""

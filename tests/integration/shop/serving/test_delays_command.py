@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from servekit.versions import ROOT
 from shop.entrypoints.delays import main
 from tests.integration.shop.serving.triton_world import write_models
@@ -12,9 +14,8 @@ from tests.integration.shop.serving.triton_world import write_models
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
 
-
+@pytest.mark.slow
 def test_each_model_is_measured_under_each_load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

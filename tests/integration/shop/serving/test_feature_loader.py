@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +28,7 @@ from shop.models.features_store import (
 )
 from shop.serving.feature_loader import Loader
 from shop.serving.stores import FeaturesReady, ValkeyReady, connect
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,10 +144,3 @@ def held(store: redis.Redis, key: str) -> bytes:
     value = store.get(key)
     assert isinstance(value, bytes)
     return value
-
-
-def until(condition: Callable[[], bool], limit_s: float = 20) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,6 +17,7 @@ from servekit.versions import ROOT
 from shop.addresses import MODELS, Addresses
 from shop.entrypoints import conformance
 from shop.entrypoints.stack import stack
+from tests.patience import until
 from tests.ports import free_block
 
 if TYPE_CHECKING:
@@ -132,10 +132,3 @@ def test_a_changed_setting_is_a_changed_configuration_and_a_key_is_not_written(
     assert written[0] != written[1]
     assert written[0] == written[1].replace("SHOP_EDGE_CONCURRENCY=41", "SHOP_EDGE_CONCURRENCY=40")
     assert "k-rubber-duck" not in written[0]
-
-
-def until(condition: Callable[[], bool], limit_s: float = 40) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ import msgspec
 
 from servekit.telemetry.logs import RequestLog
 from servekit.telemetry.record import RequestRecord
+from tests.patience import async_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,16 +63,16 @@ async def test_a_batch_leaves_by_itself_a_moment_later() -> None:
             log.flush_soon()
         assert received(read) == []
         events: list[dict[str, Any]] = []
-        deadline = time.monotonic() + 30
-        while len(events) < 3 and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
-            events += received(read)
+
+        def arrived(count: int) -> bool:
+            events.extend(received(read))
+            return len(events) >= count
+
+        await async_until(lambda: arrived(3), "three events")
         assert len(events) == 3
         one_event(log)
         log.flush_soon()  # the next batch has a timer of its own
-        while len(events) < 4 and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
-            events += received(read)
+        await async_until(lambda: arrived(4), "the fourth event")
         assert len(events) == 4
 
 

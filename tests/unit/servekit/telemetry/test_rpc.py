@@ -10,6 +10,7 @@ import pytest
 from servekit.oip import inference_pb2 as pb
 from servekit.oip import inference_pb2_grpc
 from servekit.telemetry.rpc import TelemetryInterceptor, call_record
+from tests.patience import async_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -135,9 +136,7 @@ async def test_a_call_that_is_given_up_is_the_caller_s_doing(make_watch: MakeWat
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        async with asyncio.timeout(30):
-            while not watch.count():  # noqa: ASYNC110 - the server hears of it when it does
-                await asyncio.sleep(0.01)
+        await async_until(watch.count, "heard of by the server")
     assert watch.count(endpoint=METHOD, code="499") == watch.count() == 1
     assert watch.registry.get_sample_value("serving_requests_in_flight", {"level": "7"}) == 0
 

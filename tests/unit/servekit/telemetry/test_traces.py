@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from servekit.telemetry import TelemetrySettings
 from servekit.telemetry.record import RequestRecord
 from servekit.telemetry.traces import span_log
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,7 +216,7 @@ def test_a_collector_that_does_not_answer_holds_the_process_up_for_seconds_at_mo
     assert time.monotonic() - started < 20  # the library itself would wait for 30 s
     assert "spans are lost: the collector did not take them within 2 s" in caplog.messages
     collector.closing.set()
-    _wait_for_threads()
+    until(lambda: not otel_threads(), "rid of its threads")
 
 
 def test_without_a_collector_and_a_file_no_trace_is_kept(caplog: pytest.LogCaptureFixture) -> None:
@@ -225,15 +226,13 @@ def test_without_a_collector_and_a_file_no_trace_is_kept(caplog: pytest.LogCaptu
 
 
 def test_a_shut_down_log_leaves_no_thread_behind(tmp_path: Path) -> None:
-    before = threading.active_count()
+    before = otel_threads()
     log = span_log("shop", TelemetrySettings(trace_file=tmp_path / "spans"))
     assert log is not None
-    assert threading.active_count() > before
+    assert otel_threads() > before
     log.shutdown()
-    assert threading.active_count() == before
+    assert otel_threads() <= before
 
 
-def _wait_for_threads() -> None:
-    deadline = time.monotonic() + 30
-    while any("Otel" in thread.name for thread in threading.enumerate()) and time.monotonic() < deadline:
-        time.sleep(0.02)
+def otel_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if "Otel" in thread.name}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from shop.gateway.valkey import Valkey, ValkeyError, pack
+from tests.patience import async_until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
 PING = pack((b"PING",))
 
@@ -22,7 +23,10 @@ async def serving(*replies: bytes) -> AsyncIterator[tuple[Valkey, list[bytes], a
     received: list[bytes] = []
     turn = iter(replies)
 
+    handlers: list[asyncio.Task[Any] | None] = []
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handlers.append(asyncio.current_task())
         while data := await reader.read(65536):
             received.append(data)
             writer.write(next(turn, b""))
@@ -35,13 +39,7 @@ async def serving(*replies: bytes) -> AsyncIterator[tuple[Valkey, list[bytes], a
     finally:
         valkey.close()
         server.close()
-        await asyncio.sleep(0.01)
-
-
-async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - the server has no event for it
-            await asyncio.sleep(0.005)
+        await asyncio.gather(*filter(None, handlers), return_exceptions=True)
 
 
 async def test_a_command_gets_its_reply() -> None:
@@ -53,9 +51,9 @@ async def test_a_command_gets_its_reply() -> None:
 async def test_replies_are_in_the_commands_order_and_what_was_only_told_takes_none() -> None:
     async with serving(b"", b"", b":1\r\n:2\r\n:3\r\n") as (valkey, received, _):
         first = asyncio.ensure_future(valkey.ask(PING, 5))
-        await _until(lambda: len(received) == 1)
+        await async_until(lambda: len(received) == 1)
         valkey.tell(PING)
-        await _until(lambda: len(received) == 2)
+        await async_until(lambda: len(received) == 2)
         assert await valkey.ask(PING, 5) == 3
         assert await first == 1
 
@@ -138,6 +136,7 @@ async def test_it_connects_again() -> None:
     async with serving(b"+PONG\r\n", b"+PONG\r\n") as (valkey, _, __):
         assert await valkey.ask(PING, 5) == b"PONG"
         assert valkey._link is not None
-        valkey._link._transport.abort()
-        await asyncio.sleep(0.01)
+        link = valkey._link
+        link._transport.abort()
+        await async_until(lambda: link.closed, "closed")
         assert await valkey.ask(PING, 5) == b"PONG"

@@ -58,7 +58,7 @@ def test_only_the_columns_that_compare_depend_on_the_other_candidates() -> None:
 def test_strangers_have_features_too() -> None:
     features = build(Query(3, 9.5), np.zeros(USER_WIDTH, np.float32), np.zeros((3, ITEM_WIDTH), np.float32))
     assert np.isfinite(features).all()
-    assert len(build(Query(3), USER_BLOCK, np.empty((1, ITEM_WIDTH), np.float32))) == 1
+    assert len(build(Query(3), USER_BLOCK, np.zeros((1, ITEM_WIDTH), np.float32))) == 1
 
 
 def test_the_model_and_the_world_agree_on_categories_and_style() -> None:

@@ -19,7 +19,6 @@ def test_a_pair_is_measured_in_turn_forwards_and_back() -> None:
     turns = "".join(call for call, before in zip(calls, ["", *calls], strict=False) if call != before)
     assert turns == "abababa"  # each warms up, then twice: a, b, b, a
     assert len(measured.ratios) == 2
-    assert all(ratio > 0 for ratio in measured.ratios)
 
 
 def test_several_are_measured_in_turn() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,7 +34,9 @@ def test_its_models_run_on_the_python_that_comes_first_on_its_path() -> None:
 def test_the_backend_lies_beside_the_stub_of_that_pythons_version(tmp_path: Path) -> None:
     folder = prepare_backends(Addresses(run_dir=tmp_path), HERE) / "python"
     assert (folder / "libtriton_python.so").exists()
-    assert "/3.11/" in str((folder / "triton_python_backend_stub").resolve())
+    assert f"/{sys.version_info.major}.{sys.version_info.minor}/" in str(
+        (folder / "triton_python_backend_stub").resolve()
+    )
     prepare_backends(Addresses(run_dir=tmp_path), HERE)  # again, over what is there
 
 
