@@ -10,11 +10,18 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["NO_ANSWER", "Answered", "Offered"]
+__all__ = ["NO_ANSWER", "Answered", "Offered", "Phase"]
 
 _OK, _SHED, _SERVER_ERROR = 200, 429, 500
 NO_ANSWER: Final = 0
 """The status of a request that was not answered at all."""
+
+
+class Phase(NamedTuple):
+    """So many requests a second, for so long."""
+
+    rate_rps: float
+    seconds: float
 
 
 class Answered(NamedTuple):
@@ -41,6 +48,11 @@ class Offered:
         """Answers per second that a model gave, and in time."""
         good = (each.status == _OK and not each.degraded and each.latency_s <= limit_s for each in self.answers)
         return sum(good) / self.seconds
+
+    def between(self, begin_s: float, end_s: float) -> Offered:
+        """What was offered in a part of the window; ``rate_rps`` is then how many a second that was."""
+        answers = [each for each in self.answers if begin_s <= each.at_s < end_s]
+        return Offered(len(answers) / (end_s - begin_s), end_s - begin_s, answers, self.generator_cpu)
 
     @property
     def accepted_p99_s(self) -> float:

@@ -11,12 +11,12 @@ from random import Random
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from shop.entrypoints.answered import NO_ANSWER, Answered, Offered
+from shop.entrypoints.answered import NO_ANSWER, Answered, Offered, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["offer_bare"]
+__all__ = ["arrivals", "offer_bare"]
 
 _TIMEOUT_S: Final = 2.0
 _CONNECTIONS: Final = 16
@@ -145,26 +145,36 @@ class _Loop:
             line.transport.abort()
 
 
-async def offer_bare(port: int, messages: Iterator[bytes], rate_rps: float, seconds: float, seed: str) -> Offered:
+def arrivals(profile: Sequence[Phase], random: Random) -> Iterator[float]:
+    """When requests are sent, in seconds from the start: Poisson arrivals, each phase at its own rate."""
+    began = 0.0
+    for phase in profile:
+        at = began + random.expovariate(phase.rate_rps)
+        while at < began + phase.seconds:
+            yield at
+            at += random.expovariate(phase.rate_rps)
+        began += phase.seconds  # a Poisson process has no memory: the next phase begins anew
+
+
+async def offer_bare(port: int, messages: Iterator[bytes], profile: Sequence[Phase], seed: str) -> Offered:
     """Send Poisson arrivals for a while and wait for the last answer; never raises for what the server does.
 
     Args:
         port: on 127.0.0.1.
         messages: whole requests, as many as it takes.
-        rate_rps: how many a second.
-        seconds: how long.
+        profile: how many a second, and how long; one phase after the other, without a pause.
         seed: of the arrivals.
     """
     loop, random = _Loop(port), Random(seed)  # noqa: S311 - a load pattern, not a secret
     opened = await asyncio.gather(*(loop.open() for _ in range(_CONNECTIONS)), return_exceptions=True)
     loop.idle.extend(line for line in opened if isinstance(line, _Line))
-    loop.began, cpu, at = perf_counter(), process_time(), random.expovariate(rate_rps)
-    while at < seconds:
-        ahead = loop.began + at - perf_counter()
-        await asyncio.sleep(max(ahead, _TICK_S))
-        while at < seconds and loop.began + at <= perf_counter():
-            loop.ask(next(messages), loop.began + at)
-            at += random.expovariate(rate_rps)
+    loop.began, cpu = perf_counter(), process_time()
+    for at in arrivals(profile, random):
+        while (ahead := loop.began + at - perf_counter()) > 0:  # noqa: ASYNC110 - what it waits for is the time
+            await asyncio.sleep(max(ahead, _TICK_S))
+        loop.ask(next(messages), loop.began + at)
     elapsed, used = perf_counter() - loop.began, process_time() - cpu
     await loop.close()
-    return Offered(rate_rps, min(seconds, elapsed), loop.answers, used / elapsed)
+    seconds = sum(phase.seconds for phase in profile)
+    rate = sum(phase.rate_rps * phase.seconds for phase in profile) / seconds
+    return Offered(rate, seconds, loop.answers, used / elapsed)

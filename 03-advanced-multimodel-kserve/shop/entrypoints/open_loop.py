@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 import uvloop
 
 from servekit.http_pool import HttpPool, HttpReply
-from shop.entrypoints.answered import NO_ANSWER, Answered, Offered
+from shop.entrypoints.answered import NO_ANSWER, Answered, Offered, Phase
 from shop.entrypoints.bare_loop import offer_bare
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from servekit.sla import Request
 
-__all__ = ["NO_ANSWER", "SLOT", "Answered", "Crew", "Message", "Offered", "encode", "offering"]
+__all__ = ["NO_ANSWER", "SLOT", "Answered", "Crew", "Message", "Offered", "Phase", "encode", "offering"]
 
 _TIMEOUT_S: Final = 2.0
 SLOT: Final = 6
@@ -70,15 +70,17 @@ class Crew:
             for each in range(size)
         ]
 
-    def offer(self, rate_rps: float, seconds: float) -> Offered:
-        """Send Poisson arrivals for a while and wait for the last answer; never raises for what the server does."""
+    def offer(self, *profile: Phase) -> Offered:
+        """Send Poisson arrivals, phase after phase, and wait for the last answer; the server's faults are no errors."""
+        shares = [Phase(phase.rate_rps / self._size, phase.seconds) for phase in profile]
         parts = [
-            pool.submit(_offer, self._port, rate_rps / self._size, seconds, f"{each}/{rate_rps}")
+            pool.submit(_offer, self._port, shares, f"{each}/{profile[-1].rate_rps}")
             for each, pool in enumerate(self._pools)
         ]
         offered = [part.result() for part in parts]
         answers = [answer for each in offered for answer in each.answers]
-        return Offered(rate_rps, seconds, answers, sum(each.generator_cpu for each in offered))
+        rate = sum(each.rate_rps for each in offered)
+        return Offered(rate, offered[0].seconds, answers, sum(each.generator_cpu for each in offered))
 
     def __enter__(self) -> Self:
         return self
@@ -111,8 +113,8 @@ def _afresh(messages: Sequence[Message]) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def _offer(port: int, rate_rps: float, seconds: float, seed: str) -> Offered:
-    return uvloop.run(offer_bare(port, _taken, rate_rps, seconds, seed))
+def _offer(port: int, profile: Sequence[Phase], seed: str) -> Offered:
+    return uvloop.run(offer_bare(port, _taken, profile, seed))
 
 
 async def offering(  # noqa: PLR0913 - the last three are for one caller each

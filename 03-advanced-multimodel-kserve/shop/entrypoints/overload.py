@@ -1,19 +1,21 @@
-"""``make overload-3``: find how much the level can answer in time, then ask for three times as much.
+"""``make overload-3``: find how much the level can answer in time, ask for three times as much, then change at once.
 
 A level without a limit answers everything late; this one answers what it can, at the usual speed, and turns the rest
 away at once: goodput stays within a tenth of its peak, and what is accepted keeps its p99.
 
 Goodput are the answers per second that a model gave (no fallback) within 50 ms of the intended start. The generator
 runs on the same cores as the level, so what it takes is part of the result; where it was late itself, the result says
-nothing about the level. The peak and three times the peak are offered in turns, and medians compared.
+nothing about the level. The peak and three times the peak are offered in turns, and medians compared. Then come the
+sudden changes of `shop.entrypoints.sudden`.
 
-Exit codes: 0 both hold, 1 one does not, 2 nothing answers, or the generator was too late.
+Exit codes: 0 all of it holds, 1 one does not, 2 nothing answers, or the generator was too late.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +26,8 @@ from servekit.errors import NotReadyError, ServingError
 from servekit.hardware import describe, hardware_stamp
 from servekit.terminal import make_console, make_table
 from shop.addresses import Addresses
-from shop.entrypoints.open_loop import Crew, Offered
+from shop.entrypoints.open_loop import Crew, Offered, Phase
+from shop.entrypoints.sudden import SETTLED_S, Changed, change_load, forget
 from shop.entrypoints.world_traffic import mixed_messages
 
 if TYPE_CHECKING:
@@ -60,12 +63,14 @@ class Overload(msgspec.Struct, frozen=True):
     generator_lag_p99_ms: float
     afterwards_goodput_share: float
     climbed: list[dict[str, float]]
+    changes: list[Changed]
     hardware: Any
 
     @property
     def holds(self) -> bool:
-        """Whether goodput was kept, what was accepted was in time, and nothing failed."""
-        return self.kept >= _KEPT and self.accepted_p99_ms < _LIMIT_S * 1e3 and not self.failed
+        """Whether goodput was kept, also after each change, what was accepted was in time, and nothing failed."""
+        kept = self.kept >= _KEPT and all(each.holds for each in self.changes)
+        return kept and self.accepted_p99_ms < _LIMIT_S * 1e3 and not self.failed
 
     @property
     def tells(self) -> bool:
@@ -81,7 +86,7 @@ def climb(crew: Crew, seconds: float) -> Iterator[Offered]:
     """
     best, worse, rate = 0.0, 0, _START_RPS
     while worse < _NO_BETTER:
-        offered = crew.offer(rate, seconds)
+        offered = crew.offer(Phase(rate, seconds))
         if offered.failed == len(offered.answers):
             raise NotReadyError("level 3", None, "nothing answers: run make up-3")
         yield offered
@@ -99,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console, addresses = make_console(), Addresses()
     try:
         with Crew(addresses.port, mixed_messages(addresses, _MESSAGES)) as crew:
-            result = _measure(console, crew, options)
+            result = _measure(console, crew, options, addresses.cache_port)
     except ServingError as problem:
         console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
         return 2
@@ -109,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return (0 if result.holds else 1) if result.tells else 2
 
 
-def _measure(console: Console, crew: Crew, options: argparse.Namespace) -> Overload:
+def _measure(console: Console, crew: Crew, options: argparse.Namespace, cache_port: int) -> Overload:
     table = make_table(console, "offered/s", "goodput/s", "accepted p99", "shed", "degraded", "failed", "generator")
     climbed = []
     for offered in climb(crew, options.seconds):
@@ -117,9 +122,11 @@ def _measure(console: Console, crew: Crew, options: argparse.Namespace) -> Overl
         _row(table, offered)
     best = max(climbed, key=lambda each: each.goodput_rps(_LIMIT_S))
     peaks, overs = _in_turns(table, crew, best.rate_rps, options)
-    after = crew.offer(best.goodput_rps(_LIMIT_S) / 2, options.seconds)
+    after = crew.offer(Phase(best.goodput_rps(_LIMIT_S) / 2, options.seconds))
     _row(table, after)
     console.print(table)
+    changes = list(change_load(crew, best.goodput_rps(_LIMIT_S), _LIMIT_S, partial(forget, cache_port)))
+    console.print(_changes_table(console, changes))
     peak, goodput = (median(each.goodput_rps(_LIMIT_S) for each in found) for found in (peaks, overs))
     return Overload(
         peak_rps=round(peak, 1),
@@ -136,6 +143,7 @@ def _measure(console: Console, crew: Crew, options: argparse.Namespace) -> Overl
         climbed=[
             {"offered_rps": each.rate_rps, "goodput_rps": round(each.goodput_rps(_LIMIT_S), 1)} for each in climbed
         ],
+        changes=changes,
         hardware=hardware_stamp(),
     )
 
@@ -144,10 +152,10 @@ def _in_turns(table: Any, crew: Crew, rate: float, options: argparse.Namespace) 
     """The rate of the peak and a multiple of its goodput, in turns: a shared machine is not always equally fast."""
     peaks, overs = list[Offered](), list[Offered]()
     for _ in range(_ROUNDS):
-        peaks.append(crew.offer(rate, options.seconds))
+        peaks.append(crew.offer(Phase(rate, options.seconds)))
         beyond = options.factor * peaks[-1].goodput_rps(_LIMIT_S)
-        crew.offer(beyond, _SETTLE_S)
-        overs.append(crew.offer(beyond, options.seconds))
+        both = crew.offer(Phase(beyond, _SETTLE_S), Phase(beyond, options.seconds))
+        overs.append(both.between(_SETTLE_S, _SETTLE_S + options.seconds))
         _row(table, peaks[-1])
         _row(table, overs[-1])
     return peaks, overs
@@ -163,6 +171,24 @@ def _row(table: Any, offered: Offered) -> None:
         str(offered.failed),
         f"{offered.generator_cpu:.2f} cores, late {offered.lag_p99_s * 1e3:.1f} ms",
     )
+
+
+def _changes_table(console: Console, changes: Sequence[Changed]) -> Any:
+    until = f"first {SETTLED_S:g} s"
+    table = make_table(console, "sudden", "requests/s", "fits", until, "then", "accepted p99", "shed", "failed", "")
+    for each in changes:
+        table.add_row(
+            each.name,
+            f"{each.before_rps:,.0f} → {each.after_rps:,.0f}",
+            f"{each.fits_rps:,.0f}",
+            f"{each.at_once:.1%}",
+            f"{each.settled:.1%}",
+            f"{each.accepted_p99_ms:.1f} ms",
+            f"{each.shed:.1%}",
+            str(each.failed),
+            "[green]✔[/]" if each.holds else "[red]✘[/]",
+        )
+    return table
 
 
 def _say(console: Console, result: Overload) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from servekit.errors import NotReadyError
+from shop.gateway.admission import TICK_S
 from shop.gateway.errors import UnavailableError
 from shop.gateway.inference import FRAUD, PERSONALISATION, RANKING, ModelCalls
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Readiness", "Upkeep"]
 
 _log = logging.getLogger("shop.gateway")
-_TICK_S = 0.1
 _WATCH_TICKS = 10
 _BUDGET_S = 2.0
 _NO_TRACE = "00-00000000000000000000000000000001-0000000000000001-00"
@@ -82,8 +82,8 @@ class Upkeep:
     async def _tick(self) -> None:
         ticks = 0
         while True:
-            due = monotonic() + _TICK_S
-            await asyncio.sleep(_TICK_S)
+            due = monotonic() + TICK_S
+            await asyncio.sleep(TICK_S)
             self._limit.adjust(monotonic() - due)
             self._hops.metrics.limit(self._limit.limit)
             ticks += 1
@@ -112,7 +112,7 @@ class Upkeep:
                     await self._calls.infer(signature, "", rows, _NO_TRACE, _BUDGET_S)
             except UnavailableError as error:
                 self._ready.missing = str(error)
-                await asyncio.sleep(_TICK_S)
+                await asyncio.sleep(TICK_S)
             else:
                 self._ready.missing = ""
                 _log.info("warm: every model has answered")

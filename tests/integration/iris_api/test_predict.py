@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from iris_api.domain.flower import CLASS_NAMES, FEATURES, named
-from tests.iris_process import GENEROUS_S
+from tests.patience import GENEROUS_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.shop.gateway.conftest import until
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from servekit.errors import NotReadyError
-from shop.entrypoints.open_loop import NO_ANSWER, Answered, Offered
+from shop.entrypoints.open_loop import NO_ANSWER, Answered, Offered, Phase
 from shop.entrypoints.overload import climb
 
 
@@ -13,7 +13,8 @@ class FakeCrew:
     def __init__(self, capacity_rps: float, refused: int = 429) -> None:
         self._capacity, self._refused = capacity_rps, refused
 
-    def offer(self, rate_rps: float, seconds: float) -> Offered:
+    def offer(self, *profile: Phase) -> Offered:
+        ((rate_rps, seconds),) = profile
         offered, good = int(rate_rps * seconds), int(min(rate_rps, self._capacity) * seconds)
         answers = [
             Answered(0, 0, 0.01, 200 if number < good else self._refused, degraded=False, retry_after=False)
