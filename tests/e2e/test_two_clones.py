@@ -33,17 +33,21 @@ class Clone:
         self.home = home
         shutil.copytree(ROOT / LEVEL, home / LEVEL)
         shutil.copytree(ROOT / "shared", home / "shared", ignore=shutil.ignore_patterns("__pycache__"))
-        subprocess.run(
-            [*self._python, "-m", "iris_api.entrypoints.train"], cwd=home, env=self._environment(), check=True
-        )
-
-    _python = (sys.executable,)
+        shutil.copy(ROOT / "versions.toml", home)
+        trained = self.run("iris_api.entrypoints.train")
+        assert trained.returncode == 0, trained.stderr
 
     def run(self, module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the clone's commands there, as make does, in an environment whose proxies are dead."""
         return subprocess.run(
-            [*self._python, "-m", module, *arguments],
-            cwd=self.home, env=self._environment() | environment, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.home,
+            env=self._environment() | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("IRIS_")}
