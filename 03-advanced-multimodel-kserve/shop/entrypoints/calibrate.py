@@ -172,5 +172,5 @@ def _error(share: float) -> str:
 
 
 if __name__ == "__main__":
-    join(3, lambda: Addresses().port)
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

@@ -159,5 +159,5 @@ def _steps(text: str) -> tuple[int, ...]:
 
 
 if __name__ == "__main__":
-    join(3, lambda: Addresses().port)
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

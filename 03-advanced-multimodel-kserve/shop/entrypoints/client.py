@@ -99,5 +99,5 @@ def _check_all(http: httpx.Client, golden: Golden, requests: Sequence[Request]) 
 
 
 if __name__ == "__main__":
-    join(3, lambda: Addresses().port)
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

@@ -39,5 +39,5 @@ def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) 
 
 
 if __name__ == "__main__":
-    join(3, lambda: Addresses().port)
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

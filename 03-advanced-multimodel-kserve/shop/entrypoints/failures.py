@@ -171,5 +171,5 @@ def _print(console: Console, outages: Sequence[Outage]) -> None:
 
 
 if __name__ == "__main__":
-    join(3, lambda: Addresses().port)
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

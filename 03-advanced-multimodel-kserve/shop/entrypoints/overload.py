@@ -189,5 +189,5 @@ def _say(console: Console, result: Overload) -> None:
 
 
 if __name__ == "__main__":
-    join(3, lambda: Addresses().port)
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

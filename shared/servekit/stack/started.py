@@ -62,13 +62,13 @@ def forget(stack: Stack) -> None:
     (stack.home / _FILE).unlink(missing_ok=True)
 
 
-def find_started(level: int, root: Path = _RUN) -> Started | None:
+def find_started(level: int, home: Path | None = None) -> Started | None:
     """Where a level listens; None when `up` has not started it.
 
     Raises:
         StackError: the file that says so is damaged.
     """
-    path = root / str(level) / _FILE
+    path = _home(level, home) / _FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=Started)
     except FileNotFoundError:
@@ -77,7 +77,7 @@ def find_started(level: int, root: Path = _RUN) -> Started | None:
         raise StackError(f"{path}: {problem}; `make up-{level}` writes it anew") from None
 
 
-def own(level: int, root: Path = _RUN) -> Started:
+def own(level: int, home: Path | None = None) -> Started:
     """Where a level listens, after checking that it is this level of this very clone that does.
 
     This process takes over the settings with which it was started, where the environment says nothing else.
@@ -85,15 +85,15 @@ def own(level: int, root: Path = _RUN) -> Started:
     Raises:
         StackError: the level is not up, or somebody else answers on its port.
     """
-    found = find_started(level, root)
+    found = find_started(level, home)
     if found is None:
         raise StackError(f"level {level}: not up; run make up-{level}")
-    check_own(level, urlsplit(found.url).port or 80, root)
-    take_over(level, root)
+    check_own(level, urlsplit(found.url).port or 80, home)
+    take_over(level, home)
     return found
 
 
-def check_own(level: int, port: int, root: Path = _RUN) -> None:
+def check_own(level: int, port: int, home: Path | None = None) -> None:
     """Return when nobody of another run folder listens on a port.
 
     Where `up` started the level, the listener must be one of its processes. Else whoever belongs to no stack will do:
@@ -102,9 +102,9 @@ def check_own(level: int, port: int, root: Path = _RUN) -> None:
     Raises:
         StackError: a stranger listens there, or nobody.
     """
-    home, holder = (root / str(level)).resolve(), inspection.port_holder(port)
+    home, holder = _home(level, home).resolve(), inspection.port_holder(port)
     whose = inspection.home_of(holder) if holder else None
-    up = find_started(level, root) is not None
+    up = find_started(level, home) is not None
     if whose == str(home) or (not up and whose is None):
         return
     if up and not inspection.is_taken(port):
@@ -114,18 +114,18 @@ def check_own(level: int, port: int, root: Path = _RUN) -> None:
     raise StackError(f"port {port}: is another server, {who}{stack}, expected level {level} of {home}")
 
 
-def take_over(level: int, root: Path = _RUN) -> None:
+def take_over(level: int, home: Path | None = None) -> None:
     """This process goes on with the settings that the level was started with, where the environment says nothing else.
 
     Raises:
         StackError: the file that has them is damaged.
     """
-    found = find_started(level, root)
+    found = find_started(level, home)
     for name, value in (found.settings if found else {}).items():
         os.environ.setdefault(name, value)
 
 
-def join(level: int, port: Callable[[], int]) -> None:
+def join(level: int, port: Callable[[], int], home: Path | None = None) -> None:
     """Take over the settings with which a level was started, where the environment says nothing else.
 
     Ends the process with exit code 2 when a stranger listens on the port of the settings.
@@ -133,13 +133,18 @@ def join(level: int, port: Callable[[], int]) -> None:
     Args:
         level: whose.
         port: reads it from the settings, once they are taken over.
+        home: the level's run folder, if it is not the usual one.
     """
     try:
-        take_over(level)
-        check_own(level, port())
+        take_over(level, home)
+        check_own(level, port(), home)
     except StackError as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(2)
+
+
+def _home(level: int, home: Path | None) -> Path:
+    return home or _RUN / str(level)
 
 
 def _is_setting(name: str, prefix: str) -> bool:
