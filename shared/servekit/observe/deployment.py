@@ -21,7 +21,7 @@ from servekit.versions import ROOT
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["RUN_DIR", "compose_command", "down", "prometheus_stack", "up"]
+__all__ = ["RUN_DIR", "compose_command", "down", "placed", "prometheus_stack", "up"]
 
 RUN_DIR = Path(".run/observe")
 
@@ -63,7 +63,7 @@ def up(console: Console, *, containers: bool = True, port: int = _PORT) -> None:
     for name, (address, use) in pages.items():
         table.add_row(name, address, use)
     console.print(table)
-    console.print(_targets(console, _CONFIG if compose else _placed()))
+    console.print(_targets(console, _CONFIG if compose else placed()))
 
 
 def down(console: Console) -> None:
@@ -120,7 +120,7 @@ def _start_prometheus(console: Console, port: int) -> None:
             "(Debian: apt-get install prometheus); `make trace-N` and `make query-N` work without either"
         )
     try:
-        start(prometheus_stack(program, port, _placed()), console)
+        start(prometheus_stack(program, port, placed()), console)
     except StackError as error:
         raise ObserveError(str(error)) from None
 
@@ -134,7 +134,7 @@ def _compose(command: list[str], *arguments: str) -> None:
         )
 
 
-def _placed() -> Path:
+def placed() -> Path:
     """The configuration with the ports on which the levels of this clone were started; those left out keep theirs."""
     settings = yaml.safe_load(_CONFIG.read_text(encoding="utf-8"))
     settings["rule_files"] = [str(_CONFIG.parent / pattern) for pattern in settings["rule_files"]]
