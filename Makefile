@@ -11,23 +11,24 @@ MAKEFLAGS += --no-print-directory
 export ORT_DISABLE_TELEMETRY := 1
 # Some containers forbid Python to keep byte code; here hundreds of processes start, and each would compile all it loads.
 unexport PYTHONDONTWRITEBYTECODE
+comma := ,
+# No proxy reaches this machine's own servers; libraries, child processes and curl read it here.
+export no_proxy := $(addsuffix $(comma),$(or $(no_proxy),$(NO_PROXY)))127.0.0.1,localhost,::1
+export NO_PROXY = $(no_proxy)
 
 LEVELS := 1 2 3
 FOLDER_1 := 01-beginner-iris-api
 PACKAGE_1 := iris_api
 ARTEFACT_1 := .run/1/models/iris/1/model.json
-METRICS_1 = http://127.0.0.1:$(or $(IRIS_PORT),8100)/metrics
 FOLDER_2 := 02-intermediate-seldon-pipeline
 PACKAGE_2 := recommender
 ARTEFACT_2 := .run/2/models/recommender/2/model.json
-METRICS_2 = http://127.0.0.1:$(or $(RECOMMENDER_PORT),8200)/metrics
 FOLDER_3 := 03-advanced-multimodel-kserve
 PACKAGE_3 := shop
 ARTEFACT_3 := .run/3/models/ranking/1/model.json
 # what the exercises need: those of level 3 need no models
 GRADED_1 := $(ARTEFACT_1)
 GRADED_2 := $(ARTEFACT_2)
-METRICS_3 = http://127.0.0.1:$(or $(SHOP_GATEWAY_PORT),8310)/metrics
 
 PYTHON ?= python3
 VENV := .venvs/main
@@ -119,7 +120,7 @@ client-%: $(SYNCED) ## send real requests to level N and check every answer
 	@$(PY) -m $(LEVEL).entrypoints.client
 
 conformance-1: $(SYNCED) ## prove that level 1 speaks the Open Inference Protocol, over REST and gRPC
-	@$(PY) -m servekit.oip.conformance http://127.0.0.1:$(or $(IRIS_PORT),8100) --model iris --grpc 127.0.0.1:$(or $(IRIS_GRPC_PORT),8101)
+	@$(PY) -m iris_api.entrypoints.conformance
 
 ladder-1: $(SYNCED) $(ARTEFACT_1) ## from the tutorial's server to ours, measured side by side (2 minutes)
 	@$(PY) -m iris_api.entrypoints.ladder
@@ -190,13 +191,13 @@ conformance-3: $(SYNCED) ## prove that level 3 speaks the Open Inference Protoco
 	@$(PY) -m shop.entrypoints.conformance $(ARGS)
 
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
-	@$(PY) -m servekit.drift $(METRICS_$*)
+	@$(PY) -m servekit.drift $*
 
 audit-%: $(SYNCED) ## verify level N's audit log: changed, dropped, reordered lines
 	@$(PY) -m servekit.audit verify .run/$*/audit
 
 sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
-	@$(PY) -m servekit.sla $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/sla.toml
+	@$(PY) -m servekit.sla $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/sla.toml $(ARGS)
 
 test-1: $(SYNCED) ## run one level's tests
 	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster and not slow" tests/unit/iris_api tests/integration/iris_api tests/e2e $(ARGS)
@@ -208,7 +209,7 @@ test-3: $(SYNCED) $(TRITON)
 	@$(PY) -m pytest -m "not images and not cluster and not slow" -k shop $(ARGS)
 
 capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA (2 to 4 minutes)
-	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml
+	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml $(ARGS)
 
 grade-%: $(SYNCED) $$(GRADED_$$*) ## check your answers to level N's exercises (ARGS=3: the third alone)
 	@$(PY) -m servekit.exercises grade $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/exercises $(ARGS)

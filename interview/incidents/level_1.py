@@ -8,17 +8,19 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from rich.console import Console
 
 from iris_api.adapters.golden import Golden, read_golden
 from iris_api.domain.flower import named
 from iris_api.entrypoints.stack import stack
 from iris_api.settings import IrisSettings
-from servekit.stack import StackError, control, up
+from servekit.loopback import client
+from servekit.stack import StackError, control, take_over, up
 
 if TYPE_CHECKING:
     import signal
+
+    import httpx
 
     from servekit.stack import Stack
 
@@ -32,10 +34,11 @@ class Level1:
     """The level 1 that runs from this folder, on the ports of its settings."""
 
     def __init__(self) -> None:
+        take_over(1)
         self.settings = IrisSettings()
         self.stack: Stack = stack()
         base_url = f"http://127.0.0.1:{self.settings.port}"
-        self.http = httpx.Client(base_url=base_url, timeout=_PATIENCE_S, trust_env=False)
+        self.http = client(base_url=base_url, timeout=_PATIENCE_S)
         self._turns = itertools.count()
 
     @cached_property

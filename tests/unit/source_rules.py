@@ -73,6 +73,20 @@ def _unbounded_number(node: ast.AST) -> bool:
     return bool({"int", "float"} & set(kinds)) and first not in _CHECKED_ELSEWHERE
 
 
+def _goes_through_a_proxy(node: ast.AST) -> bool:
+    """A client that heeds the environment's proxies; one with a transport of its own opens no connection."""
+    owner, name = _called(node)
+    if not isinstance(node, ast.Call):
+        return False
+    given = {word.arg for word in node.keywords}
+    if owner == "httpx":
+        asks = name in {"get", "post", "put", "delete", "head", "request", "stream", "Client", "AsyncClient"}
+        return asks and not given & {"trust_env", "transport", "follow_redirects"}  # who follows them goes outside
+    if name in {"insecure_channel", "secure_channel"}:
+        return "options" not in given and len(node.args) < 2
+    return name in {"urlopen", "build_opener"}
+
+
 _CHECKED_ELSEWHERE = {
     "--seed",  # any number is one
     "level", "levels",  # looked up among those there are
@@ -89,6 +103,11 @@ RULES = {
         _PRODUCT,
         _unbounded_number,
         "take the type from servekit.arguments: float takes nan and inf, int takes 0 and -5",
+    ),
+    "proxy": Rule(
+        _PRODUCT,
+        _goes_through_a_proxy,
+        "ask with servekit.http_ask, or take client or DIRECT from servekit.loopback: no proxy for this machine",
     ),
     "dollar": Rule(
         _PRODUCT, _lets_a_line_break_through, r"end a pattern with \Z: $ also matches before a line break at the end"

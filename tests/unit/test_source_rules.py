@@ -9,6 +9,7 @@ import pytest
 from tests.unit.source_rules import RULES, found, sources
 
 BREAKS = {
+    "proxy": ["httpx.Client(timeout=5)", "httpx.get(url)", "grpc.insecure_channel(address)", "request.urlopen(url)"],
     "number": ['parser.add_argument("--qps", type=float)', 'parser.add_argument("-n", "--count", type=int, default=5)'],
     "dollar": [
         're.compile(rf"^{a}+$")',
@@ -20,6 +21,7 @@ BREAKS = {
     ],
 }
 KEEPS = {
+    "proxy": ["client(timeout=5)", "httpx.AsyncClient(transport=wire)", "grpc.insecure_channel(address, DIRECT)"],
     "number": ['parser.add_argument("--qps", type=positive)', 'parser.add_argument("--seed", type=int)'],
     "dollar": ['re.compile(r"^[0-9]+\\Z")', 're.split(r"^#$", text, flags=re.MULTILINE)', 're.compile(r"a\\$")'],
 }

@@ -14,6 +14,8 @@ from iris_api.adapters.artefact import ArtefactError
 from iris_api.adapters.golden import Golden, read_golden
 from iris_api.entrypoints.calls import CALLS, Target
 from iris_api.settings import IrisSettings
+from servekit.loopback import DIRECT, client
+from servekit.stack import join
 from servekit.terminal import make_console, make_table
 
 if TYPE_CHECKING:
@@ -37,8 +39,8 @@ def main() -> int:
         return 2
     base_url = f"http://127.0.0.1:{settings.port}"
     with (
-        httpx.Client(base_url=base_url, timeout=10) as http,
-        grpc.insecure_channel(f"127.0.0.1:{settings.grpc_port}") as channel,
+        client(base_url=base_url, timeout=10) as http,
+        grpc.insecure_channel(f"127.0.0.1:{settings.grpc_port}", DIRECT) as channel,
     ):
         target = Target(http, channel)
         try:
@@ -75,4 +77,5 @@ def _print(rows: list[tuple[str, int, int, float]]) -> None:
 
 
 if __name__ == "__main__":
+    join(1, lambda: IrisSettings().port)
     sys.exit(main())

@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import msgspec
 import numpy as np
 
@@ -17,6 +16,7 @@ from iris_api.domain.flower import named
 from iris_api.entrypoints.ladder_report import conclude, ladder_table, write_report
 from iris_api.settings import IrisSettings
 from servekit.bench import Peer, compare, free_ports, http_request
+from servekit.loopback import client
 from servekit.terminal import make_console
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def _rung(module: str, port: int, environment: dict[str, str]) -> Peer:
 def _checked_answers(peer: Peer, bodies: list[bytes], golden: Golden) -> list[bytes]:
     """How the peer's answers to all flowers begin (up to the species), once they are known to be right."""
     headers = {"content-type": "application/json"}
-    with httpx.Client(base_url=f"http://127.0.0.1:{peer.port}", headers=headers) as client:
-        answers = [client.post("/v1/predict", content=body).raise_for_status().content for body in bodies]
+    with client(base_url=f"http://127.0.0.1:{peer.port}", headers=headers) as http:
+        answers = [http.post("/v1/predict", content=body).raise_for_status().content for body in bodies]
     predictions = [msgspec.json.decode(answer)["predictions"][0] for answer in answers]
     probabilities: NDArray[np.float64] = np.array([each["probabilities"] for each in predictions])
     if not np.allclose(probabilities, golden.probabilities, rtol=0, atol=1e-5):

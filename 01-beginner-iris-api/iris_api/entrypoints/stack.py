@@ -26,7 +26,7 @@ def stack() -> Stack:
             "AUDIT_DIR": str(run_dir / "audit"),
         },
     )
-    return Stack(1, [api], run_dir)
+    return Stack(1, [api], run_dir, door=api.name, prefix="IRIS_", scrape={"iris-api": [settings.port]})
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from recommender.domain.graph import Call
 from recommender.service.failure import StepError
 from servekit.errors import MalformedError
 from servekit.http_pool import HttpPool
+from servekit.loopback import DIRECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,7 @@ _METHODS: dict[Call, tuple[str, Any]] = {
 }
 _WITHOUT_PAYLOAD = frozenset({Call.FEEDBACK, Call.ROUTE})  # a route may be a bare list, too
 _GRPC_NAME = re.compile(rb"[a-z0-9_.-]+")
-_UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+_CHANNEL = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), *DIRECT]
 _Headers = list[tuple[bytes, bytes]]
 
 
@@ -57,7 +58,7 @@ class Steps:
         """What calls that method over gRPC; to be asked for on the loop that will use it."""
         method = self._methods.get((address, call))
         if method is None:
-            channel = self._channels.get(address) or grpc.aio.insecure_channel(address, options=_UNLIMITED)
+            channel = self._channels.get(address) or grpc.aio.insecure_channel(address, options=_CHANNEL)
             self._channels[address] = channel
             path, form = _METHODS[call]
             method = channel.unary_unary(

@@ -15,6 +15,8 @@ from recommender.adapters.golden import Golden
 from recommender.adapters.inventory import Inventory
 from recommender.settings import InventorySettings, PipelineSettings
 from servekit.errors import ServingError
+from servekit.loopback import client
+from servekit.stack import join
 from servekit.terminal import make_console, make_table
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def main() -> int:
     try:
         catalogue = Artefact(settings.models_dir / "1").catalogue()
         golden = Golden(settings.models_dir)
-        with httpx.Client(base_url=base_url, timeout=10) as http:
+        with client(base_url=base_url, timeout=10) as http:
             _show(http)
             return _check_all(http, golden, set(Inventory(settings.url, catalogue, timeout_s=5).out()), catalogue)
     except (httpx.HTTPError, ServingError, ArtefactError) as error:
@@ -77,4 +79,5 @@ def _check_all(http: httpx.Client, golden: Golden, out: set[int], catalogue: Cat
 
 
 if __name__ == "__main__":
+    join(2, lambda: PipelineSettings().port)
     sys.exit(main())

@@ -18,6 +18,7 @@ import msgspec
 
 from recommender.settings import PipelineSettings
 from servekit.hardware import describe, hardware_stamp
+from servekit.stack import join
 from servekit.terminal import make_console, make_table
 
 if TYPE_CHECKING:
@@ -147,4 +148,5 @@ def _quantile(seconds: Sequence[float], share: float) -> float:
 
 
 if __name__ == "__main__":
+    join(2, lambda: PipelineSettings().port)
     sys.exit(main())

@@ -45,7 +45,9 @@ def stack(*, renew: bool) -> Stack:
         write(placed, _GRAPH)
         (run_dir / "inventory").mkdir(exist_ok=True)
     inventory = Process("inventory", command, TcpReady(settings.valkey_port), ports={"valkey": settings.valkey_port})
-    return Stack(2, [inventory, *_steps(placed), _router(settings, run_dir)], run_dir, ready_timeout_s=90)
+    processes = [inventory, *_steps(placed), _router(settings, run_dir)]
+    scrape = {"recommender": [settings.port], "recommender-steps": [step.port + 2 for step in placed.processes]}
+    return Stack(2, processes, run_dir, ready_timeout_s=90, door="router", prefix="RECOMMENDER_", scrape=scrape)
 
 
 def _steps(placed: Placed) -> list[Process]:

@@ -10,6 +10,7 @@ from recommender.adapters.artefact import Artefact, ArtefactError
 from recommender.adapters.inventory import Inventory
 from recommender.settings import InventorySettings
 from servekit.errors import ServingError
+from servekit.stack import join
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,4 +59,5 @@ def _print(items: Sequence[int], state: str, catalogue: Catalogue) -> None:
 
 
 if __name__ == "__main__":
+    join(2, lambda: InventorySettings().valkey_port)
     sys.exit(main())

@@ -27,6 +27,7 @@ from recommender.domain.request import Request
 from recommender.service.preparation import Preparation
 from recommender.settings import PipelineSettings, TrainingSettings
 from servekit.hardware import describe, hardware_stamp
+from servekit.loopback import DIRECT
 from servekit.terminal import make_console, make_table
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def measure(port: int, features: NDArray[np.float32], rounds: int, calls: int) -
     """
     with (
         closing(HTTPConnection("127.0.0.1", port, timeout=30)) as http,
-        grpc.insecure_channel(f"127.0.0.1:{port + 1}") as channel,
+        grpc.insecure_channel(f"127.0.0.1:{port + 1}", DIRECT) as channel,
     ):
         rpc = channel.unary_unary(_RPC, request_serializer=bytes, response_deserializer=bytes)
         send = {"rest": lambda body: _post(http, body), "grpc": lambda body: rpc(body, timeout=30)}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import ssl
-from typing import TYPE_CHECKING, Any, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
-import httpx
+import msgspec
 
+from servekit.http_ask import ask
 from shop.canary.errors import CanaryError
 from shop.serving.envoy.routes import ENDPOINTS, VERSION_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PLAIN", "Edge"]
-
-PLAIN: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For plain HTTP: without it every call reads the certificates of all authorities, for 30 ms of a core's time."""
+__all__ = ["Edge"]
 
 
 class Edge:
@@ -32,7 +30,7 @@ class Edge:
             CanaryError: Envoy does not answer, or routes no such model.
         """
         plain = canary = ""
-        for route in _routes(self._get("/config_dump?resource=dynamic_route_configs").json()):
+        for route in _routes(self._get("/config_dump?resource=dynamic_route_configs")):
             if route["match"].get("path") == ENDPOINTS[model]:
                 if "runtime_fraction" in route["match"]:
                     canary = _version(route)
@@ -48,7 +46,7 @@ class Edge:
         Raises:
             CanaryError: Envoy does not answer.
         """
-        entries: dict[str, Any] = self._get("/runtime?format=json").json()["entries"]
+        entries: dict[str, Any] = self._get("/runtime?format=json")["entries"]
         return int(entries.get(f"canary.{model}", {}).get("final_value") or 0)
 
     def shift(self, model: str, weight: int) -> None:
@@ -61,17 +59,18 @@ class Edge:
         if (now := self.weight(model)) != weight:
             raise CanaryError(f"edge {self._url}: canary.{model} is {now}: expected it to be {weight} now")
 
-    def _get(self, path: str) -> httpx.Response:
-        return self._call("GET", path)
+    def _get(self, path: str) -> Any:
+        return msgspec.json.decode(self._call("GET", path))
 
-    def _call(self, method: str, path: str) -> httpx.Response:
+    def _call(self, method: str, path: str) -> bytes:
         try:
-            answer = httpx.request(method, self._url + path, timeout=5, verify=PLAIN)
-        except httpx.HTTPError as error:
+            answer = ask(self._url + path, 5, method=method)
+        except OSError as error:
             raise CanaryError(f"edge {self._url}: {error}: run make up-3") from None
-        if answer.is_error:
-            raise CanaryError(f"edge {self._url}{path}: answers {answer.status_code} {answer.text[:80]!r}")
-        return answer
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            text = answer.body.decode(errors="replace")
+            raise CanaryError(f"edge {self._url}{path}: answers {answer.status} {text[:80]!r}")
+        return answer.body
 
 
 def _routes(dump: Any) -> Iterator[dict[str, Any]]:

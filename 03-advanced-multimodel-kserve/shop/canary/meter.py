@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import httpx
-
-from shop.canary.edge import PLAIN
+from servekit.http_ask import ask
 from shop.canary.errors import CanaryError
 from shop.canary.reading import Counters, Reading, increase, parse, readings, total
 
@@ -54,9 +53,11 @@ class GatewayMeter:
         seen = {}
         for url in self._urls:
             try:
-                seen[url] = parse(httpx.get(url, timeout=5, verify=PLAIN).raise_for_status().text)
-            except httpx.HTTPError:
+                answer = ask(url, 5)
+            except OSError:
                 continue
+            if answer.status == HTTPStatus.OK:
+                seen[url] = parse(answer.body.decode())
         if not seen:
             raise CanaryError(f"gateways {', '.join(self._urls)}: none answers: run make up-3")
         self._last |= seen

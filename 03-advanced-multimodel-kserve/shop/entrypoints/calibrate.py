@@ -23,7 +23,9 @@ from servekit.sla import load_sla
 from servekit.sla.capacity import CapacityResult
 from servekit.sla.result import write_json
 from servekit.sla.scenario import load_scenario
+from servekit.sla.settings import overridden
 from servekit.sla.target import identify
+from servekit.stack import join
 from servekit.terminal import make_console, make_table
 from shop.addresses import Addresses
 from shop.capacity.calibrating import calibrate, compare_capacity
@@ -77,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure(options: argparse.Namespace, run_dir: Path, console: Console) -> Calibration:
-    addresses, sla = Addresses(), load_sla(_SLA)
+    addresses = Addresses()
+    sla = overridden(load_sla(_SLA), server__url=f"http://127.0.0.1:{addresses.port}")
     identify(sla.server)
     processes = find_processes(run_dir)
     ports = tuple(addresses.gateway_port + number for number in range(addresses.gateways))
@@ -169,4 +172,5 @@ def _error(share: float) -> str:
 
 
 if __name__ == "__main__":
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

@@ -18,12 +18,13 @@ import argparse
 import sys
 import time
 from contextlib import ExitStack
+from http import HTTPStatus
 from typing import TYPE_CHECKING
-
-import httpx
 
 from servekit.arguments import count, positive
 from servekit.errors import ServingError
+from servekit.http_ask import ask
+from servekit.stack import join
 from servekit.terminal import make_console
 from shop.addresses import MODELS, Addresses
 from shop.canary.board import Board
@@ -122,8 +123,8 @@ def _check(options: argparse.Namespace) -> None:
 def _check_loaded(addresses: Addresses, model: str, version: str) -> None:
     port = addresses.triton_http_port
     try:
-        ready = httpx.get(f"http://127.0.0.1:{port}/v2/models/{model}/versions/{version}/ready", timeout=5).is_success
-    except httpx.HTTPError as error:
+        ready = ask(f"http://127.0.0.1:{port}/v2/models/{model}/versions/{version}/ready", 5).status == HTTPStatus.OK
+    except OSError as error:
         raise CanaryError(f"Triton on port {port}: {error}: run make up-3") from None
     if not ready:
         add = f"python -m shop.serving.control add {model} {version}"
@@ -158,4 +159,5 @@ def _steps(text: str) -> tuple[int, ...]:
 
 
 if __name__ == "__main__":
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

@@ -13,6 +13,8 @@ import httpx
 import msgspec
 
 from servekit.errors import ServingError
+from servekit.loopback import client
+from servekit.stack import join
 from servekit.terminal import make_console, make_table
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
@@ -43,7 +45,7 @@ def main() -> int:
         traffic, golden = WorldTraffic(addresses), Golden(addresses, GatewaySettings())
         draw = random.Random(3)  # noqa: S311 - a sample, not a secret
         requests = [traffic.request(kind, draw) for kind in KIND_OF.values() for _ in range(_OF_EACH)]
-        with httpx.Client(base_url=base_url, timeout=10) as http:
+        with client(base_url=base_url, timeout=10) as http:
             _show(http, [requests[place] for place in (0, _OF_EACH, 2 * _OF_EACH)])
             return _check_all(http, golden, requests)
     except (httpx.HTTPError, ServingError, ArtefactError, OSError) as error:
@@ -97,4 +99,5 @@ def _check_all(http: httpx.Client, golden: Golden, requests: Sequence[Request]) 
 
 
 if __name__ == "__main__":
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

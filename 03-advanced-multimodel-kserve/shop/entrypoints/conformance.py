@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from servekit.oip.conformance.__main__ import main as check
+from servekit.stack import join
 from shop.addresses import MODELS, Addresses
 
 if TYPE_CHECKING:
@@ -38,4 +39,5 @@ def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) 
 
 
 if __name__ == "__main__":
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

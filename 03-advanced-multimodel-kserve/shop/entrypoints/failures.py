@@ -25,7 +25,7 @@ import msgspec
 from servekit.arguments import positive
 from servekit.errors import ServingError
 from servekit.hardware import hardware_stamp
-from servekit.stack import StackError
+from servekit.stack import StackError, join
 from servekit.stack.control import ask
 from servekit.terminal import make_console, make_table
 from shop.addresses import Addresses
@@ -171,4 +171,5 @@ def _print(console: Console, outages: Sequence[Outage]) -> None:
 
 
 if __name__ == "__main__":
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

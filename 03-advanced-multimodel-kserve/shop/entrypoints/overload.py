@@ -24,6 +24,7 @@ import msgspec
 from servekit.arguments import positive
 from servekit.errors import NotReadyError, ServingError
 from servekit.hardware import describe, hardware_stamp
+from servekit.stack import join
 from servekit.terminal import make_console, make_table
 from shop.addresses import Addresses
 from shop.entrypoints.open_loop import Crew, Offered, Phase
@@ -214,4 +215,5 @@ def _say(console: Console, result: Overload) -> None:
 
 
 if __name__ == "__main__":
+    join(3, lambda: Addresses().port, Addresses().run_dir)
     sys.exit(main())

@@ -45,7 +45,25 @@ def stack(*, renew: bool) -> Stack:
     except (ArtefactError, FeatureSetError, TritonError, FileNotFoundError) as error:
         raise StackError(str(error)) from None
     gateways = [_gateway(addresses, number, run_dir) for number in range(addresses.gateways)]
-    return Stack(3, [*stores, _triton(addresses), *gateways, _edge(addresses)], run_dir, ready_timeout_s=120)
+    processes = [*stores, _triton(addresses), *gateways, _edge(addresses)]
+    return Stack(
+        3,
+        processes,
+        run_dir,
+        ready_timeout_s=120,
+        door="envoy",
+        metrics="gateway-0",
+        prefix="SHOP_",
+        scrape=_scraped(addresses),
+    )
+
+
+def _scraped(addresses: Addresses) -> dict[str, list[int]]:
+    return {
+        "gateway": [addresses.gateway_port + number for number in range(addresses.gateways)],
+        "triton": [addresses.triton_metrics_port],
+        "envoy": [addresses.envoy_admin_port],
+    }
 
 
 def _stores(addresses: Addresses, generation: str) -> list[Process]:

@@ -19,10 +19,11 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
-import httpx
 import msgspec
 
 from servekit.arguments import count
+from servekit.http_ask import ask
+from servekit.loopback import DIRECT
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
 from shop.serving.repository import add_version, remove_version, versions
@@ -63,10 +64,11 @@ class Control:
             ControlError: Triton does not answer.
         """
         try:
-            answer = httpx.post(f"http://127.0.0.1:{self._addresses.triton_http_port}/v2/repository/index", timeout=5)
-        except httpx.HTTPError as error:
+            url = f"http://127.0.0.1:{self._addresses.triton_http_port}/v2/repository/index"
+            answer = ask(url, 5, method="POST")
+        except OSError as error:
             raise ControlError(f"Triton on port {self._addresses.triton_http_port}: {error}: make up-3") from None
-        return msgspec.json.decode(answer.content, type=list[ModelState])
+        return msgspec.json.decode(answer.body, type=list[ModelState])
 
     def load(self, model: str) -> None:
         """Loads the model as the repository has it; returns when all its versions are ready.
@@ -116,7 +118,7 @@ class Control:
         self.load(model)
 
     def _call(self, method: str, model: str) -> None:
-        with grpc.insecure_channel(f"127.0.0.1:{self._addresses.triton_grpc_port}") as channel:
+        with grpc.insecure_channel(f"127.0.0.1:{self._addresses.triton_grpc_port}", DIRECT) as channel:
             call: Any = channel.unary_unary(f"{_SERVICE}/{method}")  # typed as taking messages; this one is bytes
             try:
                 call(_named(model), timeout=_LOAD_TIMEOUT_S)

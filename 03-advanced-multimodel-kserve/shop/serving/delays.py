@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import httpx
 import msgspec
 import numpy as np
 
 from servekit.bench import closed_loop, free_ports
+from servekit.http_ask import ask
 from servekit.sla.load import Window, generate
 from servekit.sla.settings import load_sla
 from servekit.stack import HttpReady
@@ -225,7 +225,7 @@ class _Counted(NamedTuple):
 
 
 def _statistics(addresses: Addresses) -> dict[str, _Counted]:
-    stats = httpx.get(f"{_url(addresses)}/v2/models/stats").json()["model_stats"]
+    stats = msgspec.json.decode(ask(f"{_url(addresses)}/v2/models/stats", 5).body)["model_stats"]
     return {
         each["name"]: _Counted(each["inference_stats"]["success"]["count"], each["execution_count"]) for each in stats
     }

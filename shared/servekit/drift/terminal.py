@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from collections import defaultdict
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
 from rich.text import Text
 
+from servekit.http_ask import ask
 from servekit.terminal import make_console, make_table
 
 if TYPE_CHECKING:
@@ -74,13 +73,13 @@ def render(console: Console, model: str, version: str, drift: VersionDrift) -> T
 def main(arguments: list[str], console: Console | None = None) -> int:
     """Print the verdict of ``URL`` (a /metrics address): 0 quiet, 1 alarm, 2 unreachable or without drift gauges."""
     console = console or make_console()
-    if len(arguments) != 1 or not arguments[0].startswith(("http://", "https://")):
+    if len(arguments) != 1 or not arguments[0].startswith("http://"):
         console.print("usage: python -m servekit.drift http://HOST:PORT/metrics", markup=False)
         return _UNREACHABLE
     url = arguments[0]
     try:
         versions = parse(_fetch(url))
-    except (OSError, HTTPException, ValueError) as error:
+    except (OSError, ValueError) as error:
         console.print(f"{url}: {error}; is the server up?", style="red", markup=False)
         return _UNREACHABLE
     if not versions:
@@ -94,8 +93,9 @@ def main(arguments: list[str], console: Console | None = None) -> int:
 
 
 def _fetch(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:  # noqa: S310 - main let http(s) through only
-        body: bytes = response.read()
+    status, _, body = ask(url, _TIMEOUT_S)
+    if status != HTTPStatus.OK:
+        raise ValueError(f"HTTP {status}")
     return body.decode()
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from servekit.observe.errors import ObserveError
-from servekit.stack import HttpReady, Process, Stack, StackError, TcpReady
+from servekit.stack import HttpReady, Process, Stack, StackError, TcpReady, find_started
 from servekit.stack import down as stop
 from servekit.stack import up as start
 from servekit.terminal import make_table
@@ -21,13 +21,14 @@ from servekit.versions import ROOT
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["RUN_DIR", "compose_command", "down", "prometheus_stack", "up"]
+__all__ = ["RUN_DIR", "compose_command", "down", "placed", "prometheus_stack", "up"]
 
 RUN_DIR = Path(".run/observe")
 
 _CONFIG = ROOT / "infra" / "prometheus" / "prometheus.yml"
 _COMPOSE = ROOT / "infra" / "compose.yaml"
 _PORT = 9090
+_LEVELS = (1, 2, 3)
 _PAGES = {
     "Grafana": ("http://127.0.0.1:3000", "dashboards"),
     "Prometheus": ("http://127.0.0.1:9090/alerts", "alerts and queries"),
@@ -62,7 +63,7 @@ def up(console: Console, *, containers: bool = True, port: int = _PORT) -> None:
     for name, (address, use) in pages.items():
         table.add_row(name, address, use)
     console.print(table)
-    console.print(_targets(console))
+    console.print(_targets(console, _CONFIG if compose else placed()))
 
 
 def down(console: Console) -> None:
@@ -119,7 +120,7 @@ def _start_prometheus(console: Console, port: int) -> None:
             "(Debian: apt-get install prometheus); `make trace-N` and `make query-N` work without either"
         )
     try:
-        start(prometheus_stack(program, port), console)
+        start(prometheus_stack(program, port, placed()), console)
     except StackError as error:
         raise ObserveError(str(error)) from None
 
@@ -133,10 +134,29 @@ def _compose(command: list[str], *arguments: str) -> None:
         )
 
 
-def _targets(console: Console) -> Any:
+def placed() -> Path:
+    """The configuration with the ports on which the levels of this clone were started; those left out keep theirs."""
+    settings = yaml.safe_load(_CONFIG.read_text(encoding="utf-8"))
+    settings["rule_files"] = [str(_CONFIG.parent / pattern) for pattern in settings["rule_files"]]
+    ports = {job: found for level in _LEVELS for job, found in _scraped(level).items()}
+    for job in settings["scrape_configs"]:
+        if job["job_name"] in ports:
+            job["static_configs"] = [{"targets": [f"127.0.0.1:{port}" for port in ports[job["job_name"]]]}]
+    placed = RUN_DIR / "prometheus.yml"
+    placed.parent.mkdir(parents=True, exist_ok=True)
+    placed.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    return placed
+
+
+def _scraped(level: int) -> dict[str, list[int]]:
+    found = find_started(level)
+    return found.scrape if found else {}
+
+
+def _targets(console: Console, config: Path) -> Any:
     """What Prometheus is told to scrape, and whether anything listens there."""
     table = make_table(console, "scraped", "target", "")
-    for job in yaml.safe_load(_CONFIG.read_text(encoding="utf-8"))["scrape_configs"]:
+    for job in yaml.safe_load(config.read_text(encoding="utf-8"))["scrape_configs"]:
         for target in (target for static in job["static_configs"] for target in static["targets"]):
             if job["job_name"] != "prometheus":
                 missing = TcpReady(urlsplit(f"//{target}").port or 80).missing()

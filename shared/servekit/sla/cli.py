@@ -18,6 +18,7 @@ from servekit.sla.result import ExitCode, write_json
 from servekit.sla.run import run
 from servekit.sla.settings import load_sla, overridden
 from servekit.sla.table import LiveProgress, print_result
+from servekit.stack import StackError, own
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,17 +38,18 @@ def main(arguments: Sequence[str]) -> int:
         _parser(verb).error(f"unknown options: {' '.join(extra)}")
     console = Console()
     try:
+        stated = load_sla(options.path)
         sla = overridden(
-            load_sla(options.path),
+            stated,
             rate_rps=getattr(options, "rate_rps", None),
             duration_s=getattr(options, "duration_s", None),
-            server__url=options.url and options.url.rstrip("/"),
+            server__url=options.url.rstrip("/") if options.url is not None else _own_url(stated),
             generator__workers=options.workers,
         )
         if verb == "locust":
             _locust(options.path, sla, options.out, extra)
         return (_capacity if verb == "capacity" else _run)(options.path, sla, options.out, console)
-    except ServingError as problem:
+    except (ServingError, StackError) as problem:
         console.print(str(problem), style="yellow", highlight=False, markup=False, soft_wrap=True)
         return ExitCode.INVALID
     except KeyboardInterrupt:
@@ -64,6 +66,11 @@ def _parser(verb: str) -> argparse.ArgumentParser:
         parser.add_argument("--rate", type=float, dest="rate_rps", help="requests per second")
         parser.add_argument("--duration", type=float, dest="duration_s", help="seconds")
     return parser
+
+
+def _own_url(sla: Sla) -> str:
+    """The address in the file, else where the level of this clone listens."""
+    return sla.server.url or own(sla.level).url
 
 
 def _run(path: Path, sla: Sla, out: Path, console: Console) -> int:

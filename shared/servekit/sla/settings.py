@@ -24,11 +24,11 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The server under load and how to be sure that it is the one.
 
-    ``identity_path`` must answer JSON that holds every pair of ``identity``; ``start`` is the command that a reader
-    is told when nothing answers.
+    ``url`` left out is where ``make up-N`` started the level. ``identity_path`` must answer JSON that holds every pair
+    of ``identity``; ``start`` is the command that a reader is told when nothing answers.
     """
 
-    url: Annotated[str, msgspec.Meta(pattern=r"^http://[^/\s]+\Z")]
+    url: Annotated[str, msgspec.Meta(pattern=r"^http://[^/\s]+\Z")] = ""
     start: str
     identity_path: str = "/v2"
     identity: dict[str, str | int | bool | list[str]] = {}
@@ -143,6 +143,8 @@ def _checked(source: str, fields: Any) -> Sla:
         raise InvalidValueError(source, None, str(problem)) from None
     if not sla.mix:
         raise InvalidValueError(f"{source}: mix", None, "is empty, expected at least one kind with its weight")
+    if not sla.server.url:
+        return sla
     try:
         parts = urlsplit(sla.server.url)
         sound = bool(parts.hostname) and parts.port != 0 and not parts.query and not parts.fragment

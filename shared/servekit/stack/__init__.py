@@ -13,6 +13,7 @@ from servekit.stack.commands import main
 from servekit.stack.lifecycle import down, up
 from servekit.stack.readiness import CommandReady, HttpReady, Readiness, TcpReady
 from servekit.stack.spec import Process, Stack, StackError
+from servekit.stack.started import check_own, find_started, join, own, take_over
 from servekit.stack.status import status
 
 __all__ = [
@@ -23,8 +24,13 @@ __all__ = [
     "Stack",
     "StackError",
     "TcpReady",
+    "check_own",
     "down",
+    "find_started",
+    "join",
     "main",
+    "own",
     "status",
+    "take_over",
     "up",
 ]

@@ -51,6 +51,7 @@ serverurl=unix://{socket}
 # and given up after startretries; `up` asks the readiness probe instead and does not wait for it.
 _PROGRAM = """
 [program:{name}]
+; listens on {ports}
 command={command}
 priority={priority}
 startsecs=5
@@ -82,6 +83,7 @@ def render(stack: Stack, socket: Path) -> str:
 def _program(home: str, priority: int, process: Process) -> str:
     return _PROGRAM.format(
         name=process.name,
+        ports=", ".join(f"{port} {use}" for use, port in process.ports.items()) or "nothing",
         command=_command(process),
         priority=priority,
         stop_wait_s=process.stop_wait_s,

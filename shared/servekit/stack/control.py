@@ -20,6 +20,7 @@ import psutil
 from supervisor.states import RUNNING_STATES, ProcessStates
 from supervisor.xmlrpc import SupervisorTransport
 
+from servekit.loopback import direct
 from servekit.stack import inspection
 from servekit.stack.config import render
 from servekit.stack.spec import StackError
@@ -67,7 +68,7 @@ def start(stack: Stack) -> None:
     stack.config_file.write_text(render(stack, _new_socket(stack)), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "supervisor.supervisord", "-c", os.path.relpath(stack.config_file)],
-        env={**os.environ, inspection.MARKER: str(stack.home)},
+        env={**direct(os.environ), inspection.MARKER: str(stack.home)},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True,
     )  # fmt: skip
     if done.returncode:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from servekit.stack.spec import Process, Stack
 
 __all__ = [
-    "MARKER", "check_ports", "describe", "is_supervisord", "is_taken", "lives", "members", "port_holder", "supervisord",
+    "MARKER", "check_ports", "describe", "home_of", "is_supervisord", "is_taken", "lives", "members", "port_holder",
+    "supervisord",
 ]  # fmt: skip
 
 MARKER = "SERVEKIT_STACK"
@@ -53,7 +54,7 @@ def supervisord(stack: Stack) -> psutil.Process | None:
     except FileNotFoundError:
         return None
     process = _living(text)
-    if process and _home(process) == str(stack.home) and is_supervisord(process):
+    if process and home_of(process) == str(stack.home) and is_supervisord(process):
         return process
     why = f"pid {text} is another program, {describe(process)}" if process else f"its process {text} is gone"
     raise StackError(f"pid file {stack.pid_file}: stale, {why}; `make down-{stack.level}` cleans up")
@@ -148,7 +149,7 @@ def _taken_by(stack: Stack, port: int) -> str:
     holder = port_holder(port)
     if holder is None:
         return f"taken by a process that this user cannot see; `sudo lsof -i :{port}` names it; stop it, {again}"
-    home = _home(holder)
+    home = home_of(holder)
     if home is None or home == str(stack.home):
         return f"taken by {describe(holder)}; stop it, {again}"
     return f"taken by {describe(holder)} of the stack in {home}; `make down-{stack.level}` there stops it, {again}"
@@ -172,7 +173,7 @@ def _is_marked(pid: int, home: Path) -> bool:
     """Whether a process has inherited the stack's variable: asked of every process there is, so read in one piece."""
     if not _PROC.exists():
         process = _living(pid)
-        return process is not None and _home(process) == str(home)
+        return process is not None and home_of(process) == str(home)
     try:
         with (_PROC / str(pid) / "environ").open("rb") as file:
             return b"\0" + os.fsencode(f"{MARKER}={home}") + b"\0" in b"\0" + file.read()
@@ -180,7 +181,8 @@ def _is_marked(pid: int, home: Path) -> bool:
         return False
 
 
-def _home(process: psutil.Process) -> str | None:
+def home_of(process: psutil.Process) -> str | None:
+    """The run folder of the stack that a process belongs to; None when it belongs to none, or may not be asked."""
     try:
         return process.environ().get(MARKER)
     except psutil.Error:

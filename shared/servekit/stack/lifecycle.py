@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from servekit.stack import control, inspection, logs
 from servekit.stack.progress import Progress
 from servekit.stack.spec import StackError
+from servekit.stack.started import forget, write_started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,6 +52,7 @@ def up(stack: Stack, console: Console) -> None:
             _repair(stack, console)
         else:
             _start(stack, console)
+        write_started(stack)
 
 
 def down(stack: Stack, console: Console) -> None:
@@ -63,6 +65,7 @@ def down(stack: Stack, console: Console) -> None:
         return
     with _lock(stack, console):
         begun = time.monotonic()
+        forget(stack)
         if control.stop(stack):
             console.print(f"{stack.title}: stopped in {time.monotonic() - begun:.1f} s")
 
@@ -103,6 +106,7 @@ def _all_or_nothing(stack: Stack, console: Console) -> Iterator[None]:
         if isinstance(error, _NotReadyError):
             _print_last_lines(stack, error.name, begun[error.name], console)
         control.stop(stack)
+        forget(stack)
         raise
 
 

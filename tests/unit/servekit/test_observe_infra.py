@@ -3,17 +3,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from servekit.manifests import build, check_policy, validate
-from servekit.observe.deployment import compose_command
+from servekit.observe.deployment import compose_command, placed
 from servekit.versions import ROOT, cluster, load_versions
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 INFRA = ROOT / "infra"
 COMPOSE = yaml.safe_load((INFRA / "compose.yaml").read_text())
@@ -152,3 +150,16 @@ def test_monitors_let_our_endpoint_label_win_over_the_operators(overlay: Path) -
     monitors = [document.body["spec"] for document in build(overlay) if document.kind.endswith("Monitor")]
     scraped = [end for spec in monitors for end in (*spec.get("endpoints", []), *spec.get("podMetricsEndpoints", []))]
     assert all(end.get("honorLabels") for end in scraped), "the rules leave out probes by the label endpoint"
+
+
+def test_prometheus_scrapes_the_ports_on_which_the_levels_were_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".run/1").mkdir(parents=True)
+    Path(".run/1/started.json").write_text('{"url": "", "metrics": "", "scrape": {"iris-api": [8160]}}')
+    settings = yaml.safe_load(placed().read_text(encoding="utf-8"))
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in settings["scrape_configs"]}
+    assert targets["iris-api"] == ["127.0.0.1:8160"]
+    assert targets["recommender"] == ["127.0.0.1:8200"]
+    assert all(list(Path(pattern).parent.glob(Path(pattern).name)) for pattern in settings["rule_files"])

@@ -9,6 +9,7 @@ import grpc
 import httpx
 import msgspec
 
+from servekit.loopback import DIRECT, client
 from servekit.oip import inference_pb2 as pb
 from servekit.oip import inference_pb2_grpc, rest, rpc
 from servekit.oip.conformance.registry import NotApplicableError, UnreachableError, expect
@@ -57,9 +58,9 @@ class Target:
         self._version = version
         self._values = values or {}
         self._base_url = base_url
-        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout_s)
+        self._http = client(base_url=base_url, headers=headers, timeout=timeout_s)
         self._grpc_address = grpc_address
-        self._channel = grpc.insecure_channel(grpc_address) if grpc_address else None
+        self._channel = grpc.insecure_channel(grpc_address, DIRECT) if grpc_address else None
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,35 @@
+"""Clients of servers on this machine: settings of the environment for proxies do not apply to them.
+
+``http_proxy``, ``HTTPS_PROXY`` and ``ALL_PROXY`` are there for the world outside; a proxy's 127.0.0.1 is its own.
+Every HTTP client and every gRPC channel of a command is made here, and a rule over the sources holds that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+__all__ = ["DIRECT", "client", "direct"]
+
+DIRECT: Final = (("grpc.enable_http_proxy", 0),)
+"""Options of a gRPC channel that goes to its server itself."""
+
+_NEARBY: Final = ("127.0.0.1", "localhost", "::1")
+
+
+def client(**settings: Any) -> httpx.Client:
+    """An HTTP client that goes to its server itself; the settings are those of `httpx.Client`."""
+    import httpx  # noqa: PLC0415 - servers import this module too, and need no HTTP client
+
+    return httpx.Client(trust_env=False, **settings)
+
+
+def direct(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which libraries, child processes and curl go to this machine themselves."""
+    named = [name.strip() for name in (environment.get("no_proxy") or environment.get("NO_PROXY") or "").split(",")]
+    nearby = ",".join(dict.fromkeys([*filter(None, named), *_NEARBY]))
+    return {**environment, "no_proxy": nearby, "NO_PROXY": nearby}
