@@ -36,12 +36,14 @@ def without_models(models: FakeModels) -> Iterator[None]:
 
 
 @pytest.fixture
-def without_features(stores: tuple[Store, Store]) -> Iterator[None]:
-    """The feature store is killed; it is back, and filled, afterwards."""
+def without_features(gateway: GatewayProcess, stores: tuple[Store, Store]) -> Iterator[None]:
+    """The feature store is killed once the gateway is ready; it is back, and filled, afterwards."""
+    assert gateway
     stores[0].kill()
     yield
     stores[0].start()
     load_features(stores[0])
+    until(lambda: "x-degraded" not in recommended(gateway, 7).headers, "undegraded")
 
 
 def ids(answer: httpx.Response) -> list[int]:

@@ -35,6 +35,13 @@ def triton(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int],
         yield triton
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[Triton]:
+    """In which nothing is loaded or unloaded: a Triton whose load once failed is never ready again."""
+    with running_triton(tmp_path_factory.mktemp("untouched"), free_ports(3)) as triton:
+        yield triton
+
+
 def rows(model: str, count: int) -> NDArray[np.float32]:
     return np.random.default_rng(7).normal(size=(count, WIDTHS[model])).astype(np.float32)
 
@@ -95,9 +102,9 @@ def test_scores_beyond_all_numbers_are_found_in_tritons_answer(triton: Triton, v
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_triton_speaks_the_open_inference_protocol(triton: Triton, model: str) -> None:
+def test_triton_speaks_the_open_inference_protocol(untouched: Triton, model: str) -> None:
     results = run(
-        str(triton.client.base_url), model, "1", grpc_address=f"127.0.0.1:{triton.addresses.triton_grpc_port}"
+        str(untouched.client.base_url), model, "1", grpc_address=f"127.0.0.1:{untouched.addresses.triton_grpc_port}"
     )
     assert conforms(results), [result for result in results if result.outcome is Outcome.FAILED]
 
