@@ -14,6 +14,7 @@ from iris_api.adapters.artefact import ArtefactError
 from iris_api.adapters.golden import Golden, read_golden
 from iris_api.entrypoints.calls import CALLS, Target
 from iris_api.settings import IrisSettings
+from servekit.oip import rpc
 from servekit.terminal import make_console, make_table
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def main() -> int:
     base_url = f"http://127.0.0.1:{settings.port}"
     with (
         httpx.Client(base_url=base_url, timeout=10) as http,
-        grpc.insecure_channel(f"127.0.0.1:{settings.grpc_port}") as channel,
+        grpc.insecure_channel(f"127.0.0.1:{settings.grpc_port}", options=rpc.UNLIMITED) as channel,
     ):
         target = Target(http, channel)
         try:

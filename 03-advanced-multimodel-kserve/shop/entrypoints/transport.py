@@ -25,6 +25,7 @@ import uvloop
 from servekit.artefact_folder import ArtefactError
 from servekit.hardware import describe, hardware_stamp
 from servekit.oip import inference_pb2 as pb
+from servekit.oip.rpc import UNLIMITED
 from servekit.oip.tensors import DTYPES
 from servekit.terminal import make_console, make_table
 from shop.entrypoints.private_stack import pin, private_stack
@@ -84,7 +85,7 @@ class _Grpc:
     """grpc.aio with raw contents, the message filled in by hand: nothing that a client could leave out."""
 
     def __init__(self, addresses: Addresses) -> None:
-        self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{addresses.triton_grpc_port}")
+        self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{addresses.triton_grpc_port}", options=UNLIMITED)
         self._infer = self._channel.unary_unary(
             "/inference.GRPCInferenceService/ModelInfer",
             request_serializer=pb.ModelInferRequest.SerializeToString,

@@ -180,7 +180,7 @@ def _read(signature: Signature, reply: HttpReply) -> Inferred:
         wire = _decode(memoryview(reply.body)[:at])
         outputs: dict[str, NDArray[Any]] = {}
         for tensor in wire.outputs:
-            size = int(tensor.parameters["binary_data_size"])
+            size = int((tensor.parameters or {})["binary_data_size"] or 0)
             dtype = DTYPES[tensor.datatype]
             outputs[tensor.name] = np.frombuffer(reply.body, dtype, size // dtype.itemsize, at)
             at += size
@@ -191,4 +191,4 @@ def _read(signature: Signature, reply: HttpReply) -> Inferred:
         raise UnavailableError(_UNAVAILABLE, f"{signature.model}: its version {wire.model_version!r} is none")
     if not np.isfinite(found[-1]).all():
         raise UnavailableError(_UNAVAILABLE, f"{signature.model}: its answer is not a number")
-    return Inferred(found, wire.model_version)
+    return Inferred(found, wire.model_version or "")

@@ -23,6 +23,20 @@ PAYMENT = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/recommendations", {"user": 7, "k": None}),
+        ("/v1/search", {"user": 3, "query": {"category": 2, "price": None}, "candidates": [5, 250, 17], "k": None}),
+    ],
+)
+def test_an_optional_field_that_is_null_is_absent(gateway: GatewayProcess, path: str, body: dict[str, Any]) -> None:
+    absent = {name: value for name, value in body.items() if value is not None}
+    answers = [gateway.client.post(path, json=sent) for sent in (body, absent)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+
+
 def test_recommendations_are_the_models_best_items(gateway: GatewayProcess, models: FakeModels) -> None:
     answer = gateway.client.post("/v1/recommendations", json={"user": 7, "k": 3})
     assert answer.status_code == 200
