@@ -125,7 +125,7 @@ def test_a_client_asks_for_all_or_for_some_outputs_in_binary() -> None:
         ),
         (b"[" * 100_000, "not an inference request: Expected `object`, got `array`"),
         (b"{}", "not an inference request: Object missing required field `inputs`"),
-        (body(id=7), "not an inference request: Expected `str`, got `int` - at `$.id`"),
+        (body(id=7), "not an inference request: Expected `str | null`, got `int` - at `$.id`"),
         (tensor_body(shape=[1.5]), "not an inference request: Expected `int`, got `float` - at `$.inputs[0].shape[0]`"),
         (tensor_body(data=[1]).replace(b"[1]}", b"[NaN]}"), "not JSON: JSON is malformed: invalid character (byte 61)"),
         (
