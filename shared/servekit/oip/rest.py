@@ -38,7 +38,7 @@ HEADER_LENGTH = "inference-header-content-length"
 _MAX_DIGITS = 19  # of a 64-bit size; int() itself refuses thousands
 
 Parameters = dict[str, bool | int | float | str | None]
-"""What a caller may say besides. ``null`` is as good as absent, here and for every optional field: pydantic sends it."""
+"""What a caller may say besides. ``null`` is as good as absent, here and in optional fields: pydantic sends it."""
 
 
 class TensorMetadata(msgspec.Struct, frozen=True):
