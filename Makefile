@@ -16,6 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 KEPT = $${XDG_CACHE_HOME:-$${HOME:-/nowhere}/.cache}
 ifneq ($(shell mkdir -p "$(KEPT)/uv" 2>/dev/null && test -w "$(KEPT)" -a -w "$(KEPT)/uv" && echo yes),yes)
 export XDG_CACHE_HOME := $(CURDIR)/.cache
+export XDG_DATA_HOME := $(CURDIR)/.cache/share
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 endif
 
