@@ -16,6 +16,14 @@ comma := ,
 export no_proxy := $(addsuffix $(comma),$(or $(no_proxy),$(NO_PROXY)))127.0.0.1,localhost,::1
 export NO_PROXY = $(no_proxy)
 
+# What uv, pip and others keep for the next time goes to .cache/ here where it cannot go to the home folder.
+KEPT = $${XDG_CACHE_HOME:-$${HOME:-/nowhere}/.cache}
+ifneq ($(shell mkdir -p "$(KEPT)/uv" 2>/dev/null && test -w "$(KEPT)" -a -w "$(KEPT)/uv" && echo yes),yes)
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+export XDG_DATA_HOME := $(CURDIR)/.cache/share
+export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
+endif
+
 LEVELS := 1 2 3
 FOLDER_1 := 01-beginner-iris-api
 PACKAGE_1 := iris_api
@@ -77,7 +85,7 @@ lint: $(SYNCED) ## ruff, mypy strict, import contracts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
-	@PATH=$(VENV)/bin:$$PATH lint-imports
+	@PATH="$(VENV)/bin:$$PATH" lint-imports
 
 format: $(SYNCED) ## format the code
 	@$(VENV)/bin/ruff format .
@@ -253,15 +261,15 @@ bench: $(SYNCED) ## what the shared parts cost: an audit record, in microseconds
 # --- set-up ----------------------------------------------------------------------------------------------------------
 
 $(UV): infra/requirements/uv.txt
-	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(0 if sys.version_info >= (3, 11) else f"$(PYTHON) {v}: Python 3.11 or newer is needed; say which one with PYTHON=python3.11")'
+	@"$(PYTHON)" -c 'import sys; v = sys.version.split()[0]; sys.exit(0 if sys.version_info >= (3, 11) else f"$(PYTHON) {v}: Python 3.11 or newer is needed; say which one with PYTHON=python3.11")'
 	@echo "set-up: uv"
-	@$(PYTHON) -m venv .venvs/uv
+	@"$(PYTHON)" -m venv .venvs/uv
 	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOLDER_2)/recommender/adapters/prediction.proto $(UV)
 	@echo "set-up: $(VENV)"
-	@test -x $(PY) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	@test -x $(PY) || $(UV) venv --quiet --python "$(PYTHON)" $(VENV)
 	@$(UV) pip sync --quiet --python $(PY) --require-hashes $<
 	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", *"$(foreach n,$(LEVELS),$(FOLDER_$(n)))".split()]))'
 	@$(MAKE) proto-code
@@ -269,29 +277,29 @@ $(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOL
 
 $(SELDON): infra/requirements/seldon.txt $(UV)
 	@echo "set-up: .venvs/seldon"
-	@test -x .venvs/seldon/bin/python || $(UV) venv --quiet --python "$$($(UV) python find 3.11 2>/dev/null || echo $(PYTHON))" .venvs/seldon
+	@test -x .venvs/seldon/bin/python || $(UV) venv --quiet --python "$$($(UV) python find 3.11 2>/dev/null || echo "$(PYTHON)")" .venvs/seldon
 	@$(UV) pip sync --quiet --python .venvs/seldon/bin/python --require-hashes --compile-bytecode $<
 	@.venvs/seldon/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "$(FOLDER_2)"]))'
 	@touch $@
 
 $(TRITON): infra/requirements/triton.txt $(UV)
 	@echo "set-up: .venvs/triton"
-	@test -x .venvs/triton/bin/python || $(UV) venv --quiet --python $(PYTHON) .venvs/triton
+	@test -x .venvs/triton/bin/python || $(UV) venv --quiet --python "$(PYTHON)" .venvs/triton
 	@$(UV) pip sync --quiet --python .venvs/triton/bin/python --require-hashes $<
 	@touch $@
 
 $(BENCH): infra/requirements/bench.txt $(UV)
 	@echo "set-up: .venvs/bench"
-	@test -x .venvs/bench/bin/python || $(UV) venv --quiet --python $(PYTHON) .venvs/bench
+	@test -x .venvs/bench/bin/python || $(UV) venv --quiet --python "$(PYTHON)" .venvs/bench
 	@$(UV) pip sync --quiet --python .venvs/bench/bin/python --require-hashes $<
 	@touch $@
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
 	@cd infra/requirements && for f in uv main triton bench iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
-	  $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
-	@cd infra/requirements && $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
-	@cd infra/requirements && $(CURDIR)/$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
+	  "$(CURDIR)/$(UV)" pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
+	@cd infra/requirements && "$(CURDIR)/$(UV)" pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
+	@cd infra/requirements && "$(CURDIR)/$(UV)" pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
 
 proto-code: # gRPC code is generated at set-up, from the .proto files in the repository
-	@PATH=$(CURDIR)/$(VENV)/bin:$$PATH $(PY) -m grpc_tools.protoc -I shared --python_out=shared --grpc_python_out=shared --mypy_out=quiet:shared shared/servekit/oip/inference.proto
-	@PATH=$(CURDIR)/$(VENV)/bin:$$PATH $(PY) -m grpc_tools.protoc -I $(FOLDER_2) --python_out=$(FOLDER_2) --mypy_out=quiet:$(FOLDER_2) $(FOLDER_2)/recommender/adapters/prediction.proto
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I shared --python_out=shared --grpc_python_out=shared --mypy_out=quiet:shared shared/servekit/oip/inference.proto
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I $(FOLDER_2) --python_out=$(FOLDER_2) --mypy_out=quiet:$(FOLDER_2) $(FOLDER_2)/recommender/adapters/prediction.proto

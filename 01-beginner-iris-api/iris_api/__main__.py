@@ -11,7 +11,7 @@ from iris_api.adapters.artefact import ArtefactError, read_artefact
 from iris_api.entrypoints.listener import StartupError, check_ports
 from iris_api.entrypoints.workers import Workers
 from iris_api.settings import IrisSettings
-from servekit.audit import AuditError
+from servekit.audit import AuditError, AuditLossError
 from servekit.drift import ProfileError
 
 if TYPE_CHECKING:
@@ -19,21 +19,23 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """0 after a clean stop; 1 with a one-line reason when the process cannot start."""
+    """0 after a clean stop; 1 with a one-line reason when the process cannot start, or loses lines as it stops."""
     try:
         settings = IrisSettings(_cli_parse_args=True, _cli_prog_name="python -m iris_api", _cli_kebab_case=True)
         read_artefact(settings.model_dir)
         if not settings.share_ports:
             check_ports(settings)
         if settings.workers > 1:
-            Workers(settings).run()
-        else:
-            from iris_api.entrypoints.serve import serve  # noqa: PLC0415 - the parent of workers does without
+            return Workers(settings).run()
+        from iris_api.entrypoints.serve import serve  # noqa: PLC0415 - the parent of workers does without
 
-            serve(settings)
+        serve(settings)
     except ValidationError as error:
         for problem in error.errors():
             print(f"iris-api cannot start: {_named(error, problem)}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+        return 1
+    except AuditLossError as error:
+        print(f"iris-api: {error}", file=sys.stderr)  # noqa: T201 - the log is closed
         return 1
     except (ArtefactError, StartupError, AuditError, ProfileError, OSError) as error:
         print(f"iris-api cannot start: {error}", file=sys.stderr)  # noqa: T201 - for whoever started it

@@ -21,6 +21,7 @@ class IrisSettings(BaseSettings):
     workers: int = Field(1, ge=1, description="Processes sharing both ports; one for each core is plenty.")
     share_ports: bool = Field(False, description="Let several processes listen on the ports; workers set it.")
     model_dir: Path = Field(Path(".run/1/models/iris/1"), description="Folder with model.onnx and model.json.")
+    run_dir: Path = Field(Path(".run/1"), description="Folder for what several workers share: their metrics.")
     max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Largest request body, over any protocol.")
     receive_timeout_s: float = Field(
         10, gt=0, description="How long the headers of a request may take to arrive, and then its body."

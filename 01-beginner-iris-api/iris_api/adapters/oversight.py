@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from servekit.drift import DriftMonitor, ReferenceProfile
 from servekit.errors import NotReadyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from iris_api.adapters.onnx_model import OnnxModel
@@ -41,7 +44,7 @@ class Oversight:
             self.monitor.observe(rows, probabilities)
         if self._audit is None:
             return
-        try:
+        with _refused():
             self._audit.record(
                 request_id=f"{record.trace_id:032x}",
                 model=self.model.name,
@@ -51,13 +54,34 @@ class Oversight:
                 decision=CLASS_NAMES[labels[0]] if len(labels) == 1 else f"{len(labels)} rows",
                 latency_s=(perf_counter_ns() - record.started_ns) / 1e9,
             )
-        except AuditBacklogError as error:
-            raise NotReadyError("audit log", None, str(error)) from None
+
+    def check_ready(self) -> None:
+        """Raises NotReadyError while `note` would."""
+        if self._audit is not None:
+            with _refused():
+                self._audit.check()
+
+    def watch(self, waiting: Callable[[int], object]) -> None:
+        """Has ``waiting`` told how many bytes of the audit log the disk has refused so far."""
+        if self._audit is not None:
+            self._audit.watch(waiting)
 
     def close(self) -> None:
-        """Writes out what is buffered."""
+        """Writes out what is buffered.
+
+        Raises:
+            AuditLossError: the disk did not take it all.
+        """
         if self._audit is not None:
             self._audit.close()
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
+    except AuditBacklogError as error:
+        raise NotReadyError("audit log", None, str(error)) from None
 
 
 def open_oversight(model: OnnxModel, model_dir: Path) -> Oversight:

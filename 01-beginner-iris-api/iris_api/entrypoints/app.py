@@ -48,7 +48,7 @@ def create_app(
         settings: ports and limits.
         observed: where traces go.
         predictor: the use case; its ``draining`` is set by who stops the process.
-        oversight: drift and audit of its answers.
+        oversight: drift and audit of its answers; whoever serves closes it, once no answer can follow.
         telemetry: further arguments of `Telemetry`, e.g. a registry of its own for a test.
     """
     watch = Telemetry("iris-api", "1", observed, quiet=QUIET, **telemetry)
@@ -56,6 +56,8 @@ def create_app(
     watch.metrics.loaded(model.name, model.version, model.sha256)
     if oversight.monitor:
         watch.register(DriftCollector([oversight.monitor]))
+    oversight.watch(watch.metrics.audit_waiting)
+    predictor.conditions.append(oversight.check_ready)
     tensors = OipModel(predictor, oversight, model.card)
 
     @asynccontextmanager
@@ -63,7 +65,6 @@ def create_app(
         grpc = await start_grpc(tensors, predictor, watch, settings)
         yield
         await grpc.stop(settings.drain_timeout_s)
-        oversight.close()
         watch.shutdown()
 
     app = FastAPI(**_ABOUT, lifespan=lifespan, redoc_url=None, redirect_slashes=False)

@@ -15,6 +15,7 @@ from iris_api.adapters.golden import Golden, read_golden
 from iris_api.entrypoints.calls import CALLS, Target
 from iris_api.settings import IrisSettings
 from servekit.loopback import DIRECT, client
+from servekit.oip import rpc
 from servekit.stack import join
 from servekit.terminal import make_console, make_table
 
@@ -40,7 +41,7 @@ def main() -> int:
     base_url = f"http://127.0.0.1:{settings.port}"
     with (
         client(base_url=base_url, timeout=10) as http,
-        grpc.insecure_channel(f"127.0.0.1:{settings.grpc_port}", DIRECT) as channel,
+        grpc.insecure_channel(f"127.0.0.1:{settings.grpc_port}", [*DIRECT, *rpc.UNLIMITED]) as channel,
     ):
         target = Target(http, channel)
         try:

@@ -88,8 +88,12 @@ def _tensor(tensor: TensorMetadata) -> _Tensor:
 
 async def start_grpc(model: OipModel, predictor: Predictor, telemetry: Telemetry, settings: IrisSettings) -> Any:
     """A started server on the settings' gRPC port; RuntimeError when it is taken."""
-    sizes = ("grpc.max_receive_message_length", "grpc.max_send_message_length")
-    options = [(size, settings.max_body_bytes) for size in sizes] + [("grpc.so_reuseport", int(settings.share_ports))]
+    options = [
+        ("grpc.max_receive_message_length", settings.max_body_bytes),
+        # the answer to a request of that size may be larger: refused, it would have been computed and counted in vain
+        ("grpc.max_send_message_length", -1),
+        ("grpc.so_reuseport", int(settings.share_ports)),
+    ]
     server = grpc.aio.server(interceptors=[TelemetryInterceptor(telemetry)], options=options)
     rpc.add_GRPCInferenceServiceServicer_to_server(InferenceService(model, predictor), server)  # type: ignore[no-untyped-call]
     server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")

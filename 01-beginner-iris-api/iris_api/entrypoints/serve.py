@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from iris_api.adapters.onnx_model import OnnxModel
@@ -14,6 +15,7 @@ from servekit.http_server import DrainingServer
 from servekit.telemetry import TelemetrySettings, configure_logging
 
 if TYPE_CHECKING:
+    from iris_api.adapters.oversight import Oversight
     from iris_api.settings import IrisSettings
 
 __all__ = ["build_server", "serve"]
@@ -21,8 +23,8 @@ __all__ = ["build_server", "serve"]
 _log = logging.getLogger("iris_api")
 
 
-def build_server(settings: IrisSettings) -> DrainingServer:
-    """Loads the model and wires the application around it.
+def build_server(settings: IrisSettings) -> tuple[DrainingServer, Oversight]:
+    """Loads the model and wires the application around it; the oversight is to be closed when the server has ended.
 
     Raises:
         ArtefactError: the model must not be served.
@@ -30,8 +32,9 @@ def build_server(settings: IrisSettings) -> DrainingServer:
     model = OnnxModel(settings.model_dir)
     predictor = Predictor(model)
     predictor.check_ready()
-    app = create_app(settings, TelemetrySettings(), predictor, open_oversight(model, settings.model_dir))
-    return DrainingServer(
+    oversight = open_oversight(model, settings.model_dir)
+    app = create_app(settings, TelemetrySettings(), predictor, oversight)
+    server = DrainingServer(
         app,
         predictor,
         drain_s=settings.drain_s,
@@ -39,12 +42,17 @@ def build_server(settings: IrisSettings) -> DrainingServer:
         receive_timeout_s=settings.receive_timeout_s,
         worker=settings.share_ports,
     )
+    return server, oversight
 
 
 def serve(settings: IrisSettings) -> None:
-    """Serves until told to stop."""
+    """Serves until told to stop.
+
+    Raises:
+        AuditLossError: the audit log's last lines cannot be written.
+    """
     configure_logging("iris-api", TelemetrySettings().log_level)
-    server = build_server(settings)
-    with listen(settings) as listener:
+    server, oversight = build_server(settings)
+    with closing(oversight), listen(settings) as listener:
         _log.info("serving iris on http://%s:%d, gRPC on %d", *listener.getsockname(), settings.grpc_port)
         server.serve_on(listener)

@@ -22,61 +22,93 @@ __all__ = ["Workers"]
 
 _TOO_SOON_S = 5.0
 _TRIES = 3
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
+_POLL_S = 0.1
 
 
 class Workers:
     """Starts the workers, replaces one that dies, stops them together.
 
     Each worker is ``python -m iris_api`` with one process. They write their metrics to a shared folder, so a scrape of
-    any of them shows all.
+    any of them shows all. Workers that do not start are tried again, ever later, as long as another one answers.
     """
 
     def __init__(self, settings: IrisSettings) -> None:
         self._settings = settings
         self._running: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
+        self._environment = dict(os.environ)
         self._stopping = False
         self._failures = 0
+        self._next_start = 0.0
+        self._code = 0
 
-    def run(self) -> None:
-        """Blocks until a signal stops all workers.
+    def run(self) -> int:
+        """Blocks until a signal stops all workers; 1 when one of them ended badly then, else 0.
 
         Raises:
-            StartupError: they die as soon as they start.
+            StartupError: they die as soon as they start, and none is left.
         """
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, self._stop)
-        with tempfile.TemporaryDirectory(prefix="iris-metrics-") as folder:
-            shared = self._settings.model_copy(update={"workers": 1, "share_ports": True})
-            settings = {f"IRIS_{name.upper()}": str(value) for name, value in shared.model_dump().items()}
-            environment = {**os.environ, **settings, "PROMETHEUS_MULTIPROC_DIR": folder}
-            for _ in range(self._settings.workers):
-                self._start(environment)
-            while self._running:
-                self._replace_one(environment)
-        if self._failures >= _TRIES:
-            raise StartupError(f"{_TRIES} workers in a row: they do not start, or end at once: see above")
+        shared = self._settings.model_copy(update={"workers": 1, "share_ports": True})
+        self._environment |= {f"IRIS_{name.upper()}": str(value) for name, value in shared.model_dump().items()}
+        run_dir = self._settings.run_dir
+        run_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="metrics-", dir=run_dir.absolute()) as folder:
+            self._environment["PROMETHEUS_MULTIPROC_DIR"] = folder
+            while self._keep_going():
+                self._start_missing()
+                self._reap()
+        if not self._stopping:
+            raise StartupError(f"{self._failures} workers in a row: they do not start, or end at once: see above")
+        return self._code
 
-    def _start(self, environment: dict[str, str]) -> None:
-        worker = subprocess.Popen([sys.executable, "-m", "iris_api"], env=environment)
+    def _keep_going(self) -> bool:
+        return bool(self._running) or (not self._stopping and self._failures < _TRIES)
+
+    def _start_missing(self) -> None:
+        while not self._stopping and len(self._running) < self._settings.workers and self._wait_s() <= 0:
+            self._start()
+
+    def _start(self) -> None:
+        try:
+            worker = subprocess.Popen([sys.executable, "-m", "iris_api"], env=self._environment)
+        except OSError as error:  # no process or no memory to be had
+            print(f"iris-api: a worker cannot be started: {error}", file=sys.stderr)
+            self._failed()
+            return
         self._running[worker.pid] = worker, time.monotonic()
         if self._stopping:  # told to while this one was being started
             os.kill(worker.pid, signal.SIGTERM)
 
-    def _replace_one(self, environment: dict[str, str]) -> None:
-        pid, status = os.wait()
-        if pid not in self._running:  # an orphan, handed to process 1 of a container
-            return
+    def _reap(self) -> None:
+        """Waits for a worker to end, or until another is to be started."""
+        missing = not self._stopping and len(self._running) < self._settings.workers
+        pid, status = os.waitpid(-1, os.WNOHANG if missing else 0) if self._running else (0, 0)
+        if pid == 0:
+            time.sleep(min(_POLL_S, max(0.0, self._wait_s())))
+        elif pid in self._running:  # else an orphan, handed to process 1 of a container
+            self._ended(pid, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, pid: int, code: int) -> None:
         worker, started = self._running.pop(pid)
-        worker.returncode = os.waitstatus_to_exitcode(status)
-        mark_process_dead(pid, environment["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
+        worker.returncode = code
+        mark_process_dead(pid, self._environment["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
         if self._stopping:
-            return
-        failed = worker.returncode == 1 or time.monotonic() - started < _TOO_SOON_S
-        self._failures = self._failures + 1 if failed else 0
-        if self._failures >= _TRIES:
-            self._stop()
+            self._code = max(self._code, int(code != 0))
+        elif code == 1 or time.monotonic() - started < _TOO_SOON_S:
+            self._failed()
         else:
-            self._start(environment)
+            self._failures = 0
+
+    def _failed(self) -> None:
+        self._failures += 1
+        if self._failures >= _TRIES:
+            wait_s = min(_FIRST_WAIT_S * 2.0 ** min(self._failures - _TRIES, 10), _LONGEST_WAIT_S)
+            self._next_start = time.monotonic() + wait_s
+
+    def _wait_s(self) -> float:
+        return self._next_start - time.monotonic()
 
     def _stop(self, *_: object) -> None:
         self._stopping = True

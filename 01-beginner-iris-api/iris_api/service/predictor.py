@@ -11,6 +11,8 @@ from iris_api.domain.flower import MAX_BATCH, check_rows
 from servekit.errors import NotReadyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 __all__ = ["Model", "Predictor"]
@@ -34,12 +36,14 @@ class Predictor:
     Attributes:
         model: the model in service.
         draining: set once the process has been told to stop; it is then no longer ready, but still answers.
+        conditions: what else an answer depends on; each raises NotReadyError while it does not hold.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self.run = model.run
         self.draining = False
+        self.conditions: list[Callable[[], None]] = []
 
     async def predict(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Labels and probabilities of any number of rows.
@@ -59,10 +63,12 @@ class Predictor:
         """Proves with a warm-up prediction that the model answers.
 
         Raises:
-            NotReadyError: the process is draining, or the model does not answer as it must.
+            NotReadyError: the process is draining, a condition does not hold, or the model does not answer as it must.
         """
         if self.draining:
             raise NotReadyError("server", "draining", "call another replica")
+        for check in self.conditions:
+            check()
         label, probabilities = self.model.run(np.array([[5.1, 3.5, 1.4, 0.2]], np.float32))
         if label.shape != (1,) or not np.isclose(probabilities.sum(), 1, atol=1e-3):
             raise NotReadyError("model", self.model.name, "its warm-up prediction is not a distribution")

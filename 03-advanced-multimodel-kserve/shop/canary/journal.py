@@ -56,8 +56,11 @@ class Journal:
         self._record(version, evidence, f"{step.weight}% {step.verdict}: {step.reason}", step.elapsed_s)
 
     def close(self) -> None:
-        """Flush the log and let the next command at it."""
-        self._log.close()
+        """Flush the log and let the next command at it; raises CanaryError when what was decided cannot be written."""
+        try:
+            self._log.close()
+        except AuditError as error:
+            raise CanaryError(f"canary of {self._model}: {error}") from None
 
     def __enter__(self) -> Self:
         return self

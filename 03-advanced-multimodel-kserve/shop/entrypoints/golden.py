@@ -86,13 +86,16 @@ class Golden:
                 ranked = msgspec.json.decode(answer, type=Ranked)
                 ids = list(dict.fromkeys(request.candidates))
                 return _places(
-                    f"search of user {request.user}", ranked, self.relevance(request, ranked.version, ids), request.k
+                    f"search of user {request.user}",
+                    ranked,
+                    self.relevance(request, ranked.version, ids),
+                    request.count,
                 )
             case Recommend():
                 ranked, who = msgspec.json.decode(answer, type=Ranked), f"user {request.user}"
                 if not self._embedding(request.user).any():  # someone new, to the model: what is popular is right
-                    return _popular(who, ranked, self.popular()[: request.k])
-                return _places(who, ranked, self.suits(request.user, ranked.version), request.k)
+                    return _popular(who, ranked, self.popular()[: request.count])
+                return _places(who, ranked, self.suits(request.user, ranked.version), request.count)
 
     def relevance(self, request: Search, version: str, ids: list[int]) -> dict[int, float]:
         """Each candidate's score."""

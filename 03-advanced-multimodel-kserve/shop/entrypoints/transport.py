@@ -26,6 +26,7 @@ from servekit.artefact_folder import ArtefactError
 from servekit.hardware import describe, hardware_stamp
 from servekit.loopback import DIRECT
 from servekit.oip import inference_pb2 as pb
+from servekit.oip.rpc import UNLIMITED
 from servekit.oip.tensors import DTYPES
 from servekit.terminal import make_console, make_table
 from shop.entrypoints.private_stack import pin, private_stack
@@ -85,7 +86,9 @@ class _Grpc:
     """grpc.aio with raw contents, the message filled in by hand: nothing that a client could leave out."""
 
     def __init__(self, addresses: Addresses) -> None:
-        self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{addresses.triton_grpc_port}", options=DIRECT)
+        self._channel = grpc.aio.insecure_channel(
+            f"127.0.0.1:{addresses.triton_grpc_port}", options=[*DIRECT, *UNLIMITED]
+        )
         self._infer = self._channel.unary_unary(
             "/inference.GRPCInferenceService/ModelInfer",
             request_serializer=pb.ModelInferRequest.SerializeToString,

@@ -16,11 +16,12 @@ _Id = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _Category = Annotated[int, Meta(ge=0, le=15)]
 _Amount = Annotated[float, Meta(gt=0, le=1e9)]
 _MAX_CANDIDATES: Final = 200
+_COUNT: Final = 10
 _T = TypeVar("_T")
 
 
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A misspelt name is an error, not a default."""
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A misspelt name is an error, not a default; ``null`` for what is optional is as good as absent."""
 
 
 class Query(_Strict, frozen=True):
@@ -36,7 +37,12 @@ class Search(_Strict, frozen=True):
     user: _Id
     query: Query
     candidates: Annotated[list[_Id], Meta(min_length=1, max_length=_MAX_CANDIDATES)]
-    k: Annotated[int, Meta(ge=1, le=_MAX_CANDIDATES)] = 10
+    k: Annotated[int, Meta(ge=1, le=_MAX_CANDIDATES)] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many items are wanted."""
+        return _COUNT if self.k is None else self.k
 
 
 class Payment(_Strict, frozen=True):
@@ -56,7 +62,12 @@ class Recommend(_Strict, frozen=True):
     """``POST /v1/recommendations``: the ``k`` items that suit a user best."""
 
     user: _Id
-    k: Annotated[int, Meta(ge=1, le=50)] = 10
+    k: Annotated[int, Meta(ge=1, le=50)] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many items are wanted."""
+        return _COUNT if self.k is None else self.k
 
 
 class Feedback(_Strict, frozen=True):

@@ -180,15 +180,16 @@ def _read(signature: Signature, reply: HttpReply) -> Inferred:
         wire = _decode(memoryview(reply.body)[:at])
         outputs: dict[str, NDArray[Any]] = {}
         for tensor in wire.outputs:
-            size = int(tensor.parameters["binary_data_size"])
+            size = int((tensor.parameters or {})["binary_data_size"] or 0)
             dtype = DTYPES[tensor.datatype]
             outputs[tensor.name] = np.frombuffer(reply.body, dtype, size // dtype.itemsize, at)
             at += size
         found = [outputs[name] for name in signature.outputs]
     except (ValueError, KeyError, msgspec.MsgspecError) as error:
         raise UnavailableError(_UNAVAILABLE, f"{signature.model}: answer not understood: {error!r}") from None
-    if not VERSION.fullmatch(wire.model_version.encode()):
-        raise UnavailableError(_UNAVAILABLE, f"{signature.model}: its version {wire.model_version!r} is none")
+    version = wire.model_version or ""
+    if not VERSION.fullmatch(version.encode()):
+        raise UnavailableError(_UNAVAILABLE, f"{signature.model}: its version {version!r} is none")
     if not np.isfinite(found[-1]).all():
         raise UnavailableError(_UNAVAILABLE, f"{signature.model}: its answer is not a number")
-    return Inferred(found, wire.model_version)
+    return Inferred(found, version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from servekit.drift import DriftMonitor, ProfileError, ReferenceProfile
 from servekit.errors import NotReadyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -49,7 +51,7 @@ class Oversight:
         audit = self._audit
         if audit is None:
             return
-        try:
+        with _refused():
             audit.record(
                 request_id=f"{record.trace_id:032x}",
                 model=model,
@@ -59,13 +61,34 @@ class Oversight:
                 decision=decision,
                 latency_s=(perf_counter_ns() - record.started_ns) / 1e9,
             )
-        except AuditBacklogError as error:
-            raise NotReadyError("audit log", None, str(error)) from None
+
+    def check_ready(self) -> None:
+        """Raises NotReadyError while `decided` would."""
+        if self._audit is not None:
+            with _refused():
+                self._audit.check()
+
+    def watch(self, waiting: Callable[[int], object]) -> None:
+        """Has ``waiting`` told how many bytes of the audit log the disk has refused so far."""
+        if self._audit is not None:
+            self._audit.watch(waiting)
 
     def close(self) -> None:
-        """Writes out what is buffered."""
+        """Writes out what is buffered.
+
+        Raises:
+            AuditLossError: the disk did not take it all.
+        """
         if self._audit is not None:
             self._audit.close()
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
+    except AuditBacklogError as error:
+        raise NotReadyError("audit log", None, str(error)) from None
 
 
 def open_oversight(models_dir: Path) -> Oversight:

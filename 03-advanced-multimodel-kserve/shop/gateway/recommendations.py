@@ -47,9 +47,9 @@ class Recommendations:
             return await self._compute(request.user, version, record, deadline)
 
         def popular() -> bytes:
-            return hops.popular.best(request.k)
+            return hops.popular.best(request.count)
 
-        return await hops.items(incoming, Wanted(MODEL, b"%d" % request.user, request.k, compute, popular))
+        return await hops.items(incoming, Wanted(MODEL, b"%d" % request.user, request.count, compute, popular))
 
     async def _compute(self, user: int, version: str, record: RequestRecord, deadline: float) -> Entry:
         hops = self._hops

@@ -47,9 +47,9 @@ class Search:
             return await self._compute(request, candidates, incoming, deadline)
 
         def popular() -> bytes:
-            return hops.popular.among(candidates, request.k)
+            return hops.popular.among(candidates, request.count)
 
-        wanted = Wanted(MODEL, _canonical(request, candidates), request.k, compute, popular)
+        wanted = Wanted(MODEL, _canonical(request, candidates), request.count, compute, popular)
         return await hops.items(incoming, wanted)
 
     async def _compute(self, request: Request, candidates: list[int], incoming: Incoming, deadline: float) -> Entry:
@@ -61,7 +61,7 @@ class Search:
         record.lap("features")
         (scores,), version = await hops.infer(RANKING, incoming.version, features, record, deadline)
         record.lap("infer")
-        order = np.argsort(-scores, kind="stable")[: _most(request.k, len(candidates))]
+        order = np.argsort(-scores, kind="stable")[: _most(request.count, len(candidates))]
         best = scores[order].tolist()
         hops.metrics.score(MODEL, version, best[0])
         hops.oversight.seen(MODEL, version, features[order[:1]], scores[order[:1]])
@@ -79,6 +79,6 @@ def _canonical(request: Request, candidates: list[int]) -> bytes:
     """A digest of what the answer depends on, whatever the order of the candidates."""
     query = request.query
     price = -1.0 if query.price is None else query.price
-    digest = blake2b(_ASKED.pack(request.user, query.category, price, request.k <= _FEW), digest_size=16)
+    digest = blake2b(_ASKED.pack(request.user, query.category, price, request.count <= _FEW), digest_size=16)
     digest.update(np.sort(np.array(candidates, np.uint32)).data)
     return digest.digest()

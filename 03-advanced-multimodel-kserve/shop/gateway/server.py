@@ -6,13 +6,13 @@ import asyncio
 import logging
 import socket
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
-from servekit.audit import AuditError
+from servekit.audit import AuditError, AuditLossError
 from servekit.drift import DriftCollector
 from servekit.http_server import DrainingServer
 from servekit.telemetry import Telemetry, TelemetrySettings, configure_logging
@@ -43,10 +43,11 @@ _PAYMENTS_EXTRA = 8
 
 
 class Gateway(NamedTuple):
-    """A wired gateway: the application, and who says whether it is ready."""
+    """A wired gateway: the application, who says whether it is ready, and what to close after the last answer."""
 
     app: GatewayApp
     ready: Readiness
+    oversight: Oversight
 
 
 def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: Any) -> Gateway:
@@ -73,6 +74,8 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
     )
     hops = _hops(settings, links, calls, metrics, oversight)
     limit, ready = AdaptiveLimit(settings), Readiness()
+    oversight.watch(watch.metrics.audit_waiting)
+    ready.conditions.append(oversight.check_ready)
     upkeep = Upkeep(hops, ModelCalls(links.models, versions, versioned=False), limit, ready)
 
     async def close() -> None:
@@ -82,13 +85,12 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
         for each in links:
             each.close()
         await asyncio.sleep(0)  # the transports end on the loop's next turn
-        oversight.close()
         watch.shutdown()
 
     passthrough = PassThrough(links.models, versioned=settings.version_choice == "edge")
     door = Door(limit, keys, metrics)
     app = GatewayApp(settings, _endpoints(hops), passthrough, watch, door=door, ready=ready, life=(upkeep.start, close))
-    return Gateway(app, ready)
+    return Gateway(app, ready, oversight)
 
 
 def _loaded(watch: Telemetry, settings: GatewaySettings) -> set[str]:
@@ -134,7 +136,10 @@ def _hops(
 
 
 def main() -> int:
-    """Serves until told to stop: 0 after a clean stop, 1 with a one-line reason when the process cannot start."""
+    """Serves until told to stop: 0 after a clean stop, 1 with a one-line reason.
+
+    It is 1 when the process cannot start, and when the audit log's last lines could not be written.
+    """
     try:
         settings = GatewaySettings(_cli_parse_args=True, _cli_prog_name="python -m shop.gateway", _cli_kebab_case=True)
         observed = TelemetrySettings()
@@ -157,8 +162,12 @@ def main() -> int:
         receive_timeout_s=settings.receive_timeout_s,
     )
     _log.info("serving on http://%s:%d", *listener.getsockname())
-    with listener:
-        server.serve_on(listener)
+    try:
+        with closing(gateway.oversight), listener:
+            server.serve_on(listener)
+    except AuditLossError as error:
+        print(f"gateway: {error}", file=sys.stderr)  # noqa: T201 - the log is closed
+        return 1
     return 0
 
 

@@ -16,6 +16,8 @@ from shop.gateway.errors import UnavailableError
 from shop.gateway.inference import FRAUD, PERSONALISATION, RANKING, ModelCalls
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shop.gateway.admission import AdaptiveLimit
     from shop.gateway.hops import Hops
     from shop.gateway.inference import Signature
@@ -37,11 +39,13 @@ class Readiness:
     Attributes:
         draining: set once the process has been told to stop; it is then no longer ready, but still answers.
         missing: what has not answered yet.
+        conditions: what else an answer depends on; each raises NotReadyError while it does not hold.
     """
 
     def __init__(self) -> None:
         self.draining = False
         self.missing = "models not asked yet"
+        self.conditions: list[Callable[[], None]] = []
 
     def check(self) -> None:
         """Raises `NotReadyError` with the reason."""
@@ -49,6 +53,8 @@ class Readiness:
             raise NotReadyError("server", "draining", "call another replica")
         if self.missing:
             raise NotReadyError("server", "starting", self.missing)
+        for check in self.conditions:
+            check()
 
 
 class Upkeep:

@@ -6,21 +6,23 @@ The wheel carries the server, its Python backend and a stub for each Python vers
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from shop.addresses import Addresses
 from shop.serving.settings import TritonSettings
 
-__all__ = ["TritonError", "command", "environment", "main", "prepare_backends", "release_memory"]
+__all__ = ["TritonError", "command", "environment", "main", "plain_path", "prepare_backends", "release_memory"]
 
 _STUB = "triton_python_backend_stub"
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton's backend keeps it; only what bears our port is removed
 _FACTS = """
 import sys, sysconfig
-print(sys.version_info[1], sysconfig.get_config_var("LIBDIR"), sysconfig.get_path("purelib"))
+print(sys.version_info[1], sysconfig.get_config_var("LIBDIR"), sysconfig.get_path("purelib"), sep="\\n")
 """
 
 
@@ -46,9 +48,9 @@ def command(addresses: Addresses, settings: TritonSettings) -> list[str]:
     """The server and its arguments: every model of the repository, HTTP, gRPC and metrics on 127.0.0.1.
 
     Raises:
-        TritonError: the environment has no Triton.
+        TritonError: the environment has no Triton, or no path to the repository is one that Triton takes.
     """
-    wheel, home = _wheel(settings), addresses.run_dir.resolve() / "triton"
+    wheel, home = _wheel(settings), plain_path(addresses.run_dir.resolve() / "triton")
     host = "127.0.0.1"
     options = {
         "model-repository": home / "repository",
@@ -69,6 +71,28 @@ def command(addresses: Addresses, settings: TritonSettings) -> list[str]:
     arguments = [f"--{name}={value}" for name, value in options.items()]
     # the configurations are complete; to complete one takes a Python process for each model
     return [str(wheel.server / "bin/tritonserver"), "--disable-auto-complete-config", *arguments]
+
+
+def plain_path(folder: Path) -> Path:
+    """The folder, or a link to it where its path has a blank: Triton gives paths to a shell, which would part them.
+
+    Raises:
+        TritonError: the folder for temporary files has one too.
+    """
+    if shlex.quote(str(folder)) == str(folder):
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    known = folder / "link"
+    if known.is_symlink() and known.resolve() == folder:
+        return known.readlink()
+    if shlex.quote(tempfile.gettempdir()) != tempfile.gettempdir():
+        reason = "Triton takes no path with a blank, a quote or the like: set TMPDIR to a folder without"
+        raise TritonError(f"folders {folder} and {tempfile.gettempdir()}: {reason}")
+    link = Path(tempfile.mkdtemp(prefix="shop-triton-")) / "triton"
+    link.symlink_to(folder)
+    known.unlink(missing_ok=True)
+    known.symlink_to(link)
+    return link
 
 
 def environment(settings: TritonSettings) -> dict[str, str]:
@@ -135,7 +159,7 @@ def _shared_memory(addresses: Addresses) -> str:
 def _wheel(settings: TritonSettings) -> _Wheel:
     python = settings.environment.absolute() / "bin/python"
     try:
-        facts = subprocess.run([python, "-c", _FACTS], capture_output=True, text=True, check=True).stdout.split()
+        facts = subprocess.run([python, "-c", _FACTS], capture_output=True, text=True, check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError) as error:
         raise TritonError(f"{python}: {error}: `make setup` creates the environment") from None
     wheel = _Wheel(python, facts[0], Path(facts[1]), Path(facts[2]))

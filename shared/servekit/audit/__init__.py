@@ -29,7 +29,9 @@ line can compute every hash after it anew. With AUDIT_KEY (a secret the log's ed
 key.
 
 The tail. Cutting lines off the end leaves a valid chain, key or no key. Therefore ``W.head``, one sealed line that is
-rewritten after each flush, holds the last ``seq`` and ``hash``: a log that ends before its head was truncated.
+rewritten after each flush, holds the last ``seq`` and ``hash``: a log that ends before its head was truncated. The
+file is larger than its line, so that it can be rewritten in place on a full disk: lines that were recorded and never
+reached the log are counted by the head, and missed by ``verify``.
 Someone who puts back an old log *and* the old head that went with it, or deletes both, is found only by what lies
 elsewhere: note ``AuditLog.head`` (a metric, a ticket, another machine) and give it to ``verify --anchor``.
 
@@ -39,7 +41,7 @@ all; with AUDIT_KEY digests are keyed too.
     log = AuditLog(settings)                                    # in the worker process, after any fork
     log.record(request_id=…, model="iris", version="1", input_digest=log.digest(features),
                output_digest=log.digest(probabilities), decision="setosa", latency_s=0.0012)   # each answer
-    log.close()                                                 # at shutdown
+    log.close()                                                 # at shutdown; AuditLossError: lines are lost
 
 ``python -m servekit.audit verify DIR`` checks a directory, ``python -m servekit.audit bench`` measures the cost of
 a record.
@@ -47,7 +49,7 @@ a record.
 
 from __future__ import annotations
 
-from servekit.audit.errors import AuditBacklogError, AuditError, AuditLockedError, AuditSealError
+from servekit.audit.errors import AuditBacklogError, AuditError, AuditLockedError, AuditLossError, AuditSealError
 from servekit.audit.line import digest
 from servekit.audit.settings import AuditSettings
 from servekit.audit.verify import WriterReport, verify
@@ -58,6 +60,7 @@ __all__ = [
     "AuditError",
     "AuditLockedError",
     "AuditLog",
+    "AuditLossError",
     "AuditSealError",
     "AuditSettings",
     "WriterReport",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["AuditBacklogError", "AuditError", "AuditLockedError", "AuditSealError"]
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["AuditBacklogError", "AuditError", "AuditLockedError", "AuditLossError", "AuditSealError", "naming"]
 
 
 class AuditError(Exception):
@@ -19,3 +26,17 @@ class AuditSealError(AuditError):
 
 class AuditBacklogError(AuditError):
     """The disk has refused lines for so long that no more are taken: what cannot be audited must not be answered."""
+
+
+class AuditLossError(AuditError):
+    """The log was closed while the disk refused its last lines: they are lost, and the message says how many."""
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Raises an OSError of what it encloses as an AuditError that names ``path``: most of them name nothing."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise AuditError(f"audit log {path}: {reason}; make room there, or set AUDIT_DIR") from None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LogFile"]
 
+_HEAD_BYTES = 512
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
@@ -50,11 +51,21 @@ class LogFile:
             os.fsync(self._file)
 
     def anchor(self, line: bytes) -> None:
-        """Replace the head file, atomically."""
+        """Replace the head file, atomically where there is room for a second one, else in place.
+
+        Blanks after the line keep its block large enough for every later line: within it a full disk takes them.
+        """
         path = head_path(self._directory, self._writer)
         fresh = path.with_suffix(".head.new")
-        fresh.write_bytes(line)
-        fresh.replace(path)
+        padded = line.ljust(_HEAD_BYTES)
+        try:
+            fresh.write_bytes(padded)
+            fresh.replace(path)
+        except OSError:
+            if not path.exists():
+                raise
+            with path.open("r+b", buffering=0) as file:
+                file.write(padded)
 
     def close(self) -> None:
         """Close the file."""

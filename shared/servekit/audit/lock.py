@@ -30,9 +30,13 @@ class WriterLock:
             raise AuditLockedError(
                 f"audit log {path.with_suffix('')}: written by {holder}; each process needs a writer name of its own"
             ) from None
-        os.truncate(self._file, 0)
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        os.write(self._file, f"pid {os.getpid()} ({' '.join(sys.argv)[:200]}) since {since}\n".encode())
+        try:
+            os.truncate(self._file, 0)
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            os.write(self._file, f"pid {os.getpid()} ({' '.join(sys.argv)[:200]}) since {since}\n".encode())
+        except OSError:
+            os.close(self._file)
+            raise
 
     def release(self) -> None:
         """Let the next writer in."""

@@ -60,7 +60,7 @@ def files_of(directory: Path) -> dict[str, dict[int, Path]]:
 def read_head(directory: Path, writer: str, sealer: Sealer) -> Head | Literal["missing", "broken"]:
     """The writer's head, or why there is none."""
     try:
-        opened = sealer.open(head_path(directory, writer).read_bytes())
+        opened = sealer.open(head_path(directory, writer).read_bytes().rstrip(b" "))
     except FileNotFoundError:
         return "missing"
     head = opened[0] if opened else None

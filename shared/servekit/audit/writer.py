@@ -6,19 +6,23 @@ The caller pays for encoding and hashing one line; the disk is never on its way,
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from servekit.audit.errors import AuditBacklogError, AuditError, AuditLockedError
+from servekit.audit.errors import AuditBacklogError, AuditError, AuditLockedError, AuditLossError, naming
 from servekit.audit.file import LogFile
 from servekit.audit.line import Head, Opened, Prediction, Sealer, digest
 from servekit.audit.lock import WriterLock
 from servekit.audit.recovery import Resumption, resume
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     from servekit.audit.line import Line
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AuditLog"]
 
+_log = logging.getLogger(__name__)
 _WRITER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_WORKERS = 256
 
@@ -39,11 +44,10 @@ class AuditLog:
             workers of one server each get their own, and after a restart go on with the chains there are.
 
     Raises AuditLockedError when the named writer is another process, AuditSealError when the log on disk is sealed with
-    another kind of seal.
+    another kind of seal, AuditError when the directory cannot be written.
     """
 
     def __init__(self, settings: AuditSettings, writer: str | None = None) -> None:
-        settings.dir.mkdir(parents=True, exist_ok=True)
         self._settings = settings
         self._sealer = Sealer(settings.key.get_secret_value())
         self._chain, self._disk = Lock(), Lock()
@@ -51,9 +55,14 @@ class AuditLog:
         self._pending = [bytearray()]
         self._pending_bytes = 0
         self._failure: OSError | None = None
-        self.writer, self._held = _claim(settings, writer)
+        self._tell: Callable[[int], object] = lambda _: None
+        with naming(settings.dir):
+            settings.dir.mkdir(parents=True, exist_ok=True)
+            self.writer, self._held = _claim(settings, writer)
+        self._path = settings.dir / self.writer
         try:
-            self._begin(resume(settings.dir, self.writer, self._sealer))
+            with naming(self._path):
+                self._begin(resume(settings.dir, self.writer, self._sealer))
         except BaseException:
             self._held.release()
             raise
@@ -67,6 +76,16 @@ class AuditLog:
         """The ``seq`` and ``hash`` of the last line recorded, written or not yet."""
         with self._chain:
             return self._seq, self._prev
+
+    def watch(self, tell: Callable[[int], object]) -> None:
+        """Have ``tell`` called with the bytes that wait after each write that fails, and with 0 when one succeeds."""
+        self._tell = tell
+        self._tell(0)
+
+    def check(self) -> None:
+        """Raise what `record` would raise now: AuditBacklogError, or AuditError once the log is closed."""
+        with self._chain:
+            self._check()
 
     def digest(self, data: bytes | np.ndarray[Any, Any]) -> str:
         """The digest of ``data``, keyed when the log is."""
@@ -85,11 +104,11 @@ class AuditLog:
     ) -> None:
         """Chain one answer to the log; it is on its way to the disk when this returns (on it with ``fsync=record``).
 
-        Raises AuditBacklogError while the disk fails and too many lines wait, AuditError once the log is closed.
+        Raises AuditBacklogError while the disk fails and too many lines wait (any, with ``fsync=record``), AuditError
+        once the log is closed.
         """
         with self._chain:
-            if self._closed or self._pending_bytes > self._settings.backlog_bytes:
-                self._refuse()
+            self._check()
             self._append(
                 Prediction(
                     self._seq + 1,
@@ -108,7 +127,7 @@ class AuditLog:
                 self._rotate()
             full = self._pending_bytes >= self._settings.flush_bytes
         if self._settings.fsync == "record":
-            self.flush()
+            self._flush_or_refuse()
         elif full and not self._wake.is_set():
             self._wake.set()
 
@@ -118,19 +137,21 @@ class AuditLog:
             with self._chain:
                 chunks, self._pending, self._pending_bytes = self._pending, [bytearray()], 0
                 head = Head(self._seq, datetime.now(UTC), self.writer, self._prev)
-            if chunks == [b""]:
+            if chunks == [b""] and self._failure is None:
                 return
             try:
                 self._write(chunks)
+                self._file.anchor(self._sealer.seal(head)[0])
             except OSError as error:
-                self._put_back(chunks)
-                self._failure = error
+                self._failed(chunks, head, error)
                 raise
-            self._failure = None
-            self._file.anchor(self._sealer.seal(head)[0])
+            if self._failure:
+                _log.warning("audit log %s: written again, no line is lost", self._path)
+                self._failure = None
+                self._tell(0)
 
     def close(self) -> None:
-        """Flush and give the log up; raises OSError when the last lines cannot be written. Twice does no harm."""
+        """Flush and give the log up; raises AuditLossError when lines cannot be written. Twice does no harm."""
         with self._chain:
             if self._closed:
                 return
@@ -140,6 +161,8 @@ class AuditLog:
         self._thread.join()
         try:
             self.flush()
+        except OSError as error:
+            raise AuditLossError(self._loss(error)) from None
         finally:
             self._file.close()
             self._held.release()
@@ -192,13 +215,22 @@ class AuditLog:
         self._pending_bytes += len(line)
         self._size += len(line)
 
-    def _refuse(self) -> None:
+    def _check(self) -> None:
         if self._closed:
-            raise AuditError(f"audit log {self._settings.dir / self.writer}: closed, no more answers can be recorded")
-        raise AuditBacklogError(
-            f"audit log {self._settings.dir / self.writer}: {self._pending_bytes} bytes wait for the disk "
-            f"({self._failure or 'slower than the requests'}); make room, the lines are kept"
-        )
+            raise AuditError(f"audit log {self._path}: closed, no more answers can be recorded")
+        must_be_written = self._settings.fsync == "record" and self._failure is not None
+        if must_be_written or self._pending_bytes > self._settings.backlog_bytes:
+            raise AuditBacklogError(
+                f"audit log {self._path}: {self._pending_bytes} bytes wait for the disk "
+                f"({self._failure or 'slower than the requests'}); make room, the lines are kept"
+            )
+
+    def _flush_or_refuse(self) -> None:
+        try:
+            self.flush()
+        except OSError:
+            self.check()
+            raise
 
     def _write(self, chunks: list[bytearray]) -> None:
         while True:
@@ -208,6 +240,27 @@ class AuditLog:
                 return
             self._file.rotate()
             del chunks[0]
+
+    def _failed(self, chunks: list[bytearray], head: Head, error: OSError) -> None:
+        """Keeps what was not written, and says so once: in the log, to who watches, and in the head."""
+        self._put_back(chunks)
+        first, self._failure = self._failure is None, error
+        # with the log's own lines missing, the count of them is what a verifier can miss them by
+        with suppress(OSError):
+            self._file.anchor(self._sealer.seal(head)[0])
+        self._tell(self._pending_bytes)
+        if first:
+            _log.error(
+                "audit log %s: %s; %d bytes wait, no more than %d will: make room, the lines are kept",
+                self._path, error.strerror or error, self._pending_bytes, self._settings.backlog_bytes,
+            )  # fmt: skip
+
+    def _loss(self, error: OSError) -> str:
+        lost = sum(chunk.count(b"\n") for chunk in self._pending)
+        span = (
+            f"{lost} lines are lost, seq {self._seq - lost + 1} to {self._seq}" if lost else "its head is not written"
+        )
+        return f"audit log {self._path}: {span}: {error.strerror or error}"
 
     def _put_back(self, chunks: list[bytearray]) -> None:
         with self._chain:
@@ -222,7 +275,7 @@ class AuditLog:
             try:
                 self.flush()
             except OSError:
-                # kept for record() to report: the lines wait, and the next round tries again
+                # reported by flush(): the lines wait, and the next round tries again
                 continue
 
 

@@ -87,7 +87,7 @@ class Window:
         self._directory.mkdir(parents=True, exist_ok=True)
         path = self._directory / f"{self._name}.{os.getpid()}.ring"
         with path.open("w+b") as file:
-            file.truncate(_COUNTER_BYTES + 4 * self._rows * self._columns)
+            _allocate_on_disk(file.fileno(), _COUNTER_BYTES + 4 * self._rows * self._columns, path)
             # a plain array over the mapping: np.memmap would double the cost of an append
             raw = np.frombuffer(mmap.mmap(file.fileno(), 0), np.uint8)
         ring = raw[_COUNTER_BYTES:].view(np.float32).reshape(self._rows, self._columns)
@@ -106,13 +106,23 @@ class Window:
                 path.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> tuple[NDArray[np.float32], int]:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             raw = path.read_bytes()
             if len(raw) == _COUNTER_BYTES + 4 * self._rows * self._columns:
                 total = int(np.frombuffer(raw, np.int64, 1)[0])
                 rows = np.frombuffer(raw, np.float32, offset=_COUNTER_BYTES).reshape(self._rows, self._columns)
                 return rows[: min(total, self._rows)], total
         return np.empty((0, self._columns), np.float32), 0
+
+
+def _allocate_on_disk(descriptor: int, size: int, path: Path) -> None:
+    """Blocks for the whole file: a mapping of blocks that a full disk lacks ends the process when it is written."""
+    os.ftruncate(descriptor, size)
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _alive(pid: int) -> bool:

@@ -37,7 +37,8 @@ HEADER_LENGTH = "inference-header-content-length"
 
 _MAX_DIGITS = 19  # of a 64-bit size; int() itself refuses thousands
 
-Parameters = dict[str, bool | int | float | str]
+Parameters = dict[str, bool | int | float | str | None]
+"""What a caller may say besides. ``null`` is as good as absent, here and in optional fields: pydantic sends it."""
 
 
 class TensorMetadata(msgspec.Struct, frozen=True):
@@ -72,7 +73,7 @@ class WireTensor(msgspec.Struct, omit_defaults=True):
     name: str
     datatype: str
     shape: list[int]
-    parameters: Parameters = {}
+    parameters: Parameters | None = {}
     data: Any = None
 
 
@@ -80,16 +81,16 @@ class WireOutput(msgspec.Struct, omit_defaults=True):
     """An output asked for; the parameter ``binary_data`` asks for it as raw bytes."""
 
     name: str
-    parameters: Parameters = {}
+    parameters: Parameters | None = {}
 
 
 class WireRequest(msgspec.Struct, omit_defaults=True):
     """The JSON of an infer call."""
 
     inputs: list[WireTensor]
-    id: str = ""
-    parameters: Parameters = {}
-    outputs: list[WireOutput] = []
+    id: str | None = ""
+    parameters: Parameters | None = {}
+    outputs: list[WireOutput] | None = []
 
 
 class WireResponse(msgspec.Struct, omit_defaults=True):
@@ -97,9 +98,9 @@ class WireResponse(msgspec.Struct, omit_defaults=True):
 
     model_name: str
     outputs: list[WireTensor]
-    model_version: str = ""
-    id: str = ""
-    parameters: Parameters = {}
+    model_version: str | None = ""
+    id: str | None = ""
+    parameters: Parameters | None = {}
 
 
 _decode_request = msgspec.json.Decoder(WireRequest).decode
@@ -128,7 +129,8 @@ def decode_request(body: bytes, header_length: str | None = None) -> Inference:
     except RecursionError:
         raise MalformedError("body", None, "not an inference request: nested too deeply") from None
     inputs = _tensors(wire.inputs, binary)
-    return Inference(inputs, tuple(out.name for out in wire.outputs), wire.id, _binary_outputs(wire))
+    outputs = wire.outputs or []
+    return Inference(inputs, tuple(out.name for out in outputs), wire.id or "", _binary_outputs(wire, outputs))
 
 
 def encode_response(result: InferenceResult, request: Inference) -> tuple[bytes, int | None]:
@@ -172,7 +174,7 @@ def decode_response(body: bytes, header_length: str | None = None) -> InferenceR
         wire = _decode_response(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError("body", None, f"not an inference response: {error}") from None
-    return InferenceResult(wire.model_name, wire.model_version, _tensors(wire.outputs, binary))
+    return InferenceResult(wire.model_name, wire.model_version or "", _tensors(wire.outputs, binary))
 
 
 def check_answer(text: bytes) -> None:
@@ -214,7 +216,7 @@ def _tensors(wires: list[WireTensor], binary: memoryview) -> tuple[Tensor, ...]:
     tensors = []
     at = 0
     for wire in wires:
-        size = wire.parameters.get("binary_data_size")
+        size = (wire.parameters or {}).get("binary_data_size")
         if size is None:
             tensors.append(from_values(wire.name, wire.datatype, wire.shape, wire.data))
             continue
@@ -231,17 +233,19 @@ def _tensors(wires: list[WireTensor], binary: memoryview) -> tuple[Tensor, ...]:
     return tuple(tensors)
 
 
-def _binary_outputs(wire: WireRequest) -> frozenset[str] | None:
+def _binary_outputs(wire: WireRequest, outputs: list[WireOutput]) -> frozenset[str] | None:
     default = _flag("binary_data_output", wire.parameters, default=False)
-    if not wire.outputs:
+    if not outputs:
         return None if default else frozenset()
     return frozenset(
-        out.name for out in wire.outputs if _flag(f"output {out.name} binary_data", out.parameters, default=default)
+        out.name for out in outputs if _flag(f"output {out.name} binary_data", out.parameters, default=default)
     )
 
 
-def _flag(thing: str, parameters: Parameters, *, default: bool) -> bool:
-    value = parameters.get(thing.rpartition(" ")[2], default)
+def _flag(thing: str, parameters: Parameters | None, *, default: bool) -> bool:
+    value = (parameters or {}).get(thing.rpartition(" ")[2])
+    if value is None:
+        return default
     if not isinstance(value, bool):
         raise MalformedError(thing, value, "expected true or false")
     return value

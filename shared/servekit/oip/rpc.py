@@ -23,7 +23,10 @@ from servekit.oip.tensors import (
     to_bytes,
 )
 
-__all__ = ["decode_request", "decode_response", "encode_request", "encode_response"]
+__all__ = ["UNLIMITED", "decode_request", "decode_response", "encode_request", "encode_response"]
+
+UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+"""A client's options: how large a message may be is for the server to say; gRPC's own limit for answers is 4 MiB."""
 
 _FIELDS = {
     "BOOL": "bool_contents",

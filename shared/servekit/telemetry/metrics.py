@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -14,15 +16,19 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from prometheus_client.registry import Collector
+    from prometheus_client import Metric
 
     from servekit.telemetry.record import RequestRecord
 
 __all__ = ["LATENCY_BUCKETS", "RequestMetrics", "render"]
+
+_log = logging.getLogger(__name__)
+_unreadable: set[str] = set()
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a timestamp series for every child: half the scrape, for nothing here
 
@@ -68,6 +74,13 @@ class RequestMetrics:
             multiprocess_mode="max",
             registry=registry,
         )
+        self._audit_waiting = Gauge(
+            "serving_audit_waiting_bytes",
+            "Lines of the audit log that the disk has refused so far; 0 while it takes them.",
+            ["level"],
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
         self.in_flight = in_flight.labels(level)
         # labels() costs more than observe(): the few combinations there are keep their child.
         self._duration_of: dict[tuple[str, str, str, int], Histogram] = {}
@@ -76,6 +89,10 @@ class RequestMetrics:
     def loaded(self, model: str, version: str, sha256: str) -> None:
         """Says that a model version is being served."""
         self._models.labels(self._level, model, version, sha256).set(1)
+
+    def audit_waiting(self, size: int) -> None:
+        """Says how many bytes of the audit log wait for a disk that refused them."""
+        self._audit_waiting.labels(self._level).set(size)
 
     def observe(self, record: RequestRecord, endpoint: str, code: int, duration_s: float) -> None:
         """Counts a request that has ended, and its steps."""
@@ -104,7 +121,40 @@ def render(registry: CollectorRegistry = REGISTRY, collectors: Iterable[Collecto
     """
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        registry.register(_WorkerFiles(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         for collector in collectors:
             registry.register(collector)
     return generate_latest(registry)
+
+
+class _WorkerFiles(Collector):
+    """What the workers wrote to their folder; a file that cannot be read is left out and logged once.
+
+    A worker that is killed while it makes its file leaves an empty one behind, and it never gets better.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        files = [str(file) for file in Path(self._folder).glob("*.db")]
+        try:
+            return _merged(files)
+        except Exception:  # noqa: BLE001 - a damaged file fails in many ways
+            return _merged(list(filter(_readable, files)))
+
+
+def _merged(files: list[str]) -> Iterable[Metric]:
+    merged: Iterable[Metric] = MultiProcessCollector.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
+    return merged
+
+
+def _readable(file: str) -> bool:
+    try:
+        _merged([file])
+    except Exception as error:  # noqa: BLE001 - as above
+        if file not in _unreadable:
+            _unreadable.add(file)
+            _log.warning("metrics of a worker are left out: %s cannot be read: %s", file, error)
+        return False
+    return True

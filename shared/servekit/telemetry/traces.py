@@ -7,7 +7,9 @@ ids while it runs; the spans of the few that are kept are built after the answer
 from __future__ import annotations
 
 import logging
+import os
 import threading
+from errno import ENOSPC
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,16 +41,40 @@ class JsonLinesSpanExporter(SpanExporter):
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._file = path.open("ab", buffering=0)
+        self._lost = 0
+        self._torn = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Writes the batch in one call, so lines of several processes do not mix."""
-        self._file.write(b"".join(msgspec.json.encode(_as_line(span)) + b"\n" for span in spans))
+        """Writes the batch in one call, so lines of several processes do not mix.
+
+        What the disk refuses is lost: that is logged once, and again with the number of spans when it takes them.
+        """
+        lines = b"".join(msgspec.json.encode(_as_line(span)) + b"\n" for span in spans)
+        try:
+            self._write(lines)
+        except OSError as error:
+            if not self._lost:
+                _log.error("trace file %s: %s: spans are lost until there is room", self._path, error.strerror or error)
+            self._lost += len(spans)
+            return SpanExportResult.FAILURE
+        if self._lost:
+            _log.warning("trace file %s: written again, %d spans were lost", self._path, self._lost)
+            self._lost = 0
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
         """Closes the file."""
         self._file.close()
+
+    def _write(self, lines: bytes) -> None:
+        if self._torn:
+            self._torn = self._file.write(b"\n") == 0
+        written = self._file.write(lines)
+        if written < len(lines):  # how a disk says that it is full from here on
+            self._torn = written > 0
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
 
 
 class SpanLog:

@@ -25,8 +25,7 @@ TIMEOUT_S = 60
 
 @pytest.fixture(scope="module")
 def stub(iris_server: IrisServer) -> Iterator[Any]:
-    options = [("grpc.max_receive_message_length", -1)]
-    with grpc.insecure_channel(f"127.0.0.1:{iris_server.grpc_port}", options=options) as channel:
+    with grpc.insecure_channel(f"127.0.0.1:{iris_server.grpc_port}", options=rpc.UNLIMITED) as channel:
         yield Stub(channel)  # type: ignore[no-untyped-call]
 
 
@@ -126,6 +125,13 @@ def test_a_large_batch_is_answered(stub: Any, golden: Golden) -> None:
     order = np.arange(100_000) % 150
     answer = stub.ModelInfer(message(golden.features[order].astype(np.float32)), timeout=TIMEOUT_S)
     assert np.array_equal(rpc.decode_response(answer).outputs[0].data, golden.labels[order])
+
+
+def test_an_answer_may_be_larger_than_any_request(stub: Any) -> None:
+    request = message(np.repeat(ROW, 600_000, axis=0))
+    answer = stub.ModelInfer(request, timeout=TIMEOUT_S)
+    assert request.ByteSize() < 10 * 2**20 < answer.ByteSize()  # the limit of level 1 lies between
+    assert len(rpc.decode_response(answer).outputs[0].data) == 600_000
 
 
 def test_bytes_that_are_no_message(iris_server: IrisServer) -> None:

@@ -16,6 +16,7 @@ from servekit.audit import (
     AuditError,
     AuditLockedError,
     AuditLog,
+    AuditLossError,
     AuditSealError,
     AuditSettings,
     verify,
@@ -205,6 +206,78 @@ def test_a_full_disk_keeps_the_lines_refuses_more_and_recovers_without_a_gap(
         record(log, times=5)
     assert verify(tmp_path)[0].problems == []
     assert verify(tmp_path)[0].head[0] > record_count
+
+
+def test_the_first_failed_write_is_logged_once_and_who_watches_is_told_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[int] = []
+    with AuditLog(settings(tmp_path)) as log:
+        log.watch(told.append)
+        monkeypatch.setattr("servekit.audit.file.os.write", full)
+        for _ in range(2):
+            record(log)
+            with pytest.raises(OSError, match="No space left"):
+                log.flush()
+        monkeypatch.undo()
+        log.flush()
+        log.flush()
+    assert told[0] == told[3] == 0 < told[1] < told[2]
+    first, second = (entry.getMessage() for entry in caplog.records)
+    assert first.startswith(f"audit log {tmp_path}/worker-0: No space left on device; {told[1]} bytes wait")
+    assert second == f"audit log {tmp_path}/worker-0: written again, no line is lost"
+
+
+def test_with_fsync_record_nothing_is_taken_while_the_disk_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with AuditLog(settings(tmp_path, fsync="record")) as log:
+        monkeypatch.setattr("servekit.audit.file.os.write", full)
+        for _ in range(3):
+            with pytest.raises(AuditBacklogError, match="No space left"):
+                record(log)
+            with pytest.raises(AuditBacklogError, match="No space left"):
+                log.check()
+        assert log.head[0] == 2
+        monkeypatch.undo()
+        log.flush()
+        log.check()
+        record(log)
+    assert verify(tmp_path)[0].problems == []
+
+
+def test_lines_lost_at_the_end_are_counted_then_missed_even_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = AuditLog(settings(tmp_path))
+    record(log, times=8)
+    log.flush()
+    record(log, times=52)
+    monkeypatch.setattr("servekit.audit.file.os.write", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)  # nor is there room for a second head
+    with pytest.raises(AuditLossError, match=r"worker-0: 52 lines are lost, seq 10 to 61: No space left on device$"):
+        log.close()
+    monkeypatch.undo()
+    assert [str(problem) for problem in verify(tmp_path)[0].problems] == [
+        "worker-0.000001.jsonl:10: truncated: the head knows seq 10 to 61 are missing"
+    ]
+    AuditLog(settings(tmp_path)).close()
+    assert [str(problem) for problem in verify(tmp_path)[0].problems] == [
+        "worker-0.000001.jsonl:10: dropped: seq 10 to 61 are missing before this line"
+    ]
+
+
+@pytest.mark.parametrize("fault", ["servekit.audit.file.os.write", "pathlib.Path.write_bytes"])
+def test_a_log_that_cannot_be_begun_names_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    monkeypatch.setattr(fault, full)
+    with pytest.raises(AuditError, match=rf"^audit log {tmp_path}(/worker-0)?: No space left on device; make room"):
+        AuditLog(settings(tmp_path))
+    monkeypatch.undo()
+    AuditLog(settings(tmp_path), "worker-0").close()
+
+
+def full(*_: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def half_then_full(write: Any) -> Any:

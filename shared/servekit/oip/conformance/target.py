@@ -60,7 +60,7 @@ class Target:
         self._base_url = base_url
         self._http = client(base_url=base_url, headers=headers, timeout=timeout_s)
         self._grpc_address = grpc_address
-        self._channel = grpc.insecure_channel(grpc_address, DIRECT) if grpc_address else None
+        self._channel = grpc.insecure_channel(grpc_address, [*DIRECT, *rpc.UNLIMITED]) if grpc_address else None
 
     def __enter__(self) -> Self:
         return self

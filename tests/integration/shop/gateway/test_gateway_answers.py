@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -21,6 +21,20 @@ SEARCH = {"user": 3, "query": {"category": 2, "price": 25.0}, "candidates": [5, 
 PAYMENT = {
     "payment": "p-1", "user": 3, "card": 4, "device": 5, "ip": 6, "amount": 25.0, "category": 2, "hour": 14,
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/recommendations", {"user": 7, "k": None}),
+        ("/v1/search", {"user": 3, "query": {"category": 2, "price": None}, "candidates": [5, 250, 17], "k": None}),
+    ],
+)
+def test_an_optional_field_that_is_null_is_absent(gateway: GatewayProcess, path: str, body: dict[str, Any]) -> None:
+    absent = {name: value for name, value in body.items() if value is not None}
+    answers = [gateway.client.post(path, json=sent) for sent in (body, absent)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
 
 
 def test_recommendations_are_the_models_best_items(gateway: GatewayProcess, models: FakeModels) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import resource
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -57,6 +59,27 @@ def test_each_decision_is_a_line_of_the_audit_log(
     decided = [(line["request_id"], line["decision"]) for line in lines if line["kind"] == "prediction"]
     assert decided == [(each.headers["x-trace-id"], each.json()["decision"]) for each in answers]
     assert decided[1][1] == "review"
+
+
+def test_a_full_disk_under_the_audit_log_is_not_ready_and_exit_code_1(
+    start_gateway: Callable[..., GatewayProcess], tmp_path: Path
+) -> None:
+    gateway = start_gateway(AUDIT_DIR=str(tmp_path), AUDIT_FSYNC="record")
+    assert gateway.client.post("/v1/payments/score", json=PAYMENT).status_code == 200
+    size = next(tmp_path.glob("*.jsonl")).stat().st_size
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    for path in ("/v1/payments/score", "/readyz"):
+        answer = gateway.client.request("GET" if path == "/readyz" else "POST", path, json=PAYMENT)
+        assert (answer.status_code, "File too large" in answer.text) == (503, True)
+    assert gateway.client.post("/v1/recommendations", json=RECOMMEND).status_code == 200
+    metrics = gateway.client.get("/metrics").text
+    assert not re.search(r'^serving_audit_waiting_bytes{level="3"} 0.0$', metrics, re.MULTILINE)
+    gateway.process.terminate()
+    assert gateway.process.wait(30) == 1
+    verdict = subprocess.run(
+        [sys.executable, "-m", "servekit.audit", "verify", tmp_path], check=False, capture_output=True, text=True
+    )
+    assert (verdict.returncode, "truncated: the head knows seq 3 is missing" in verdict.stdout) == (1, True)
 
 
 def test_what_it_cannot_start_with_is_said_in_one_line(free_ports: Callable[[int], list[int]]) -> None:

@@ -53,6 +53,35 @@ def test_an_answer_survives_the_wire_whichever_outputs_are_binary(sent: list[Ten
         assert_same(one, other)
 
 
+@pytest.mark.parametrize("name", ["id", "parameters", "outputs"])
+def test_an_optional_field_of_a_request_that_is_null_is_absent(name: str) -> None:
+    assert repr(decode_request(body(**{name: None}))) == repr(decode_request(body()))
+
+
+def test_null_is_absent_at_every_depth() -> None:
+    text = body(
+        inputs=[
+            {"name": "x", "datatype": "FP32", "shape": [1], "data": [1.5], "parameters": {"binary_data_size": None}}
+        ],
+        outputs=[{"name": "y", "parameters": None}, {"name": "z", "parameters": {"binary_data": None}}],
+        parameters={"binary_data_output": None},
+    )
+    got = decode_request(text)
+    assert (got.outputs, got.binary) == (("y", "z"), frozenset())
+    assert_same(got.inputs[0], Tensor("x", "FP32", np.array([1.5], np.float32)))
+    binary = body(
+        inputs=[{"name": "x", "datatype": "FP32", "shape": [1], "data": None, "parameters": {"binary_data_size": 4}}]
+    )
+    assert decode_request(binary + b"\0\0\0\0", str(len(binary))).inputs[0].data.tolist() == [0.0]
+
+
+def test_null_is_absent_in_an_answer() -> None:
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1], "data": [1.5], "parameters": None}
+    answer = {"model_name": "m", "model_version": None, "id": None, "parameters": None, "outputs": [tensor]}
+    got = decode_response(msgspec.json.encode(answer))
+    assert (got.model, got.version, got.outputs[0].data.tolist()) == ("m", "", [1.5])
+
+
 def test_the_id_is_echoed_in_the_answer() -> None:
     raw, _ = encode_response(InferenceResult("m", "2", (ONE,)), Inference((), request_id="42"))
     assert msgspec.json.decode(raw)["id"] == "42"
@@ -96,7 +125,7 @@ def test_a_client_asks_for_all_or_for_some_outputs_in_binary() -> None:
         ),
         (b"[" * 100_000, "not an inference request: Expected `object`, got `array`"),
         (b"{}", "not an inference request: Object missing required field `inputs`"),
-        (body(id=7), "not an inference request: Expected `str`, got `int` - at `$.id`"),
+        (body(id=7), "not an inference request: Expected `str | null`, got `int` - at `$.id`"),
         (tensor_body(shape=[1.5]), "not an inference request: Expected `int`, got `float` - at `$.inputs[0].shape[0]`"),
         (tensor_body(data=[1]).replace(b"[1]}", b"[NaN]}"), "not JSON: JSON is malformed: invalid character (byte 61)"),
         (

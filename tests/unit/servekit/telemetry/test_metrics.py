@@ -145,7 +145,11 @@ def test_the_metrics_of_several_processes_add_up(tmp_path: Path) -> None:
     shared = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     for requests in (3, 4):
         subprocess.run([sys.executable, "-c", WORKER, str(requests)], env=shared, check=True, timeout=60)
-    scrape = "import sys; from servekit.telemetry.metrics import render; sys.stdout.buffer.write(render())"
+    broken = ("counter_77.db", "gauge_livesum_78.db", "histogram_79.db")
+    (tmp_path / broken[0]).touch()  # of a worker that was killed before it had written anything
+    (tmp_path / broken[1]).mkdir()
+    (tmp_path / broken[2]).write_bytes(b"\xff\0\0\0\0\0\0\0\xf0\0\0\0broken")
+    scrape = "import sys; from servekit.telemetry.metrics import render; render(); sys.stdout.buffer.write(render())"
     done = subprocess.run([sys.executable, "-c", scrape], env=shared, check=True, timeout=60, capture_output=True)
     text = done.stdout
     labels = {"level": "7", "endpoint": "/predict", "model": "iris", "version": "1", "code": "200"}
@@ -154,3 +158,5 @@ def test_the_metrics_of_several_processes_add_up(tmp_path: Path) -> None:
     assert value(text, "serving_step_duration_seconds_count", step="infer") == 7
     assert value(text, "serving_requests_in_flight") == 7
     assert value(text, "serving_model_info", model="iris") == 1
+    said = sorted(line.partition(" cannot be read")[0] for line in done.stderr.decode().splitlines())
+    assert said == [f"metrics of a worker are left out: {tmp_path}/{name}" for name in broken]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.trace import SpanContext
 
 from servekit.telemetry import TelemetrySettings
 from servekit.telemetry.record import RequestRecord
-from servekit.telemetry.traces import span_log
+from servekit.telemetry.traces import JsonLinesSpanExporter, span_log
 from tests.patience import until
 
 if TYPE_CHECKING:
@@ -236,3 +241,31 @@ def test_a_shut_down_log_leaves_no_thread_behind(tmp_path: Path) -> None:
 
 def otel_threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if "Otel" in thread.name}
+
+
+def test_a_trace_file_that_is_full_is_said_once_and_goes_on_when_there_is_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "spans.jsonl"
+    exporter = JsonLinesSpanExporter(path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        refused = [exporter.export([a_span(), a_span()]), exporter.export([a_span()])]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert refused == [SpanExportResult.FAILURE] * 2
+    assert exporter.export([a_span()]) == SpanExportResult.SUCCESS
+    exporter.shutdown()
+    assert [entry.getMessage().replace("File too large", "No space left on device") for entry in caplog.records] == [
+        f"trace file {path}: No space left on device: spans are lost until there is room",
+        f"trace file {path}: written again, 3 spans were lost",
+    ]
+    torn, whole = path.read_bytes().splitlines()
+    assert len(torn) == 100
+    assert msgspec.json.decode(whole)["name"] == "infer"
+
+
+def a_span() -> ReadableSpan:
+    context = SpanContext(1, 2, is_remote=False)
+    return ReadableSpan("infer", context, resource=Resource({"service.name": "shop"}))
