@@ -183,6 +183,15 @@ def _is_marked(pid: int, home: Path) -> bool:
 
 def home_of(process: psutil.Process) -> str | None:
     """The run folder of the stack that a process belongs to; None when it belongs to none, or may not be asked."""
+    home = _marked_home(process)
+    if home is None:  # its title may have been written over its environment; its session is supervisord's
+        with suppress(OSError, psutil.Error):
+            leader = psutil.Process(os.getsid(process.pid))
+            home = _marked_home(leader) if is_supervisord(leader) else None
+    return home
+
+
+def _marked_home(process: psutil.Process) -> str | None:
     try:
         return process.environ().get(MARKER)
     except psutil.Error:
