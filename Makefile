@@ -17,11 +17,12 @@ export no_proxy := $(addsuffix $(comma),$(or $(no_proxy),$(NO_PROXY)))127.0.0.1,
 export NO_PROXY = $(no_proxy)
 
 # What uv, pip and others keep for the next time goes to .cache/ here where it cannot go to the home folder.
-KEPT = $${XDG_CACHE_HOME:-$${HOME:-/nowhere}/.cache}
-ifneq ($(shell mkdir -p "$(KEPT)/uv" 2>/dev/null && test -w "$(KEPT)" -a -w "$(KEPT)/uv" && echo yes),yes)
-export XDG_CACHE_HOME := $(CURDIR)/.cache
-export XDG_DATA_HOME := $(CURDIR)/.cache/share
-export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
+HOME_IS_OURS := $(shell test -d "$$HOME" && for each in . .cache .cache/uv .local .local/share .local/share/uv; do \
+  test ! -e "$$HOME/$$each" || test -w "$$HOME/$$each" || exit 0; done && echo yes)
+ifneq ($(HOME_IS_OURS),yes)
+export XDG_CACHE_HOME ?= $(CURDIR)/.cache
+export XDG_DATA_HOME ?= $(CURDIR)/.cache/share
+export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 endif
 
 LEVELS := 1 2 3

@@ -1,0 +1,76 @@
+"""The Makefile works wherever the repository lies, and whoever's home folder cannot be written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+from servekit.versions import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLACES = ("CURDIR", "PYTHON", "HOME", "PWD")
+"""What may have a blank in it; every other path in the Makefile is relative and of our own choosing."""
+
+
+def recipes() -> list[str]:
+    text = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    return [line[1:].lstrip("@-") for line in text.splitlines() if line.startswith("\t")]
+
+
+def unquoted(recipe: str) -> list[str]:
+    """The places in a recipe that a shell would part at a blank."""
+    marked = recipe.replace("$$", "$")
+    for place in PLACES:
+        marked = marked.replace(f"$({place})", f"{place}:a b")
+    # quotes within a quoted "$(command)" are quotes of their own
+    parts = [*re.findall(r'"\$\((.*)\)"', marked), re.sub(r'"\$\(.*\)"', "x", marked)]
+    return [word for part in parts for word in _words(part) if re.search(rf"\b({'|'.join(PLACES)}):a$", word)]
+
+
+def _words(command: str) -> list[str]:
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    return list(lexer)
+
+
+def test_the_rule_knows_a_path_that_is_not_quoted() -> None:
+    assert unquoted("PATH=$(CURDIR)/.venvs/main/bin:$$PATH python") == ["PATH=CURDIR:a"]
+    assert unquoted('PATH="$(CURDIR)/.venvs/main/bin:$$PATH" python') == []
+    assert unquoted("$(PYTHON) -c 'print(1)'") == ["PYTHON:a"]
+    assert unquoted("\"$(PYTHON)\" -c 'print(1)'") == []
+
+
+def test_no_recipe_parts_a_path_at_a_blank() -> None:
+    found = [(place, recipe) for recipe in recipes() for place in unquoted(recipe)]
+    assert found == []
+
+
+def kept(home: str | None, **environment: str) -> dict[str, str]:
+    """Where the programs that a recipe runs keep what they keep."""
+    known = {name: value for name, value in os.environ.items() if name not in {"HOME", "XDG_CACHE_HOME"}}
+    done = subprocess.run(
+        ["make", "--no-print-directory", "-f", "Makefile", "--eval", "kept-things: ; @env", "kept-things"],
+        cwd=ROOT,
+        env=known | ({"HOME": home} if home else {}) | environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    lines = (line.partition("=") for line in done.stdout.splitlines())
+    return {name: value for name, _, value in lines if name.startswith("XDG_")}
+
+
+def test_a_home_folder_that_can_be_written_is_used(tmp_path: Path) -> None:
+    assert "XDG_CACHE_HOME" not in kept(str(tmp_path))
+    assert kept("/nowhere", XDG_CACHE_HOME=str(tmp_path / "a b"))["XDG_CACHE_HOME"] == str(tmp_path / "a b")
+
+
+def test_without_one_the_clone_keeps_what_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for home in (None, str(tmp_path / "file")):  # root may write anywhere, but no folder into a file
+        assert kept(home)["XDG_CACHE_HOME"] == f"{ROOT}/.cache"
