@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from iris_api.settings import IrisSettings
-from servekit.stack import HttpReady, Process, Stack, main
+from servekit.stack import HttpReady, Process, Stack, main, remember
 
 __all__ = ["stack"]
 
@@ -30,4 +30,5 @@ def stack() -> Stack:
 
 
 if __name__ == "__main__":
+    remember(1, sys.argv[1:])
     sys.exit(main(stack()))

@@ -17,7 +17,7 @@ from recommender.adapters.operator import Placed, find_deployment, place, write
 from recommender.domain.graph import GraphError
 from recommender.settings import PipelineSettings
 from servekit.manifests import ManifestError, build, load
-from servekit.stack import HttpReady, Process, Stack, StackError, TcpReady, main
+from servekit.stack import HttpReady, Process, Stack, StackError, TcpReady, main, remember
 from servekit.valkey import valkey_command
 
 __all__ = ["RUN_DIR", "stack"]
@@ -91,6 +91,7 @@ def _last(settings: PipelineSettings) -> Placed:
 
 
 if __name__ == "__main__":
+    remember(2, sys.argv[1:])
     try:
         sys.exit(main(stack(renew="up" in sys.argv[1:2])))
     except StackError as problem:

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from servekit.stack import HttpReady, Process, Stack, StackError, main
+from servekit.stack import HttpReady, Process, Stack, StackError, is_secret, main, remember
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
 from shop.serving.feature_set import FeatureSetError, read_manifest
@@ -129,7 +129,8 @@ def _chosen() -> dict[str, str]:
 
     Not the keys of `SHOP_API_KEYS`, which reach the processes unwritten.
     """
-    return {name: value for name, value in sorted(os.environ.items()) if name.startswith("SHOP_") and "KEY" not in name}
+    mine = {name: value for name, value in sorted(os.environ.items()) if name.startswith("SHOP_")}
+    return {name: value for name, value in mine.items() if not is_secret(name)}
 
 
 def _module(name: str) -> list[str]:
@@ -145,6 +146,7 @@ def _last_generation(addresses: Addresses) -> str:
 
 
 if __name__ == "__main__":
+    remember(3, sys.argv[1:], Addresses().run_dir)
     try:
         sys.exit(main(stack(renew="up" in sys.argv[1:2])))
     except StackError as problem:

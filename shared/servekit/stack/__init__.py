@@ -13,7 +13,7 @@ from servekit.stack.commands import main
 from servekit.stack.lifecycle import down, up
 from servekit.stack.readiness import CommandReady, HttpReady, Readiness, TcpReady
 from servekit.stack.spec import Process, Stack, StackError
-from servekit.stack.started import check_own, find_started, join, own, take_over
+from servekit.stack.started import check_own, find_started, is_secret, join, own, remember, take_over
 from servekit.stack.status import status
 
 __all__ = [
@@ -27,9 +27,11 @@ __all__ = [
     "check_own",
     "down",
     "find_started",
+    "is_secret",
     "join",
     "main",
     "own",
+    "remember",
     "status",
     "take_over",
     "up",

@@ -8,6 +8,7 @@ clone of the repository on the usual port is a stranger.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +20,26 @@ from servekit.stack import inspection
 from servekit.stack.spec import StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from servekit.stack.spec import Stack
 
-__all__ = ["Started", "check_own", "find_started", "forget", "join", "own", "take_over", "write_started"]
+__all__ = [
+    "Started",
+    "check_own",
+    "find_started",
+    "forget",
+    "is_secret",
+    "join",
+    "own",
+    "remember",
+    "take_over",
+    "write_started",
+]
 
 _RUN = Path(".run")
 _FILE = "started.json"
+_SECRET = re.compile(r"(?:^|_)(?:KEYS?|TOKENS?|SECRETS?|PASSWORDS?)\Z")
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -43,6 +56,14 @@ class Started(msgspec.Struct, frozen=True):
     metrics: str
     settings: dict[str, str] = {}
     scrape: dict[str, list[int]] = {}
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable of that name holds what is never written into a file, as ``SHOP_API_KEYS`` does.
+
+    What only contains the letters is none: ``SHOP_KEY_RATE``, ``RECOMMENDER_VALKEY_PORT``.
+    """
+    return bool(_SECRET.search(name))
 
 
 def write_started(stack: Stack) -> None:
@@ -125,6 +146,25 @@ def take_over(level: int, home: Path | None = None) -> None:
         os.environ.setdefault(name, value)
 
 
+def remember(level: int, arguments: Sequence[str], home: Path | None = None) -> None:
+    """All verbs of a level's processes but ``up`` are about those that run, so they go on with their settings.
+
+    Ends the process with exit code 2 when the file that has them is damaged.
+
+    Args:
+        level: whose.
+        arguments: of the command line; the verb comes first.
+        home: the level's run folder, if it is not the usual one.
+    """
+    if "up" in arguments[:1]:
+        return
+    try:
+        take_over(level, home)
+    except StackError as problem:
+        sys.stderr.write(f"{problem}\n")
+        sys.exit(2)
+
+
 def join(level: int, port: Callable[[], int], home: Path | None = None) -> None:
     """Take over the settings with which a level was started, where the environment says nothing else.
 
@@ -148,5 +188,4 @@ def _home(level: int, home: Path | None) -> Path:
 
 
 def _is_setting(name: str, prefix: str) -> bool:
-    """Not the keys of ``SHOP_API_KEYS``: they are never written."""
-    return bool(prefix) and name.startswith(prefix) and "KEY" not in name
+    return bool(prefix) and name.startswith(prefix) and not is_secret(name)

@@ -12,7 +12,19 @@ import pytest
 from rich.console import Console
 
 from servekit.sla.cli import main as sla
-from servekit.stack import HttpReady, Process, Stack, StackError, check_own, down, find_started, join, own, up
+from servekit.stack import (
+    HttpReady,
+    Process,
+    Stack,
+    StackError,
+    check_own,
+    down,
+    find_started,
+    is_secret,
+    join,
+    own,
+    up,
+)
 from tests.ports import free_ports
 
 if TYPE_CHECKING:
@@ -118,3 +130,17 @@ def test_the_load_test_measures_no_other_clone(
     assert sla([str(path)]) == 2
     assert f"port {clones.other_port}: is another server" in capsys.readouterr().out
     monkeypatch.delenv("TINY_PORT", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("SHOP_API_KEYS", True),
+        ("AUDIT_KEY", True),
+        ("SHOP_TOKEN", True),
+        ("SHOP_KEY_RATE", False),
+        ("RECOMMENDER_VALKEY_PORT", False),
+    ],
+)
+def test_a_secret_is_known_by_the_end_of_its_name(name: str, secret: bool) -> None:  # noqa: FBT001 - a parameter
+    assert is_secret(name) is secret
