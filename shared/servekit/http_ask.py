@@ -40,7 +40,7 @@ def ask(
         timeout_s: for all of it: connecting, sending, every byte of the answer.
         method: as HTTP has it.
         body: sent as it is.
-        headers: sent besides ``host``, ``connection`` and ``content-length``.
+        headers: sent besides ``connection`` and ``content-length``, and ``host`` unless it is among them.
 
     Raises:
         OSError: the server cannot be reached, breaks the connection, or does not speak HTTP; of these, `TimeoutError`
@@ -49,8 +49,9 @@ def ask(
     deadline = time.monotonic() + timeout_s
     parts = urlsplit(url)
     target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-    lines = [f"{method} {target} HTTP/1.1", f"host: {parts.netloc}", "connection: close"]
-    lines += [f"{name}: {value}" for name, value in headers]
+    lines = [f"{method} {target} HTTP/1.1", "connection: close", *(f"{name}: {value}" for name, value in headers)]
+    if not any(line[:5].lower() == "host:" for line in lines):
+        lines.insert(1, f"host: {parts.netloc}")
     whole = "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
     with socket.create_connection((parts.hostname or "", parts.port or 80), _left(deadline)) as connection:
         connection.settimeout(_left(deadline))

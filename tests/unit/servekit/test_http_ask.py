@@ -7,9 +7,11 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from servekit.http_ask import ask
+from servekit.loopback import client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +57,19 @@ def test_an_answer_that_drips_is_late_however_often_a_byte_comes() -> None:
     answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
     with answering(answer, drip_s=0.05) as (url, _), pytest.raises(TimeoutError, match=r"no answer in time|timed out"):
         ask(url, 0.5)
+
+
+def test_a_client_waits_no_longer_either_and_says_so_in_its_own_words() -> None:
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+    with answering(answer, drip_s=0.05) as (url, _), client(timeout=0.5) as http, pytest.raises(httpx.ReadTimeout):
+        http.get(url)
+    with answering(answer) as (url, asked), client(base_url=url, headers={"host": "shop"}) as http:
+        assert http.post("/a", json={"b": 1}).text == "hello"
+    assert asked[0].startswith(b"POST /a HTTP/1.1\r\n")
+    assert asked[0].count(b"host: ") == asked[0].count(b"connection: ") == asked[0].count(b"content-length: ") == 1
+    assert b"\r\nhost: shop\r\n" in asked[0]
+    with client() as http, pytest.raises(httpx.ConnectError, match="refused"):
+        http.get(url)
 
 
 def test_a_body_may_end_with_its_connection() -> None:
