@@ -126,9 +126,9 @@ def _measure(console: Console, crew: Crew, options: argparse.Namespace, cache_po
     after = crew.offer(Phase(best.goodput_rps(_LIMIT_S) / 2, options.seconds))
     _row(table, after)
     console.print(table)
-    changes = list(change_load(crew, best.goodput_rps(_LIMIT_S), _LIMIT_S, partial(forget, cache_port)))
-    console.print(_changes_table(console, changes))
     peak, goodput = (median(each.goodput_rps(_LIMIT_S) for each in found) for found in (peaks, overs))
+    changes = list(change_load(crew, peak, _LIMIT_S, partial(forget, cache_port)))
+    console.print(_changes_table(console, changes))
     return Overload(
         peak_rps=round(peak, 1),
         offered_rps=round(median(len(each.answers) / each.seconds for each in overs), 1),
