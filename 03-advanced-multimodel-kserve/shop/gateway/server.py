@@ -68,10 +68,8 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
     metrics = GatewayMetrics(versions, telemetry.get("registry", REGISTRY))
     if oversight.monitors:
         watch.register(DriftCollector(list(oversight.monitors.values())))
-    links = _Links.of(settings)
-    calls = ModelCalls(
-        links.models, versions, versioned=settings.version_choice == "edge", patience_s=settings.deadline_s / 2
-    )
+    links, versioned = _Links.of(settings), settings.version_choice == "edge"
+    calls = ModelCalls(links.models, versions, versioned=versioned, patience_s=settings.deadline_s / 2)
     hops = _hops(settings, links, calls, metrics, oversight)
     limit, ready = AdaptiveLimit(settings), Readiness()
     oversight.watch(watch.metrics.audit_waiting)
@@ -87,7 +85,7 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
         await asyncio.sleep(0)  # the transports end on the loop's next turn
         watch.shutdown()
 
-    passthrough = PassThrough(links.models, versioned=settings.version_choice == "edge")
+    passthrough = PassThrough(links.models, versioned=versioned)
     door = Door(limit, keys, metrics)
     app = GatewayApp(settings, _endpoints(hops), passthrough, watch, door=door, ready=ready, life=(upkeep.start, close))
     return Gateway(app, ready, oversight)

@@ -60,13 +60,13 @@ class RequestMetrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
-        in_flight = Gauge(
+        self.in_flight = Gauge(
             "serving_requests_in_flight",
             "Requests being answered now.",
             ["level"],
             multiprocess_mode="livesum",
             registry=registry,
-        )
+        ).labels(level)
         self._models = Gauge(
             "serving_model_info",
             "1 for each model version that is loaded.",
@@ -81,7 +81,6 @@ class RequestMetrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
-        self.in_flight = in_flight.labels(level)
         # labels() costs more than observe(): the few combinations there are keep their child.
         self._duration_of: dict[tuple[str, str, str, int], Histogram] = {}
         self._step_of: dict[str, Histogram] = {}
