@@ -17,7 +17,7 @@ _SLEEPS = {"time.sleep", "asyncio.sleep", "gevent.sleep", "sleep"}
 
 
 def faults(source: str) -> list[str]:
-    """``LINE: what`` for each call that reads uninitialised memory or draws from a generator without a seed."""
+    """``LINE: what`` for each call whose result nobody chose: uninitialised memory, no seed, the time of day."""
     tree = ast.parse(source)
     modules, functions = _random_names(tree)
     return [f"{call.lineno}: {what}" for call in _calls(tree) if (what := _fault(call, modules, functions))]
@@ -30,6 +30,8 @@ def sleeps(source: str) -> list[int]:
 
 def _fault(call: ast.Call, modules: set[str], functions: set[str]) -> str | None:
     name = ast.unparse(call.func)
+    if name == "gzip.compress" and not any(word.arg == "mtime" for word in call.keywords):
+        return f"{name}: holds the time of day, use mtime=0"
     owner, _, last = name.rpartition(".")
     if last in _UNINITIALISED and owner in {"np", "numpy"}:
         return f"{name}: uninitialised memory, use zeros or full"

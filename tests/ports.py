@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import random
 import socket
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
 
 __all__ = ["free_block", "free_ports"]
 
@@ -17,10 +21,14 @@ _begin = random.randrange(len(_RANGE))  # two runs on one machine seldom meet
 _turn = itertools.cycle([*_RANGE[_begin:], *_RANGE[:_begin]])
 """One after the other: a port that was given out, and that its server has yet to open, is not given out again."""
 
+_LOCKS = Path(tempfile.gettempdir()) / f"test-ports-{os.getuid()}"
+_locks: dict[int, BinaryIO] = {}
+"""By port; held until this process ends."""
+
 
 def free_ports(count: int) -> list[int]:
-    """So many ports that nothing listens on."""
-    return list(itertools.islice(filter(_is_free, _turn), count))
+    """So many ports that nothing listens on, and that no other run on this machine was given."""
+    return list(itertools.islice((port for port in _turn if _is_free(port) and _is_ours(port)), count))
 
 
 def free_block(size: int) -> int:
@@ -29,6 +37,20 @@ def free_block(size: int) -> int:
         block = free_ports(size)
         if block == list(range(block[0], block[0] + size)):
             return block[0]
+
+
+def _is_ours(port: int) -> bool:
+    """Two runs would both find a port free that the first of them has yet to open; whoever has the lock, has it."""
+    if port not in _locks:
+        _LOCKS.mkdir(exist_ok=True)
+        lock = (_LOCKS / str(port)).open("wb")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return False
+        _locks[port] = lock
+    return True
 
 
 def _is_free(port: int) -> bool:

@@ -41,6 +41,7 @@ import random as dice
 from random import choice, Random
 import numpy as np
 a = np.empty(3); b = np.empty_like(a)
+packed = gzip.compress(b"a"), gzip.compress(b"a", mtime=0)
 dice.random(); choice([1, 2]); Random(); dice.Random()
 np.random.normal(size=3); np.random.seed(1); np.random.default_rng()
 """
@@ -75,7 +76,7 @@ def test_who_sleeps_has_a_reason() -> None:
 def test_planted_faults_are_found() -> None:
     assert [each.split(":")[1].strip() for each in faults(PLANTED)] == [
         "np.empty", "np.empty_like", "dice.random", "choice", "Random", "dice.Random", "np.random.normal",
-        "np.random.seed", "np.random.default_rng",
+        "np.random.seed", "np.random.default_rng", "gzip.compress",
     ]  # fmt: skip
     assert faults(HARMLESS) == []
     assert sleeps("import time, asyncio\ntime.sleep(0.3)\nasyncio.sleep(0)\n") == [2]

@@ -150,6 +150,12 @@ def gateway_environment(
     }
 
 
+def _is_ready(gateway: GatewayProcess, said: dict[str, str]) -> bool:
+    answer = gateway.client.get("/readyz")
+    said["/readyz"] = answer.text
+    return answer.is_success
+
+
 Start = "Callable[..., GatewayProcess]"
 
 
@@ -170,9 +176,10 @@ def start_gateway(
         gateway = GatewayProcess(process, port)
         started.append(gateway)
         if ready:
-            until(
-                lambda: process.poll() is None and listening(port) and gateway.client.get("/readyz").is_success, "ready"
-            )
+            until(lambda: listening(port) or process.poll() is not None, "listening")
+            assert process.poll() is None, process.communicate()[1]
+            said = {}
+            until(lambda: _is_ready(gateway, said), lambda: f"ready: {said}")
         return gateway
 
     yield start
