@@ -32,6 +32,7 @@ _SEARCH = b'{"user":1,"query":{"category":3,"price":20.5},"candidates":[1,2,3,4,
 _PAYMENT = b'{"payment":"p-1","user":1,"card":1,"device":1,"ip":1,"amount":12.5,"category":3,"hour":12}'
 _FEEDBACK = b'{"model":"ranking","version":"1","outcome":"click"}'
 _HEADERS = ("x-model-version", "x-request-timeout-ms", "x-api-key", rest.HEADER_LENGTH)
+_INPUTS = {"ranking": ("features", 128), "fraud": ("features", 64), "personalisation": ("user", 64)}
 _STATED = {
     503: "a model server or the limit that has no room: README, section 6",
     504: "the deadline is over and there is no fallback: README, section 6",
@@ -51,7 +52,7 @@ def surface(doors: list[str], home: Path | None = None) -> Surface:
         return request._replace(body=msgspec.json.encode(payment | {"payment": nonce}))
 
     return Surface(
-        3, doors, _endpoints(addresses), right, lambda request, body: golden.check(asked(request), body),
+        3, doors, _endpoints(), right, lambda request, body: golden.check(asked(request), body),
         headers=_HEADERS, stated={"/v": _STATED}, turned_away=_turned_away, home=home,
     )  # fmt: skip
 
@@ -60,7 +61,7 @@ def _turned_away(status: int, headers: Mapping[bytes, bytes]) -> bool:
     return status in {429, 503, 504} or b"x-degraded" in headers
 
 
-def _endpoints(addresses: Addresses) -> list[Endpoint]:
+def _endpoints() -> list[Endpoint]:
     gets = ["/readyz", "/healthz", "/v2", "/v2/health/ready", *(f"/v2/models/{model}" for model in MODELS)]
     return [
         Endpoint("/v1/search", [_SEARCH]),
@@ -70,3 +71,23 @@ def _endpoints(addresses: Addresses) -> list[Endpoint]:
         *_tensors(),
         *(Endpoint(path, method="GET", headers={"accept": "application/json"}) for path in gets),
     ]
+
+
+def _tensors() -> list[Endpoint]:
+    """Each model's input, as JSON and in binary."""
+    found = []
+    for model, (name, width) in _INPUTS.items():
+        tensor = Tensor(name, "FP32", np.linspace(0, 1, 2 * width, dtype=np.float32).reshape(2, width))
+        body, _ = rest.encode_request(Inference((tensor,)))
+        binary, length = rest.encode_request(Inference((tensor,), binary=None), binary_inputs=True)
+        octets = {"content-type": "application/octet-stream", rest.HEADER_LENGTH: str(length)}
+        found.append(Endpoint(f"/v2/models/{model}/infer", [body]))
+        found.append(Endpoint(f"/v2/models/{model}/versions/1/infer", [binary], headers=octets))
+    return found
+
+
+if __name__ == "__main__":
+    join(3, lambda: Addresses().port, Addresses().run_dir)
+    at = Addresses()
+    edge, gateway = (f"http://127.0.0.1:{port}" for port in (at.port, at.gateway_port))
+    sys.exit(main(surface([edge, edge, gateway], at.run_dir)))
