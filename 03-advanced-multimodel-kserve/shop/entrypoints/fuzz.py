@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +20,7 @@ from shop.gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from random import Random
 
     from servekit.sla import Request

@@ -69,7 +69,9 @@ class Tally:
         return sum(each.number >= _FIRST_RIGHT for each in self.found)
 
 
-async def play(surface: Surface, case: Case, door: str, number: int, after: Request | None = None) -> tuple[list[int], Fault | None]:
+async def play(
+    surface: Surface, case: Case, door: str, number: int, after: Request | None = None
+) -> tuple[list[int], Fault | None]:
     """Send one case; afterwards, where the connection stays, a right request over it."""
     try:
         connection = await Connection.to(door)

@@ -51,7 +51,9 @@ def _encoded(draw: Random, surface: Surface, mark: str) -> Case:
     endpoint = draw.choice([each for each in surface.endpoints if each.bodies])
     name, body = encoded(draw, draw.choice(endpoint.bodies))
     sent = [*endpoint.headers.items(), ("x-request-id", mark), ("content-encoding", name)]
-    return Case("encoding", [write(endpoint.method, endpoint.path, sent, body)], endpoint.path, answered=name.isprintable())
+    return Case(
+        "encoding", [write(endpoint.method, endpoint.path, sent, body)], endpoint.path, answered=name.isprintable()
+    )
 
 
 _WEIGHTS: Final = {

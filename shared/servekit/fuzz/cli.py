@@ -27,7 +27,7 @@ __all__ = ["main"]
 
 _OUT: Final = Path(".run/fuzz")
 _WARM_UP: Final = 300
-_SHRUNK: Final = 5
+_SHRUNK: Final = 3
 
 
 def main(surface: Surface, argv: Sequence[str] | None = None) -> int:
@@ -58,9 +58,10 @@ def main(surface: Surface, argv: Sequence[str] | None = None) -> int:
     for each in ill:
         console.print(f"afterwards: {each}", markup=False)
     found = len(tally.found) - tally.lost
+    state = "the level ails" if ill else "ready, nothing restarted, nothing kept"
     console.print(
-        f"{tally.inputs.total():,} inputs in {tally.seconds:g} s, {found} faults; {tally.right:,} right requests beside "
-        f"them, {tally.lost} lost; afterwards {'the level ails' if ill else 'ready, nothing restarted, nothing kept'}"
+        f"{tally.inputs.total():,} inputs in {tally.seconds:g} s, {found} faults; {tally.right:,} right requests "
+        f"beside them, {tally.lost} lost; afterwards {state}"
     )
     console.print(describe(stamp))
     return 1 if tally.found or ill else 0

@@ -148,7 +148,9 @@ async def _read(connection: Connection, case: Case, sending: asyncio.Task[None],
         found = await _second(connection) if len(answers) >= expected else await connection.answer()
 
 
-async def _end_when_quiet(connection: Connection, sending: asyncio.Task[None], first: asyncio.Task[Answer | None]) -> None:
+async def _end_when_quiet(
+    connection: Connection, sending: asyncio.Task[None], first: asyncio.Task[Answer | None]
+) -> None:
     """What may be the beginning of a request is ended: the server has nothing left to wait for."""
     done, _ = await asyncio.wait({first}, timeout=_QUIET_S)
     if not done:

@@ -13,13 +13,23 @@ if TYPE_CHECKING:
 
 __all__ = ["ambiguous", "chunked", "lengths", "pipelined", "slow"]
 
+_CHUNKS: Final = 60
 _CODINGS: Final = (
-    "transfer-encoding: chunked", "transfer-encoding : chunked", "transfer-encoding: xchunked", "Transfer-Encoding:\tchunked",
-    "transfer-encoding: chunked, identity", "transfer-encoding: identity, chunked", "transfer-encoding:\r\n chunked", "transfer-encoding: chunked\r\ntransfer-encoding: x",
-    "transfer-encoding: \x0bchunked", "x: y\ntransfer-encoding: chunked", "transfer-encoding: gzip, chunked", "transfer_encoding: chunked", "transfer-encoding: CHUNKED",
+    "transfer-encoding: chunked", "transfer-encoding : chunked", "transfer-encoding: xchunked",
+    "Transfer-Encoding:\tchunked",
+    "transfer-encoding: chunked, identity", "transfer-encoding: identity, chunked", "transfer-encoding:\r\n chunked",
+    "transfer-encoding: chunked\r\ntransfer-encoding: x",
+    "transfer-encoding: \x0bchunked", "x: y\ntransfer-encoding: chunked", "transfer-encoding: gzip, chunked",
+    "transfer_encoding: chunked", "transfer-encoding: CHUNKED",
 )  # fmt: skip
-_SIZES: Final = (b"-1", b"ffffffffffffffff", b"10000000000000000", b"0x5", b"5 ", b" 5", b"+5", b"g", b"", b"5;" + b"a" * 20_000, b"7fffffff", b"05", b"5;a=\"b\x00\"")
-_LENGTHS: Final = ("-1", "+5", "0x5", "5, 5", "5,6", "", "abc", "1e3", " 5 5", "99999999999999999999999", "1000000000000", "\u0665", "5;", "0005", "1.0")
+_SIZES: Final = (
+    b"-1", b"ffffffffffffffff", b"10000000000000000", b"0x5", b"5 ", b" 5", b"+5", b"g", b"", b"5;" + b"a" * 20_000,
+    b"7fffffff", b"05", b'5;a="b\x00"',
+)  # fmt: skip
+_LENGTHS: Final = (
+    "-1", "+5", "0x5", "5, 5", "5,6", "", "abc", "1e3", " 5 5", "99999999999999999999999", "1000000000000", "\u0665",
+    "5;", "0005", "1.0",
+)  # fmt: skip
 
 
 def ambiguous(draw: Random, surface: Surface, nonce: str) -> Case:
@@ -27,8 +37,12 @@ def ambiguous(draw: Random, surface: Surface, nonce: str) -> Case:
     endpoint = draw.choice([each for each in surface.endpoints if each.bodies])
     hidden = write("GET", f"{surface.ready}?n={nonce}", [("x-request-id", nonce)], length=False)
     body = draw.choice(endpoint.bodies)
-    lines = [f"POST {endpoint.path} HTTP/1.1", "host: fuzz", *(f"{name}: {value}" for name, value in endpoint.headers.items())]
-    if draw.random() < 0.5:
+    lines = [
+        f"POST {endpoint.path} HTTP/1.1",
+        "host: fuzz",
+        *(f"{name}: {value}" for name, value in endpoint.headers.items()),
+    ]
+    if draw.randrange(2):
         packed = b"0\r\n\r\n" + hidden
         lines += draw.sample([draw.choice(_CODINGS), f"content-length: {len(packed)}"], 2)
         whole = "\r\n".join([*lines, "", ""]).encode("latin-1") + packed
@@ -42,20 +56,26 @@ def chunked(draw: Random, surface: Surface, nonce: str) -> Case:
     """A body in chunks: sound ones of any size, with extensions and trailers, and unsound ones."""
     endpoint = draw.choice([each for each in surface.endpoints if each.bodies])
     body = draw.choice(endpoint.bodies)
-    head = write("POST", endpoint.path, [*endpoint.headers.items(), ("x-request-id", nonce), ("transfer-encoding", "chunked")], length=False)
+    head = write(
+        "POST",
+        endpoint.path,
+        [*endpoint.headers.items(), ("x-request-id", nonce), ("transfer-encoding", "chunked")],
+        length=False,
+    )
     parts, at = [], 0
     while at < len(body):
         size = draw.choice((1, 7, 64, 4096))
         parts.append(_chunk(body[at : at + size], draw.choice((b"", b"", b";a=b", b';a="b"'))))
         at += size
-        if len(parts) > 60:
+        if len(parts) > _CHUNKS:
             parts.append(_chunk(body[at:], b""))
             break
     end = draw.choice((b"0\r\n\r\n", b"0\r\n\r\n", b"0\r\nx-trailer: a\r\n\r\n", b"000\r\n\r\n"))
-    if draw.random() < 0.5:
+    if draw.randrange(2):
         return Case("chunks", [head, *parts, end], endpoint.path)
     at = draw.randrange(len(parts))
-    parts[at] = draw.choice(_SIZES) + b"\r\n" + body[:5] + b"\r\n" if draw.random() < 0.6 else parts[at].replace(b"\r\n", b"\n")
+    broken = draw.choice(_SIZES) + b"\r\n" + body[:5] + b"\r\n"
+    parts[at] = draw.choice((broken, parts[at].replace(b"\r\n", b"\n")))
     return Case("broken chunks", [head, *parts, end], endpoint.path, answered=False, most=2)
 
 
@@ -65,14 +85,20 @@ def lengths(draw: Random, surface: Surface, nonce: str) -> Case:
     body = draw.choice(endpoint.bodies) if endpoint.bodies else b""
     value = draw.choice((*_LENGTHS, str(len(body) + 7), str(max(0, len(body) - 7)), f"{len(body)}, {len(body)}"))
     sent = [*endpoint.headers.items(), ("x-request-id", nonce), ("content-length", value)]
-    return Case("wrong length", [write(endpoint.method, endpoint.path, sent, body, length=False)], endpoint.path, answered=False, most=2)
+    return Case(
+        "wrong length",
+        [write(endpoint.method, endpoint.path, sent, body, length=False)],
+        endpoint.path,
+        answered=False,
+        most=2,
+    )
 
 
 def pipelined(draw: Random, surface: Surface, nonce: str) -> Case:
     """Two to five right requests at once: as many right answers in their order."""
     requests = [surface.right(draw, nonce) for _ in range(draw.randint(2, 5))]
     whole = [write(each.method, each.path, list(each.headers.items()), each.body) for each in requests]
-    pieces = [b"".join(whole)] if draw.random() < 0.5 else whole
+    pieces = [b"".join(whole)] if draw.randrange(2) else whole
     return Case("pipelined", pieces, requests[0].path, most=len(requests), right=requests)
 
 

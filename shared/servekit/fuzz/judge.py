@@ -49,20 +49,23 @@ def _faults(surface: Surface, case: Case, own: str, answers: list[Answer]) -> It
     if len(answers) > case.most:
         yield Fault("too many answers", f"{len(answers)} to at most {case.most}: {[each.status for each in answers]}")
     for answer in answers:
-        if answer.status >= _SERVER_ERROR and surface.reason(case.path, answer.status) is None:
-            yield Fault(f"status {answer.status}", _shown(answer))
-        if b"Traceback (most recent" in answer.body:
-            yield Fault("traceback", _shown(answer))
-        if b"x-injected" in answer.headers:
-            yield Fault("header injected", _shown(answer))
-        if fault := foreign(answer, own) or _not_json(answer):
-            yield fault
+        yield from _faults_of(surface, case, own, answer)
     for request, answer in zip(case.right, answers, strict=False):
         if surface.turned_away(answer.status, answer.headers):
             continue
         problem = answered_right(surface, request, own, answer.body) if answer.status == _OK else "expected 200"
         if problem:
             yield Fault("wrong answer", f"{problem}: {_shown(answer)}")
+
+
+def _faults_of(surface: Surface, case: Case, own: str, answer: Answer) -> Iterator[Fault]:
+    if answer.status >= _SERVER_ERROR and surface.reason(case.path, answer.status) is None:
+        yield Fault(f"status {answer.status}", _shown(answer))
+    if b"Traceback (most recent" in answer.body:
+        yield Fault("traceback", _shown(answer))
+    if b"x-injected" in answer.headers:
+        yield Fault("header injected", _shown(answer))
+    yield from filter(None, (foreign(answer, own), _not_json(answer)))
 
 
 def _not_json(answer: Answer) -> Fault | None:

@@ -66,7 +66,9 @@ class Surface:
 
     def reason(self, path: str, status: int) -> str | None:
         """Why a path may answer with a 5xx; None: it may not."""
-        found = (reasons[status] for prefix, reasons in self.stated.items() if path.startswith(prefix) if status in reasons)
+        found = (
+            reasons[status] for prefix, reasons in self.stated.items() if path.startswith(prefix) if status in reasons
+        )
         return next(found, None)
 
 

@@ -16,15 +16,18 @@ __all__ = ["encoded", "wrong_bytes", "wrong_json"]
 _NASTY: Final[tuple[Any, ...]] = (
     None, True, False, 0, -1, 1, 0.0, -0.0, 1e-320, 1e308, 3e38, 10**400, 2**31, 2**32, 2**63, 2**64, -(2**63) - 1,
     float("nan"), float("inf"), -float("inf"), "", " ", "a", "0", "1", "1\n", "NaN", "\x00", "a\r\nX-Injected: yes",
-    "\ud800", "\U0001f600", "é" * 300, "\u202e", "../../etc/passwd", "%00", "{}", "x" * 5000, [], {}, [[]], [None], {"": None},
+    "\ud800", "\U0001f600", "é" * 300, "\u202e", "../../etc/passwd", "%00", "{}", "x" * 5000, [], {}, [[]], [None],
+    {"": None},
     [1, "a", None], {"a": {"a": {}}}, list(range(300)), [[[[[[[[1]]]]]]]],
 )  # fmt: skip
 _RUNS: Final = (
-    b"", b"\x00", b"\xff", b"\xff\xff\xff\xff", b"-", b"9" * 30, b'"', b"[", b"}", b",", b"NaN", b"1e999", b"\\ud800", b"\xef\xbb\xbf",
+    b"", b"\x00", b"\xff", b"\xff\xff\xff\xff", b"-", b"9" * 30, b'"', b"[", b"}", b",", b"NaN", b"1e999", b"\\ud800",
+    b"\xef\xbb\xbf",
     b"\\u0000", b"/**/", b"'", b"\r\n\r\n", b"-0", b"0x10", b"01", b"1.", b".5", b"+1", b"\\x", b"Infinity",
 )  # fmt: skip
 _DEEP: Final = (b"[", b'{"a":', b'[{"a":')
 _ENCODINGS: Final = ("gzip", "deflate", "br", "zstd", "identity", "gzip, gzip", "GZIP", "x-gzip", "", "gzip\x0b")
+_LONG: Final = 50
 _BOMB: Final = 64 * 1024 * 1024
 
 
@@ -36,7 +39,7 @@ def wrong_json(draw: Random, body: bytes) -> bytes:
         return wrong_bytes(draw, body)
     for _ in range(draw.randint(1, 3)):
         document = _changed(draw, document)
-    return json.dumps(document, ensure_ascii=draw.random() < 0.5).encode("utf-8", "surrogatepass")
+    return json.dumps(document, ensure_ascii=bool(draw.randrange(2))).encode("utf-8", "surrogatepass")
 
 
 def wrong_bytes(draw: Random, body: bytes) -> bytes:
@@ -78,23 +81,29 @@ def encoded(draw: Random, body: bytes) -> tuple[str, bytes]:
 
 def _changed(draw: Random, node: Any) -> Any:
     """The same document with one node changed, chosen by a walk from the root."""
-    if isinstance(node, dict) and node and draw.random() < 0.85:
-        key = draw.choice(list(node))
-        match draw.randrange(6):
-            case 0:
-                return {name: value for name, value in node.items() if name != key}
-            case 1:
-                return {**node, draw.choice(("", "x", key.upper(), "\x00", key + " ")): draw.choice(_NASTY)}
-        return {**node, key: _changed(draw, node[key])}
-    if isinstance(node, list) and node and draw.random() < 0.85:
-        at = draw.randrange(len(node))
-        match draw.randrange(6):
-            case 0:
-                return node[:at] + node[at + 1 :]
-            case 1:
-                return node * draw.choice((2, 300))
-        return [*node[:at], _changed(draw, node[at]), *node[at + 1 :]]
-    return draw.choice(_NASTY)
+    if not node or not isinstance(node, dict | list) or not draw.randrange(7):
+        return draw.choice(_NASTY)
+    return _in_object(draw, node) if isinstance(node, dict) else _in_list(draw, node)
+
+
+def _in_object(draw: Random, node: dict[str, Any]) -> dict[str, Any]:
+    key = draw.choice(list(node))
+    match draw.randrange(6):
+        case 0:
+            return {name: value for name, value in node.items() if name != key}
+        case 1:
+            return {**node, draw.choice(("", "x", key.upper(), "\x00", key + " ")): draw.choice(_NASTY)}
+    return {**node, key: _changed(draw, node[key])}
+
+
+def _in_list(draw: Random, node: list[Any]) -> list[Any]:
+    at = draw.randrange(len(node))
+    match draw.randrange(6):
+        case 0:
+            return node[:at] + node[at + 1 :]
+        case 1 if len(node) < _LONG:
+            return node * draw.choice((2, 300))
+    return [*node[:at], _changed(draw, node[at]), *node[at + 1 :]]
 
 
 @cache
