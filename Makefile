@@ -208,6 +208,9 @@ audit-%: $(SYNCED) ## verify level N's audit log: changed, dropped, reordered li
 sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
 	@$(PY) -m servekit.sla $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/sla.toml $(ARGS)
 
+fuzz-%: $(SYNCED) ## 20,000 wrong requests against level N, right ones beside them (needs up-N; ARGS: --inputs, --seed, --only)
+	@$(PY) -m $(LEVEL).entrypoints.fuzz $(ARGS)
+
 test-1: $(SYNCED) ## run one level's tests
 	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster and not slow" tests/unit/iris_api tests/integration/iris_api tests/e2e $(ARGS)
 

@@ -43,7 +43,8 @@ class HttpPool:
 
     A server may close an idle connection at any moment, also while a request is on its way (RFC 9112, 9.3.1). Such a
     request is sent once more, over a new connection, if nothing of an answer has come. So it must be one that may
-    arrive twice; one that may not is sent with ``once``, over a connection of its own.
+    arrive twice; one that may not is sent with ``once``, over a connection of its own, which is closed after it: kept,
+    one more would lie idle after each such request.
 
     Args:
         host: where to connect to.
@@ -107,7 +108,7 @@ class HttpPool:
             except ConnectionError:
                 if connection.answered:
                     raise
-        return await self._ask(await self._connect(deadline), parts, deadline)
+        return await self._ask(await self._connect(deadline), parts, deadline, keep=not once)
 
     def _take(self) -> _Connection | None:
         while self._idle:
@@ -124,13 +125,15 @@ class HttpPool:
             _, connection = await loop.create_connection(_Connection, *self._address)
         return connection
 
-    async def _ask(self, connection: _Connection, parts: tuple[Buffer, ...], deadline: float | None) -> HttpReply:
+    async def _ask(
+        self, connection: _Connection, parts: tuple[Buffer, ...], deadline: float | None, *, keep: bool = True
+    ) -> HttpReply:
         try:
             reply = await connection.exchange(parts, deadline)
         except BaseException:
             connection.close()  # cut short by a deadline, its answer may still come and would be taken for the next one
             raise
-        if connection.keep_alive:
+        if keep and connection.keep_alive:
             self._idle.append(connection)
         else:
             connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,6 +39,7 @@ _P = TypeVar("_P", bound="ProtoMessage")
 _PAYLOADS = ("data", "binData", "strData", "jsonData", "customData")
 _DATA = "expected one of tensor, ndarray, tftensor"
 _PUID = re.compile(r"[ -~]{1,256}")
+_LONG = re.compile(rb"[0-9]{309}")
 _NULL = msgspec.Raw(b"null")
 _encode = msgspec.json.Encoder().encode
 _decode_parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -289,9 +291,19 @@ def _checked(body: bytes, decode: Any) -> Any:
     try:
         if not body.isascii():
             body.decode()  # a decoder does not look at the text of what it skips
-        return decode(body)
+        decoded = decode(body)
+        if _LONG.search(body):
+            json.loads(body, parse_int=_double)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError("message", None, f"{error or type(error).__name__}") from None
+    return decoded
+
+
+def _double(digits: str) -> float:
+    """A number of a message is a double, as protobuf has it; Seldon's wrapper answers 500 to a larger one."""
+    if not isfinite(float(digits)):
+        raise MalformedError("message", f"{digits[:20]}… of {len(digits)} digits", "expected numbers that fit a double")
+    return 0.0
 
 
 def _check_one(payloads: list[str]) -> None:

@@ -91,6 +91,8 @@ def read(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
         InvalidValueError: a field is missing, unknown, or not one of the values it may have; the field is named.
     """
     try:
+        if not body.isascii():
+            body.decode()  # a decoder does not look at the text of what it refuses
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _named(str(error), body) from None

@@ -114,6 +114,24 @@ def test_no_route_is_malformed(answer: bytes) -> None:
         route_of(Message(answer))
 
 
+HUGE = "1" + "0" * 400
+
+
+@pytest.mark.parametrize("part", ["request", "response", "truth"])
+@pytest.mark.parametrize("value", [HUGE, f"-{HUGE}", f'[{{"a": {HUGE}}}]'])
+def test_a_number_that_no_double_holds_is_malformed_wherever_it_stands(part: str, value: str) -> None:
+    message = b'{"jsonData": %b}' % value.encode()
+    expectation = r"message -?1000\S+ of 40[12] digits: expected numbers that fit a double"
+    with pytest.raises(MalformedError, match=expectation):
+        read_feedback(b'{"%b": %b}' % (part.encode(), message))
+    with pytest.raises(MalformedError, match=expectation):
+        read_answer("step", message)
+
+
+def test_digits_in_a_text_are_no_number() -> None:
+    assert read_prediction(b'{"strData": "%b"}' % HUGE.encode(), "made")[1] == "made"
+
+
 def test_a_feedback_says_which_way_its_answer_took() -> None:
     assert routing_of(read_feedback(b'{"response": {"strData": "x", "meta": {"routing": {"r": 1}}}}')) == {"r": 1}
     assert routing_of(read_feedback(b'{"reward": 1}')) == {}

@@ -167,6 +167,14 @@ async def test_a_request_is_sent_a_second_time_at_most_once() -> None:
     assert len(connections) == 4  # the second time over a new one
 
 
+async def test_connections_of_requests_that_may_not_arrive_twice_do_not_pile_up() -> None:
+    async with serving(*[OK] * 6) as (pool, _, _):
+        await pool.get("/")
+        for _ in range(5):
+            await pool.post("/feedback", b"{}", once=True)
+        assert len(pool._idle) == 1
+
+
 async def test_a_request_that_may_not_arrive_twice_is_sent_once_over_a_connection_of_its_own() -> None:
     async with serving(OK, None) as (pool, requests, connections):
         await pool.get("/")

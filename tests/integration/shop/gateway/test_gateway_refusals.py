@@ -74,6 +74,13 @@ def test_what_is_no_json_is_400(gateway: GatewayProcess, sent: bytes) -> None:
     assert answer.json()["error"].startswith(("body: ", "user"))
 
 
+@pytest.mark.parametrize("sent", [b'{"user": 7, "k": "\xed\xa0\x80"}', b'{"user": "\xff"}', b'{"\xc3": 1}'])
+def test_text_that_is_no_utf_8_is_no_json_wherever_it_stands(gateway: GatewayProcess, sent: bytes) -> None:
+    answer = gateway.client.post(RECOMMEND, content=sent, headers=JSON)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("body: not JSON: ")
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "problem"),
     [

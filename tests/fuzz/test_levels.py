@@ -1,0 +1,46 @@
+"""Whatever is sent to a level, nobody gets a wrong answer, and the level is as it was: ``make fuzz-N``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.test_two_clones import LEVELS, MADE, ROOT, Clone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.test_two_clones import Level
+
+pytestmark = pytest.mark.slow
+
+INPUTS = 20_000
+
+
+@pytest.fixture(params=LEVELS, ids=lambda level: level.package)
+def level(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """A level that is up, on ports of its own."""
+    wanted: Level = request.param
+    if not (ROOT / MADE.format(level=wanted)).is_dir():
+        subprocess.run([sys.executable, "-m", f"{wanted.package}.entrypoints.train"], cwd=ROOT, check=True)
+    clone = Clone(tmp_path_factory.mktemp("fuzz") / "clone", wanted)
+    try:
+        up = clone.run(f"{wanted.package}.entrypoints.stack", "up", **clone.ports)
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield clone
+    finally:
+        clone.run(f"{wanted.package}.entrypoints.stack", "down")
+        shutil.rmtree(clone.home, ignore_errors=True)  # a level's logs of so many requests, and its models
+
+
+def test_no_input_makes_it_fail_and_nobody_gets_anothers_answer(level: Clone) -> None:
+    done = level.run(f"{level.level.package}.entrypoints.fuzz", "--inputs", str(INPUTS), "--seed", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((level.home / f".run/fuzz/{level.level.number}.json").read_bytes())
+    assert (found["inputs"], found["lost"], found["faults"], found["ailments"]) == (INPUTS, 0, [], [])
+    assert found["right"] > INPUTS / 20
