@@ -46,7 +46,8 @@ def test_a_server_that_behaves_has_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "expected"), [("fails", "status 500"), ("hangs", "hang"), ("mixes up", "another's answer")]
+    ("fault", "expected"),
+    [("fails", "status 500"), ("hangs", "hang"), ("mixes up", "another's answer"), ("repeats NaN", "not JSON")],
 )
 def test_a_planted_fault_is_found(fault: str, expected: str) -> None:
     with planted(fault) as url:
