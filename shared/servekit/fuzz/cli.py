@@ -34,9 +34,9 @@ def main(surface: Surface, argv: Sequence[str] | None = None) -> int:
     """0: nothing found; 1: something was, or the level ails afterwards."""
     arguments = _parser(surface).parse_args(argv)
     console = make_console()
-    numbers = [arguments.only] if arguments.only is not None else range(arguments.inputs)
+    numbers = [arguments.only] if arguments.only is not None else range(1, arguments.inputs + 1)
     if arguments.only is None:  # what is allocated once is no leak
-        asyncio.run(Campaign(surface, arguments.seed).run(range(_WARM_UP)))
+        asyncio.run(Campaign(surface, arguments.seed).run(range(1, _WARM_UP + 1)))
     before = usage(surface.home)
     campaign = Campaign(surface, arguments.seed, console.print)
     tally = asyncio.run(campaign.run(numbers))
@@ -70,8 +70,8 @@ def main(surface: Surface, argv: Sequence[str] | None = None) -> int:
 def _parser(surface: Surface) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=f"Thousands of wrong requests against level {surface.level}.")
     parser.add_argument("--inputs", type=count, default=20_000, help="how many (20,000)")
-    parser.add_argument("--seed", type=int, default=1, help="the same inputs for the same seed (1)")
-    parser.add_argument("--only", type=int, metavar="NUMBER", help="one input again")
+    parser.add_argument("--seed", type=count, default=1, help="the same inputs for the same seed (1)")
+    parser.add_argument("--only", type=count, metavar="NUMBER", help="one input again")
     parser.add_argument("--out", type=Path, default=_OUT, help=f"where the result goes ({_OUT})")
     return parser
 
