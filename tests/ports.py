@@ -9,7 +9,6 @@ import random
 import socket
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
 
 __all__ = ["free_block", "free_ports"]
 
@@ -22,7 +21,7 @@ _turn = itertools.cycle([*_RANGE[_begin:], *_RANGE[:_begin]])
 """One after the other: a port that was given out, and that its server has yet to open, is not given out again."""
 
 _LOCKS = Path(tempfile.gettempdir()) / f"test-ports-{os.getuid()}"
-_locks: dict[int, BinaryIO] = {}
+_locks: dict[int, int] = {}
 """By port; held until this process ends."""
 
 
@@ -43,11 +42,11 @@ def _is_ours(port: int) -> bool:
     """Two runs would both find a port free that the first of them has yet to open; whoever has the lock, has it."""
     if port not in _locks:
         _LOCKS.mkdir(exist_ok=True)
-        lock = (_LOCKS / str(port)).open("wb")
+        lock = os.open(_LOCKS / str(port), os.O_CREAT | os.O_WRONLY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.close()
+            os.close(lock)
             return False
         _locks[port] = lock
     return True

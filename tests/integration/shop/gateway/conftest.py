@@ -178,7 +178,7 @@ def start_gateway(
         if ready:
             until(lambda: listening(port) or process.poll() is not None, "listening")
             assert process.poll() is None, process.communicate()[1]
-            said = {}
+            said: dict[str, str] = {}
             until(lambda: _is_ready(gateway, said), lambda: f"ready: {said}")
         return gateway
 
