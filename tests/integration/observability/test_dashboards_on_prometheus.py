@@ -21,7 +21,7 @@ def test_prometheus_accepts_every_query_of_the_overview(prometheus: str) -> None
 def test_the_overview_shows_the_running_model(prometheus: str) -> None:
     exprs = dict(queries("serving-overview"))
     for title in ("Requests A", "p99 A", "Error budget burn A", "Rate A", "Errors A", "Durations A", "Memory A"):
-        assert ask(prometheus, exprs[title]), title
+        wait_for_data(prometheus, title, exprs[title])
 
 
 def test_every_rule_is_evaluated_without_an_error(prometheus: str) -> None:
@@ -32,5 +32,6 @@ def test_every_rule_is_evaluated_without_an_error(prometheus: str) -> None:
 
 
 def test_a_level_that_answers_is_no_target_down(prometheus: str) -> None:
-    assert [series["value"][1] for series in ask(prometheus, 'up{job="iris-api"}')] == ["1"]
+    (up,) = wait_for_data(prometheus, "up", 'up{job="iris-api"}')
+    assert up["value"][1] == "1"
     assert ask(prometheus, 'ALERTS{alertname="TargetDown"}') == []

@@ -94,7 +94,7 @@ def test_a_version_as_good_as_stable_is_promoted_and_its_traffic_can_be_taken_ba
     toy_shop: ToyShop, searching: Searching, capsys: pytest.CaptureFixture[str]
 ) -> None:
     addresses, edge = toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port)
-    assert run(toy_shop, *WALK) == 0
+    assert run(toy_shop, *WALK, "--candidate", "2") == 0
     assert read_splits(addresses.canary_state)["ranking"] == Split("2", "1", 0)
     assert (edge.versions("ranking"), edge.weight("ranking")) == (("2", "1"), 0)
     assert "ranking: promoted: version 2 has 100%, version 1 has 0%" in capsys.readouterr().out

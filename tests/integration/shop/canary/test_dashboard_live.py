@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.integration.shop.canary.toy_shop import USERS
+from tests.patience import until
 from tests.prometheus_process import ask, queries, scraping, wait_for_data
 
 if TYPE_CHECKING:
@@ -67,14 +68,18 @@ def test_the_panels_tell_models_apart_and_the_edge_from_the_gateways(prometheus:
     exprs = dict(queries("level-3"))
     models = {"ranking", "fraud", "personalisation"}
     for title in ("Requests by version A", "p50 and p99 A", "Median score A", "In the queue A", "Computing A"):
-        assert {series["metric"]["model"] for series in ask(prometheus, exprs[title])} == models, title
-    asked = {series["metric"]["endpoint"] for series in ask(prometheus, exprs["Requests by endpoint A"])}
-    assert asked >= set(REQUESTS)
-    assert {series["metric"]["step"] for series in ask(prometheus, exprs["Steps, mean A"])} >= {"lookup", "infer"}
+        wait_for_labels(prometheus, exprs[title], "model", models)
+    wait_for_labels(prometheus, exprs["Requests by endpoint A"], "endpoint", set(REQUESTS))
+    wait_for_labels(prometheus, exprs["Steps, mean A"], "step", {"lookup", "infer"})
+
+
+def wait_for_labels(prometheus: str, expr: str, name: str, values: set[str]) -> None:
+    """Returns once a query's answer has a series for each of a label's values."""
+    until(lambda: {series["metric"][name] for series in ask(prometheus, expr)} >= values, f"{values} in {expr}")
 
 
 def test_every_target_is_up_and_the_level_promises_50_ms(prometheus: str) -> None:
-    up = ask(prometheus, 'up{job=~"gateway|triton|envoy"}')
-    assert [series["value"][1] for series in up] == ["1"] * 4
-    (promise,) = ask(prometheus, 'level:serving_latency:objective_seconds{level="3"}')
+    up = 'up{job=~"gateway|triton|envoy"}'
+    until(lambda: [series["value"][1] for series in ask(prometheus, up)] == ["1"] * 4, up)
+    (promise,) = wait_for_data(prometheus, "promise", 'level:serving_latency:objective_seconds{level="3"}')
     assert promise["value"][1] == "0.05"

@@ -120,8 +120,9 @@ def stores(
 
 
 @pytest.fixture(autouse=True)
-def _as_at_first(request: pytest.FixtureRequest) -> None:
-    """What a test did to the shared servers is undone before the next one."""
+def _as_at_first(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test did to the shared servers is undone after it, before anything of the next one is set up."""
+    yield
     if "models" in request.fixturenames or "gateway" in request.fixturenames:
         models: FakeModels = request.getfixturevalue("models")
         models.delay_s, models.status, models.versions = 0.0, 200, ("1", "2")

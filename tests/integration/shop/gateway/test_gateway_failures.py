@@ -125,6 +125,7 @@ def test_a_version_that_is_none_never_becomes_a_header(
 
 
 def test_a_version_that_is_not_there_degrades_its_own_requests(gateway: GatewayProcess, models: FakeModels) -> None:
+    assert "x-degraded" not in recommended(gateway, 16, **{"x-model-version": "2"}).headers  # it was there
     models.versions = ("1",)
     answer = recommended(gateway, 16, **{"x-model-version": "2"})
     assert (answer.headers["x-degraded"], answer.headers["x-model-version"]) == ("model_unavailable", "2")

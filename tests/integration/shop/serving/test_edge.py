@@ -210,11 +210,20 @@ def test_without_a_gateway_the_answer_says_so_and_is_logged(edge: Edge) -> None:
     assert logged["event.duration"] > 0
 
 
+KEYS = {"SHOP_API_KEYS": "shop:k-rubber-duck,app:k-tin-soldier"}
+
+
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    """An edge that asks for keys and lets in 20 requests a second."""
-    settings = {"SHOP_API_KEYS": "shop:k-rubber-duck,app:k-tin-soldier", "SHOP_EDGE_RATE": "20"}
-    with running_edge(tmp_path_factory.mktemp("guarded"), **settings) as edge:
+    """An edge that asks for keys."""
+    with running_edge(tmp_path_factory.mktemp("guarded"), **KEYS) as edge:
+        yield edge
+
+
+@pytest.fixture(scope="module")
+def rationed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """One that also lets in 20 requests a second, and no more."""
+    with running_edge(tmp_path_factory.mktemp("rationed"), **KEYS, SHOP_EDGE_RATE="20") as edge:
         yield edge
 
 
@@ -243,8 +252,8 @@ def test_no_key_is_on_disk_or_in_the_list_of_processes(guarded: Edge) -> None:
     assert any("(masked)" in text for text in texts)
 
 
-def test_more_requests_than_the_rate_are_shed(guarded: Edge) -> None:
-    answers = [guarded.client.post(SEARCH, json={}, headers={"x-api-key": "k-rubber-duck"}) for _ in range(60)]
+def test_more_requests_than_the_rate_are_shed(rationed: Edge) -> None:
+    answers = [rationed.client.post(SEARCH, json={}, headers={"x-api-key": "k-rubber-duck"}) for _ in range(60)]
     shed = [answer for answer in answers if answer.status_code == 429]
     assert shed
     assert shed[0].headers["retry-after"] == "1"
