@@ -9,13 +9,15 @@
     python -m shop.serving.control unload ranking
 
 Commands go over gRPC: over HTTP, a load holds up one of the few threads that read and write all other requests. Triton
-makes the new version ready first and takes the old one away when its last request is answered.
+makes the new version ready first and takes the old one away when its last request is answered. Only who can read the
+secret of this start (`shop.serving.control_key`) can do any of this.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
@@ -26,6 +28,7 @@ from servekit.http_ask import ask
 from servekit.loopback import DIRECT
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
+from shop.serving.control_key import GRPC_HEADER, HEADER, read_key
 from shop.serving.repository import add_version, remove_version, versions
 
 if TYPE_CHECKING:
@@ -63,11 +66,14 @@ class Control:
         Raises:
             ControlError: Triton does not answer.
         """
+        port = self._addresses.triton_http_port
+        url = f"http://127.0.0.1:{port}/v2/repository/index"
         try:
-            url = f"http://127.0.0.1:{self._addresses.triton_http_port}/v2/repository/index"
-            answer = ask(url, 5, method="POST")
+            answer = ask(url, 5, method="POST", headers=[(HEADER, self._key())])
         except OSError as error:
-            raise ControlError(f"Triton on port {self._addresses.triton_http_port}: {error}: make up-3") from None
+            raise ControlError(f"Triton on port {port}: {error}: make up-3") from None
+        if answer.status != HTTPStatus.OK:
+            raise ControlError(f"Triton on port {port}: {answer.body.decode(errors='replace')}")
         return msgspec.json.decode(answer.body, type=list[ModelState])
 
     def load(self, model: str) -> None:
@@ -117,11 +123,22 @@ class Control:
             raise ControlError(str(error)) from None
         self.load(model)
 
+    def _key(self) -> str:
+        """Read each time: a Triton that was started anew has another.
+
+        Raises:
+            ControlError: there is none.
+        """
+        try:
+            return read_key(self._addresses)
+        except OSError as error:
+            raise ControlError(f"Triton's control key: {error}: make up-3") from None
+
     def _call(self, method: str, model: str) -> None:
         with grpc.insecure_channel(f"127.0.0.1:{self._addresses.triton_grpc_port}", DIRECT) as channel:
             call: Any = channel.unary_unary(f"{_SERVICE}/{method}")  # typed as taking messages; this one is bytes
             try:
-                call(_named(model), timeout=_LOAD_TIMEOUT_S)
+                call(_named(model), timeout=_LOAD_TIMEOUT_S, metadata=[(GRPC_HEADER, self._key())])
             except grpc.RpcError as error:
                 failed: Any = error  # a call, too, which the types do not say
                 raise ControlError(f"{method} {model}: {failed.details()}") from None

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shop.addresses import Addresses
+from shop.serving.control_key import new_key, restrictions
 from shop.serving.settings import TritonSettings
 
 __all__ = ["TritonError", "command", "environment", "main", "plain_path", "prepare_backends", "release_memory"]
@@ -44,8 +45,13 @@ class _Wheel:
         return self.packages / "pytriton/tritonserver"
 
 
-def command(addresses: Addresses, settings: TritonSettings) -> list[str]:
+def command(addresses: Addresses, settings: TritonSettings, key: str) -> list[str]:
     """The server and its arguments: every model of the repository, HTTP, gRPC and metrics on 127.0.0.1.
+
+    Args:
+        addresses: where it listens, and its run folder.
+        settings: how it runs.
+        key: what requests for control have to carry.
 
     Raises:
         TritonError: the environment has no Triton, or no path to the repository is one that Triton takes.
@@ -70,7 +76,7 @@ def command(addresses: Addresses, settings: TritonSettings) -> list[str]:
     }  # fmt: skip
     arguments = [f"--{name}={value}" for name, value in options.items()]
     # the configurations are complete; to complete one takes a Python process for each model
-    return [str(wheel.server / "bin/tritonserver"), "--disable-auto-complete-config", *arguments]
+    return [str(wheel.server / "bin/tritonserver"), "--disable-auto-complete-config", *arguments, *restrictions(key)]
 
 
 def plain_path(folder: Path) -> Path:
@@ -137,7 +143,7 @@ def main() -> None:
     """Becomes Triton; what an earlier one that was killed left in shared memory is removed first."""
     addresses, settings = Addresses(), TritonSettings()
     try:
-        words, added = command(addresses, settings), environment(settings)
+        words, added = command(addresses, settings, new_key(addresses)), environment(settings)
         prepare_backends(addresses, settings)
     except TritonError as problem:
         sys.exit(f"error: {problem}")

@@ -19,7 +19,7 @@ HERE = TritonSettings(environment=ROOT / ".venvs/triton")
 
 
 def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
-    words = command(Addresses(run_dir=tmp_path), HERE)
+    words = command(Addresses(run_dir=tmp_path), HERE, "k")
     for name in ("http", "grpc", "metrics"):
         assert f"--{name}-address=127.0.0.1" in words
     assert f"--model-repository={tmp_path}/triton/repository" in words
