@@ -41,7 +41,7 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
     CMD ["python3", "-I", "-c", "import sys, http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, timeout=2); c.request('GET', '/v2/health/ready'); sys.exit(c.getresponse().status != 200)"]
 
 ENTRYPOINT ["tritonserver"]
-CMD ["--model-repository=/repository/onnxruntime/all", "--model-control-mode=explicit", "--load-model=*", "--disable-auto-complete-config"]
+CMD ["--model-repository=/repository/onnxruntime/all", "--model-control-mode=none", "--disable-auto-complete-config"]
 
 ARG TRITON_IMAGE
 ARG VERSION=dev
@@ -95,7 +95,7 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
     CMD ["python3", "-I", "-c", "import os, sys, http.client as h; c = h.HTTPConnection('127.0.0.1', int(os.environ['TRITON_HTTP_PORT']), timeout=2); c.request('GET', '/v2/health/ready'); sys.exit(c.getresponse().status != 200)"]
 
 ENTRYPOINT ["tritonserver"]
-CMD ["--model-repository=/repository/python/all", "--model-control-mode=explicit", "--load-model=*", "--disable-auto-complete-config"]
+CMD ["--model-repository=/repository/python/all", "--model-control-mode=none", "--disable-auto-complete-config"]
 
 ARG PYTHON_IMAGE
 ARG VERSION=dev

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from typing import Any
+import subprocess
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -13,6 +15,7 @@ from servekit.manifests import ManifestError, chart_notes, standard_workloads
 from servekit.manifests.pods import SERVING_KINDS, pod_templates, selects
 from servekit.versions import ROOT, load_versions
 from shop.gateway.settings import GatewaySettings
+from shop.serving.control_key import restrictions
 from shop.serving.settings import StoreSettings
 from tests.shop_chart import (
     CHART,
@@ -25,6 +28,9 @@ from tests.shop_chart import (
     values_files,
     variant,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 each_variant = pytest.mark.parametrize("name", VARIANTS)
 STANDARD = [name for name in VARIANTS if name != "knative"]
@@ -94,6 +100,20 @@ def test_up_to_kserve_0_20_two_services_stand_behind_one_route() -> None:
         assert weights == {f"{model}-predictor": 90, f"{model}-candidate-predictor": 10}
         assert hosts("fallback-0.20")[model] == host
     assert all("canary" not in body["spec"] for body in services("fallback-0.20").values())
+
+
+def test_the_charts_own_route_lets_through_what_the_gateway_asks_and_no_control() -> None:
+    for model in MODELS:
+        (rule,) = of_kind(variant("fallback-0.20"), "HTTPRoute")[f"{model}-route"]["spec"]["rules"]
+        (path,) = [match["path"] for match in rule["matches"]]
+        assert path["type"] == "RegularExpression"
+        of_model = f"/v2/models/{model}"
+        let = ["/v2", "/v2/health/ready", of_model, f"{of_model}/infer", f"{of_model}/versions/2/ready"]
+        refused = [
+            "/v2/repository/index", f"/v2/repository/models/{model}/load", f"{of_model}/trace/setting", "/v2/logging",
+            "/v2/systemsharedmemory/region/x/register", "/v2/trace/setting", "/v2/models/other/infer", "/metrics", "/",
+        ]  # fmt: skip
+        assert [asked for asked in [*let, *refused] if re.fullmatch(path["value"], asked)] == let
 
 
 def test_at_the_edge_a_request_is_told_its_version_and_cannot_choose() -> None:
@@ -227,6 +247,21 @@ def test_gpu_servers_get_one_each_and_run_where_they_are() -> None:
 def test_each_server_loads_its_own_model_of_the_shared_repository(name: str) -> None:
     for service, body in services(name).items():
         assert body["spec"]["predictor"]["model"]["args"] == [f"--load-model={service.removesuffix('-candidate')}"]
+
+
+def test_a_server_takes_orders_from_nobody_and_keeps_its_arguments(tmp_path: Path) -> None:
+    (container,) = of_kind(variant("defaults"), "ServingRuntime")["shop-triton"]["spec"]["containers"]
+    server = tmp_path / "tritonserver"
+    server.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    server.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.defpath}"}
+    command = [*container["command"], *container["args"]]
+    starts = [subprocess.check_output(command, env=path, text=True, timeout=30).splitlines() for _ in range(2)]
+    secrets = {words[0].rpartition("=")[2] for words in starts}
+    assert len(secrets) == len(starts)
+    for words in starts:
+        assert words == [*restrictions(words[0].rpartition("=")[2]), *container["args"]]
+    assert all(len(secret) == 36 for secret in secrets)
 
 
 @pytest.mark.parametrize("name", ["defaults", "cpu", "gpu", "fallback-0.20", "region-eu"])

@@ -45,3 +45,9 @@ def test_an_environment_that_is_not_there_or_has_no_triton_is_named(tmp_path: Pa
         environment(TritonSettings(environment=tmp_path / "nowhere"))
     with pytest.raises(TritonError, match=r"site-packages: no nvidia-pytriton in it: `make setup` installs it"):
         environment(TritonSettings(environment=ROOT / ".venvs/main"))
+
+
+def test_an_image_alone_takes_no_orders() -> None:
+    recipe = (ROOT / "03-advanced-multimodel-kserve/docker/shop-triton.Dockerfile").read_text()
+    started = [line for line in recipe.splitlines() if line.startswith("CMD [")]
+    assert ['"--model-control-mode=none"' in line for line in started] == [True, True]
