@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["stack"]
 
+# its keys, the audit log's, and how it reaches a collector of traces
+_OF_A_GATEWAY = (
+    "SHOP_API_KEYS", "AUDIT_*", "TELEMETRY_*", "OTEL_*", "PROMETHEUS_*", "SSL_CERT_*", "HTTP_PROXY", "HTTPS_PROXY",
+    "ALL_PROXY",
+)  # fmt: skip
+
 
 def stack(*, renew: bool) -> Stack:
     """The level's processes, in the order of their dependence.
@@ -69,18 +75,22 @@ def _scraped(addresses: Addresses) -> dict[str, list[int]]:
 def _stores(addresses: Addresses, generation: str) -> list[Process]:
     features, cache = addresses.features_port, addresses.cache_port
     return [
-        Process("features", features_command(addresses), ValkeyReady(features), ports={"valkey": features}),
+        Process(
+            "features", features_command(addresses), ValkeyReady(features), ports={"valkey": features}, inherits=()
+        ),
         Process(
             "cache",
             cache_command(addresses, StoreSettings().cache_memory),
             ValkeyReady(cache),
             ports={"valkey": cache},
+            inherits=(),
         ),
         Process(
             "feature-loader",
             _module("shop.serving.feature_loader"),
             FeaturesReady(features, generation),
             environment=_chosen(),
+            inherits=("TELEMETRY_*",),
         ),
     ]
 
@@ -93,6 +103,7 @@ def _triton(addresses: Addresses) -> Process:
         HttpReady(f"http://127.0.0.1:{http}/v2/health/ready"),
         ports={"http": http, "grpc": addresses.triton_grpc_port, "metrics": addresses.triton_metrics_port},
         environment=_chosen(),
+        inherits=("CUDA_*", "NVIDIA_*"),
     )
 
 
@@ -110,6 +121,7 @@ def _gateway(addresses: Addresses, number: int, run_dir: Path) -> Process:
             "TELEMETRY_TRACE_RATIO": os.environ.get("TELEMETRY_TRACE_RATIO", "0.1"),  # a short run is to leave enough
             "AUDIT_DIR": str(run_dir / "audit"),
         },
+        inherits=_OF_A_GATEWAY,
     )
 
 
@@ -121,16 +133,17 @@ def _edge(addresses: Addresses) -> Process:
         HttpReady(f"http://127.0.0.1:{addresses.port}/readyz"),
         ports={"http": addresses.port, "admin": addresses.envoy_admin_port},
         environment=_chosen(),
+        inherits=("SHOP_API_KEYS",),
     )
 
 
 def _chosen() -> dict[str, str]:
     """Settings that this shell makes: part of the configuration, so that ``up`` starts a level anew when they change.
 
-    Not the keys of `SHOP_API_KEYS`, which reach the processes unwritten.
+    Not the keys of `SHOP_API_KEYS`, which reach the gateways and the edge, and nobody else, unwritten.
     """
-    mine = {name: value for name, value in sorted(os.environ.items()) if name.startswith("SHOP_")}
-    return {name: value for name, value in mine.items() if not is_secret(name)}
+    mine = {name: value for name, value in sorted(os.environ.items()) if name.upper().startswith("SHOP_")}
+    return {name: value for name, value in mine.items() if not is_secret(name.upper())}
 
 
 def _module(name: str) -> list[str]:

@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from servekit.environment import only
 from shop.addresses import Addresses
 from shop.serving.control_key import new_key, restrictions
 from shop.serving.settings import TritonSettings
@@ -21,6 +22,7 @@ __all__ = ["TritonError", "command", "environment", "main", "plain_path", "prepa
 
 _STUB = "triton_python_backend_stub"
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton's backend keeps it; only what bears our port is removed
+_INHERITS = ("CUDA_*", "NVIDIA_*")
 _FACTS = """
 import sys, sysconfig
 print(sys.version_info[1], sysconfig.get_config_var("LIBDIR"), sysconfig.get_path("purelib"), sep="\\n")
@@ -140,7 +142,7 @@ def prepare_backends(addresses: Addresses, settings: TritonSettings) -> Path:
 
 
 def main() -> None:
-    """Becomes Triton; what an earlier one that was killed left in shared memory is removed first."""
+    """Becomes Triton, without what is secret; what one that was killed left in shared memory is removed first."""
     addresses, settings = Addresses(), TritonSettings()
     try:
         words, added = command(addresses, settings, new_key(addresses)), environment(settings)
@@ -148,7 +150,8 @@ def main() -> None:
     except TritonError as problem:
         sys.exit(f"error: {problem}")
     release_memory(addresses)
-    os.execve(words[0], words, {**os.environ, **added})  # noqa: S606 - a fixed argument list, no shell
+    kept = only(os.environ, _INHERITS)
+    os.execve(words[0], words, {**kept, **added})  # noqa: S606 - a fixed argument list, no shell
 
 
 def release_memory(addresses: Addresses) -> None:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from typing import TYPE_CHECKING
 
+from servekit import environment
 from servekit.stack.spec import StackError
 
 if TYPE_CHECKING:
@@ -93,6 +95,9 @@ def _program(home: str, priority: int, process: Process) -> str:
 
 def _command(process: Process) -> str:
     words = list(process.command)
+    if process.inherits is not None:
+        names = ",".join(dict.fromkeys([*process.inherits, *process.environment]))
+        words = [sys.executable, "-I", "-S", os.path.relpath(environment.__file__), names, *words]
     if process.environment:
         # env takes the first word without an equals sign as the program, so such a program goes behind a shell
         shell = ["sh", "-c", 'exec "$0" "$@"'] if "=" in words[0] else []

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from servekit.environment import MARKER
 from servekit.stack.spec import StackError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ __all__ = [
     "supervisord",
 ]  # fmt: skip
 
-MARKER = "SERVEKIT_STACK"
 _PROC = Path("/proc")
 _SHOWN = 160
 

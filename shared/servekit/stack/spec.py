@@ -32,6 +32,8 @@ class Process:
         ready: the probe that says when the process can do its work.
         ports: what each port the process listens on is for, e.g. ``{"http": 8100}``; all on 127.0.0.1.
         environment: variables added to those of the caller.
+        inherits: names of the caller's variables that it gets besides the usual ones (`servekit.environment`), where
+            ``*`` at the end stands for the rest of a name; None: all of them.
         stop_wait_s: seconds between SIGTERM and SIGKILL.
 
     Raises:
@@ -43,6 +45,7 @@ class Process:
     ready: Readiness
     ports: Mapping[str, int] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    inherits: Sequence[str] | None = None
     stop_wait_s: int = 15
 
     def __post_init__(self) -> None:

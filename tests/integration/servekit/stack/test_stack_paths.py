@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from servekit.stack import HttpReady, Process, Stack
+from servekit.stack.inspection import MARKER, members
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +68,27 @@ def test_a_checkout_and_a_temporary_folder_both_too_deep_for_a_socket_are_refuse
     message = f"error: folder {deep}: too long a path for a socket; set TMPDIR to a short one\n"
     assert capsys.readouterr().err == message
     assert [path.name for path in deep.iterdir()] == ["7"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"A": "1", "B_KEY": "2"}])
+def test_a_process_inherits_what_it_may_and_is_still_found(
+    run: Run, server: str, ports: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    for name in ("MINE_A", "MINE_B", "API_KEYS", "DATABASE_URL"):
+        monkeypatch.setenv(name, "rubber-duck")
+    ready = HttpReady(f"http://127.0.0.1:{ports[0]}/")
+    command = [sys.executable, server, str(ports[0])]
+    stack = Stack(
+        7, [Process("web", command, ready, environment=settings, inherits=("MINE_*", "API_KEYS"))], Path(".run/7")
+    )
+    assert run(stack, "up") == 0
+    got = environment_of(ports[0])["environment"]
+    assert {name for name, value in got.items() if value == "rubber-duck"} == {"MINE_A", "MINE_B", "API_KEYS"}
+    assert got.items() >= {**settings, MARKER: str(stack.home)}.items()
+    assert "rubber-duck" not in stack.config_file.read_text()
+    assert run(stack, "up") == 0
+    assert run(stack, "down") == 0
+    assert members(stack.home) == []
 
 
 def test_environment_values_arrive_as_they_are(run: Run, server: str, ports: tuple[int, int, int]) -> None:

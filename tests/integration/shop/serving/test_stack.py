@@ -51,6 +51,7 @@ def level(
     settings = {f"SHOP_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
     gateways = str(free_block(2))
     settings |= {"SHOP_RUN_DIR": str(run_dir), "SHOP_GATEWAY_PORT": gateways, "TELEMETRY_TRACE_RATIO": "1"}
+    settings |= {"SHOP_API_KEYS": "", "PLANTED_TOKEN": "rubber-duck"}  # set, yet nobody is asked for a key
     settings |= {"SHOP_TRITON_ENVIRONMENT": str(ROOT / ".venvs/triton"), "SHOP_DEADLINE_MS": "2000"}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
@@ -87,6 +88,22 @@ def test_every_process_has_a_log_and_the_gateways_their_traces(level: Stack, edg
     assert all(level.log_file(process.name).exists() for process in level.processes)
     traces = level.home / "traces.jsonl"
     until(lambda: traces.exists() and traces.stat().st_size > 0)
+
+
+def test_a_process_has_the_secrets_that_it_needs_and_no_other(level: Stack, edge: httpx.Client) -> None:
+    """What is started by them, too: Triton has a process for each instance of a model."""
+    assert edge
+    having: dict[str, set[str]] = {"SHOP_API_KEYS": set(), "PLANTED_TOKEN": set()}
+    names = {state.pid: name for name, state in ask(level).items()}
+    for process in members(level.home):
+        owner = next((names[each.pid] for each in [process, *process.parents()] if each.pid in names), "supervisord")
+        for variable in having.keys() & process.environ().keys():
+            having[variable].add(owner)
+    gateways = {"gateway-0", "gateway-1"}
+    assert having == {
+        "SHOP_API_KEYS": {"supervisord", "envoy", *gateways},
+        "PLANTED_TOKEN": {"supervisord"},
+    }, "supervisord hands on what it has"
 
 
 KILLED = ["features", "cache", "feature-loader", "triton", "gateway-0", "gateway-1", "envoy"]
