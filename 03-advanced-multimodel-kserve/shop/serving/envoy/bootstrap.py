@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shop.serving.envoy.admin import admin, admin_cluster, admin_listener
 from shop.serving.envoy.filters import http_filters, local_replies
 from shop.serving.envoy.routes import CLUSTER, NAME, routes_file
 
@@ -52,10 +53,10 @@ def bootstrap(addresses: Addresses, settings: EdgeSettings, splits: Mapping[str,
     weights = {model: split.weight for model, split in splits.items()}
     return {
         "node": {"id": NAME, "cluster": "shop"},
-        "admin": {"address": _address("127.0.0.1", addresses.envoy_admin_port)},
+        "admin": admin(addresses),
         "static_resources": {
-            "listeners": [_listener(addresses, settings)],
-            "clusters": [_gateways(addresses, settings)],
+            "listeners": [_listener(addresses, settings), admin_listener(addresses)],
+            "clusters": [_gateways(addresses, settings), admin_cluster(addresses)],
         },
         "layered_runtime": {
             "layers": [

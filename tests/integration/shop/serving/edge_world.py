@@ -110,7 +110,8 @@ class Edge:
             text = httpx.get(f"http://127.0.0.1:{self.admin_port}/clusters").text
         except httpx.HTTPError:
             return False
-        return text.count("health_flags::healthy") == len(self.gateways)
+        well = [line for line in text.splitlines() if line.endswith("health_flags::healthy")]
+        return sum(line.startswith("gateways::") for line in well) == len(self.gateways)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -70,6 +70,30 @@ def test_a_weight_between_splits_the_traffic_and_changes_live(edge: Edge) -> Non
     assert {edge.version(PAYMENT) for _ in range(20)} == {"1"}
 
 
+def test_a_page_in_a_browser_moves_no_weight(edge: Edge) -> None:
+    """It sends its Origin, or has its own name pointed to this machine."""
+    url = f"http://127.0.0.1:{edge.admin_port}/runtime_modify?canary.ranking=100"
+    for headers in ({"origin": "http://somewhere.example"}, {"origin": "null"}, {"host": "somewhere.example"}):
+        assert httpx.post(url, headers=headers).status_code == 404
+    assert httpx.get(url).status_code == 404
+    assert {edge.version(SEARCH) for _ in range(20)} == {"1"}
+
+
+def test_the_admin_port_knows_what_is_looked_at_and_nothing_else(edge: Edge) -> None:
+    admin = f"http://127.0.0.1:{edge.admin_port}"
+    for path in ("/stats/prometheus", "/clusters", "/runtime?format=json", "/config_dump"):
+        assert httpx.get(f"{admin}{path}").status_code == 200
+        assert httpx.get(f"{admin}{path}", headers={"host": "somewhere.example"}).status_code == 404
+    for path in ("/quitquitquit", "/healthcheck/fail", "/logging?level=trace", "/drain_listeners", "/cpuprofiler", "/"):
+        assert httpx.post(f"{admin}{path}").status_code == httpx.get(f"{admin}{path}").status_code == 404
+    assert edge.ready()
+
+
+def test_the_admin_interface_itself_is_its_owners_alone(edge: Edge) -> None:
+    found = Path(edge.environment["SHOP_RUN_DIR"]) / "envoy/admin.sock"
+    assert found.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_restarted_edge_keeps_the_weights_of_the_canarys_state(edge: Edge) -> None:
     state = Path(edge.environment["SHOP_RUN_DIR"]) / "canary.json"
     write_splits(state, {"ranking": Split(stable="3", candidate="4", weight=100)})

@@ -31,8 +31,15 @@ def test_keys_and_a_rate_are_asked_for_only_where_they_are_set(tmp_path: Path) -
 
 def test_the_admin_interface_is_local_wherever_the_edge_listens(tmp_path: Path) -> None:
     whole = bootstrap(Addresses(run_dir=tmp_path), EdgeSettings(host="0.0.0.0"), STABLE)  # noqa: S104 - the point
-    assert whole["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
-    assert whole["static_resources"]["listeners"][0]["address"]["socket_address"]["address"] == "0.0.0.0"  # noqa: S104
+    assert whole["admin"]["address"]["pipe"]["mode"] == 0o600
+    hosts = [each["address"]["socket_address"]["address"] for each in whole["static_resources"]["listeners"]]
+    assert hosts == ["0.0.0.0", "127.0.0.1"]  # noqa: S104
+
+
+@pytest.mark.parametrize("below", ["run", "deep/" * 30])
+def test_the_admin_interfaces_socket_is_short_enough_wherever_the_run_folder_is(tmp_path: Path, below: str) -> None:
+    whole = bootstrap(Addresses(run_dir=tmp_path / below), EdgeSettings(), STABLE)
+    assert len(whole["admin"]["address"]["pipe"]["path"]) < 104
 
 
 def test_each_gateway_is_an_endpoint(tmp_path: Path) -> None:
