@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,7 +27,8 @@ KUBERNETES = cluster(2).minors[0]
 
 
 def seldon(overlay: str) -> dict[str, Any]:
-    return find_deployment([document.body for document in built(DEPLOY / "overlays" / overlay)])
+    """The overlay's deployment, to be changed at will: what is built once is everybody's."""
+    return deepcopy(find_deployment([document.body for document in built(DEPLOY / "overlays" / overlay)]))
 
 
 def placed(overlay: str) -> Deployment:

@@ -25,6 +25,7 @@ from servekit.incidents.__main__ import main
 from servekit.stack import down, up
 from servekit.terminal import make_console
 from servekit.versions import ROOT
+from tests.patience import until
 from tests.ports import free_ports
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def test_restart_loop_damages_the_model_and_is_repaired_even_when_the_drill_is_k
         assert re.search(r"make status-1 says: (backoff|fatal)", next(lines))
         with pytest.raises(ArtefactError, match=r"model\.json vouches for"):
             read_artefact(MODEL)
-        assert "iris-api cannot start" in stack().log_file("iris-api").read_text()
+        log = stack().log_file("iris-api")
+        until(lambda: "iris-api cannot start" in log.read_text(), f"the reason in {log}")
         holder = psutil.Process(killed.pid).children()[0]
         killed.send_signal(signal.SIGKILL)
     _, alive = psutil.wait_procs([holder], timeout=60)

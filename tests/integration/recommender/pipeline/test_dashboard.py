@@ -71,8 +71,8 @@ def test_the_objectives_are_judged_by_the_levels_own_promise(prometheus: str) ->
 
 
 def test_every_target_is_up_and_no_alert_of_the_pipeline_is_raised(prometheus: str) -> None:
-    up = wait_for_data(prometheus, "up", 'up{job=~"recommender.*"}')
-    assert [series["value"][1] for series in up] == ["1"] * (1 + len(STEPS))
+    up, all_up = 'up{job=~"recommender.*"}', ["1"] * (1 + len(STEPS))
+    until(lambda: [series["value"][1] for series in ask(prometheus, up)] == all_up, up)
     for alert in ("PipelineSuccessLow", "StepFailing", "StockStale", "TargetDown"):
         assert ask(prometheus, f'ALERTS{{alertname="{alert}"}}') == []
 
