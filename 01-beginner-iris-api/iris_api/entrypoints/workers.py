@@ -95,7 +95,8 @@ class Workers:
         worker.returncode = code
         mark_process_dead(pid, self._environment["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
         if self._stopping:
-            self._code = max(self._code, int(code != 0))
+            # one that is ended by the signal itself had not begun to serve: it loses nothing
+            self._code = max(self._code, int(code not in {0, -signal.SIGTERM}))
         elif code == 1 or time.monotonic() - started < _TOO_SOON_S:
             self._failed()
         else:
