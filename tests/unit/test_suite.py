@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from coverage import Coverage, CoverageData
 
 from servekit.versions import ROOT
 from tests import prepare, prometheus_program
@@ -179,3 +181,21 @@ def test_prometheus_from_its_image_sees_the_repository_and_the_tests_folder(
 def test_each_marker_is_run_by_a_target(marker: str) -> None:
     commands = [line for line in (ROOT / "Makefile").read_text().splitlines() if "-m pytest" in line]
     assert any(re.search(rf"-m (\"{marker}|{marker}\b)", line) for line in commands)
+
+
+def test_coverage_counts_this_tree_and_no_copy_of_it(tmp_path: Path) -> None:
+    measured = "shared/servekit/versions.py"
+    copy = tmp_path / measured
+    copy.parent.mkdir(parents=True)
+    copy.write_text((ROOT / measured).read_text(encoding="utf-8"), encoding="utf-8")
+    data = CoverageData(str(tmp_path / "data.of-a-process"))
+    data.add_lines({str(ROOT / measured): [1], str(copy): [1]})
+    data.write()
+
+    coverage = Coverage(data_file=str(tmp_path / "data"), config_file=str(ROOT / "pyproject.toml"))
+    coverage.combine([str(tmp_path)])
+    report = io.StringIO()
+    coverage.report(file=report)
+
+    assert measured in report.getvalue()
+    assert str(tmp_path) not in report.getvalue()
