@@ -193,7 +193,8 @@ class GatewayApp:
         if path == "/metrics":
             await _send(send, record, 200, self._watch.exposition(), [_TEXT_TYPE])
         else:
-            await _send(send, record, 200, b'{"ready":true}' if path == "/readyz" else b'{"live":true}', [_JSON_TYPE])
+            said = {"ready": True, "models": self._ready.models} if path == "/readyz" else {"live": True}
+            await _send(send, record, 200, _encode(said), [_JSON_TYPE])
         self._watch.finish(record, "GET", path, 200)
 
     async def _end(self, exchange: _Exchange, route: str, error: Exception) -> None:

@@ -156,6 +156,13 @@ class ModelCalls:
         except (OSError, msgspec.MsgspecError) as error:
             raise UnavailableError(_UNAVAILABLE, f"versions of {model}: {error}") from None
 
+    async def ready(self, model: str, budget_s: float) -> bool:
+        """Whether the model server says in time that it has this model ready."""
+        try:
+            return (await self._pools.of(model).get(f"/v2/models/{model}/ready", [], budget_s)).status == _OK
+        except OSError:
+            return False
+
     def _write(self, signature: Signature, key: tuple[str, str, int]) -> tuple[bytes, bytes]:
         model, version, count = key
         size = count * signature.width * 4

@@ -27,6 +27,7 @@ __all__ = ["Readiness", "Upkeep"]
 _log = logging.getLogger("shop.gateway")
 _WATCH_TICKS = 10
 _BUDGET_S = 2.0
+_PROBE_S = 0.5
 _NO_TRACE = "00-00000000000000000000000000000001-0000000000000001-00"
 
 
@@ -34,17 +35,19 @@ class Readiness:
     """Whether requests should come here: once every model has answered a warm-up prediction, until the process drains.
 
     A model that is lost later does not change that: degraded answers are better than none, and all gateways would be
-    unready at once.
+    unready at once. But it is named, within a second or two.
 
     Attributes:
         draining: set once the process has been told to stop; it is then no longer ready, but still answers.
         missing: what has not answered yet.
+        models: those that answers need, and whether their server has each of them ready.
         conditions: what else an answer depends on; each raises NotReadyError while it does not hold.
     """
 
     def __init__(self) -> None:
         self.draining = False
         self.missing = "models not asked yet"
+        self.models: dict[str, bool] = {}
         self.conditions: list[Callable[[], None]] = []
 
     def check(self) -> None:
@@ -96,11 +99,18 @@ class Upkeep:
             if ticks % _WATCH_TICKS == 0:
                 with suppress(UnavailableError):
                     await self._watch()
+                with suppress(UnavailableError):
                     await self._learn_versions()
+                await self._watch_models()
 
     async def _watch(self) -> None:
         hops = self._hops
         hops.popular.learn(await hops.lookup.popular(hops.settings.deadline_s))
+
+    async def _watch_models(self) -> None:
+        models = [signature.model for signature in self._signatures()]
+        ready = await asyncio.gather(*(self._calls.ready(model, _PROBE_S) for model in models))
+        self._ready.models = dict(zip(models, ready, strict=True))
 
     async def _learn_versions(self) -> None:
         """Where somebody named a version that is not known: a new one, or an invention?"""
@@ -120,6 +130,7 @@ class Upkeep:
                 self._ready.missing = str(error)
                 await asyncio.sleep(TICK_S)
             else:
+                self._ready.models = {signature.model: True for signature in self._signatures()}
                 self._ready.missing = ""
                 _log.info("warm: every model has answered")
 

@@ -127,7 +127,7 @@ def _as_at_first(request: pytest.FixtureRequest) -> Iterator[None]:
         models: FakeModels = request.getfixturevalue("models")
         models.delay_s, models.status, models.versions = 0.0, 200, ("1", "2")
         models.nan = models.silent = False
-        models.claims = ""
+        models.claims, models.unloaded = "", ()
         models.delay_of.clear()
         models.headers.clear()
         models.calls.clear()

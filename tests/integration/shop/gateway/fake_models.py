@@ -48,6 +48,7 @@ class FakeModels:
         claims: the version that its answers name, when not the one that answers.
         silent: health is said by the status alone.
         versions: that there are.
+        unloaded: models that somebody took away.
         calls: inference requests so far, warm-ups (rows of zeros) left out: any gateway may send one at any time.
     """
 
@@ -59,6 +60,7 @@ class FakeModels:
     claims: str = ""
     silent: bool = False
     versions: tuple[str, ...] = ("1", "2")
+    unloaded: tuple[str, ...] = ()
     calls: list[Call] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
 
@@ -120,7 +122,7 @@ class FakeModels:
             return (200, [], b'{"live":true}') if path.startswith("/v2") else (404, [], b"")
         model, version, verb = match.groups()
         base = model.split("-")[0]
-        if base not in WIDTHS or (version and version not in self.versions):
+        if base not in WIDTHS or model in self.unloaded or (version and version not in self.versions):
             return 400, [], json.dumps({"error": f"Request for unknown model: '{model}'"}).encode()
         if verb != "/infer":
             return 200, ["content-type: application/json"], json.dumps(self._metadata(model, base)).encode()

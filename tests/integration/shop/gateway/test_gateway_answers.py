@@ -12,6 +12,7 @@ from shop.models.fraud.features import build as fraud_features
 from shop.models.ranking.features import Query
 from shop.models.ranking.features import build as ranking_features
 from tests.integration.shop.gateway.conftest import POPULAR
+from tests.patience import until
 
 if TYPE_CHECKING:
     from tests.integration.shop.gateway.conftest import GatewayProcess
@@ -125,7 +126,8 @@ def test_each_hop_is_told_the_trace_and_the_time_that_is_left(gateway: GatewayPr
 
 def test_health_and_metrics(gateway: GatewayProcess) -> None:
     assert gateway.client.get("/healthz").json() == {"live": True}
-    assert gateway.client.get("/readyz").json() == {"ready": True}
+    every = {"ready": True, "models": {"ranking": True, "fraud": True, "personalisation": True}}
+    until(lambda: gateway.client.get("/readyz").json() == every, "all models")
     gateway.client.post("/v1/search", json=SEARCH)
     labels = {"model": "ranking", "version": "1"}
     assert gateway.metric("serving_request_duration_seconds_count", endpoint="/v1/search", code="200", **labels) > 0

@@ -78,6 +78,21 @@ def test_without_models_the_last_good_answer_then_what_is_popular(gateway: Gatew
     assert "x-degraded" not in recommended(gateway, 8).headers
 
 
+def test_readiness_names_the_models_it_must_have_and_the_one_that_was_taken_away(
+    gateway: GatewayProcess, models: FakeModels
+) -> None:
+    def said() -> dict[str, bool]:
+        answer = gateway.client.get("/readyz")
+        assert answer.status_code == 200  # its answers are degraded, which is better than none
+        found: dict[str, bool] = answer.json()["models"]
+        return found
+
+    models.unloaded = ("ranking",)
+    until(lambda: said() == {"ranking": False, "fraud": True, "personalisation": True}, "ranking missed")
+    models.unloaded = ()
+    until(lambda: all(said().values()), "all models")
+
+
 @pytest.mark.usefixtures("without_features")
 def test_without_features_answers_are_degraded_and_none_fails(gateway: GatewayProcess) -> None:
     answers = [recommended(gateway, 11), gateway.client.post("/v1/search", json={**SEARCH, "user": 12})]
