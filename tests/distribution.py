@@ -31,6 +31,7 @@ TOGETHER = {
     "tests/integration/iris_api/test_telemetry.py": "iris-server",
     "tests/integration/iris_api/test_client.py": "iris-server",
     "tests/integration/iris_api/test_lessons.py": "iris-server",
+    "tests/integration/iris_api/test_listeners.py": "iris-server",
     # an import that takes more than a second: scikit-learn
     "tests/unit/iris_api/test_training.py": "scikit-learn",
     "tests/unit/iris_api/test_oracle.py": "scikit-learn",

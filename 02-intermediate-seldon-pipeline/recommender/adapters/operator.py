@@ -24,16 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Placed", "StepProcess", "find_deployment", "place", "write"]
 
-SELDON = Path(".venvs/seldon/bin/seldon-core-microservice")
+_PYTHON = Path(".venvs/seldon/bin/python")
 _INVENTORY = "redis://inventory:6379"
 _MODELS = "/models/recommender"
 _COMPONENTS = "recommender.entrypoints.components"
-# The images' entry points: what runs in a container of that image.
-_CLASS_OF = {
-    "recommender-preprocessor": (f"{_COMPONENTS}.preprocessor.Preprocessor", "TRANSFORMER"),
-    "recommender-model": (f"{_COMPONENTS}.model.Model", "MODEL"),
-    "recommender-postprocessor": (f"{_COMPONENTS}.postprocessor.Postprocessor", "TRANSFORMER"),
-}
+# What runs in a container of each image, by the name that its entry point gives it.
+_COMPONENT_OF = {f"recommender-{name}": name for name in ("preprocessor", "model", "postprocessor")}
 
 
 class StepProcess(NamedTuple):
@@ -112,9 +108,9 @@ def _process(
     taken: set[int],
 ) -> StepProcess:
     name, image = container["name"], container["image"]
-    entry = _CLASS_OF.get(image.rpartition("/")[2].partition(":")[0])
-    if entry is None:
-        raise GraphError(f"container {name}: image {image}: expected one of {', '.join(_CLASS_OF)}")
+    component = _COMPONENT_OF.get(image.rpartition("/")[2].partition(":")[0])
+    if component is None:
+        raise GraphError(f"container {name}: image {image}: expected one of {', '.join(_COMPONENT_OF)}")
     ports = {
         "preprocessor": [settings.preprocessor_port],
         "model": [settings.model_port, settings.second_model_port],
@@ -133,12 +129,12 @@ def _process(
         "SELDON_LOG_LEVEL": "WARNING",
         **{entry["name"]: _here(entry["value"], settings) for entry in container.get("env") or []},
     }
-    return StepProcess(f"{name}-2" if second else name, _command(*entry, port), environment, port)
+    return StepProcess(f"{name}-2" if second else name, _command(component, port), environment, port)
 
 
-def _command(component: str, kind: str, port: int) -> list[str]:
+def _command(component: str, port: int) -> list[str]:
     ports = ["--http-port", str(port), "--grpc-port", str(port + 1), "--metrics-port", str(port + 2)]
-    seldon = [str(SELDON.absolute()), component, "--service-type", kind, *ports]
+    seldon = [str(_PYTHON.absolute()), "-m", _COMPONENTS, component, *ports]
     return [sys.executable, "-m", "recommender.entrypoints.step_process", *seldon]
 
 

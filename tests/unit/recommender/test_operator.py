@@ -31,8 +31,8 @@ def test_each_unit_gets_the_endpoint_that_its_process_listens_on(tmp_path: Path)
     (process,) = placed.processes
     assert (process.name, process.port) == ("model", 9220)
     assert process.command[3:][1:] == [
-        "recommender.entrypoints.components.model.Model",
-        *("--service-type", "MODEL", "--http-port", "9220", "--grpc-port", "9221", "--metrics-port", "9222"),
+        *("-m", "recommender.entrypoints.components", "model"),
+        *("--http-port", "9220", "--grpc-port", "9221", "--metrics-port", "9222"),
     ]
     write(placed, tmp_path / "a" / "graph.yaml")
     endpoint = load_deployment(tmp_path / "a" / "graph.yaml").predictors[0].graph.endpoint

@@ -36,6 +36,15 @@ def test_a_service_listens_on_this_machine_alone(name: str) -> None:
         assert addresses or "--web.listen-address=127.0.0.1:9090" in service["command"]
 
 
+def test_a_page_in_a_browser_changes_nothing_in_what_watches() -> None:
+    """Kibana wants a header of its own, and Jaeger's collector JSON: a browser asks before it sends either."""
+    command = SERVICES["prometheus"]["command"]
+    assert not [each for each in command if each.startswith(("--web.enable", "--web.cors"))]
+    users = {"GF_AUTH_BASIC_ENABLED": "false", "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION": "true"}
+    assert users.items() <= SERVICES["grafana"]["environment"].items()
+    assert "ports" not in SERVICES["elasticsearch"]
+
+
 @each_service
 def test_a_service_has_no_privileges_and_a_memory_limit(name: str) -> None:
     service = SERVICES[name]

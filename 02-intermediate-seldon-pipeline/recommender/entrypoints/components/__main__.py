@@ -1,7 +1,8 @@
-"""``python -m recommender.entrypoints.components NAME [OPTION…]``: a component under Seldon's wrapper, in a container.
+"""``python -m recommender.entrypoints.components NAME [OPTION…]``: a component under Seldon's wrapper.
 
-NAME is preprocessor, model or postprocessor; the options are those of ``seldon-core-microservice``. Two things are
-better than when that command is called directly. Told to stop, the wrapper waits for its gRPC server for ever, so a
+NAME is preprocessor, model or postprocessor; the options are those of ``seldon-core-microservice``. Three things are
+better than when that command is called directly. Its servers listen on RECOMMENDER_STEP_HOST alone (127.0.0.1 unless
+set; a container's is 0.0.0.0) and refuse web pages. Told to stop, the wrapper waits for its gRPC server for ever, so a
 container would live until it is killed; here its servers end with it. And a broken artefact gets one line, not a
 traceback.
 """
@@ -33,11 +34,14 @@ def main() -> int:
         return 2
     from seldon_core import microservice  # noqa: PLC0415 - half a second that a wrong name need not wait for
 
+    from recommender.entrypoints.components.neighbours import keep_out  # noqa: PLC0415 - the same
+
     component, kind = _CLASSES[name]
     sys.argv[1:2] = [component, "--service-type", kind]
     os.environ.setdefault("PREDICTIVE_UNIT_ID", name)
     atexit.register(_end_servers, os.getpid())  # runs before multiprocessing's own, which waits for them
     try:
+        keep_out(os.environ.get("RECOMMENDER_STEP_HOST", "127.0.0.1"))
         microservice.main()
     except ArtefactError as error:
         print(f"{name} cannot start: {error}", file=sys.stderr)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PREDICTIONS = "/api/v1.0/predictions"
 MODELS = ROOT / ".run/2/models/recommender"
 LEVEL = ROOT / "02-intermediate-seldon-pipeline"
+STEP = "recommender.entrypoints.step_process"
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Running:
         port = str(self.ports[name])
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
-            if "--http-port" in words and words[words.index("--http-port") + 1] == port and "-m" not in words:
+            if "--http-port" in words and words[words.index("--http-port") + 1] == port and STEP not in words:
                 return psutil.Process(os.getpgid(process.pid))
         raise AssertionError(f"no process listens on {port}")
 

@@ -22,6 +22,7 @@ from servekit.versions import ROOT
 from shop.addresses import MODELS, Addresses
 from shop.entrypoints import conformance
 from shop.entrypoints.stack import stack
+from tests.listeners import beyond_loopback, listeners
 from tests.patience import until
 from tests.ports import free_block
 
@@ -133,6 +134,12 @@ def unpacked(level: Stack) -> list[str]:
         with suppress(psutil.NoSuchProcess):
             found += [word for word in process.cmdline() if re.search(r"/folder\w+/\d+/model\.py", word)]
     return found
+
+
+def test_every_process_listens_on_this_machine_alone_and_on_its_own_ports(level: Stack) -> None:
+    found = listeners(members(level.home))
+    assert beyond_loopback(found) == set()
+    assert {each.port for each in found} == {port for process in level.processes for port in process.ports.values()}
 
 
 KILLED = ["features", "cache", "feature-loader", "triton", "gateway-0", "gateway-1", "envoy"]
