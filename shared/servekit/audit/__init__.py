@@ -3,7 +3,7 @@ r"""The audit log: append-only, hash-chained JSON lines that say which model ans
 Format. A writer (one process) named W appends to ``W.000001.jsonl``, ``W.000002.jsonl``, … Each line is one JSON
 object in UTF-8:
 
-- ``kind``: ``opened`` (first line of every file, and again after every restart) or ``prediction``;
+- ``kind``: ``opened`` (first line of every file, and again after every restart), ``prediction`` or ``witness``;
 - ``seq``: 1, 2, 3, … over all files of W, without gaps;
 - ``time``: UTC, RFC 3339; then the members of its kind (see ``servekit.audit.line``);
 - ``prev``: the ``hash`` of the line before, across files too; 64 zeros for the very first;
@@ -35,6 +35,12 @@ reached the log are counted by the head, and missed by ``verify``.
 Someone who puts back an old log *and* the old head that went with it, or deletes both, is found only by what lies
 elsewhere: note ``AuditLog.head`` (a metric, a ticket, another machine) and give it to ``verify --anchor``.
 
+The writers. ``writers.list`` is one more chain, a line for each writer of the directory; a chain like theirs, but for
+a head. In its place each writer's ``opened`` lines name the hash in which the list ended, and a ``witness`` line does
+when somebody joins later. So files that are added or taken away with all that belongs to them are found: the list
+lacks them or has them, and a list that was cut to fit lacks what the others' lines know. Nobody is left to witness
+against the removal of all of them, or of the only one: that takes an anchor.
+
 Raw features and answers are never logged, only digests. A digest of few possible values can be found by trying them
 all; with AUDIT_KEY digests are keyed too.
 
@@ -52,7 +58,7 @@ from __future__ import annotations
 from servekit.audit.errors import AuditBacklogError, AuditError, AuditLockedError, AuditLossError, AuditSealError
 from servekit.audit.line import digest
 from servekit.audit.settings import AuditSettings
-from servekit.audit.verify import WriterReport, verify
+from servekit.audit.verify import DirectoryReport, WriterReport, verify
 from servekit.audit.writer import AuditLog
 
 __all__ = [
@@ -63,6 +69,7 @@ __all__ = [
     "AuditLossError",
     "AuditSealError",
     "AuditSettings",
+    "DirectoryReport",
     "WriterReport",
     "digest",
     "verify",

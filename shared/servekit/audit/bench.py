@@ -109,9 +109,10 @@ def _round(overrides: dict[str, Any], events: int) -> tuple[float, ...]:
             mean, p50, p99 = _each_us(record, events)
             log.flush()
             cpu_us = (time.process_time() - before) / events * 1e6
-        reports = verify(Path(folder), settings.key.get_secret_value())
-        if reports[0].problems or reports[0].head[0] != events + 1:
-            raise RuntimeError(f"audit bench: {reports[0].head[0]} sound lines, expected {events + 1}")
+        report = verify(Path(folder), settings.key.get_secret_value())
+        lines = report.writers[0].head[0]
+        if report.problems or lines != events + 1:
+            raise RuntimeError(f"audit bench: {lines} sound lines, expected {events + 1}")
         return mean, p50, p99, digests_us, cpu_us
 
 

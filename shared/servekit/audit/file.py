@@ -10,7 +10,7 @@ from servekit.audit.recovery import head_path, log_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LogFile"]
+__all__ = ["LogFile", "sync_entries"]
 
 _HEAD_BYTES = 512
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -74,8 +74,12 @@ class LogFile:
     def _open(self, number: int) -> int:
         file = os.open(log_path(self._directory, self._writer, number), _FLAGS, 0o640)
         if self._fsync:
-            # the file's name is data of its directory
-            entry = os.open(self._directory, os.O_RDONLY)
-            os.fsync(entry)
-            os.close(entry)
+            sync_entries(self._directory)
         return file
+
+
+def sync_entries(directory: Path) -> None:
+    """Force the names of new files to the disk: they are data of their directory."""
+    entry = os.open(directory, os.O_RDONLY)
+    os.fsync(entry)
+    os.close(entry)

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 import numpy as np
 
-__all__ = ["GENESIS", "Head", "Line", "Opened", "Prediction", "Sealer", "digest"]
+__all__ = ["GENESIS", "Head", "Joined", "Line", "Opened", "Prediction", "Sealer", "Witness", "digest"]
 
 GENESIS = "0" * 64
 
@@ -38,12 +38,13 @@ class Opened(msgspec.Struct, frozen=True, tag_field="kind", tag="opened"):
     """A file begun by a start or a rotation, or gone on with after a restart.
 
     ``torn_bytes`` were moved aside because a crash had cut their line off; ``head`` says whether the head file was
-    there to check the end of the log against (``new`` for a new log).
+    there to check the end of the log against (``new`` for a new log); ``writers`` is the hash in which the list of
+    writers ended, empty in a line older than the list.
     """
 
     seq: int
     time: datetime
-    format: Literal["servekit.audit/1"]
+    format: Literal["servekit.audit/1", "servekit.audit/2"]
     writer: str
     file: int
     seal: Literal["sha256", "hmac-sha256"]
@@ -51,6 +52,26 @@ class Opened(msgspec.Struct, frozen=True, tag_field="kind", tag="opened"):
     reason: Literal["start", "rotation"]
     torn_bytes: int
     head: Literal["new", "kept", "missing", "broken"]
+    prev: str
+    writers: str = ""
+
+
+class Witness(msgspec.Struct, frozen=True, tag_field="kind", tag="witness"):
+    """Somebody else has joined the list of writers, which now ends in the hash ``writers``."""
+
+    seq: int
+    time: datetime
+    writers: str
+    prev: str
+
+
+class Joined(msgspec.Struct, frozen=True, tag_field="kind", tag="joined"):
+    """A line of the list of writers: from now on ``writer`` keeps a log in this directory."""
+
+    seq: int
+    time: datetime
+    writer: str
+    seal: Literal["sha256", "hmac-sha256"]
     prev: str
 
 
@@ -63,7 +84,7 @@ class Head(msgspec.Struct, frozen=True, tag_field="kind", tag="head"):
     prev: str
 
 
-Line: TypeAlias = Prediction | Opened | Head
+Line: TypeAlias = Prediction | Opened | Witness | Joined | Head
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Line).decode

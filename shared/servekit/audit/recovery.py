@@ -1,4 +1,4 @@
-"""Where the chain goes on after a start: clean, or after a crash that cut the last line off."""
+"""Where a chain goes on after a start: clean, or after a crash that cut the last line off."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from servekit.audit.errors import AuditSealError
-from servekit.audit.line import GENESIS, Head, Opened
+from servekit.audit.line import GENESIS, Head
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from servekit.audit.line import Sealer
 
-__all__ = ["Resumption", "files_of", "head_path", "log_path", "read_head", "resume"]
+__all__ = [
+    "Link", "Resumption", "check_seal", "cut_torn", "files_of", "head_path", "last_link", "log_path", "read_head",
+    "resume", "seal_of",
+]  # fmt: skip
 
 _NAME = re.compile(r"(?P<writer>.+)\.(?P<file>\d{6,})\.jsonl")
 
@@ -33,9 +37,15 @@ class Resumption:
     head: Literal["new", "kept", "missing", "broken"]
 
 
-class _Link(msgspec.Struct):
+class Link(msgspec.Struct):
+    """What the next line of a chain needs to know of the last."""
+
     seq: int
     hash: str
+
+
+class _Sealed(msgspec.Struct):
+    seal: str
 
 
 def log_path(directory: Path, writer: str, file: int) -> Path:
@@ -74,10 +84,10 @@ def resume(directory: Path, writer: str, sealer: Sealer) -> Resumption:
     when the log is sealed in another way than ``sealer`` does.
     """
     files = files_of(directory).get(writer, {})
-    _check_seal(files, sealer)
+    check_seal(reversed(files.values()), sealer)
     head = read_head(directory, writer, sealer)
-    torn = _cut_torn(files[max(files)]) if files else 0
-    last = next((link for path in reversed(files.values()) if (link := _last_link(path))), _Link(0, GENESIS))
+    torn = cut_torn(files[max(files)]) if files else 0
+    last = next((link for path in reversed(files.values()) if (link := last_link(path))), Link(0, GENESIS))
     file = max(files, default=1)
     return Resumption(
         file=file,
@@ -89,49 +99,53 @@ def resume(directory: Path, writer: str, sealer: Sealer) -> Resumption:
     )
 
 
-def _check_seal(files: dict[int, Path], sealer: Sealer) -> None:
-    for path in reversed(files.values()):
+def check_seal(paths: Iterable[Path], sealer: Sealer) -> None:
+    """Raises AuditSealError when the first of ``paths`` that tells was sealed in another way than ``sealer`` does."""
+    for path in paths:
         with path.open("rb") as file:
-            first = _decoded(file.readline())
-        if first is not None:
-            if first.seal != sealer.name:
+            seal = seal_of(file.readline())
+        if seal is not None:
+            if seal != sealer.name:
                 raise AuditSealError(
-                    f"audit log {path}: sealed with {first.seal}, AUDIT_KEY asks for {sealer.name}; "
+                    f"audit log {path}: sealed with {seal}, AUDIT_KEY asks for {sealer.name}; "
                     "keep the key as it was or begin a new directory"
                 )
             return
 
 
-def _decoded(line: bytes) -> Opened | None:
+def seal_of(line: bytes) -> str | None:
+    """How a file was sealed, by its first line; ``None`` when that does not tell."""
     try:
-        return msgspec.json.decode(line, type=Opened)
+        return msgspec.json.decode(line, type=_Sealed).seal
     except msgspec.DecodeError:
         return None
 
 
-def _cut_torn(path: Path) -> int:
+def cut_torn(path: Path) -> int:
+    """Move what a crash left of a line at the end of ``path`` into a ``.torn`` file beside; how many bytes it was."""
     data = path.read_bytes()
     end = len(data)
     # a crash of the machine may leave whole lines of zeros where data blocks never reached the disk
     while end and _link(data[data.rfind(b"\n", 0, end - 1) + 1 : end]) is None:
         end = data.rfind(b"\n", 0, end - 1) + 1
     if end < len(data):
-        with path.with_suffix(".jsonl.torn").open("ab") as aside:
+        with path.with_name(f"{path.name}.torn").open("ab") as aside:
             aside.write(data[end:] + b"\n")
         with path.open("r+b") as log:
             log.truncate(end)
     return len(data) - end
 
 
-def _last_link(path: Path) -> _Link | None:
+def last_link(path: Path) -> Link | None:
+    """The last line of ``path``; ``None`` when there is none, or it is torn."""
     data = path.read_bytes()
     return _link(data[data.rfind(b"\n", 0, len(data) - 1) + 1 :])
 
 
-def _link(line: bytes) -> _Link | None:
+def _link(line: bytes) -> Link | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        return msgspec.json.decode(line, type=_Link)
+        return msgspec.json.decode(line, type=Link)
     except msgspec.DecodeError:
         return None

@@ -47,13 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _verify(console: Console, directory: Path, anchors: list[str]) -> int:
     try:
-        reports = verify(directory, os.environ.get("AUDIT_KEY", ""))
+        report = verify(directory, os.environ.get("AUDIT_KEY", ""))
     except AuditError as error:
         console.print(Text(str(error), "red"))
         return _UNVERIFIED
-    _table(console, reports)
-    problems = [str(problem) for report in reports for problem in report.problems]
-    known = set[str]().union(*(report.hashes for report in reports))
+    _table(console, report.chains)
+    problems = [str(problem) for problem in report.problems]
+    known = report.hashes
     problems += [
         f"anchor {anchor}: no line has this hash, the log was rewritten" for anchor in anchors if anchor not in known
     ]
@@ -66,16 +66,17 @@ def _verify(console: Console, directory: Path, anchors: list[str]) -> int:
     return _TAMPERED if problems else _SOUND
 
 
-def _table(console: Console, reports: list[WriterReport]) -> None:
+def _table(console: Console, chains: list[WriterReport]) -> None:
     table = make_table(console, "file", "lines", "first", "last", "state")
     table.columns[1].justify = "right"
-    for report in reports:
-        for file in report.files:
+    for chain in chains:
+        for file in chain.files:
             times = (f"{time:%Y-%m-%d %H:%M:%S}" if time else "" for time in (file.first, file.last))
             table.add_row(file.path.name, str(file.lines), *times, _state(file))
     console.print(table)
-    for report in reports:
-        console.print(f"{report.writer}: ends at seq {report.head[0]}, hash {report.head[1]}")
+    for chain in chains:
+        if chain.files:
+            console.print(f"{chain.writer}: ends at seq {chain.head[0]}, hash {chain.head[1]}")
 
 
 def _state(file: FileReport) -> Text:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from servekit.audit.errors import AuditError, AuditSealError
-from servekit.audit.line import GENESIS, Head, Line, Opened, Sealer
-from servekit.audit.recovery import files_of, head_path, log_path, read_head
+from servekit.audit.line import GENESIS, Head, Line, Opened, Sealer, Witness
+from servekit.audit.recovery import files_of, head_path, log_path, read_head, seal_of
+from servekit.audit.register import list_path, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["FileReport", "Problem", "WriterReport", "verify"]
+__all__ = ["DirectoryReport", "FileReport", "Problem", "WriterReport", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,16 @@ class FileReport:
 
 @dataclass(slots=True)
 class WriterReport:
-    """One writer's chain: its files in order, and the head it ends in."""
+    """One writer's chain, or the list of writers: its files in order, and the head it ends in.
+
+    ``witnessed`` are the ends of the list of writers that its lines name, and where the first of them does.
+    """
 
     writer: str
     files: list[FileReport] = field(default_factory=list)
     head: tuple[int, str] = (0, GENESIS)
     hashes: set[str] = field(default_factory=set)
+    witnessed: dict[str, str] = field(default_factory=dict)
 
     @property
     def problems(self) -> list[Problem]:
@@ -59,20 +62,70 @@ class WriterReport:
         return [problem for file in self.files for problem in file.problems]
 
 
-def verify(directory: Path, key: str = "") -> list[WriterReport]:
-    """Check every writer's chain in ``directory``, against the heads read first: a log may be in use.
+@dataclass(frozen=True, slots=True)
+class DirectoryReport:
+    """The chains of all writers, and the list of them; without a file where the list is younger than all lines."""
+
+    writers: list[WriterReport]
+    register: WriterReport
+
+    @property
+    def chains(self) -> list[WriterReport]:
+        """Every chain, the list of writers last."""
+        return [*self.writers, self.register]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All problems, chain by chain."""
+        return [problem for chain in self.chains for problem in chain.problems]
+
+    @property
+    def hashes(self) -> set[str]:
+        """The hash of every line there is."""
+        return set[str]().union(*(chain.hashes for chain in self.chains))
+
+
+def verify(directory: Path, key: str = "") -> DirectoryReport:
+    """Check every writer's chain in ``directory``, and that each writer is there who should be, and nobody else.
+
+    A log may be in use: the heads are read before the lines. Who was on the list before that must have files; whose
+    lines were found must be on it afterwards.
 
     Raises AuditError when there is no log, AuditSealError when the log has HMAC seals and ``key`` is empty.
     """
     if not directory.is_dir():
         raise AuditError(f"audit directory {directory}: no such directory")
     sealer = Sealer(key)
+    expected = listed(directory)
     heads = {path.stem: read_head(directory, path.stem, sealer) for path in directory.glob("*.head")}
     files = files_of(directory)
-    writers = sorted(heads.keys() | files.keys())
-    if not writers:
+    names = sorted({*expected, *heads, *files})
+    if not names:
         raise AuditError(f"audit directory {directory}: no audit log in it")
-    return [_Chain(directory, writer, sealer).check(files.get(writer, {}), heads.get(writer)) for writer in writers]
+    writers = [_Chain(directory, name, sealer).check(files.get(name, {}), heads.get(name)) for name in names]
+    return DirectoryReport(writers, _check_list(directory, sealer, writers))
+
+
+def _check_list(directory: Path, sealer: Sealer, writers: list[WriterReport]) -> WriterReport:
+    path = list_path(directory)
+    report = _Chain(directory, "the list of writers", sealer).check_list(path)
+    file, names = report.files[-1], set(listed(directory))
+    witnessed = {mark: place for writer in writers for mark, place in writer.witnessed.items()}
+    if not path.exists():
+        if not witnessed:
+            report.files.clear()
+            return report
+        file.problems.append(Problem(path, None, "missing: whether a writer was removed cannot be told"))
+        return report
+    file.problems += [
+        Problem(path, None, f"does not name {writer.writer}, whose files are here: they were added")
+        for writer in writers
+        if writer.hashes and writer.writer not in names
+    ]
+    if not file.problems and (cut := witnessed.keys() - report.hashes):
+        place = min(witnessed[mark] for mark in cut)
+        file.problems.append(Problem(path, None, f"truncated or replaced: {place} knows a line that is not in it"))
+    return report
 
 
 @dataclass(slots=True)
@@ -99,6 +152,14 @@ class _Chain:
             report.files.append(FileReport(problem.path, problems=[problem]))
         return report
 
+    def check_list(self, path: Path) -> WriterReport:
+        """Walk the list of writers, which has one file and no head: the writers' lines know where it ended."""
+        report = WriterReport(self.writer, [FileReport(path)])
+        if path.exists():
+            self._file(report, path, -1, newest=True)
+            report.head = (self.seq, self.prev or "")
+        return report
+
     def _missing(self, number: int) -> FileReport:
         path = log_path(self.directory, self.writer, number)
         # whatever the next file begins with is taken as it is: one loss, one problem
@@ -121,6 +182,8 @@ class _Chain:
             line, mark = record
             report.hashes.add(mark)
             file.first, file.last = file.first or line.time, line.time
+            if isinstance(line, (Opened, Witness)) and line.writers:
+                report.witnessed.setdefault(line.writers, f"{path.name}:{number}")
             if line.seq == anchor:
                 self.anchored = mark
             if text := self._judge(line, present) or self._judge_opened(line, file):
@@ -154,7 +217,7 @@ class _Chain:
     def _records(self, path: Path, lines: list[bytes]) -> Iterator[tuple[Line, str] | None]:
         for number, line in enumerate(lines):
             record = self.sealer.open(line + b"\n")
-            if record is None and number == 0 and not self.sealer.key and _claims_hmac(line):
+            if record is None and number == 0 and not self.sealer.key and seal_of(line) == "hmac-sha256":
                 raise AuditSealError(f"audit log {path}: sealed with hmac-sha256; verifying it takes AUDIT_KEY")
             yield record
 
@@ -167,6 +230,9 @@ class _Chain:
     def _head(self, head: Head | str | None, report: WriterReport) -> Problem | None:
         path = head_path(self.directory, self.writer)
         if head is None or head == "missing":
+            if not report.files:
+                path = log_path(self.directory, self.writer, 1)
+                return Problem(path, None, "missing, and so is all else of a writer whom the list of writers names")
             return Problem(path, None, "missing: whether the log was truncated cannot be told")
         if not isinstance(head, Head):
             return Problem(path, None, "changed: the hash does not fit the line")
@@ -177,13 +243,6 @@ class _Chain:
         if head.seq and self.anchored not in {None, head.prev}:
             return Problem(path, None, f"replaced: seq {head.seq} has another hash than the head knows")
         return None
-
-
-def _claims_hmac(line: bytes) -> bool:
-    try:
-        return msgspec.json.decode(line, type=Opened).seal == "hmac-sha256"
-    except msgspec.DecodeError:
-        return False
 
 
 def _span(first: int, last: int) -> str:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from servekit.audit.errors import AuditBacklogError, AuditError, AuditLockedError, AuditLossError, naming
 from servekit.audit.file import LogFile
-from servekit.audit.line import Head, Opened, Prediction, Sealer, digest
+from servekit.audit.line import Head, Opened, Prediction, Sealer, Witness, digest
 from servekit.audit.lock import WriterLock
 from servekit.audit.recovery import Resumption, resume
+from servekit.audit.register import Register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +136,7 @@ class AuditLog:
         """Write what waits; raises OSError when the disk refuses, and keeps the lines for the next try."""
         with self._disk:
             with self._chain:
+                self._witness()
                 chunks, self._pending, self._pending_bytes = self._pending, [bytearray()], 0
                 head = Head(self._seq, datetime.now(UTC), self.writer, self._prev)
             if chunks == [b""] and self._failure is None:
@@ -180,6 +182,9 @@ class AuditLog:
         # the head is there before the first line: a log without one was tampered with, not young
         if end.head == "new":
             self._file.anchor(self._sealer.seal(Head(0, datetime.now(UTC), self.writer, self._prev))[0])
+        # on the list after the head and before the first line: who is on it has files, whose lines count is on it
+        self._register = Register(self._settings.dir, self._sealer, fsync)
+        self._writers = self._register.join(self.writer)
         self._opened("start", end.torn_bytes, end.head)
         self.flush()
 
@@ -196,7 +201,7 @@ class AuditLog:
             Opened(
                 self._seq + 1,
                 datetime.now(UTC),
-                "servekit.audit/1",
+                "servekit.audit/2",
                 self.writer,
                 self._number,
                 self._sealer.name,
@@ -205,8 +210,15 @@ class AuditLog:
                 torn,
                 head,
                 self._prev,
+                self._writers,
             )
         )
+
+    def _witness(self) -> None:
+        """Chains who has joined since: a writer is removed unseen only with the ends of all other logs."""
+        if news := self._register.news():
+            self._writers = news
+            self._append(Witness(self._seq + 1, datetime.now(UTC), news, self._prev))
 
     def _append(self, record: Line) -> None:
         line, self._prev = self._sealer.seal(record)

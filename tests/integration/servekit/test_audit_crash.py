@@ -56,9 +56,9 @@ def test_a_killed_writer_leaves_a_chain_that_verifies_before_and_after_the_resta
     for _ in range(2):
         with writing(tmp_path):
             wait_until_written(tmp_path, size)
-        assert verify(tmp_path)[0].problems == []
+        assert verify(tmp_path).problems == []
     go_on(tmp_path)
-    assert verify(tmp_path)[0].problems == []
+    assert verify(tmp_path).problems == []
     assert subprocess.run([*COMMAND, str(tmp_path)], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
@@ -74,18 +74,18 @@ def test_with_fsync_record_a_killed_writer_loses_nothing_it_answered(tmp_path: P
         for line in path.read_bytes().splitlines()
     }
     assert {str(number) for number in answered} <= logged
-    assert verify(tmp_path)[0].problems == []
+    assert verify(tmp_path).problems == []
 
 
 def test_a_line_cut_off_by_a_crash_is_moved_aside_and_the_chain_goes_on(tmp_path: Path) -> None:
     go_on(tmp_path)
     path = tmp_path / "worker-0.000001.jsonl"
     path.write_bytes(path.read_bytes() + b'{"kind":"prediction","seq":2,"ti')
-    (report,) = verify(tmp_path)
+    (report,) = verify(tmp_path).writers
     assert report.problems == []
     assert report.files[0].notes == ["line 2 torn, 32 bytes: never flushed, the next start moves them aside"]
     go_on(tmp_path)
-    (report,) = verify(tmp_path)
+    (report,) = verify(tmp_path).writers
     assert report.problems == []
     assert report.files[0].notes == ["seq 2: 32 torn bytes moved aside after a crash"]
     assert path.with_suffix(".jsonl.torn").read_bytes() == b'{"kind":"prediction","seq":2,"ti\n'
@@ -95,7 +95,7 @@ def test_a_file_of_which_no_line_reached_the_disk_goes_on_with_the_one_before(tm
     go_on(tmp_path)
     (tmp_path / "worker-0.000002.jsonl").write_bytes(bytes(100) + b"\n" + bytes(50))
     go_on(tmp_path)
-    (report,) = verify(tmp_path)
+    (report,) = verify(tmp_path).writers
     assert report.problems == []
     assert [file.lines for file in report.files] == [1, 1]
 
@@ -106,7 +106,7 @@ def test_lines_the_disk_lost_after_the_head_was_written_stay_on_record(tmp_path:
     path = tmp_path / "worker-0.000001.jsonl"
     path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
     go_on(tmp_path)
-    (problem,) = verify(tmp_path)[0].problems
+    (problem,) = verify(tmp_path).problems
     assert str(problem) == "worker-0.000001.jsonl:2: dropped: seq 2 to 3 are missing before this line"
 
 
@@ -114,7 +114,7 @@ def test_a_log_verifies_while_it_is_written(tmp_path: Path) -> None:
     with writing(tmp_path) as process:
         wait_until_written(tmp_path, 100_000)
         for _ in range(5):
-            assert verify(tmp_path)[0].problems == []
+            assert verify(tmp_path).problems == []
         assert process.poll() is None
 
 
@@ -124,5 +124,5 @@ def test_several_processes_write_side_by_side(tmp_path: Path) -> None:
         until(lambda: heads <= {path.name for path in tmp_path.iterdir()}, "two writers")
         wait_until_written(tmp_path, 50_000)
         assert first.poll() is second.poll() is None
-    assert [report.writer for report in verify(tmp_path)] == ["worker-0", "worker-1"]
-    assert [report.problems for report in verify(tmp_path)] == [[], []]
+    assert [report.writer for report in verify(tmp_path).writers] == ["worker-0", "worker-1"]
+    assert [report.problems for report in verify(tmp_path).writers] == [[], []]

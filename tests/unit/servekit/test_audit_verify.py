@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def write(folder: Path, events: int, **overrides: Any) -> None:
-    with AuditLog(AuditSettings(dir=folder, max_bytes=1950, fsync="never", **overrides), "api") as log:
+    with AuditLog(AuditSettings(dir=folder, max_bytes=2030, fsync="never", **overrides), "api") as log:
         for number in range(events):
             log.record(
                 request_id=f"{number:02}",
@@ -47,7 +47,7 @@ def edit(path: Path, change: Callable[[Lines], object]) -> None:
 
 
 def problems(folder: Path, key: str = "") -> list[str]:
-    return [str(problem) for report in verify(folder, key) for problem in report.problems]
+    return [str(problem) for problem in verify(folder, key).problems]
 
 
 def resealed(line: bytes) -> bytes:
@@ -73,7 +73,7 @@ def swap(lines: Lines) -> None:
 
 
 def test_a_sound_log_has_no_problem_and_ends_at_its_head(folder: Path) -> None:
-    (report,) = verify(folder)
+    (report,) = verify(folder).writers
     assert report.problems == []
     assert report.head[0] == 17
     assert [file.lines for file in report.files] == [6, 6, 5]
@@ -169,13 +169,13 @@ def test_a_file_under_another_name_is_misplaced(tmp_path: Path) -> None:
     write(tmp_path, 1)
     (tmp_path / ONE).rename(tmp_path / "web.000001.jsonl")
     (tmp_path / "api.head").unlink()
-    assert problems(tmp_path)[0] == f"web.000001.jsonl:1: misplaced: this is {ONE}"
+    assert f"web.000001.jsonl:1: misplaced: this is {ONE}" in problems(tmp_path)
 
 
 def test_a_chain_computed_anew_is_found_under_a_key_and_by_an_anchor_without(
     folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    (report,) = verify(folder)
+    (report,) = verify(folder).writers
     forged = tmp_path_factory.mktemp("forged")
     write(forged, 14)
     assert problems(forged) == []
@@ -207,7 +207,7 @@ def test_what_is_no_audit_log_is_said_so(tmp_path: Path) -> None:
 def test_the_table_shows_each_file_and_the_first_problem(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(folder)]) == 0
     shown = capsys.readouterr().out
-    assert shown.count("sound") == 3
+    assert shown.count("sound") == 4  # three files and the list of writers
     assert "api: ends at seq 17, hash " in shown
     assert "every line is as it was written, none is missing" in shown
     edit(folder / TWO, lambda lines: lines.reverse())

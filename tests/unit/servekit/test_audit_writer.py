@@ -95,8 +95,8 @@ def test_a_restart_goes_on_with_the_chain(tmp_path: Path) -> None:
         with AuditLog(settings(tmp_path)) as log:
             record(log, times=2)
     assert [line["seq"] for line in lines(tmp_path)] == list(range(1, 10))
-    assert verify(tmp_path)[0].problems == []
-    assert verify(tmp_path)[0].head == log.head
+    assert verify(tmp_path).problems == []
+    assert verify(tmp_path).writers[0].head == log.head
 
 
 def test_rotation_carries_the_chain_into_the_next_file(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_rotation_carries_the_chain_into_the_next_file(tmp_path: Path) -> None:
     last = json.loads(paths[0].read_bytes().splitlines()[-1])
     first = json.loads(paths[1].read_bytes().splitlines()[0])
     assert (first["kind"], first["reason"], first["file"], first["prev"]) == ("opened", "rotation", 2, last["hash"])
-    assert verify(tmp_path)[0].problems == []
+    assert verify(tmp_path).problems == []
 
 
 def test_lines_are_written_when_their_time_is_up(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_with_fsync_record_the_line_is_on_the_disk_when_record_returns(tmp_path:
     with AuditLog(settings(tmp_path, fsync=fsync)) as log:
         record(log)
         assert len(lines(tmp_path)) == (2 if fsync == "record" else 1)
-    assert verify(tmp_path)[0].problems == []
+    assert verify(tmp_path).problems == []
 
 
 def test_eight_threads_make_one_sound_chain(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_eight_threads_make_one_sound_chain(tmp_path: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-    assert verify(tmp_path)[0].problems == []
+    assert verify(tmp_path).problems == []
     assert sum(line["kind"] == "prediction" for line in lines(tmp_path)) == 1600
 
 
@@ -164,7 +164,7 @@ def test_workers_without_a_name_get_a_file_each_and_come_back_to_it(tmp_path: Pa
         assert (first.writer, second.writer) == ("worker-0", "worker-1")
     with AuditLog(settings(tmp_path)) as again:
         assert again.writer == "worker-0"
-    assert [report.problems for report in verify(tmp_path)] == [[], []]
+    assert [report.problems for report in verify(tmp_path).writers] == [[], []]
 
 
 def test_a_writer_name_that_is_a_path_is_refused(tmp_path: Path) -> None:
@@ -204,8 +204,8 @@ def test_a_full_disk_keeps_the_lines_refuses_more_and_recovers_without_a_gap(
         record_count = log.head[0]
         log.flush()
         record(log, times=5)
-    assert verify(tmp_path)[0].problems == []
-    assert verify(tmp_path)[0].head[0] > record_count
+    assert verify(tmp_path).problems == []
+    assert verify(tmp_path).writers[0].head[0] > record_count
 
 
 def test_the_first_failed_write_is_logged_once_and_who_watches_is_told_of_each(
@@ -243,7 +243,7 @@ def test_with_fsync_record_nothing_is_taken_while_the_disk_refuses(
         log.flush()
         log.check()
         record(log)
-    assert verify(tmp_path)[0].problems == []
+    assert verify(tmp_path).problems == []
 
 
 def test_lines_lost_at_the_end_are_counted_then_missed_even_after_a_restart(
@@ -258,11 +258,11 @@ def test_lines_lost_at_the_end_are_counted_then_missed_even_after_a_restart(
     with pytest.raises(AuditLossError, match=r"worker-0: 52 lines are lost, seq 10 to 61: No space left on device$"):
         log.close()
     monkeypatch.undo()
-    assert [str(problem) for problem in verify(tmp_path)[0].problems] == [
+    assert [str(problem) for problem in verify(tmp_path).problems] == [
         "worker-0.000001.jsonl:10: truncated: the head knows seq 10 to 61 are missing"
     ]
     AuditLog(settings(tmp_path)).close()
-    assert [str(problem) for problem in verify(tmp_path)[0].problems] == [
+    assert [str(problem) for problem in verify(tmp_path).problems] == [
         "worker-0.000001.jsonl:10: dropped: seq 10 to 61 are missing before this line"
     ]
 
