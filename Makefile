@@ -13,7 +13,7 @@ export ORT_DISABLE_TELEMETRY := 1
 unexport PYTHONDONTWRITEBYTECODE
 comma := ,
 # No proxy reaches this machine's own servers; libraries, child processes and curl read it here.
-export no_proxy := $(addsuffix $(comma),$(or $(no_proxy),$(NO_PROXY)))127.0.0.1,localhost,::1
+export no_proxy := $(addsuffix $(comma),$(or $(value no_proxy),$(value NO_PROXY)))127.0.0.1,localhost,::1
 export NO_PROXY = $(no_proxy)
 
 # What uv, pip and others keep for the next time goes to .cache/ here where it cannot go to the home folder.
@@ -47,7 +47,17 @@ SYNCED := $(VENV)/.synced
 SELDON := .venvs/seldon/.synced
 TRITON := .venvs/triton/.synced
 BENCH := .venvs/bench/.synced
-LEVEL = $(or $(PACKAGE_$*),$(error level $*: no such level, expected one of: $(LEVELS)))
+NO_LEVEL = $(error level $*: no such level, expected one of: $(LEVELS))
+LEVEL = $(or $(PACKAGE_$*),$(NO_LEVEL))
+FOLDER = $(or $(FOLDER_$*),$(NO_LEVEL))
+N = $(if $(LEVEL),$*)
+
+# What people give is text, never a command: make expands nothing in it, and recipes have it from the environment alone, as
+# "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
+GIVEN := ARGS SQL OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON
+$(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
+  $(eval export override $(each) := $$(value $(each)))))
+WITH_ARGS := $(PY) -I -S shared/servekit/with_args.py
 
 .PHONY: help setup demo test test-slow lint format doctor lock proto-code clean test-images crds bench progress drill incident design
 .PHONY: observe up-observe observe-down down-observe dashboards
@@ -73,14 +83,14 @@ demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, st
 # same seed: make test ARGS="--shuffle 7".
 test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, cluster or GPU
 	@$(PY) -m tests.prepare
-	@$(PY) -m pytest -n $(if $(CI),4,5) -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=) $(ARGS)
-	@$(PY) -m pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) $(ARGS) || [ $$? -eq 5 ]
+	@$(WITH_ARGS) pytest -n $(if $(CI),4,5) -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=)
+	@$(WITH_ARGS) pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) || [ $$? -eq 5 ]
 
 test-slow: $(SYNCED) $(SELDON) $(TRITON) ## run the tests that are heavy or long
-	@$(PY) -m pytest -n 2 -m "slow and not images" $(ARGS) || [ $$? -eq 5 ]
+	@$(WITH_ARGS) pytest -n 2 -m "slow and not images" || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the container images and prove that they run (needs Docker)
-	@$(PY) -m pytest -m images tests/images $(ARGS)
+	@$(WITH_ARGS) pytest -m images tests/images
 
 lint: $(SYNCED) ## ruff, mypy strict, import contracts
 	@$(VENV)/bin/ruff check .
@@ -108,7 +118,7 @@ train-%: $(SYNCED) ## train level N's models and write the artefacts
 $(foreach n,$(LEVELS),$(eval $(ARTEFACT_$(n)): | $(SYNCED) ; @$$(PY) -m $(PACKAGE_$(n)).entrypoints.train))
 
 up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
-	@$(PY) -m $(LEVEL).entrypoints.stack up $(ARGS)
+	@$(WITH_ARGS) $(LEVEL).entrypoints.stack up
 
 up-2: $(SELDON)
 up-3: $(TRITON) .run/3/optimize.json
@@ -123,7 +133,7 @@ status-%: $(SYNCED) ## show level N's processes
 	@$(PY) -m $(LEVEL).entrypoints.stack status
 
 logs-%: $(SYNCED) ## show level N's newest log lines
-	@$(PY) -m $(LEVEL).entrypoints.stack logs $(ARGS)
+	@$(WITH_ARGS) $(LEVEL).entrypoints.stack logs
 
 client-%: $(SYNCED) ## send real requests to level N and check every answer
 	@$(PY) -m $(LEVEL).entrypoints.client
@@ -141,11 +151,10 @@ formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to e
 	@$(PY) -m iris_api.entrypoints.formats
 
 trace-%: $(SYNCED) ## show a trace of level N as a waterfall (ARGS: --slowest, --last, --id ID)
-	@$(PY) -m servekit.observe trace $* $(ARGS)
+	@$(WITH_ARGS) servekit.observe trace $(N)
 
-# SQL travels in the environment, where make puts it: quotes in it stay as they are
 query-%: $(SYNCED) ## ask level N's logs and spans in SQL: make query-1 SQL="select count(*) from logs"
-	@$(PY) -m servekit.observe query $*
+	@$(PY) -m servekit.observe query $(N)
 
 observe: $(SYNCED) ## start Prometheus, Grafana, Jaeger, ELK around the levels; without Docker Prometheus alone
 	@$(PY) -m servekit.observe up
@@ -160,7 +169,7 @@ dashboards: $(SYNCED) ## write the dashboards and the cluster's rules from their
 	@$(PY) -m servekit.observe generate
 
 stock-2: $(SYNCED) $(ARTEFACT_2) ## what is out of stock: OUT="50 172" to sell out, IN="50" to bring back, LIST=1 to list
-	@$(PY) -m recommender.entrypoints.stock $(if $(OUT),--out "$(OUT)") $(if $(IN),--in "$(IN)") $(if $(LIST),--list)
+	@$(PY) -m recommender.entrypoints.stock $(if $(OUT),--out="$$OUT") $(if $(IN),--in="$$IN") $(if $(LIST),--list)
 
 transport-2: $(SYNCED) $(ARTEFACT_2) ## the score vector between two steps as JSON, protobuf, bytes: sizes and times (needs up-2)
 	@$(PY) -m recommender.entrypoints.transport
@@ -169,62 +178,62 @@ optimize-3: $(SYNCED) $(ARTEFACT_3) ## INT8 versions through their gate; teacher
 	@$(PY) -m shop.entrypoints.optimize
 
 canary-3: $(SYNCED) ## shift MODEL's traffic: WEIGHT=10 (percent), or AUTO=1 to walk, judge, promote or roll back
-	@test -n "$(MODEL)" -a -n "$(AUTO)$(WEIGHT)" || { echo "canary-3: say which and how: MODEL=ranking WEIGHT=10, or MODEL=ranking AUTO=1"; exit 2; }
-	@$(PY) -m shop.entrypoints.canary $(MODEL) $(if $(AUTO),--auto,--weight $(WEIGHT)) $(ARGS)
+	@test -n "$$MODEL" && test -n "$$AUTO$$WEIGHT" || { echo "canary-3: say which and how: MODEL=ranking WEIGHT=10, or MODEL=ranking AUTO=1"; exit 2; }
+	@$(WITH_ARGS) shop.entrypoints.canary "$$MODEL" $(if $(AUTO),--auto,--weight="$$WEIGHT")
 
 plan-3: $(SYNCED) ## the fleet that QPS requests/s need at P99_MS, and what it costs (QPS=100000 P99_MS=50)
-	@$(PY) -m shop.entrypoints.plan --qps $(or $(QPS),100000) --p99-ms $(or $(P99_MS),50) $(ARGS)
+	@$(WITH_ARGS) shop.entrypoints.plan --qps="$${QPS:-100000}" --p99-ms="$${P99_MS:-50}"
 
 calibrate-3: $(SYNCED) ## measure what plan-3 computes with, and hold its predictions against a measurement (needs up-3)
-	@$(PY) -m shop.entrypoints.calibrate $(ARGS)
+	@$(WITH_ARGS) shop.entrypoints.calibrate
 
 budget-3: $(SYNCED) ## where the milliseconds go, hop by hop, out of the traces kept (after sla-3)
-	@$(PY) -m shop.entrypoints.budget $(ARGS)
+	@$(WITH_ARGS) shop.entrypoints.budget
 
 overload-3: $(SYNCED) ## three times the capacity: what is shed, what is answered, how fast (needs up-3)
-	@$(PY) -m shop.entrypoints.overload $(ARGS)
+	@$(WITH_ARGS) shop.entrypoints.overload
 
 failures-3: $(SYNCED) ## kill parts of the running level under load: what callers notice (needs up-3)
-	@$(PY) -m shop.entrypoints.failures $(ARGS)
+	@$(WITH_ARGS) shop.entrypoints.failures
 
 delays-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## Triton's queue delays measured: latency and throughput of each
-	@$(PY) -m shop.entrypoints.delays $(ARGS)
+	@$(WITH_ARGS) shop.entrypoints.delays
 
 transport-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## gRPC against binary HTTP to Triton: CPU of a call
-	@$(PY) -m shop.entrypoints.transport $(ARGS)
+	@$(WITH_ARGS) shop.entrypoints.transport
 
 gateways-3: $(SYNCED) $(TRITON) $(BENCH) $(ARTEFACT_3) ## the gateway against one on the KServe SDK, side by side on one Triton
-	@$(PY) -m shop.entrypoints.gateways $(ARGS)
+	@$(WITH_ARGS) shop.entrypoints.gateways
 
 conformance-3: $(SYNCED) ## prove that level 3 speaks the Open Inference Protocol (needs up-3)
-	@$(PY) -m shop.entrypoints.conformance $(ARGS)
+	@$(WITH_ARGS) shop.entrypoints.conformance
 
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
-	@$(PY) -m servekit.drift $*
+	@$(PY) -m servekit.drift $(N)
 
 audit-%: $(SYNCED) ## verify level N's audit log: changed, dropped, reordered lines
-	@$(PY) -m servekit.audit verify .run/$*/audit
+	@$(PY) -m servekit.audit verify .run/$(N)/audit
 
 sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
-	@$(PY) -m servekit.sla $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/sla.toml $(ARGS)
+	@$(WITH_ARGS) servekit.sla $(FOLDER)/sla.toml
 
 fuzz-%: $(SYNCED) ## 20,000 wrong requests against level N, right ones beside them (needs up-N; ARGS: --inputs, --seed, --only)
-	@$(PY) -m $(LEVEL).entrypoints.fuzz $(ARGS)
+	@$(WITH_ARGS) $(LEVEL).entrypoints.fuzz
 
 test-1: $(SYNCED) ## run one level's tests
-	@$(PY) -m pytest -n 4 --dist worksteal -m "not images and not cluster and not slow" tests/unit/iris_api tests/integration/iris_api tests/e2e $(ARGS)
+	@$(WITH_ARGS) pytest -n 4 --dist worksteal -m "not images and not cluster and not slow" tests/unit/iris_api tests/integration/iris_api tests/e2e
 
 test-2: $(SYNCED) $(SELDON)
-	@$(PY) -m pytest -m "not images and not cluster and not slow" -k recommender $(ARGS)
+	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k recommender
 
 test-3: $(SYNCED) $(TRITON)
-	@$(PY) -m pytest -m "not images and not cluster and not slow" -k shop $(ARGS)
+	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k shop
 
 capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA (2 to 4 minutes)
-	@$(PY) -m servekit.sla capacity $(FOLDER_$*)/sla.toml $(ARGS)
+	@$(WITH_ARGS) servekit.sla capacity $(FOLDER)/sla.toml
 
 grade-%: $(SYNCED) $$(GRADED_$$*) ## check your answers to level N's exercises (ARGS=3: the third alone)
-	@$(PY) -m servekit.exercises grade $(or $(FOLDER_$*),$(error level $*: no such level, expected one of: $(LEVELS)))/exercises $(ARGS)
+	@$(WITH_ARGS) servekit.exercises grade $(FOLDER)/exercises
 
 # --- interview and progress ------------------------------------------------------------------------------------------
 
@@ -232,29 +241,29 @@ progress: $(SYNCED) ## where you stand on every level, and what comes next
 	@$(PY) -m servekit.exercises progress
 
 drill: $(SYNCED) ## interview questions, one by one; weak ones come back
-	@$(PY) -m servekit.drill $(ARGS)
+	@$(WITH_ARGS) servekit.drill
 
 incident: $(SYNCED) ## a real fault in the running level, for you to find (ID=… chooses one)
-	@$(PY) -m servekit.incidents $(ID) $(ARGS)
+	@$(WITH_ARGS) servekit.incidents $(if $(ID),"$$ID")
 
 design: $(SYNCED) ## a system to design, with a rubric (ID=… chooses one)
-	@$(PY) -m servekit.design $(ID) $(ARGS)
+	@$(WITH_ARGS) servekit.design $(if $(ID),"$$ID")
 
 # --- containers and clusters -----------------------------------------------------------------------------------------
 
 image-3: .run/3/optimize.json
 
 image-%: $(SYNCED) $$(ARTEFACT_$$*) ## build level N's container image (needs Docker)
-	@$(PY) -m servekit.images build $*
+	@$(PY) -m servekit.images build $(N)
 
 cluster-up-%: $(SYNCED) ## start level N's own minikube
-	@$(PY) -m servekit.cluster up $*
+	@$(PY) -m servekit.cluster up $(N)
 
 deploy-%: $(SYNCED) ## deploy level N to its minikube and wait for the rollout
-	@$(PY) -m servekit.cluster deploy $*
+	@$(PY) -m servekit.cluster deploy $(N)
 
 cluster-down-%: $(SYNCED) ## delete level N's minikube
-	@$(PY) -m servekit.cluster down $*
+	@$(PY) -m servekit.cluster down $(N)
 
 crds: $(SYNCED) ## fetch the CRD schemas of the releases in versions.toml, for strict validation
 	@$(PY) -m servekit.manifests crds
@@ -265,15 +274,15 @@ bench: $(SYNCED) ## what the shared parts cost: an audit record, in microseconds
 # --- set-up ----------------------------------------------------------------------------------------------------------
 
 $(UV): infra/requirements/uv.txt
-	@"$(PYTHON)" -c 'import sys; v = sys.version.split()[0]; sys.exit(0 if sys.version_info >= (3, 11) else f"$(PYTHON) {v}: Python 3.11 or newer is needed; say which one with PYTHON=python3.11")'
+	@"$$PYTHON" -c 'import os, sys; v = sys.version.split()[0]; sys.exit(0 if sys.version_info >= (3, 11) else "{} {}: Python 3.11 or newer is needed; say which one with PYTHON=python3.11".format(os.environ["PYTHON"], v))'
 	@echo "set-up: uv"
-	@"$(PYTHON)" -m venv .venvs/uv
+	@"$$PYTHON" -m venv .venvs/uv
 	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOLDER_2)/recommender/adapters/prediction.proto $(UV)
 	@echo "set-up: $(VENV)"
-	@test -x $(PY) || $(UV) venv --quiet --python "$(PYTHON)" $(VENV)
+	@test -x $(PY) || $(UV) venv --quiet --python "$$PYTHON" $(VENV)
 	@$(UV) pip sync --quiet --python $(PY) --require-hashes $<
 	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", *"$(foreach n,$(LEVELS),$(FOLDER_$(n)))".split()]))'
 	@$(MAKE) proto-code
@@ -281,29 +290,29 @@ $(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOL
 
 $(SELDON): infra/requirements/seldon.txt $(UV)
 	@echo "set-up: .venvs/seldon"
-	@test -x .venvs/seldon/bin/python || $(UV) venv --quiet --python "$$($(UV) python find 3.11 2>/dev/null || echo "$(PYTHON)")" .venvs/seldon
+	@test -x .venvs/seldon/bin/python || $(UV) venv --quiet --python "$$($(UV) python find 3.11 2>/dev/null || echo "$$PYTHON")" .venvs/seldon
 	@$(UV) pip sync --quiet --python .venvs/seldon/bin/python --require-hashes --compile-bytecode $<
 	@.venvs/seldon/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "$(FOLDER_2)"]))'
 	@touch $@
 
 $(TRITON): infra/requirements/triton.txt $(UV)
 	@echo "set-up: .venvs/triton"
-	@test -x .venvs/triton/bin/python || $(UV) venv --quiet --python "$(PYTHON)" .venvs/triton
+	@test -x .venvs/triton/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/triton
 	@$(UV) pip sync --quiet --python .venvs/triton/bin/python --require-hashes $<
 	@touch $@
 
 $(BENCH): infra/requirements/bench.txt $(UV)
 	@echo "set-up: .venvs/bench"
-	@test -x .venvs/bench/bin/python || $(UV) venv --quiet --python "$(PYTHON)" .venvs/bench
+	@test -x .venvs/bench/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/bench
 	@$(UV) pip sync --quiet --python .venvs/bench/bin/python --require-hashes $<
 	@touch $@
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
 	@cd infra/requirements && for f in uv main triton bench iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
-	  "$(CURDIR)/$(UV)" pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
-	@cd infra/requirements && "$(CURDIR)/$(UV)" pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
-	@cd infra/requirements && "$(CURDIR)/$(UV)" pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
+	  ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
+	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
+	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
 
 proto-code: # gRPC code is generated at set-up, from the .proto files in the repository
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I shared --python_out=shared --grpc_python_out=shared --mypy_out=quiet:shared shared/servekit/oip/inference.proto
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I $(FOLDER_2) --python_out=$(FOLDER_2) --mypy_out=quiet:$(FOLDER_2) $(FOLDER_2)/recommender/adapters/prediction.proto
+	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I shared --python_out=shared --grpc_python_out=shared --mypy_out=quiet:shared shared/servekit/oip/inference.proto
+	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I $(FOLDER_2) --python_out=$(FOLDER_2) --mypy_out=quiet:$(FOLDER_2) $(FOLDER_2)/recommender/adapters/prediction.proto

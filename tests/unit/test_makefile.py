@@ -50,6 +50,23 @@ def test_no_recipe_parts_a_path_at_a_blank() -> None:
     assert found == []
 
 
+def given() -> set[str]:
+    return set(re.findall(r"^GIVEN := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split())
+
+
+def test_recipes_put_only_what_the_makefile_says_itself_into_the_shell() -> None:
+    """What is given is named in conditions alone; neither it nor where the clone lies is part of a command's text."""
+    own = set(re.findall(r"^(\w+) :?= ", (ROOT / "Makefile").read_text(), re.MULTILINE)) | {
+        "MAKE",
+        "MAKEFILE_LIST",
+        "n",
+    }
+    condition = re.compile(rf"\$\(if \$\((?:{'|'.join(given())})\),")
+    for recipe in recipes():
+        named = set(re.findall(r"\$\((\w+)\)", condition.sub("", recipe)))
+        assert named <= own - given(), recipe
+
+
 def kept(home: str | None, **environment: str) -> dict[str, str]:
     """Where the programs that a recipe runs keep what they keep."""
     known = {name: value for name, value in os.environ.items() if name not in {"HOME", "XDG_CACHE_HOME"}}
