@@ -1,21 +1,42 @@
-"""How commands talk to people: handsome in a terminal, plain lines when piped."""
+"""How commands talk to people: handsome in a terminal, plain lines when piped, and never in a terminal's own language.
+
+A log, a trace or an answer may hold what a stranger sent. A terminal obeys some characters instead of showing them:
+they clear the screen, set the clipboard, or make a line read as another. Here is where they become visible.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
+from rich.segment import Segment
 from rich.table import Table
 
-__all__ = ["make_console", "make_table"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import ConsoleOptions, RenderableType
+
+__all__ = ["ScreenedConsole", "make_console", "make_table", "printable", "say"]
 
 _PIPED_WIDTH = 200
 
 
+class ScreenedConsole(Console):
+    """A console that shows the control characters of what it prints instead of sending them."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of a renderable, screened; what moves the cursor by intention (a progress bar) passes."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(_screened(segment.text), segment.style)
+
+
 def make_console(*, stderr: bool = False) -> Console:
     """A console as wide as the terminal, or as COLUMNS says; piped, wide enough that no table cell is cut."""
-    console = Console(stderr=stderr, highlight=False)
+    console = ScreenedConsole(stderr=stderr, highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PIPED_WIDTH
     return console
@@ -30,3 +51,19 @@ def make_table(console: Console, *columns: str, title: str | None = None) -> Tab
     for column in table.columns:
         column.overflow = "fold"
     return table
+
+
+def say(text: object, *, stderr: bool = False) -> None:
+    """Print a text as lines, screened; for what may quote a server or a client."""
+    (sys.stderr if stderr else sys.stdout).write(f"{_screened(str(text))}\n")
+
+
+def printable(text: str) -> str:
+    r"""The text on one line: control, format and bidi characters and line breaks as Python writes them: ``\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def _screened(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))

@@ -17,7 +17,7 @@ from iris_api.settings import IrisSettings
 from servekit.loopback import DIRECT, client
 from servekit.oip import rpc
 from servekit.stack import join
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ def main() -> int:
             rows = [_check(name, call, target, golden) for name, call in CALLS.items()]
         except (httpx.HTTPError, grpc.RpcError) as error:
             reason = error.details() if isinstance(error, grpc.Call) else str(error)
-            print(f"{base_url}: {reason}: run make up-1, then make logs-1", file=sys.stderr)
+            say(f"{base_url}: {reason}: run make up-1, then make logs-1", stderr=True)
             return 2
     _print(rows)
     wrong = sum(row[2] for row in rows)

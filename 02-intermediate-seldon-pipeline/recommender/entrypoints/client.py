@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from rich.text import Text
 
 from recommender.adapters.artefact import Artefact, ArtefactError
 from recommender.adapters.golden import Golden
@@ -17,7 +18,7 @@ from recommender.settings import InventorySettings, PipelineSettings
 from servekit.errors import ServingError
 from servekit.loopback import client
 from servekit.stack import join
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, printable, say
 
 if TYPE_CHECKING:
     from recommender.domain.catalogue import Catalogue
@@ -46,7 +47,7 @@ def main() -> int:
             _show(http)
             return _check_all(http, golden, set(Inventory(settings.url, catalogue, timeout_s=5).out()), catalogue)
     except (httpx.HTTPError, ServingError, ArtefactError) as error:
-        print(f"{base_url}: {error}: run make up-2, then make logs-2", file=sys.stderr)
+        say(f"{base_url}: {error}: run make up-2, then make logs-2", stderr=True)
         return 2
 
 
@@ -57,7 +58,7 @@ def _show(http: httpx.Client) -> None:
     for who, wanted in _SHOWN:
         answer = http.post(_PATH, json={"jsonData": {**wanted, "k": _K}}).raise_for_status().json()
         for place, item in enumerate(answer["jsonData"]["items"]):
-            table.add_row("" if place else who, item["title"], f"{item['score']:.3f}")
+            table.add_row("" if place else who, Text(printable(item["title"])), f"{item['score']:.3f}")
     console.print(table)
 
 
@@ -73,7 +74,7 @@ def _check_all(http: httpx.Client, golden: Golden, out: set[int], catalogue: Cat
     rate = len(users) / (perf_counter() - began)
     print(f"{len(users)} users, {len(out)} of {len(catalogue):,} items out of stock, {rate:.0f} answers/s")
     for problem in wrong[:5]:
-        print(problem)
+        say(problem)
     print(f"{len(wrong)} answers are wrong" if wrong else "every answer is what NumPy says")
     return 1 if wrong else 0
 

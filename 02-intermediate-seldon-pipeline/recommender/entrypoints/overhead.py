@@ -19,7 +19,7 @@ import msgspec
 from recommender.settings import PipelineSettings
 from servekit.hardware import describe, hardware_stamp
 from servekit.stack import join
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def main() -> int:
         by_hand, through = _Steps(settings), _Connection(settings.port)
         spent, routed = _measure(by_hand, through, requests)
     except (OSError, HTTPException, _DifferentError) as error:
-        print(f"level 2: {error}: is it up, and its stock unchanged? make up-2", file=sys.stderr)
+        say(f"level 2: {error}: is it up, and its stock unchanged? make up-2", stderr=True)
         return 1 if isinstance(error, _DifferentError) else 2
     _report(spent, routed, requests)
     return 0

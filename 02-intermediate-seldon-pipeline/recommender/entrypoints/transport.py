@@ -28,7 +28,7 @@ from recommender.service.preparation import Preparation
 from recommender.settings import PipelineSettings, TrainingSettings
 from servekit.hardware import describe, hardware_stamp
 from servekit.loopback import DIRECT
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ def main() -> int:
         costs = measure(PipelineSettings().model_port, _features(), _ROUNDS, _CALLS)
     except (OSError, HTTPException, grpc.RpcError, ArtefactError) as error:
         reason = error.details() if isinstance(error, grpc.Call) else error
-        print(f"transport: {reason}: run make up-2", file=sys.stderr)
+        say(f"transport: {reason}: run make up-2", stderr=True)
         return 1
     stamp = hardware_stamp()
     _OUTPUT.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ import numpy as np
 from servekit.arguments import positive
 from servekit.observe.errors import ObserveError
 from servekit.observe.spans import Span, read_spans
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, say
 from shop.addresses import Addresses
 from shop.entrypoints.budget_picture import draw
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         found = budget(_all_spans(Addresses().run_dir))
     except ObserveError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", stderr=True)
         return 1
     _print(found, make_console())
     if options.picture:

@@ -26,7 +26,7 @@ from servekit.sla.scenario import load_scenario
 from servekit.sla.settings import overridden
 from servekit.sla.target import identify
 from servekit.stack import join
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, say
 from shop.addresses import Addresses
 from shop.capacity.calibrating import calibrate, compare_capacity
 from shop.capacity.calibration import REFERENCE
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         calibration = _measure(options, run_dir, console)
     except ServingError as problem:
-        print(problem, file=sys.stderr)
+        say(problem, stderr=True)
         return 2
     targets = [run_dir / "calibration.json", *([REFERENCE] if options.write_reference else [])]
     for path in targets:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 import msgspec
+from rich.text import Text
 
 from servekit.errors import ServingError
 from servekit.loopback import client
 from servekit.stack import join
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, printable, say
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
 from shop.entrypoints.golden import Golden, Ranked, Scored
@@ -49,7 +50,7 @@ def main() -> int:
             _show(http, [requests[place] for place in (0, _OF_EACH, 2 * _OF_EACH)])
             return _check_all(http, golden, requests)
     except (httpx.HTTPError, ServingError, ArtefactError, OSError) as error:
-        print(f"{base_url}: {error}: run make up-3, then make logs-3", file=sys.stderr)
+        say(f"{base_url}: {error}: run make up-3, then make logs-3", stderr=True)
         return 2
 
 
@@ -72,7 +73,8 @@ def _show(http: httpx.Client, requests: Sequence[Request]) -> None:
         if isinstance(question, Payment):
             scored = msgspec.json.decode(answer.content, type=Scored)
             score = "" if scored.probability is None else f"{scored.probability:.3f}"
-            table.add_row(f"payment of {question.amount:,.2f}", f"{scored.decision}: {scored.reason}", score, version)
+            decision = Text(printable(f"{scored.decision}: {scored.reason}"))
+            table.add_row(f"payment of {question.amount:,.2f}", decision, score, version)
             continue
         about = f"search, {len(question.candidates)} candidates" if isinstance(question, Search) else "recommendations"
         for place, item in enumerate(msgspec.json.decode(answer.content, type=Ranked).items[:_SHOWN]):
@@ -93,7 +95,7 @@ def _check_all(http: httpx.Client, golden: Golden, requests: Sequence[Request]) 
     shares = ", ".join(f"{count} by version {version}" for version, count in sorted(versions.items()))
     print(f"{len(requests)} answers ({shares}), {rate:.0f} a second")
     for problem in wrong[:5]:
-        print(problem)
+        say(problem)
     print(f"{len(wrong)} answers are wrong" if wrong else "every answer is what ONNX Runtime says")
     return 1 if wrong else 0
 

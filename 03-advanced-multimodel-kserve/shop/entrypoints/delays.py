@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from servekit.arguments import not_negative, positive
 from servekit.hardware import describe, hardware_stamp
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, say
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
 from shop.serving.control import ControlError
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None, result: Path = _RESULT) -> int:
 
             measured = list(measure(addresses.models_dir, addresses.run_dir / "delays", plan, watch))
     except (DelayError, ControlError, ArtefactError, OSError) as problem:
-        print(f"error: {problem}", file=sys.stderr)
+        say(f"error: {problem}", stderr=True)
         return 1
     stamp = hardware_stamp()
     result.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from servekit.arguments import count, positive
 from servekit.artefact_folder import ArtefactError
 from servekit.bench import free_ports
 from servekit.hardware import describe, hardware_stamp
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, say
 from shop.entrypoints.gateway_load import Candidate, Cost, Ratio, check_same, measure_costs, measure_hits, ready
 from shop.entrypoints.private_stack import PrivateStack, pin, private_stack, running
 from shop.serving.feature_set import FeatureSetError
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="gateways-") as folder, private_stack(Path(folder)) as stack:
             costs, ratios = _measure(stack, rounds, seconds, console)
     except (ArtefactError, FeatureSetError, RuntimeError, OSError) as error:
-        print(f"gateways: {error}", file=sys.stderr)
+        say(f"gateways: {error}", stderr=True)
         return 2
     _OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     document = {

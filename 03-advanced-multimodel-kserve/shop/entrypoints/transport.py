@@ -28,7 +28,7 @@ from servekit.loopback import DIRECT
 from servekit.oip import inference_pb2 as pb
 from servekit.oip.rpc import UNLIMITED
 from servekit.oip.tensors import DTYPES
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, say
 from shop.entrypoints.private_stack import pin, private_stack
 from shop.gateway.inference import FRAUD, PERSONALISATION, RANKING, ModelCalls, ModelPools, Signature
 from shop.gateway.versions import Versions
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             pin(1, psutil.Process())
             costs = uvloop.run(_measure(stack.addresses))
     except (ArtefactError, FeatureSetError, RuntimeError) as error:
-        print(f"transport: {error}", file=sys.stderr)
+        say(f"transport: {error}", stderr=True)
         return 1
     _OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     document = {"hardware": stamp, "rounds": _ROUNDS, "calls": _CALLS, "costs": [asdict(cost) for cost in costs]}

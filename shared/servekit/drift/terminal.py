@@ -8,10 +8,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
+from rich.markup import escape
 from rich.text import Text
 
 from servekit.http_ask import ask
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,13 +59,14 @@ def parse(exposition: str) -> dict[tuple[str, str], VersionDrift]:
 
 def render(console: Console, model: str, version: str, drift: VersionDrift) -> Table:
     """One model version's table: a row for each feature and score."""
-    title = f"{model} {version}: the last {drift.rows} rows against the training data"
+    title = escape(printable(f"{model} {version}: the last {drift.rows} rows against the training data"))
     table = make_table(console, "feature", "PSI", "alarm above", "KS", "alarm above", "verdict", title=title)
     for column in table.columns[1:5]:
         column.justify = "right"
     for name, gauges in drift.features.items():
         cells = [_distance(gauges, "psi"), _bound(gauges, "psi"), _distance(gauges, "ks"), _bound(gauges, "ks")]
-        table.add_row(name, *cells, Text("DRIFT", "bold red") if gauges.get("alarm") else Text("quiet", "green"))
+        verdict = Text("DRIFT", "bold red") if gauges.get("alarm") else Text("quiet", "green")
+        table.add_row(Text(printable(name)), *cells, verdict)
     if not drift.features:
         table.add_row(Text(f"{drift.rows} of the {drift.required} rows that a verdict needs", "yellow"))
     return table
@@ -88,7 +90,8 @@ def main(arguments: list[str], console: Console | None = None) -> int:
     for (model, version), drift in versions.items():
         console.print(render(console, model, version, drift))
     drifted = [f"{model} {version}: {name}" for (model, version), drift in versions.items() for name in drift.drifted]
-    console.print(f"drift: {', '.join(drifted)}" if drifted else "no drift", style="red" if drifted else "green")
+    said = Text(printable(f"drift: {', '.join(drifted)}"), "red") if drifted else Text("no drift", "green")
+    console.print(said)
     return _ALARM if drifted else _QUIET
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from servekit.observe.errors import ObserveError
 from servekit.observe.events import LOGS, SPANS, log_files, log_table, span_table
 from servekit.observe.spans import trace_files
-from servekit.terminal import make_table
+from servekit.terminal import make_table, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, console: Console) -> No
     for column, (_, kind, *_rest) in zip(table.columns, columns, strict=True):
         column.justify = "right" if str(kind) in _NUMERIC else "left"
     for row in rows:
-        table.add_row(*(Text(_show(value)) for value in row))
+        table.add_row(*(Text(printable(_show(value))) for value in row))
     console.print(table)
     if more:
         console.print(f"the first {_SHOWN_ROWS} rows; `limit`, `order by` or an aggregate shows what you look for")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from rich.text import Text
 
-from servekit.terminal import make_table
+from servekit.terminal import make_table, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ _NAME_SHARE, _BAR_MIN, _BAR_MAX = 70, 20, 72
 
 def draw(spans: Sequence[Span], console: Console) -> None:
     """Print the spans of one trace, at least one: what it was, then the waterfall."""
+    spans = [_on_one_line(span) for span in spans]
     begun = min(span.start_unix_ns for span in spans)
     total_ns = max(span.end_unix_ns for span in spans) - begun
     services = list(dict.fromkeys(span.service for span in spans))
@@ -34,7 +36,7 @@ def draw(spans: Sequence[Span], console: Console) -> None:
     nested = list(nest(spans))
     roots = [span for span, depth in nested if depth == 0]
     for root in roots[:_SHOWN_ROOTS]:
-        console.print(Text(f"  {_facts(root)}", "dim"), soft_wrap=True)
+        console.print(Text(printable(f"  {_facts(root)}"), "dim"), soft_wrap=True)
     console.print()
     console.print(_waterfall(nested[:_SHOWN_SPANS], begun, total_ns, services, console))
     if len(nested) > _SHOWN_SPANS:
@@ -61,6 +63,11 @@ def nest(spans: Sequence[Span]) -> Iterator[tuple[Span, int]]:
         seen.add(span.span_id)
         yield span, depth
         stack += [(child, depth + 1) for child in reversed(children.get(span.span_id, []))]
+
+
+def _on_one_line(span: Span) -> Span:
+    texts = {"trace_id": span.trace_id, "service": span.service, "name": span.name, "status": span.status}
+    return replace(span, **{field: printable(text) for field, text in texts.items()})
 
 
 def _headline(spans: Sequence[Span], begun: int, total_ns: int, services: list[str]) -> Text:

@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-
 from servekit.errors import ServingError
 from servekit.sla.capacity import find_capacity
 from servekit.sla.capacity_report import print_capacity, print_probe, render_capacity
@@ -19,9 +17,12 @@ from servekit.sla.run import run
 from servekit.sla.settings import load_sla, overridden
 from servekit.sla.table import LiveProgress, print_result
 from servekit.stack import StackError, own
+from servekit.terminal import ScreenedConsole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.console import Console
 
     from servekit.sla.settings import Sla
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     options, extra = _parser(verb).parse_known_args(rest)
     if extra and verb != "locust":
         _parser(verb).error(f"unknown options: {' '.join(extra)}")
-    console = Console()
+    console = ScreenedConsole()
     try:
         stated = load_sla(options.path)
         sla = overridden(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from servekit.terminal import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -98,12 +100,12 @@ def follow(files: Mapping[str, Path], pause: Callable[[], object] = lambda: time
 
 
 def show(line: Line, console: Console, width: int) -> None:
-    """Print a line; `width` is that of the longest process name."""
+    """Print a line as one line, line breaks in it shown; `width` is that of the longest process name."""
     clock = datetime.fromtimestamp(line.time, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3] if line.time else " " * 12
     level = line.level or ""
     colour = _COLOURS.get(level, "")
     prefix = Text.assemble((clock, "dim"), f" {line.process:<{width}} ", (f"{level:<8} ", colour))
-    console.print(prefix + Text(line.text), soft_wrap=True)
+    console.print(prefix + Text(printable(line.text)), soft_wrap=True)
 
 
 def _parse_all(process: str, lines: Sequence[str], before: float = 0.0) -> Iterator[Line]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psutil
+from rich.text import Text
 
 from servekit.stack import control, inspection
 from servekit.stack.spec import StackError
-from servekit.terminal import make_table
+from servekit.terminal import make_table, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +31,10 @@ class _Usage:
 
     rss: int = 0
     cpu: float = 0.0
+
+
+def _readiness(missing: str | None) -> Text:
+    return Text(printable(f"no: {missing}"), "red") if missing else Text("yes", "green")
 
 
 def status(stack: Stack, console: Console) -> bool:
@@ -54,7 +59,7 @@ def status(stack: Stack, console: Console) -> bool:
     starts = _starts(stack)
     for process in stack.processes:
         row = _row(process, states[process.name], usage.get(process.name, _Usage()), starts.get(process.name, 1))
-        table.add_row(*row, f"[red]no: {missing[process.name]}[/]" if missing[process.name] else "[green]yes[/]")
+        table.add_row(*row, _readiness(missing[process.name]))
     console.print(table)
     return not any(missing.values())
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from servekit.arguments import positive
 from servekit.oip.conformance.registry import Level, Outcome, UnreachableError
 from servekit.oip.conformance.suite import conforms, run
-from servekit.terminal import make_console, make_table
+from servekit.terminal import make_console, make_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             timeout_s=options.timeout_s,
         )
     except UnreachableError as error:
-        sys.stderr.write(f"{error}\n")
+        say(error, stderr=True)
         return 2
     _print(results)
     return 0 if conforms(results, strict=options.strict) else 1
