@@ -82,7 +82,7 @@ def render_capacity(result: CapacityResult) -> str:
         body += [_latency(result), _goodput(result), table("Every probe", (*_COLUMNS, "verdict"), rows)]
     body.append(stamp_list(result.hardware, facts))
     status = {"none": "broken", "interrupted": "interrupted"}.get(result.limit, "met")
-    lead = "Doubling until a rate fails twice, bisection, then repeats of the highest rate that passed."
+    lead = ["Doubling until a rate fails twice, bisection, then repeats of the highest rate that passed."]
     verdict = capacity_line(result)
     return page(f"Level {result.level} capacity · {result.target}", status, verdict, lead, body)
 

@@ -102,10 +102,12 @@ class _Plot:
         for value, text in self._y.ticks:
             height = self._height_of(value)
             parts.append(f'<line class="grid" x1="{_LEFT}" x2="{self._right}" y1="{height}" y2="{height}"/>')
-            parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{height + 4}" text-anchor="end">{text}</text>')
+            parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{height + 4}" text-anchor="end">{escape(text)}</text>')
         for value, text in self._x.ticks:
             across, _ = self.at((value, self._y.ticks[0][0]))
-            parts.append(f'<text class="tick" x="{across}" y="{self._bottom + 18}" text-anchor="middle">{text}</text>')
+            parts.append(
+                f'<text class="tick" x="{across}" y="{self._bottom + 18}" text-anchor="middle">{escape(text)}</text>'
+            )
         middle, below = (_LEFT + self._right) / 2, self._bottom + 36
         title = escape(self._x.title)
         return [*parts, f'<text class="axis" x="{middle}" y="{below}" text-anchor="middle">{title}</text>']
@@ -122,7 +124,7 @@ class _Plot:
         way = "M" + "L".join(f"{across},{height}" for across, height in points)
         path = f'<path class="line" d="{way}"/>' if series.joined else ""
         dots = "".join(f'<circle class="dot" cx="{a}" cy="{h}" r="3.5"/>' for a, h in points) if series.dots else ""
-        return f'<g class="{series.style}">{path}{dots}</g>' if points else ""
+        return f'<g class="{escape(series.style)}">{path}{dots}</g>' if points else ""
 
     def notes(self, series: Series) -> list[str]:
         spots = zip(series.points, series.notes, strict=False)

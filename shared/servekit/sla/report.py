@@ -43,20 +43,18 @@ def render_report(result: Result, samples: Samples) -> str:
     return page(title, result.verdict, verdict_line(result), _lead(result), body)
 
 
-def _lead(result: Result) -> str:
-    words = [
-        (
-            f"<b>{result.rate_rps:g} requests/s</b> offered as Poisson arrivals for {result.duration_s:g} s after "
-            f"{result.warmup_s:g} s of warm-up. Latency counts from each request's intended start."
-        )
-    ]
-    words += [f"<br><b>{reason}</b>" for reason in result.reasons]
+def _lead(result: Result) -> list[str]:
+    how = (
+        f"{result.rate_rps:g} requests/s offered as Poisson arrivals for {result.duration_s:g} s after "
+        f"{result.warmup_s:g} s of warm-up. Latency counts from each request's intended start."
+    )
+    lines = [how, *result.reasons]
     if result.first_attempt:
-        words.append(
-            "<br>The machine was visibly noisy, so this is a repeat: the first attempt was "
+        lines.append(
+            "The machine was visibly noisy, so this is a repeat: the first attempt was "
             f"{result.first_attempt['verdict']} with p99 {result.first_attempt['p99_ms']:g} ms."
         )
-    return "".join(words)
+    return lines
 
 
 def _tiles(result: Result) -> list[Tile]:
