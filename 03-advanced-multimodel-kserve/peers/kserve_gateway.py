@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,11 @@ from shop.models.ranking.features import build as build_search
 _TRITON = f"127.0.0.1:{os.environ['SHOP_TRITON_HTTP_PORT']}"
 _VERSION = "1"
 _DECLINE_AT, _REVIEW_AT = 0.7, 0.2
-_features = redis.asyncio.Redis(port=int(os.environ["SHOP_FEATURES_PORT"]))
+_features = redis.asyncio.Redis(
+    port=int(os.environ["SHOP_FEATURES_PORT"]),
+    username="gateway",
+    password=Path(os.environ["SHOP_RUN_DIR"], "valkey", "logins", "features-gateway").read_text(encoding="ascii"),
+)
 
 
 class _Strict(BaseModel):

@@ -9,8 +9,14 @@ from pathlib import Path
 __all__ = ["valkey_command"]
 
 
-def valkey_command(
-    port: int, folder: Path, host: str = "127.0.0.1", *, durable: bool = True, cache_memory: str = ""
+def valkey_command(  # noqa: PLR0913 - the server's options, by their names
+    port: int,
+    folder: Path,
+    host: str = "127.0.0.1",
+    *,
+    durable: bool = True,
+    cache_memory: str = "",
+    users: Path | None = None,
 ) -> list[str]:
     """How to serve on ``host:port``.
 
@@ -21,6 +27,7 @@ def valkey_command(
         durable: every change is on disk in ``folder`` before it is acknowledged; else nothing is ever written there.
         cache_memory: for a cache, the most it may hold, e.g. ``256mb``: what was not used for longest makes room. A
             server that is no cache refuses a write rather than to forget another.
+        users: its file of users, in the server's own form; None: anybody who reaches it may do anything.
 
     Raises:
         FileNotFoundError: there is no such server, with the remedy.
@@ -30,6 +37,7 @@ def valkey_command(
     return [
         _server(), "--bind", host, "--port", str(port), "--dir", str(folder), "--save", "", *persistence,
         "--maxmemory", cache_memory or "0", "--maxmemory-policy", policy, "--daemonize", "no",
+        *(["--aclfile", str(users)] if users else []),
     ]  # fmt: skip
 
 

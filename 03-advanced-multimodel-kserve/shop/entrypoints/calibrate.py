@@ -84,7 +84,7 @@ def _measure(options: argparse.Namespace, run_dir: Path, console: Console) -> Ca
     identify(sla.server)
     processes = find_processes(run_dir)
     ports = tuple(addresses.gateway_port + number for number in range(addresses.gateways))
-    bench = RunningStack(sla.server.url, processes, ports, addresses.features_port, addresses.cache_port)
+    bench = RunningStack(sla.server.url, processes, ports, addresses)
     schedule = Schedule(rounds=options.rounds, held_out_rps=options.held_out_rps)
     scenario = load_scenario(sla.scenario, _SLA.parent)
     found = survey(bench, scenario, sla.mix, schedule, lambda line: console.print(line, style="dim"))

@@ -136,7 +136,7 @@ def measure_hits(
                 progress(f"{kind}, round {number + 1} of {rounds}: {'hits' if hit else 'misses'}")
                 bodies = hits if hit else _bodies(kind, stack, 20_000, seed=next(fresh))
                 requests = [http_request(candidate.path(kind), body) for body in bodies]
-                with connect(stack.addresses.cache_port) as cache:
+                with connect(stack.addresses, "cache") as cache:
                     cache.flushall()
                 if hit:
                     closed_loop(candidate.port, requests, None, _CONNECTIONS, 0.5)

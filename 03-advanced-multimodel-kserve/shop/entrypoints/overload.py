@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console, addresses = make_console(), Addresses()
     try:
         with Crew(addresses.port, mixed_messages(addresses, _MESSAGES)) as crew:
-            result = _measure(console, crew, options, addresses.cache_port)
+            result = _measure(console, crew, options, addresses)
     except ServingError as problem:
         console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
         return 2
@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return (0 if result.holds else 1) if result.tells else 2
 
 
-def _measure(console: Console, crew: Crew, options: argparse.Namespace, cache_port: int) -> Overload:
+def _measure(console: Console, crew: Crew, options: argparse.Namespace, addresses: Addresses) -> Overload:
     table = make_table(console, "offered/s", "goodput/s", "accepted p99", "shed", "degraded", "failed", "generator")
     climbed = []
     for offered in climb(crew, options.seconds):
@@ -127,7 +127,7 @@ def _measure(console: Console, crew: Crew, options: argparse.Namespace, cache_po
     _row(table, after)
     console.print(table)
     peak, goodput = (median(each.goodput_rps(_LIMIT_S) for each in found) for found in (peaks, overs))
-    changes = list(change_load(crew, peak, _LIMIT_S, partial(forget, cache_port)))
+    changes = list(change_load(crew, peak, _LIMIT_S, partial(forget, addresses)))
     console.print(_changes_table(console, changes))
     return Overload(
         peak_rps=round(peak, 1),

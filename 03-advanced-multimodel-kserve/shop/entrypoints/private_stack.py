@@ -70,7 +70,7 @@ def private_stack(folder: Path) -> Iterator[PrivateStack]:
             )
         )
         _await(lambda: _ready(addresses), "Triton and the stores")
-        load(connect(addresses.features_port), FeatureSet(addresses.features_dir))
+        load(connect(addresses, "features", "loader"), FeatureSet(addresses.features_dir))
         yield PrivateStack(addresses, triton, features, cache)
 
 
@@ -119,7 +119,7 @@ def _environment(addresses: Addresses) -> dict[str, str]:
 
 def _ready(addresses: Addresses) -> bool:
     url = f"http://127.0.0.1:{addresses.triton_http_port}/v2/health/ready"
-    stores = (ValkeyReady(addresses.features_port), ValkeyReady(addresses.cache_port))
+    stores = (ValkeyReady(addresses, "features"), ValkeyReady(addresses, "cache"))
     return all(each.missing() is None for each in (*stores, HttpReady(url)))
 
 

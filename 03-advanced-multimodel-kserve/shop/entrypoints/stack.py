@@ -73,22 +73,25 @@ def _scraped(addresses: Addresses) -> dict[str, list[int]]:
 
 
 def _stores(addresses: Addresses, generation: str) -> list[Process]:
-    features, cache = addresses.features_port, addresses.cache_port
     return [
         Process(
-            "features", features_command(addresses), ValkeyReady(features), ports={"valkey": features}, inherits=()
+            "features",
+            features_command(addresses),
+            ValkeyReady(addresses, "features"),
+            ports={"valkey": addresses.features_port},
+            inherits=(),
         ),
         Process(
             "cache",
             cache_command(addresses, StoreSettings().cache_memory),
-            ValkeyReady(cache),
-            ports={"valkey": cache},
+            ValkeyReady(addresses, "cache"),
+            ports={"valkey": addresses.cache_port},
             inherits=(),
         ),
         Process(
             "feature-loader",
             _module("shop.serving.feature_loader"),
-            FeaturesReady(features, generation),
+            FeaturesReady(addresses, generation),
             environment=_chosen(),
             inherits=("TELEMETRY_*",),
         ),

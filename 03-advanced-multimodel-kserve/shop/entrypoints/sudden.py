@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-import redis
 
 from shop.entrypoints.open_loop import Phase
+from shop.serving.stores import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from shop.addresses import Addresses
     from shop.entrypoints.open_loop import Crew
 
 __all__ = ["CHANGES", "KEPT", "SETTLED_S", "Change", "Changed", "change_load", "forget"]
@@ -117,7 +118,7 @@ def change_load(crew: Crew, peak_rps: float, limit_s: float, forget: Callable[[]
         )
 
 
-def forget(cache_port: int) -> None:
+def forget(addresses: Addresses) -> None:
     """Empties the inference cache of this machine's level."""
-    with redis.Redis(port=cache_port) as cache:
+    with connect(addresses, "cache") as cache:
         cache.flushall()

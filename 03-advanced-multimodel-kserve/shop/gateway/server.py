@@ -35,6 +35,7 @@ from shop.gateway.settings import GatewaySettings
 from shop.gateway.upkeep import Readiness, Upkeep
 from shop.gateway.valkey import Valkey
 from shop.gateway.versions import Versions
+from shop.serving.logins import read_login
 
 __all__ = ["Gateway", "build", "main"]
 
@@ -112,8 +113,8 @@ class _Links(NamedTuple):
     @classmethod
     def of(cls, settings: GatewaySettings) -> _Links:
         return cls(
-            Valkey(settings.features_host, settings.features_port),
-            Valkey(settings.cache_host, settings.cache_port),
+            Valkey(settings.features_host, settings.features_port, read_login(settings, "features", "gateway")),
+            Valkey(settings.cache_host, settings.cache_port, read_login(settings, "cache", "gateway")),
             ModelPools(settings.triton_host, settings.triton_http_port, settings.triton_hosts),
         )
 

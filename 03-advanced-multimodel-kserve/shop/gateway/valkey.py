@@ -38,11 +38,17 @@ class ValkeyError(OSError):
 class Valkey:
     """One server; connected when first asked, and again after a failure, at most ten times a second.
 
+    Args:
+        host: the server's.
+        port: the server's.
+        login: user and password, where it asks for them.
+
     Raises `OSError` where it cannot be reached, does not answer in time (`TimeoutError`) or refuses (`ValkeyError`).
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, login: tuple[str, str] | None = None) -> None:
         self._address = (host, port)
+        self._login = pack(("AUTH", *login)) if login else None
         self._link: _Link | None = None
         self._opening: asyncio.Task[_Link] | None = None
         self._retry_at = 0.0
@@ -91,6 +97,8 @@ class Valkey:
             self._retry_at = monotonic() + _RETRY_S
             raise
         else:
+            if self._login is not None:  # refused, it shows in the next reply, which says that one must log in
+                link.tell(self._login, 1)
             self._link = link
             return link
         finally:

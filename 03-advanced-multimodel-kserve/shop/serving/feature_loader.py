@@ -38,7 +38,7 @@ class Loader:
 
     def __init__(self, addresses: Addresses, host: str = "127.0.0.1") -> None:
         self._folder = addresses.features_dir
-        self._client = connect(addresses.features_port, host)
+        self._client = connect(addresses, "features", "loader", host)
         self._problem = ""
 
     def step(self) -> bool:

@@ -15,12 +15,14 @@ from redis.retry import Retry
 
 from servekit.valkey import valkey_command
 from shop.models.features_store import GENERATION
+from shop.serving.logins import read_login, write_users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from shop.addresses import Addresses
+    from shop.serving.logins import Store, User
 
 __all__ = ["FeaturesReady", "ValkeyReady", "cache_command", "connect", "features_command"]
 
@@ -33,7 +35,8 @@ def features_command(addresses: Addresses) -> list[str]:
     Raises:
         FileNotFoundError: there is no Valkey or Redis.
     """
-    return valkey_command(addresses.features_port, _folder(addresses, "features"), durable=False)
+    users = write_users(addresses, "features")
+    return valkey_command(addresses.features_port, _folder(addresses, "features"), durable=False, users=users)
 
 
 def cache_command(addresses: Addresses, memory: str) -> list[str]:
@@ -42,13 +45,28 @@ def cache_command(addresses: Addresses, memory: str) -> list[str]:
     Raises:
         FileNotFoundError: there is no Valkey or Redis.
     """
-    return valkey_command(addresses.cache_port, _folder(addresses, "cache"), durable=False, cache_memory=memory)
+    folder, users = _folder(addresses, "cache"), write_users(addresses, "cache")
+    return valkey_command(addresses.cache_port, folder, durable=False, cache_memory=memory, users=users)
 
 
-def connect(port: int, host: str = "127.0.0.1", timeout_s: float = 5.0) -> redis.Redis:
-    """A client that fails rather than to try again."""
+def connect(
+    addresses: Addresses, store: Store, user: User = "operator", host: str = "127.0.0.1", timeout_s: float = 5.0
+) -> redis.Redis:
+    """A client that fails rather than to try again.
+
+    Raises:
+        OSError: the user's password may not be read.
+    """
+    port = addresses.features_port if store == "features" else addresses.cache_port
+    name, password = read_login(addresses, store, user) or (None, None)
     return redis.Redis(
-        host, port, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+        host,
+        port,
+        username=name,
+        password=password,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
     )
 
 
@@ -56,18 +74,19 @@ def connect(port: int, host: str = "127.0.0.1", timeout_s: float = 5.0) -> redis
 class ValkeyReady:
     """Ready when the server answers PING, which it does not while it loads or is out of file descriptors."""
 
-    port: int
+    addresses: Addresses
+    store: Store
 
     def missing(self) -> str | None:
         """See `servekit.stack.Readiness`."""
-        return _ask(self.port, lambda client: None if client.ping() else "no answer to PING")
+        return _ask(self.addresses, self.store, lambda client: None if client.ping() else "no answer to PING")
 
 
 @dataclass(frozen=True)
 class FeaturesReady:
     """Ready when the feature store holds the generation that training left last."""
 
-    port: int
+    addresses: Addresses
     generation: str
 
     def missing(self) -> str | None:
@@ -77,15 +96,15 @@ class FeaturesReady:
             held = client.get(GENERATION)
             return None if held == self.generation.encode() else "the features are not loaded yet"
 
-        return _ask(self.port, other)
+        return _ask(self.addresses, "features", other)
 
 
-def _ask(port: int, question: Callable[[redis.Redis], str | None]) -> str | None:
+def _ask(addresses: Addresses, store: Store, question: Callable[[redis.Redis], str | None]) -> str | None:
     try:
-        with connect(port, timeout_s=_PROBE_TIMEOUT_S) as client:
+        with connect(addresses, store, timeout_s=_PROBE_TIMEOUT_S) as client:
             return question(client)
-    except redis.RedisError as error:
-        return f"port {port}: {error}"
+    except (redis.RedisError, OSError) as error:
+        return f"{store}: {error}"
 
 
 def _folder(addresses: Addresses, name: str) -> Path:

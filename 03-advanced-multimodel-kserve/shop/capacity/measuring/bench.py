@@ -12,10 +12,13 @@ import redis
 from servekit.errors import NotReadyError
 from shop.capacity.calibration import StoreSize
 from shop.capacity.measuring.cache_counters import CacheCounts, read_counts
+from shop.serving.stores import connect
 
 if TYPE_CHECKING:
     from servekit.sla import Request
+    from shop.addresses import Addresses
     from shop.capacity.measuring.processes import Processes
+    from shop.serving.logins import Store
 
 __all__ = ["Bench", "RunningStack"]
 
@@ -57,8 +60,7 @@ class RunningStack:
     url: str
     processes: Processes
     gateway_ports: tuple[int, ...]
-    features_port: int
-    cache_port: int
+    addresses: Addresses
 
     def empty_cache(self) -> None:
         """See `Bench`.
@@ -67,9 +69,9 @@ class RunningStack:
             NotReadyError: the cache does not answer.
         """
         try:
-            _client(self.cache_port).flushall()
+            connect(self.addresses, "cache").flushall()
         except redis.RedisError as problem:
-            raise NotReadyError("cache", str(self.cache_port), f"{problem}: make up-3") from None
+            raise NotReadyError("cache", str(self.addresses.cache_port), f"{problem}: make up-3") from None
 
     def counts(self) -> CacheCounts:
         """See `Bench`."""
@@ -77,7 +79,7 @@ class RunningStack:
 
     def stores(self) -> tuple[StoreSize, StoreSize]:
         """See `Bench`."""
-        return _size(self.features_port), _size(self.cache_port)
+        return _size(self.addresses, "features"), _size(self.addresses, "cache")
 
     def edge_bytes(self, request: Request) -> int:
         """See `Bench`."""
@@ -96,15 +98,11 @@ class RunningStack:
         return asked + sum(len(name) + len(value) + 4 for head in heads for name, value in head.items())
 
 
-def _client(port: int) -> redis.Redis:
-    return redis.Redis(port=port, socket_timeout=5)
-
-
-def _size(port: int) -> StoreSize:
+def _size(addresses: Addresses, store: Store) -> StoreSize:
     try:
-        client = _client(port)
+        client = connect(addresses, store)
         keys = int(client.dbsize())
         used = int(client.info("memory")["used_memory"])
     except redis.RedisError as problem:
-        raise NotReadyError("store", str(port), f"{problem}: make up-3") from None
+        raise NotReadyError("store", store, f"{problem}: make up-3") from None
     return StoreSize(keys, round(used / max(keys, 1), 1))

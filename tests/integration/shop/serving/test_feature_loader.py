@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from servekit.valkey import valkey_command
 from shop.addresses import Addresses
 from shop.models.features_store import (
     FILES,
@@ -27,7 +26,7 @@ from shop.models.features_store import (
     user_key,
 )
 from shop.serving.feature_loader import Loader
-from shop.serving.stores import FeaturesReady, ValkeyReady, connect
+from shop.serving.stores import FeaturesReady, ValkeyReady, connect, features_command
 from tests.patience import until
 
 if TYPE_CHECKING:
@@ -52,36 +51,39 @@ def write_features(folder: Path, generation: str, rows: int, first: float = 0) -
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[int]:
-    (port,) = free_ports(1)
+def served(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]) -> Iterator[Addresses]:
+    """Where the feature store runs, with its users."""
     folder = tmp_path_factory.mktemp("valkey")
-    command = valkey_command(port, folder, durable=False)
+    served = Addresses(run_dir=folder, features_port=free_ports(1)[0])
+    command = features_command(served)
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         try:
-            until(lambda: ValkeyReady(port).missing() is None)
-            yield port
+            until(lambda: ValkeyReady(served, "features").missing() is None)
+            yield served
         finally:
             server.kill()
 
 
 @pytest.fixture
-def store(port: int) -> Iterator[redis.Redis]:
-    with connect(port) as client:
+def store(served: Addresses) -> Iterator[redis.Redis]:
+    with connect(served, "features") as client:
         client.flushall()
         yield client
 
 
 @pytest.fixture
-def addresses(tmp_path: Path, port: int) -> Addresses:
-    found = Addresses(run_dir=tmp_path, features_port=port)
+def addresses(tmp_path: Path, served: Addresses) -> Addresses:
+    """The same store, with features of a test's own."""
+    (tmp_path / "valkey").symlink_to(served.run_dir / "valkey")
+    found = Addresses(run_dir=tmp_path, features_port=served.features_port)
     write_features(found.features_dir, "first", ROWS)
     return found
 
 
 def test_an_empty_store_is_filled_and_says_at_the_end_with_what(store: redis.Redis, addresses: Addresses) -> None:
-    assert FeaturesReady(addresses.features_port, "first").missing() == "the features are not loaded yet"
+    assert FeaturesReady(addresses, "first").missing() == "the features are not loaded yet"
     assert Loader(addresses).step()
-    assert FeaturesReady(addresses.features_port, "first").missing() is None
+    assert FeaturesReady(addresses, "first").missing() is None
     assert store.dbsize() == len(FILES) * ROWS + 2
     assert decode(held(store, item_key(4_321)), WIDTH)[0] == 4_321
     assert json.loads(held(store, POPULAR)) == [3, 1, 2]
