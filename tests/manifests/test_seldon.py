@@ -15,6 +15,7 @@ from recommender.settings import PipelineSettings
 from servekit.manifests import Document, build, check_policy, validate
 from servekit.versions import ROOT, cluster, load_versions
 from tests.manifests.conftest import built
+from tests.manifests.traffic import Pod, passes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,6 +177,52 @@ def test_on_a_bare_machine_prometheus_scrapes_the_router_and_every_step() -> Non
     steps = place(seldon("minikube"), settings).processes
     assert jobs["recommender"] == [f"127.0.0.1:{settings.port}"]
     assert sorted(jobs["recommender-steps"]) == sorted(f"127.0.0.1:{step.port + 2}" for step in steps)
+
+
+SELDON_PODS = {"app.kubernetes.io/managed-by": "seldon-core"}
+SERVES = Pod("recommender", SELDON_PODS)
+INVENTORY = Pod("recommender", {"app.kubernetes.io/name": "inventory"}, {"valkey": 6379})
+CLIENT = Pod("web", {"recommender.example.com/client": "true"})
+PROMETHEUS = Pod("monitoring", {"app.kubernetes.io/name": "prometheus"})
+JAEGER = Pod("monitoring", {"app.kubernetes.io/name": "jaeger"}, {"thrift-compact": 6831})
+DNS = Pod("kube-system", {"k8s-app": "kube-dns"})
+STRANGERS = {
+    "of the namespace": Pod("recommender", {"app": "debug"}),
+    "of another": Pod("web", {}),
+    "with labels of another's": Pod("web", SELDON_PODS | {"recommender.example.com/stock": "true"}),
+}
+
+
+@pytest.mark.parametrize("named", OVERLAYS)
+@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
+def test_a_pod_that_is_a_stranger_reaches_nothing(named: str, stranger: Pod) -> None:
+    documents = built(DEPLOY / "overlays" / named)
+    assert not passes(documents, stranger, INVENTORY, 6379)
+    for port in (8000, 5001, 9000, 9500, 6000, 6002):
+        assert not passes(documents, stranger, SERVES, port)
+
+
+@pytest.mark.parametrize("named", OVERLAYS)
+def test_callers_reach_the_executor_and_not_the_steps_and_steps_reach_the_inventory_alone(named: str) -> None:
+    documents = built(DEPLOY / "overlays" / named)
+    assert [port for port in (8000, 5001, 9000, 9001, 9500, 6000) if passes(documents, CLIENT, SERVES, port)] == [
+        8000, 5001,
+    ]  # fmt: skip
+    assert passes(documents, SERVES, INVENTORY, 6379)
+    assert passes(documents, SERVES, DNS, 53, "UDP")
+    assert not passes(documents, CLIENT, INVENTORY, 6379)
+    assert not passes(documents, INVENTORY, SERVES, 8000)
+    for outside in (CLIENT, Pod("default", {}), Pod("kube-system", {})):
+        assert not passes(documents, SERVES, outside, 443)
+        assert not passes(documents, INVENTORY, outside, 443)
+
+
+def test_prometheus_and_spans_pass_where_an_overlay_says_so() -> None:
+    for overlay in OVERLAYS:
+        documents = built(DEPLOY / "overlays" / overlay)
+        for port in (6000, 6001, 6002):
+            assert passes(documents, PROMETHEUS, SERVES, port) == (overlay == "monitoring")
+        assert passes(documents, SERVES, JAEGER, 6831, "UDP") == (overlay == "tracing")
 
 
 @pytest.mark.parametrize("named", OVERLAYS)

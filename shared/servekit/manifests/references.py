@@ -21,6 +21,9 @@ def check_references(documents: Iterable[Document]) -> Iterator[Problem]:
             yield from check(document, pods, together)
 
 
+_OPERATED = {"SeldonDeployment": {"app.kubernetes.io/managed-by": "seldon-core"}}
+"""Labels of the pods that an operator makes of a kind."""
+
 Check = Callable[[Document, list[PodTemplate], list[Document]], Iterator[Problem]]
 
 
@@ -74,16 +77,26 @@ def _pod_monitor(document: Document, pods: list[PodTemplate], _: list[Document])
             yield Problem(document, where, endpoint.get("port"), "expected a named port of the selected pods")
 
 
-def _network_policy(document: Document, pods: list[PodTemplate], _: list[Document]) -> Iterator[Problem]:
+def _network_policy(document: Document, pods: list[PodTemplate], together: list[Document]) -> Iterator[Problem]:
     spec = document.body["spec"]
     selected = _selected(document, spec.get("podSelector", {}), pods)
-    if not selected:
+    if not selected and not _selects_an_operators(document, together):
         yield Problem(document, "$.spec.podSelector", spec.get("podSelector"), "selects no pod here")
     for i, rule in enumerate(spec.get("ingress", [])):
         for j, port in enumerate(rule.get("ports", [])):
             if any(port.get("port") not in pod.ports for pod in selected):
                 path = f"$.spec.ingress[{i}].ports[{j}].port"
                 yield Problem(document, path, port.get("port"), "expected a port the selected pods listen on")
+
+
+def _selects_an_operators(policy: Document, together: list[Document]) -> bool:
+    """Whether a policy selects pods that an operator makes of a document here; which ports they have is its affair."""
+    made = [
+        _OPERATED[other.kind]
+        for other in together
+        if other.kind in _OPERATED and _namespace(other) == _namespace(policy)
+    ]
+    return any(selects(policy.body["spec"].get("podSelector", {}), labels) for labels in made)
 
 
 def _disruption_budget(document: Document, pods: list[PodTemplate], _: list[Document]) -> Iterator[Problem]:
