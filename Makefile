@@ -54,7 +54,7 @@ N = $(if $(LEVEL),$*)
 
 # What people give is text, never a command: make expands nothing in it, and recipes have it from the environment alone, as
 # "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
-GIVEN := ARGS SQL OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON
+GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/servekit/with_args.py
@@ -211,7 +211,7 @@ conformance-3: $(SYNCED) ## prove that level 3 speaks the Open Inference Protoco
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
 	@$(PY) -m servekit.drift $(N)
 
-audit-%: $(SYNCED) ## verify level N's audit log: changed, dropped, reordered lines
+audit-%: $(SYNCED) ## verify level N's audit log: changed, dropped, reordered lines (ANCHOR=… as noted elsewhere)
 	@$(PY) -m servekit.audit verify .run/$(N)/audit
 
 sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result

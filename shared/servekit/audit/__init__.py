@@ -33,7 +33,8 @@ rewritten after each flush, holds the last ``seq`` and ``hash``: a log that ends
 file is larger than its line, so that it can be rewritten in place on a full disk: lines that were recorded and never
 reached the log are counted by the head, and missed by ``verify``.
 Someone who puts back an old log *and* the old head that went with it, or deletes both, is found only by what lies
-elsewhere: note ``AuditLog.head`` (a metric, a ticket, another machine) and give it to ``verify --anchor``.
+elsewhere: note ``AuditLog.head`` (a metric, a ticket, another machine) and give it to ``verify --anchor``, or
+``make audit-N ANCHOR="…"``, which prints what to note this time.
 
 The writers. ``writers.list`` is one more chain, a line for each writer of the directory; a chain like theirs, but for
 a head. In its place each writer's ``opened`` lines name the hash in which the list ended, and a ``witness`` line does

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from servekit.audit.verify import FileReport, WriterReport
+    from servekit.audit.verify import DirectoryReport, FileReport, WriterReport
 
 __all__ = ["main"]
 
 _SOUND, _TAMPERED, _UNVERIFIED = 0, 1, 2
 _SHOWN = 10
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("verify", help="find changed, dropped, reordered lines (under AUDIT_KEY, if set)")
     check.add_argument("directory", type=Path)
-    check.add_argument("--anchor", action="append", default=[], help="a hash noted elsewhere that must be in a chain")
+    check.add_argument("--anchor", action="append", default=[], help="a hash noted elsewhere; ANCHOR has them too")
     cost = commands.add_parser("bench", help="measure the cost of a record")
     cost.add_argument("--events", type=count, default=20_000, help="records a round (default 20000)")
     cost.add_argument("--output", type=Path, default=Path(".run/bench/audit.json"))
@@ -42,28 +44,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = make_console()
     if options.command == "bench":
         return bench(console, options.events, options.output)
-    return _verify(console, options.directory, options.anchor)
+    return _verify(console, options.directory, [*options.anchor, *os.environ.get("ANCHOR", "").split()])
 
 
 def _verify(console: Console, directory: Path, anchors: list[str]) -> int:
     try:
+        _check_anchors(anchors)
         report = verify(directory, os.environ.get("AUDIT_KEY", ""))
     except AuditError as error:
         console.print(Text(str(error), "red"))
         return _UNVERIFIED
     _table(console, report.chains)
-    problems = [str(problem) for problem in report.problems]
-    known = report.hashes
-    problems += [
-        f"anchor {anchor}: no line has this hash, the log was rewritten" for anchor in anchors if anchor not in known
-    ]
+    problems = [str(problem) for problem in report.problems] + _missed(anchors, report)
     for problem in problems[:_SHOWN]:
         console.print(Text(problem, "red"))
     if len(problems) > _SHOWN:
         console.print(Text(f"and {len(problems) - _SHOWN} more", "red"))
     if not problems:
+        ends = " ".join(chain.head[1] for chain in report.chains if chain.files)
+        console.print(f'to note elsewhere, for the next time: ANCHOR="{ends}"', soft_wrap=True)
         console.print(Text("every line is as it was written, none is missing", "green"))
     return _TAMPERED if problems else _SOUND
+
+
+def _check_anchors(anchors: list[str]) -> None:
+    for anchor in anchors:
+        if not _HASH.fullmatch(anchor):
+            raise AuditError(f"anchor {anchor!r}: expected 64 hex digits, as this command prints them")
+
+
+def _missed(anchors: list[str], report: DirectoryReport) -> list[str]:
+    known = report.hashes
+    return [
+        f"anchor {anchor}: no line has this hash, the log was rewritten" for anchor in anchors if anchor not in known
+    ]
 
 
 def _table(console: Console, chains: list[WriterReport]) -> None:

@@ -163,3 +163,29 @@ def test_the_list_is_shown_and_its_end_is_an_anchor(
     shown = capsys.readouterr().out
     assert "writers.list" in shown
     assert f"the list of writers: ends at seq 3, hash {end[1]}" in shown
+
+
+def test_what_there_is_to_note_is_one_line_that_finds_a_log_begun_anew(
+    folder: Path, key: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_KEY", key)
+    assert main(["verify", str(folder)]) == 0
+    noted = re.search(r'^to note elsewhere, for the next time: ANCHOR="(.*)"$', capsys.readouterr().out, re.MULTILINE)
+    assert noted
+    assert len(noted[1].split()) == 4  # three writers and the list of them
+    monkeypatch.setenv("ANCHOR", noted[1])
+    assert main(["verify", str(folder)]) == 0
+    remove(folder, "w*")
+    AuditLog(settings(folder, key)).close()
+    assert main(["verify", str(folder)]) == 1
+    shown = capsys.readouterr().out
+    assert shown.count("no line has this hash, the log was rewritten") == 4
+    assert "to note elsewhere" not in shown.rpartition("no line has this hash")[2]
+
+
+def test_an_anchor_that_is_no_hash_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANCHOR", "a1")
+    assert main(["verify", str(folder)]) == 2
+    assert capsys.readouterr().out == "anchor 'a1': expected 64 hex digits, as this command prints them\n"
