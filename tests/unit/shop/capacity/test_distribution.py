@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 import pytest
 
@@ -17,9 +19,19 @@ def test_two_exponential_times_add_up_to_an_erlang_time() -> None:
     assert exponential.plus(exponential).quantiles([0.99])[0] == pytest.approx(0.0664, rel=0.005)
 
 
-def test_the_p99_of_a_sum_is_less_than_the_sum_of_the_p99s() -> None:
+def test_the_p99_of_a_sum_is_less_than_the_sum_of_the_p99s_where_waits_seldom_strike_together() -> None:
     one = Grid.of_wait(Wait(0.5, 0.004))
     assert one.plus(one).quantiles([0.99])[0] < 2 * one.quantiles([0.99])[0]
+
+
+def test_and_far_more_where_each_part_stalls_less_often_than_once_in_a_hundred() -> None:
+    """Five hops, each 5 ms and, in 0.9 % of its calls, 500 ms: what the interview's question says of them."""
+    fast, stalled = Grid.of_quantiles([0.005, 0.005]), Grid.of_quantiles([0.5, 0.5])
+    hop = Grid.mixture([(0.991, fast), (0.009, stalled)])
+    total = reduce(Grid.plus, [hop] * 5)
+    assert hop.quantiles([0.99])[0] == pytest.approx(0.005, abs=1e-4)
+    assert total.quantiles([0.99])[0] == pytest.approx(0.52, abs=1e-3)
+    assert 1 / (1 - 0.991**5) == pytest.approx(22.6, abs=0.1)
 
 
 def test_a_mixture_has_the_tail_of_its_slow_part() -> None:
