@@ -27,7 +27,7 @@ User: TypeAlias = Literal["gateway", "loader", "operator"]
 
 RIGHTS: dict[Store, dict[User, str]] = {
     "features": {
-        "gateway": "~* +get +mget +ping",
+        "gateway": "~* +get +mget +exists +ping",
         "loader": "~* +get +mset +del +unlink +ping",
         "operator": "~* +@all",
     },

@@ -37,6 +37,43 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
+{{/* A store's users, for Valkey's command line; call with store, root. */}}
+{{- define "shop.usersArgs" -}}
+{{- if .root.Values.stores.loginsSecret }}, --aclfile, /logins/{{ .store }}.acl{{ end }}
+{{- end }}
+
+{{/* A volume with files of the Secret of logins; call with files, root. */}}
+{{- define "shop.loginsVolume" -}}
+{{- with .root.Values.stores.loginsSecret }}
+- name: logins-{{ $.of }}
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    items:
+      {{- range $.files }}
+      - {key: {{ . }}, path: {{ . }}}
+      {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Where a process of ours looks for its own login, or where Valkey has its users; call with of, path, root. */}}
+{{- define "shop.loginsMount" -}}
+{{- if .root.Values.stores.loginsSecret }}
+- name: logins-{{ .of }}
+  mountPath: {{ .path }}
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{/* How a probe asks Valkey, as the user that may ask that; call with store, user, command, root. */}}
+{{- define "shop.askValkey" -}}
+{{- if .root.Values.stores.loginsSecret -}}
+{ printf "auth {{ .user }} "; cat /logins/{{ .store }}-{{ .user }}; printf "\n{{ .command }}\n"; } | valkey-cli | tail -n 1
+{{- else -}}
+valkey-cli {{ .command }}
+{{- end }}
+{{- end }}
+
 {{/* What all pods have in common; call with name, root. */}}
 {{- define "shop.pod" -}}
 serviceAccountName: {{ .name }}
