@@ -14,11 +14,12 @@ from servekit.drift import DriftMonitor, ReferenceProfile
 from servekit.errors import NotReadyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from iris_api.adapters.onnx_model import OnnxModel
+    from servekit.audit import AuditWatch
     from servekit.telemetry import RequestRecord
 
 __all__ = ["Oversight", "open_oversight"]
@@ -61,10 +62,10 @@ class Oversight:
             with _refused():
                 self._audit.check()
 
-    def watch(self, waiting: Callable[[int], object]) -> None:
-        """Has ``waiting`` told how many bytes of the audit log the disk has refused so far."""
+    def watch(self, watch: AuditWatch) -> None:
+        """Has ``watch`` told how the audit log is doing."""
         if self._audit is not None:
-            self._audit.watch(waiting)
+            self._audit.watch(watch)
 
     def close(self) -> None:
         """Writes out what is buffered.

@@ -56,7 +56,7 @@ def create_app(
     watch.metrics.loaded(model.name, model.version, model.sha256)
     if oversight.monitor:
         watch.register(DriftCollector([oversight.monitor]))
-    oversight.watch(watch.metrics.audit_waiting)
+    oversight.watch(watch.metrics)
     predictor.conditions.append(oversight.check_ready)
     tensors = OipModel(predictor, oversight, model.card)
 

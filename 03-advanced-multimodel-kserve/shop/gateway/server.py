@@ -73,7 +73,7 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
     calls = ModelCalls(links.models, versions, versioned=versioned, patience_s=settings.deadline_s / 2)
     hops = _hops(settings, links, calls, metrics, oversight)
     limit, ready = AdaptiveLimit(settings), Readiness()
-    oversight.watch(watch.metrics.audit_waiting)
+    oversight.watch(watch.metrics)
     ready.conditions.append(oversight.check_ready)
     upkeep = Upkeep(hops, ModelCalls(links.models, versions, versioned=False), limit, ready)
 

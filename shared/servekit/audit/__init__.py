@@ -34,7 +34,9 @@ file is larger than its line, so that it can be rewritten in place on a full dis
 reached the log are counted by the head, and missed by ``verify``.
 Someone who puts back an old log *and* the old head that went with it, or deletes both, is found only by what lies
 elsewhere: note ``AuditLog.head`` (a metric, a ticket, another machine) and give it to ``verify --anchor``, or
-``make audit-N ANCHOR="…"``, which prints what to note this time.
+``make audit-N ANCHOR="…"``, which prints what to note this time. Servers note theirs by themselves, in
+``serving_audit_head``: the first 48 bits of the hash, which a metric holds exactly, and as an anchor good enough to
+find a log that was put back or begun anew, though not one made with 2⁴⁸ tries to fit.
 
 The writers. ``writers.list`` is one more chain, a line for each writer of the directory; a chain like theirs, but for
 a head. In its place each writer's ``opened`` lines name the hash in which the list ended, and a ``witness`` line does
@@ -60,7 +62,7 @@ from servekit.audit.errors import AuditBacklogError, AuditError, AuditLockedErro
 from servekit.audit.line import digest
 from servekit.audit.settings import AuditSettings
 from servekit.audit.verify import DirectoryReport, WriterReport, verify
-from servekit.audit.writer import AuditLog
+from servekit.audit.writer import AuditLog, AuditWatch
 
 __all__ = [
     "AuditBacklogError",
@@ -70,6 +72,7 @@ __all__ = [
     "AuditLossError",
     "AuditSealError",
     "AuditSettings",
+    "AuditWatch",
     "DirectoryReport",
     "WriterReport",
     "digest",

@@ -28,6 +28,7 @@ __all__ = ["main"]
 _SOUND, _TAMPERED, _UNVERIFIED = 0, 1, 2
 _SHOWN = 10
 _HASH = re.compile(r"[0-9a-f]{64}")
+_HEAD = re.compile(r"\d[\d.e+]{,24}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,15 +70,23 @@ def _verify(console: Console, directory: Path, anchors: list[str]) -> int:
 
 def _check_anchors(anchors: list[str]) -> None:
     for anchor in anchors:
-        if not _HASH.fullmatch(anchor):
-            raise AuditError(f"anchor {anchor!r}: expected 64 hex digits, as this command prints them")
+        if not _HASH.fullmatch(anchor) and _beginning(anchor) is None:
+            raise AuditError(f"anchor {anchor!r}: expected 64 hex digits, or a value of serving_audit_head")
 
 
 def _missed(anchors: list[str], report: DirectoryReport) -> list[str]:
-    known = report.hashes
-    return [
-        f"anchor {anchor}: no line has this hash, the log was rewritten" for anchor in anchors if anchor not in known
-    ]
+    known = report.hashes | {mark[:12] for mark in report.hashes}
+    missed = [anchor for anchor in anchors if (_beginning(anchor) or anchor) not in known]
+    return [f"anchor {anchor}: no line has this hash, the log was rewritten" for anchor in missed]
+
+
+def _beginning(anchor: str) -> str | None:
+    """The first 12 hex digits of a hash, from the value of the metric that has them."""
+    try:
+        value = float(anchor) if _HEAD.fullmatch(anchor) else -1.0
+    except ValueError:
+        return None
+    return f"{int(value):012x}" if 0 <= value < 2**48 and value.is_integer() else None
 
 
 def _table(console: Console, chains: list[WriterReport]) -> None:

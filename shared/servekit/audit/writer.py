@@ -12,7 +12,7 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from servekit.audit.errors import AuditBacklogError, AuditError, AuditLockedError, AuditLossError, naming
 from servekit.audit.file import LogFile
@@ -22,18 +22,32 @@ from servekit.audit.recovery import Resumption, resume
 from servekit.audit.register import Register
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
 
     from servekit.audit.line import Line
     from servekit.audit.settings import AuditSettings
 
-__all__ = ["AuditLog"]
+__all__ = ["AuditLog", "AuditWatch"]
 
 _log = logging.getLogger(__name__)
 _WRITER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_WORKERS = 256
+
+
+class AuditWatch(Protocol):
+    """Who is told how a log is doing, from the thread that writes it."""
+
+    def audit_waiting(self, size: int) -> None:
+        """``size`` bytes of lines wait for a disk that refused them; 0 once it has taken them."""
+
+    def audit_head(self, writer: str, seq: int, mark: str) -> None:
+        """The last line of ``writer`` on the disk has this ``seq``, and the hash ``mark``."""
+
+
+class _Unwatched:
+    def audit_waiting(self, _: int) -> None: ...
+
+    def audit_head(self, *_: object) -> None: ...
 
 
 class AuditLog:
@@ -56,7 +70,7 @@ class AuditLog:
         self._pending = [bytearray()]
         self._pending_bytes = 0
         self._failure: OSError | None = None
-        self._tell: Callable[[int], object] = lambda _: None
+        self._watch: AuditWatch = _Unwatched()
         with naming(settings.dir):
             settings.dir.mkdir(parents=True, exist_ok=True)
             self.writer, self._held = _claim(settings, writer)
@@ -78,10 +92,11 @@ class AuditLog:
         with self._chain:
             return self._seq, self._prev
 
-    def watch(self, tell: Callable[[int], object]) -> None:
-        """Have ``tell`` called with the bytes that wait after each write that fails, and with 0 when one succeeds."""
-        self._tell = tell
-        self._tell(0)
+    def watch(self, watch: AuditWatch) -> None:
+        """Have ``watch`` told of the head now and after each write, and of the bytes that wait when one fails."""
+        self._watch = watch
+        watch.audit_waiting(0)
+        watch.audit_head(self.writer, *self.head)
 
     def check(self) -> None:
         """Raise what `record` would raise now: AuditBacklogError, or AuditError once the log is closed."""
@@ -147,10 +162,11 @@ class AuditLog:
             except OSError as error:
                 self._failed(chunks, head, error)
                 raise
+            self._watch.audit_head(self.writer, head.seq, head.prev)
             if self._failure:
                 _log.warning("audit log %s: written again, no line is lost", self._path)
                 self._failure = None
-                self._tell(0)
+                self._watch.audit_waiting(0)
 
     def close(self) -> None:
         """Flush and give the log up; raises AuditLossError when lines cannot be written. Twice does no harm."""
@@ -260,7 +276,7 @@ class AuditLog:
         # with the log's own lines missing, the count of them is what a verifier can miss them by
         with suppress(OSError):
             self._file.anchor(self._sealer.seal(head)[0])
-        self._tell(self._pending_bytes)
+        self._watch.audit_waiting(self._pending_bytes)
         if first:
             _log.error(
                 "audit log %s: %s; %d bytes wait, no more than %d will: make room, the lines are kept",

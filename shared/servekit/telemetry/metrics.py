@@ -81,6 +81,21 @@ class RequestMetrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
+        # a writer's name is worker-N: its labels are as many as there are processes
+        self._audit_lines = Gauge(
+            "serving_audit_lines",
+            "Lines of each writer's audit log that are on the disk.",
+            ["level", "writer"],
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
+        self._audit_head = Gauge(
+            "serving_audit_head",
+            "The first 48 bits of the hash of the last of these lines: an anchor for the verifier.",
+            ["level", "writer"],
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
         # labels() costs more than observe(): the few combinations there are keep their child.
         self._duration_of: dict[tuple[str, str, str, int], Histogram] = {}
         self._step_of: dict[str, Histogram] = {}
@@ -92,6 +107,12 @@ class RequestMetrics:
     def audit_waiting(self, size: int) -> None:
         """Says how many bytes of the audit log wait for a disk that refused them."""
         self._audit_waiting.labels(self._level).set(size)
+
+    def audit_head(self, writer: str, seq: int, mark: str) -> None:
+        """Says how many lines ``writer`` has on the disk, and the hash of the last."""
+        self._audit_lines.labels(self._level, writer).set(seq)
+        # 48 of its 256 bits: a sample is a double, which holds 53 exactly; as a label, each line would be a series
+        self._audit_head.labels(self._level, writer).set(int(mark[:12], 16))
 
     def observe(self, record: RequestRecord, endpoint: str, code: int, duration_s: float) -> None:
         """Counts a request that has ended, and its steps."""

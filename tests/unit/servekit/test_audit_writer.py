@@ -44,6 +44,20 @@ def record(log: AuditLog, decision: str = "setosa", times: int = 1) -> None:
         )
 
 
+class Watch:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.waiting: list[int] = []
+        self.heads: list[tuple[str, int, str]] = []
+
+    def audit_waiting(self, size: int) -> None:
+        self.waiting.append(size)
+
+    def audit_head(self, writer: str, seq: int, mark: str) -> None:
+        self.heads.append((writer, seq, mark))
+
+
 def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_bytes().splitlines()]
 
@@ -211,9 +225,10 @@ def test_a_full_disk_keeps_the_lines_refuses_more_and_recovers_without_a_gap(
 def test_the_first_failed_write_is_logged_once_and_who_watches_is_told_of_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[int] = []
+    watch = Watch()
+    told = watch.waiting
     with AuditLog(settings(tmp_path)) as log:
-        log.watch(told.append)
+        log.watch(watch)
         monkeypatch.setattr("servekit.audit.file.os.write", full)
         for _ in range(2):
             record(log)
@@ -226,6 +241,20 @@ def test_the_first_failed_write_is_logged_once_and_who_watches_is_told_of_each(
     first, second = (entry.getMessage() for entry in caplog.records)
     assert first.startswith(f"audit log {tmp_path}/worker-0: No space left on device; {told[1]} bytes wait")
     assert second == f"audit log {tmp_path}/worker-0: written again, no line is lost"
+
+
+def test_who_watches_is_told_of_each_head_that_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch()
+    with AuditLog(settings(tmp_path)) as log:
+        log.watch(watch)
+        record(log, times=2)
+        monkeypatch.setattr("servekit.audit.file.os.write", full)
+        with pytest.raises(OSError, match="No space left"):
+            log.flush()
+        monkeypatch.undo()
+        log.flush()
+    written = [("worker-0", line["seq"], line["hash"]) for line in lines(tmp_path)]
+    assert watch.heads == [written[0], written[2]]
 
 
 def test_with_fsync_record_nothing_is_taken_while_the_disk_refuses(

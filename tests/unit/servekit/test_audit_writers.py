@@ -183,9 +183,16 @@ def test_what_there_is_to_note_is_one_line_that_finds_a_log_begun_anew(
     assert "to note elsewhere" not in shown.rpartition("no line has this hash")[2]
 
 
-def test_an_anchor_that_is_no_hash_is_refused(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ANCHOR", "a1")
-    assert main(["verify", str(folder)]) == 2
-    assert capsys.readouterr().out == "anchor 'a1': expected 64 hex digits, as this command prints them\n"
+def test_a_value_of_the_metric_is_an_anchor(folder: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_KEY", key)
+    value = int(verify(folder, key).writers[0].head[1][:12], 16)
+    for text in (str(value), str(float(value))):  # as Prometheus has it, and as the server says it
+        assert main(["verify", str(folder), "--anchor", text]) == 0
+    assert main(["verify", str(folder), "--anchor", str(value - 1)]) == 1
+
+
+@pytest.mark.parametrize("anchor", ["a1", "1e99", "1.5", "1e", "-1", "nan", str(2**48), "0" * 63])
+def test_what_cannot_be_an_anchor_is_refused(folder: Path, anchor: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(folder), f"--anchor={anchor}"]) == 2
+    expected = f"anchor {anchor!r}: expected 64 hex digits, or a value of serving_audit_head"
+    assert capsys.readouterr().out.replace("\n", " ").strip() == expected

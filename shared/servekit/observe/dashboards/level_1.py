@@ -79,11 +79,15 @@ def _process() -> list[Builder[Panel]]:
     cpu = Query(f"rate(process_cpu_seconds_total[$__rate_interval]) {_OURS}", "{{instance}}")
     memory = Query(f"process_resident_memory_bytes {_OURS}", "{{instance}}")
     files = Query(f"process_open_fds {_OURS}", "{{instance}}")
+    waiting = Query('max by (instance) (serving_audit_waiting_bytes{level="1"})', "{{instance}}")
+    lines = Query('max by (writer) (serving_audit_lines{level="1"})', "{{writer}}")
     return [
         graph("In flight", "Requests being answered at the moment of the scrape.", "short", flight, width=6, limit=64),
         graph("CPU", "Cores; one event loop uses one at most.", "short", cpu, width=6, limit=0.9),
         graph("Memory", "Resident; the pod's limit is 512 MiB.", "bytes", memory, width=6),
         graph("Open files", "Connections included.", "short", files, width=6),
+        graph("Audit log, waiting", "Lines that the disk refuses; 503 from AUDIT_BACKLOG_BYTES on.", "bytes", waiting),
+        graph("Audit log, lines", "On the disk, of each writer; it never falls.", "short", lines),
     ]
 
 

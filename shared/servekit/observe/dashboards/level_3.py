@@ -181,10 +181,14 @@ def _processes() -> list[Builder[Panel]]:
     cpu = Query(f"rate(process_cpu_seconds_total{{{_GATEWAY}}}[$__rate_interval])", "{{instance}}")
     memory = Query(f"process_resident_memory_bytes{{{_GATEWAY}}}", "{{instance}}")
     files = Query(f"process_open_fds{{{_GATEWAY}}}", "{{instance}}")
+    waiting = Query('max by (instance) (serving_audit_waiting_bytes{level="3"})', "{{instance}}")
+    lines = Query('max by (writer) (serving_audit_lines{level="3"})', "{{writer}}")
     return [
         graph("CPU", "Cores, of each gateway.", "short", cpu, width=8, limit=0.9),
         graph("Memory", "Resident, of each gateway.", "bytes", memory, width=8),
         graph("Open files", "Connections included.", "short", files, width=8),
+        graph("Audit log, waiting", "Lines that the disk refuses; 503 from AUDIT_BACKLOG_BYTES on.", "bytes", waiting),
+        graph("Audit log, lines", "On the disk, of each writer; it never falls.", "short", lines),
     ]
 
 

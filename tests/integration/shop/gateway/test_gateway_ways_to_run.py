@@ -52,9 +52,12 @@ def test_each_decision_is_a_line_of_the_audit_log(
     answers = [gateway.client.post("/v1/payments/score", json=PAYMENT)]
     models.status = 500
     answers.append(gateway.client.post("/v1/payments/score", json=PAYMENT))
+    metrics = gateway.client.get("/metrics").text
+    (head,) = re.findall(r'^serving_audit_head{level="3",writer="worker-0"} (.+)$', metrics, re.MULTILINE)
     gateway.process.terminate()
     assert gateway.process.wait(30) == 0
-    assert subprocess.run([sys.executable, "-m", "servekit.audit", "verify", tmp_path], check=False).returncode == 0
+    command = [sys.executable, "-m", "servekit.audit", "verify", str(tmp_path), "--anchor"]
+    assert [subprocess.run([*command, anchor], check=False).returncode for anchor in (head, "1")] == [0, 1]
     lines = [json.loads(line) for line in next(tmp_path.glob("*.jsonl")).read_text().splitlines()]
     decided = [(line["request_id"], line["decision"]) for line in lines if line["kind"] == "prediction"]
     assert decided == [(each.headers["x-trace-id"], each.json()["decision"]) for each in answers]

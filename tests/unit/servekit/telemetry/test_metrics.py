@@ -30,6 +30,7 @@ from servekit.telemetry.record import RequestRecord
 
 metrics = RequestMetrics("7", CollectorRegistry())
 metrics.loaded("iris", "1", "abc")
+metrics.audit_head("worker-0", int(sys.argv[1]), sys.argv[1] + 63 * "f")
 for _ in range(int(sys.argv[1])):
     record = RequestRecord(None, 0)
     record.model, record.version = "iris", "1"
@@ -158,5 +159,8 @@ def test_the_metrics_of_several_processes_add_up(tmp_path: Path) -> None:
     assert value(text, "serving_step_duration_seconds_count", step="infer") == 7
     assert value(text, "serving_requests_in_flight") == 7
     assert value(text, "serving_model_info", model="iris") == 1
+    # a writer's log goes on under the next process: the sum of both would be nobody's head
+    assert value(text, "serving_audit_lines", level="7", writer="worker-0") == 4
+    assert value(text, "serving_audit_head", level="7", writer="worker-0") == 0x4FFFFFFFFFFF
     said = sorted(line.partition(" cannot be read")[0] for line in done.stderr.decode().splitlines())
     assert said == [f"metrics of a worker are left out: {tmp_path}/{name}" for name in broken]
