@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from iris_api.entrypoints.arrow import arrow_route
 from iris_api.entrypoints.direct import JSON, DirectRoute
+from iris_api.entrypoints.docs import docs_router
 from iris_api.entrypoints.front_door import FrontDoor
 from iris_api.entrypoints.oip_grpc import start_grpc
 from iris_api.entrypoints.oip_model import SERVER, OipModel
@@ -67,12 +68,13 @@ def create_app(
         await grpc.stop(settings.drain_timeout_s)
         watch.shutdown()
 
-    app = FastAPI(**_ABOUT, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(**_ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
     direct = _direct_routes(tensors, predictor, oversight, bodies)
     app.router.routes[:0] = direct
     app.include_router(oip_router(tensors, predictor))
     app.include_router(operations_router(predictor, watch))
+    app.include_router(docs_router())
     app.add_exception_handler(ServingError, _render_serving_error)
     app.add_exception_handler(HTTPException, _render_http_error)
     return TelemetryMiddleware(FrontDoor(app, direct), watch)

@@ -317,13 +317,6 @@ async def test_health_and_readiness(iris_client: httpx.AsyncClient) -> None:
     assert (await iris_client.post("/healthz")).json() == {"error": "method POST: not allowed here"}
 
 
-async def test_the_documentation_is_served(iris_client: httpx.AsyncClient) -> None:
-    page = await iris_client.get("/docs")
-    assert page.status_code == 200
-    assert "swagger-ui" in page.text
-    assert "/openapi.json" in page.text
-
-
 def test_over_the_wire_a_refused_body_leaves_the_connection_usable(iris_server: Any) -> None:
     with httpx.Client(base_url=iris_server.url) as client:
         assert client.post("/v1/predict", content=b" " * (11 * MEGABYTE), headers=JSON).status_code == 413

@@ -123,8 +123,18 @@ def test_the_picture_of_a_budget_escapes_its_texts() -> None:
     assert_plain(draw({HOSTILE: [Hop(HOSTILE, 1.0, 2.0)]}, 50.0), times=5)
 
 
+def test_no_page_of_the_repository_names_another_host() -> None:
+    """Pictures, styles and dashboards; what servers and reports make is held where they are tested."""
+    pages = [*ROOT.glob("0?-*/*.svg"), *(ROOT / "shared").rglob("*.css"), *(ROOT / "infra/grafana").rglob("*.json")]
+    names = re.compile(
+        r"(?:src|href|url|uri|content)[\"']?\s*[=:(]\s*[\"']?(?:https?:)?//(?!127\.0\.0\.1)|@import", re.IGNORECASE
+    )
+    assert len(pages) > len(["svg", "css", "json"])
+    assert [(path.name, found) for path in pages if (found := names.findall(path.read_text()))] == []
+
+
 def test_nothing_else_writes_html() -> None:
-    known = {"page.py", "chart.py", "report.py", "picture.py", "budget_picture.py"}
+    known = {"page.py", "chart.py", "report.py", "picture.py", "budget_picture.py", "docs.py"}
     element = re.compile(r"(?<!\?P)<(?:html|body|div|p|li|td|svg|text)[ >]")
     files = [*(ROOT / "shared").rglob("*.py"), *ROOT.glob("0?-*/*/**/*.py")]
     assert {path.name for path in files if element.search(path.read_text())} <= known
