@@ -1,8 +1,8 @@
 """Times to answer as distributions on a grid: independent parts add up by convolution, and a p99 can be read off.
 
-Percentiles do not add up: the p99 of a sum is less than the sum of the p99s where long waits seldom strike together, and
-more where each part stalls a little less often than once in a hundred. Adding variances is far too little for a heavy
-tail. On a grid no shape needs to be assumed.
+Percentiles do not add up: the p99 of a sum is less than the sum of the p99s where long waits seldom strike together,
+and more where each part stalls a little less often than once in a hundred. Adding variances is far too little for a
+heavy tail. On a grid no shape needs to be assumed.
 """
 
 from __future__ import annotations

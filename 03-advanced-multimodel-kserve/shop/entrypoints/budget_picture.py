@@ -25,8 +25,8 @@ _STYLE = (
 def draw(found: dict[str, list[Hop]], sla_ms: float) -> str:
     """The picture, whole in itself: it needs no style sheet and follows light and dark themes.
 
-    A bar puts its hops' own percentiles side by side. Their sum is no percentile of the endpoint: as a rule it is more than
-    its p99, for hops are seldom slow together, and where each stalls less often than once in a hundred it is less.
+    A bar puts its hops' own percentiles side by side. Their sum is no percentile of the endpoint: as a rule it is more
+    than its p99, for hops are seldom slow together, and where each stalls less often than once in a hundred it is less.
     """
     rows = [
         (f"{name.removeprefix('POST /v1/')}  {which}", hops, which)
