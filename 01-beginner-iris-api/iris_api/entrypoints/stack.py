@@ -26,7 +26,15 @@ def stack() -> Stack:
             "AUDIT_DIR": str(run_dir / "audit"),
         },
     )
-    return Stack(1, [api], run_dir, door=api.name, prefix="IRIS_", scrape={"iris-api": [settings.port]})
+    return Stack(
+        1,
+        [api],
+        run_dir,
+        door=api.name,
+        prefix="IRIS_",
+        scrape={"iris-api": [settings.port]},
+        hosts={"IRIS_HOST": settings.host},
+    )
 
 
 if __name__ == "__main__":

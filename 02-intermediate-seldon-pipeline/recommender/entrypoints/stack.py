@@ -7,6 +7,7 @@ are about what was placed there last.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ __all__ = ["RUN_DIR", "stack"]
 
 RUN_DIR = Path(".run/2")
 _GRAPH = RUN_DIR / "seldondeployment.yaml"
+_STEP_HOST = "RECOMMENDER_STEP_HOST"
 
 
 def stack(*, renew: bool) -> Stack:
@@ -47,7 +49,10 @@ def stack(*, renew: bool) -> Stack:
     inventory = Process("inventory", command, TcpReady(settings.valkey_port), ports={"valkey": settings.valkey_port})
     processes = [inventory, *_steps(placed), _router(settings, run_dir)]
     scrape = {"recommender": [settings.port], "recommender-steps": [step.port + 2 for step in placed.processes]}
-    return Stack(2, processes, run_dir, ready_timeout_s=90, door="router", prefix="RECOMMENDER_", scrape=scrape)
+    hosts = {"RECOMMENDER_HOST": settings.host, _STEP_HOST: os.environ.get(_STEP_HOST, "127.0.0.1")}
+    return Stack(
+        2, processes, run_dir, ready_timeout_s=90, door="router", prefix="RECOMMENDER_", scrape=scrape, hosts=hosts
+    )
 
 
 def _steps(placed: Placed) -> list[Process]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from servekit.stack import HttpReady, Process, Stack, StackError, is_secret, main, remember
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
+from shop.serving.envoy.settings import EdgeSettings
 from shop.serving.feature_set import FeatureSetError, read_manifest
 from shop.serving.repository import write_repository
 from shop.serving.settings import StoreSettings, TritonSettings
@@ -50,6 +51,7 @@ def stack(*, renew: bool) -> Stack:
         stores = _stores(addresses, generation)
     except (ArtefactError, FeatureSetError, TritonError, FileNotFoundError) as error:
         raise StackError(str(error)) from None
+    edge = EdgeSettings()
     gateways = [_gateway(addresses, number, run_dir) for number in range(addresses.gateways)]
     processes = [*stores, _triton(addresses), *gateways, _edge(addresses)]
     return Stack(
@@ -61,6 +63,9 @@ def stack(*, renew: bool) -> Stack:
         metrics="gateway-0",
         prefix="SHOP_",
         scrape=_scraped(addresses),
+        hosts={"SHOP_EDGE_HOST": edge.host, "SHOP_HOST": os.environ.get("SHOP_HOST", "127.0.0.1")},
+        keys="SHOP_API_KEYS",
+        guarded=bool(edge.api_keys.get_secret_value()),
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from servekit.stack import control, inspection, logs
+from servekit.stack.guard import check_open
 from servekit.stack.progress import Progress
 from servekit.stack.spec import StackError
 from servekit.stack.started import forget, write_started
@@ -42,8 +43,10 @@ def up(stack: Stack, console: Console) -> None:
     A failed `up` prints the last lines of the failing process and leaves nothing running.
 
     Raises:
-        StackError: a port is taken, the pid file is stale, a process ends or is not ready in time.
+        StackError: a port is taken, the pid file is stale, a process ends or is not ready in time; the stack would be
+            open to everybody, and nobody has said that it may be.
     """
+    check_open(stack)
     with _lock(stack, console):
         if inspection.supervisord(stack) and not control.is_current(stack):
             console.print(f"{stack.title}: its configuration changed, stopping it first")

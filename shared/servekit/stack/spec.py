@@ -71,6 +71,9 @@ class Stack:
         metrics: the process whose ``http`` port has the level's own metrics, if it is not the door.
         prefix: that the environment variables with the level's settings share.
         scrape: for each job of Prometheus the ports of this stack that it scrapes.
+        hosts: the address of each listener that settings can change, by the setting's name.
+        keys: the setting with which clients are asked for keys, if there is one.
+        guarded: whether they are.
 
     Raises:
         ValueError: two processes share a name or a port.
@@ -84,6 +87,9 @@ class Stack:
     metrics: str | None = None
     prefix: str = ""
     scrape: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    keys: str = ""
+    guarded: bool = False
 
     def __post_init__(self) -> None:
         names = [process.name for process in self.processes]
