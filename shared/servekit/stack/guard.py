@@ -27,7 +27,7 @@ _SALT_BYTES: Final = 32
 
 
 def fingerprint(stack: Stack) -> str:
-    """What changes when a secret of the stack's does: a digest of them all, with a salt that never leaves the run folder.
+    """What changes when a secret of the stack's does: a digest of them all, with a salt kept in the run folder.
 
     A secret that is empty is none. Without the salt, which its owner alone can read, nobody can try keys on the digest.
     """
