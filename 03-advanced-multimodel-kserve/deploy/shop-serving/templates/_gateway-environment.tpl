@@ -41,8 +41,16 @@
   value: {{ . | quote }}
 {{- end }}
 {{- if .Values.gateway.audit.enabled }}
+# A log keeps its key for life: another Secret begins another log, beside the old one.
 - name: AUDIT_DIR
-  value: /audit
+  value: /audit/{{ .Values.gateway.audit.keySecret | default "plain" }}
+{{- with .Values.gateway.audit.keySecret }}
+- name: AUDIT_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: key
+{{- end }}
 {{- end }}
 {{- with .Values.gateway.apiKeysSecret }}
 - name: SHOP_API_KEYS
