@@ -80,6 +80,19 @@ def test_level_1_in_production_is_scraped_where_it_serves_metrics() -> None:
     assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
 
 
+def test_level_1_in_production_keeps_its_audit_log_under_a_secrets_key_on_a_volume_that_outlives_the_pods() -> None:
+    documents = built(LEVEL_1 / "overlays" / "production")
+    (pod,) = pod_templates(documents)
+    ((_, container),) = pod.containers()
+    environment = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}
+    assert environment["AUDIT_KEY"] == {"secretKeyRef": {"name": "iris-api-audit", "key": "key"}}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert environment["AUDIT_DIR"].startswith(f"{mounts['audit']}/")
+    (claim,) = [document for document in documents if document.kind == "PersistentVolumeClaim"]
+    assert {"name": "audit", "persistentVolumeClaim": {"claimName": claim.name}} in pod.spec["volumes"]
+    assert claim.body["spec"]["accessModes"] == ["ReadWriteMany"]  # production spreads its pods over nodes
+
+
 def test_level_1_in_production_lets_callers_and_prometheus_in_and_traces_out() -> None:
     documents = built(LEVEL_1 / "overlays" / "production")
     policies = {document.name: document.body["spec"] for document in documents if document.kind == "NetworkPolicy"}
