@@ -17,7 +17,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 # Only what a component is made of: neither the router nor training is in here.
-COPY shared/servekit/__init__.py shared/servekit/artefact_folder.py shared/servekit/errors.py /app/servekit/
+COPY shared/servekit/__init__.py shared/servekit/artefact_folder.py shared/servekit/errors.py \
+     shared/servekit/external_data.py /app/servekit/
 COPY 02-intermediate-seldon-pipeline/recommender/__init__.py /app/recommender/
 COPY 02-intermediate-seldon-pipeline/recommender/domain /app/recommender/domain
 COPY 02-intermediate-seldon-pipeline/recommender/service /app/recommender/service

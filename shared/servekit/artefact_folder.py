@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
+
+from servekit.external_data import has_external_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,16 +45,16 @@ class ArtefactFolder:
         """A file's bytes.
 
         Raises:
-            ArtefactError: it is not there, or cannot be read.
+            ArtefactError: it is not there, cannot be read, or lies outside the folder.
         """
         try:
-            return (self.path / name).read_bytes()
+            return self._inside(name).read_bytes()
         except OSError as error:
             reason = f"{error.strerror}: run {self.train}, or set {self.setting}"
             raise ArtefactError(f"{self.path / name}: {reason}") from None
 
     def vouched(self, name: str, sha256: str) -> bytes:
-        """A file's bytes, if they are those that the card vouches for.
+        """A file's bytes, if they are those that the card vouches for; a graph's, if it holds all its weights itself.
 
         Raises:
             ArtefactError: they are not, or cannot be read.
@@ -63,7 +66,25 @@ class ArtefactFolder:
                 f"{self.path / name} sha256 {actual[:12]}…: {CARD} vouches for {sha256[:12]}…;"
                 f" the file is damaged or was replaced: run {self.train}"
             )
+        if PurePath(name).suffix == ".onnx" and has_external_data(content):
+            raise ArtefactError(
+                f"{self.path / name}: it takes weights from other files, which nothing vouches for: expected a graph"
+                f" that holds all of them: run {self.train}"
+            )
         return content
+
+    def _inside(self, name: str) -> Path:
+        """Where a file lies: in the folder itself, wherever names and links say that it should be.
+
+        Raises:
+            ArtefactError: it does not.
+        """
+        path = self.path / name
+        if name in {"", ".."} or PurePath(name).name != name:
+            raise ArtefactError(f"{name!r}: expected the name of a file in {self.path}, and no path")
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise ArtefactError(f"{path}: a link to {path.resolve()}, outside the artefact: run {self.train}")
+        return path
 
     def unreadable(self, name: str, expected: str, error: object) -> ArtefactError:
         """What to raise for a file whose contents are not what they should be."""
@@ -74,4 +95,5 @@ class ArtefactFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / CARD).unlink(missing_ok=True)
         for name, content in {**files, CARD: card}.items():
+            (self.path / name).unlink(missing_ok=True)  # a link would be followed
             (self.path / name).write_bytes(content)

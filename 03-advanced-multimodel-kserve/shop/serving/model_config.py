@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from shop.artefact import ArtefactError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +61,13 @@ def serving_of(name: str) -> ModelServing:
 def render(
     name: str, card: ModelCard, versions: Sequence[int], backend: Backend, serving: ModelServing | None = None
 ) -> str:
-    """The text of ``config.pbtxt`` for a model with that card, serving those versions; as in the table, if not said."""
+    """The text of ``config.pbtxt`` for a model with that card, serving those versions; as in the table, if not said.
+
+    Raises:
+        ArtefactError: a tensor of the card is none, and so could say more in that text than what it is.
+    """
+    for tensor in (*card.inputs, *card.outputs):
+        _check(name, tensor)
     serving = serving or serving_of(name)
     delay_us = serving.embedded_delay_us if backend is Backend.PYTHON else serving.queue_delay_us
     parts = [
@@ -97,6 +106,15 @@ _CACHE = """\
 # off: Triton 2.51 keys its cache by the inputs alone, not by the outputs that are asked for, and cannot let an entry
 # grow old; the gateway caches finished answers instead
 response_cache { enable: false }"""
+
+
+def _check(model: str, tensor: dict[str, Any]) -> None:
+    texts = [str(tensor.get(key)) for key in ("name", "datatype")]
+    shape = tensor.get("shape")
+    sizes = isinstance(shape, list) and shape and all(type(size) is int for size in shape)
+    if not (sizes and all(re.fullmatch(r"\w+", text, re.ASCII) for text in texts)):
+        expected = "expected letters, digits and _ in name and datatype, and whole numbers as shape"
+        raise ArtefactError(f"{model}: model.json's tensor {tensor}: {expected}: run make train-3")
 
 
 def _tensor(kind: str, tensor: dict[str, Any]) -> str:

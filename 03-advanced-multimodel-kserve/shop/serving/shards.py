@@ -44,6 +44,7 @@ def _write(artefact: Artefact, folder: Path, shards: int) -> None:
     except ValueError as error:
         raise ArtefactError(f"SHOP_SHARDS: {error}") from None
     for number, ((low, high), graph) in enumerate(zip(pairwise(limits), graphs, strict=True)):
-        name, length = f"{card.name}-{number}", min(TOP, high - low)
+        # by the folders' names: what the card says is no path
+        name, length = f"{artefact.folder.parent.name}-{number}", min(TOP, high - low)
         outputs = [{**output, "shape": [-1, length]} for output in card.outputs]
-        write_artefact(folder / name / card.version, graph, replace(card, name=name, outputs=outputs))
+        write_artefact(folder / name / artefact.folder.name, graph, replace(card, name=name, outputs=outputs))

@@ -14,6 +14,7 @@ import pytest
 from iris_api.adapters.artefact import ArtefactError, read_artefact, write_artefact
 from iris_api.adapters.golden import read_golden
 from iris_api.adapters.onnx_model import OnnxModel
+from tests.external_onnx import external_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +151,21 @@ def test_a_tensor_of_another_type_or_shape_than_the_card_declares(
         f"{folder}/model.json tensors features {datatype} {shape}, {LABEL}, {PROBABILITIES}:"
         f" model.onnx has {FEATURES}, {LABEL}, {PROBABILITIES}"
     )
+
+
+@pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "weights.bin"])
+def test_weights_in_another_file(folder: Path, location: str) -> None:
+    replace_model(folder, external_model(location))
+    assert refusal(folder).startswith(f"{folder}/model.onnx: it takes weights from other files, which nothing vouches")
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.json", "golden.json"])
+def test_a_link_out_of_the_folder(folder: Path, name: str) -> None:
+    outside = (folder / name).rename(folder.parent / name)
+    (folder / name).symlink_to(outside)
+    with pytest.raises(ArtefactError) as caught:
+        read_golden(folder) if name == "golden.json" else OnnxModel(folder)
+    assert str(caught.value) == f"{folder}/{name}: a link to {outside}, outside the artefact: run make train-1"
 
 
 def test_no_golden_answers(folder: Path) -> None:

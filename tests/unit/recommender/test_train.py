@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from recommender.domain.request import Request
 from recommender.entrypoints import train
 from recommender.service.preparation import Preparation
 from recommender.settings import TrainingSettings
+from tests.external_onnx import external_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +74,26 @@ def test_a_damaged_file_is_not_served(artefact: Artefact, name: str) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ArtefactError, match=rf"{name} sha256 \w+…: model\.json vouches for .*: run make train-2$"):
         _read_all(artefact)
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.onnx", "items.json", "histories.safetensors"])
+def test_a_link_out_of_the_folder_is_not_served(artefact: Artefact, name: str) -> None:
+    outside = (artefact.folder / name).rename(artefact.folder.parent / name)
+    (artefact.folder / name).symlink_to(outside)
+    with pytest.raises(ArtefactError, match=rf"/{name}: a link to {outside}, outside the artefact: run make train-2$"):
+        _read_all(artefact)
+
+
+@pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "weights.bin"])
+def test_a_graph_with_weights_in_another_file_is_not_served(artefact: Artefact, location: str) -> None:
+    graph = external_model(location)
+    (artefact.folder / "model.onnx").write_bytes(graph)
+    card = json.loads((artefact.folder / "model.json").read_bytes()) | {"sha256": hashlib.sha256(graph).hexdigest()}
+    (artefact.folder / "model.json").write_text(json.dumps(card))
+    with pytest.raises(
+        ArtefactError, match=r"model\.onnx: it takes weights from other files, which nothing vouches for"
+    ):
+        OnnxModel(artefact)
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.onnx", "items.json"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from shop.models.personalisation.graphs import personalisation_onnx
 from shop.models.personalisation.merging import merge
 from shop.serving.model_config import Backend
 from shop.serving.repository import add_version, main, remove_version, versions, write_repository
+from tests.external_onnx import external_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,6 +179,62 @@ def test_an_artefact_that_its_card_does_not_vouch_for_is_not_taken(models: Path,
     (models / "fraud" / "1" / "model.onnx").write_bytes(b"other")
     with pytest.raises(ArtefactError, match=r"model\.json vouches for"):
         write_repository(models, repository)
+
+
+@pytest.mark.parametrize("backend", Backend)
+@pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "weights.bin"])
+def test_a_graph_with_weights_in_another_file_is_not_taken(
+    models: Path, repository: Path, backend: Backend, location: str
+) -> None:
+    graph = external_model(location)
+    an_artefact(models, "fraud", 1, {"model.tensorrt.onnx": graph}, graph=graph)
+    with pytest.raises(ArtefactError, match=r"onnx: it takes weights from other files, which nothing vouches for"):
+        write_repository(models, repository, backend)
+    assert not list(repository.glob("fraud/1/*.onnx"))
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.json"])
+def test_a_link_out_of_an_artefact_is_not_taken(models: Path, repository: Path, name: str) -> None:
+    folder = models / "fraud" / "1"
+    outside = (folder / name).rename(models.parent / name)
+    (folder / name).symlink_to(outside)
+    with pytest.raises(ArtefactError, match=rf"{name}: a link to {outside}, outside the artefact: run make train-3$"):
+        write_repository(models, repository)
+
+
+def test_what_a_card_says_is_no_path(models: Path, repository: Path) -> None:
+    folder = an_artefact(models, "personalisation", 1, graph=personalisation_onnx(np.ones((150, 64), np.float32)))
+    change_card(folder, name="../../elsewhere", version="../../../elsewhere")
+    write_repository(models, repository, shards=2)
+    assert {path.name for path in models.parent.iterdir()} == {"models", "repository", "shards"}
+    assert {path.name for path in repository.with_name("shards").iterdir()} == {
+        "personalisation-0",
+        "personalisation-1",
+    }
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": 'x" } ] parameters { key: "EXECUTION_ENV_PATH" value { string_value: "/tmp/x.tar.gz" } } #'},
+        {"datatype": "FP32 } ]\nname: "},
+        {"shape": [-1, "1 ] } ]"]},
+        {"shape": 128},
+        {"name": ""},
+    ],
+)
+def test_what_a_card_says_adds_no_setting_of_tritons(models: Path, repository: Path, changed: dict[str, Any]) -> None:
+    folder = an_artefact(models, "fraud", 1)
+    tensor = {"name": "features", "datatype": "FP32", "shape": [-1, 64]}
+    change_card(folder, inputs=[tensor | changed])
+    with pytest.raises(ArtefactError, match=r"^fraud: model\.json's tensor .*expected letters, digits and _ in name"):
+        write_repository(models, repository)
+    assert not (repository / "fraud" / "config.pbtxt").exists()
+
+
+def change_card(folder: Path, **fields: Any) -> None:
+    card = json.loads((folder / "model.json").read_bytes())
+    (folder / "model.json").write_text(json.dumps(card | fields))
 
 
 def test_without_a_version_there_is_no_model(models: Path, repository: Path) -> None:
