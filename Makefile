@@ -59,7 +59,7 @@ $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(f
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/servekit/with_args.py
 
-.PHONY: help setup demo test test-slow lint format doctor lock proto-code clean test-images crds bench progress drill incident design
+.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images crds bench progress drill incident design
 .PHONY: observe up-observe observe-down down-observe dashboards
 
 help: ## print this help
@@ -101,6 +101,9 @@ lint: $(SYNCED) ## ruff, mypy strict, import contracts
 format: $(SYNCED) ## format the code
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
+
+licences: $(SYNCED) ## the licence of every Python package in the environments; one that is not accepted fails
+	@$(PY) -m servekit.licences
 
 doctor: $(SYNCED) ## what this machine has, what each level needs, and what is missing
 	@$(PY) -m servekit.doctor
