@@ -59,7 +59,7 @@ $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(f
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/servekit/with_args.py
 
-.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images crds bench progress drill incident design
+.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images crds bench progress drill incident design model-keys
 .PHONY: observe up-observe observe-down down-observe dashboards
 
 help: ## print this help
@@ -210,6 +210,9 @@ gateways-3: $(SYNCED) $(TRITON) $(BENCH) $(ARTEFACT_3) ## the gateway against on
 
 conformance-3: $(SYNCED) ## prove that level 3 speaks the Open Inference Protocol (needs up-3)
 	@$(WITH_ARGS) shop.entrypoints.conformance
+
+model-keys: $(SYNCED) ## a pair of keys that signs models and asks for the signature, and how to use it (ARGS=FOLDER)
+	@$(WITH_ARGS) servekit.signing
 
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
 	@$(PY) -m servekit.drift $(N)

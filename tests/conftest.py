@@ -16,6 +16,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
+from servekit import signing
 from servekit.versions import ROOT
 from tests import ports
 from tests.distribution import Groups, longest_first, shuffle
@@ -103,6 +104,13 @@ def _wide_output(monkeypatch: pytest.MonkeyPatch) -> None:
 def free_ports() -> Callable[[int], list[int]]:
     """Makes ports that nothing listens on."""
     return ports.free_ports
+
+
+@pytest.fixture
+def model_keys(tmp_path: Path) -> tuple[Path, Path]:
+    """A private and a public key, as ``make model-keys`` writes them."""
+    assert signing.main([str(tmp_path / "keys")]) == 0
+    return tmp_path / "keys" / "models.key", tmp_path / "keys" / "models.pub"
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 # Only what a component is made of: neither the router nor training is in here.
 COPY shared/servekit/__init__.py shared/servekit/artefact_folder.py shared/servekit/errors.py \
-     shared/servekit/external_data.py /app/servekit/
+     shared/servekit/external_data.py shared/servekit/signing.py /app/servekit/
 COPY 02-intermediate-seldon-pipeline/recommender/__init__.py /app/recommender/
 COPY 02-intermediate-seldon-pipeline/recommender/domain /app/recommender/domain
 COPY 02-intermediate-seldon-pipeline/recommender/service /app/recommender/service
@@ -34,8 +34,8 @@ FROM ${PYTHON_IMAGE}
 
 COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /app /app
-COPY .run/2/models/recommender/1/model.json .run/2/models/recommender/1/preprocess.json .run/2/models/recommender/1/histories.safetensors .run/2/models/recommender/1/items.json /models/recommender/1/
-COPY .run/2/models/recommender/2/model.json .run/2/models/recommender/2/preprocess.json .run/2/models/recommender/2/histories.safetensors .run/2/models/recommender/2/items.json /models/recommender/2/
+COPY .run/2/models/recommender/1/model.json* .run/2/models/recommender/1/preprocess.json .run/2/models/recommender/1/histories.safetensors .run/2/models/recommender/1/items.json /models/recommender/1/
+COPY .run/2/models/recommender/2/model.json* .run/2/models/recommender/2/preprocess.json .run/2/models/recommender/2/histories.safetensors .run/2/models/recommender/2/items.json /models/recommender/2/
 
 # /dev/shm is memory that every container may write, also below a read-only root: gunicorn's heartbeat and the socket on
 # which the wrapper's processes share their metrics live there

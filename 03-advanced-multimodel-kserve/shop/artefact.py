@@ -46,6 +46,8 @@ class Artefact:
     """An artefact on disk. Each part is read, and checked against the card, when it is asked for."""
 
     folder: Path
+    derived: bool = False
+    """Whether this process made it of what it had checked, as it does shards: then nobody signed it."""
 
     @classmethod
     def of(cls, models_dir: Path, model: str, version: str) -> Artefact:
@@ -56,10 +58,10 @@ class Artefact:
         """What the model is.
 
         Raises:
-            ArtefactError: ``model.json`` is missing or is none.
+            ArtefactError: ``model.json`` is missing, is none, or is not signed although it must be.
         """
         try:
-            return ModelCard(**json.loads(self._files.read(CARD)))
+            return ModelCard(**json.loads(self._files.card()))
         except (ValueError, TypeError) as error:
             raise self._files.unreadable(CARD, "a model card", error) from None
 
@@ -81,7 +83,7 @@ class Artefact:
 
     @property
     def _files(self) -> ArtefactFolder:
-        return _files_in(self.folder)
+        return replace(_files_in(self.folder), derived=self.derived)
 
 
 def write_artefact(folder: Path, onnx: bytes, card: ModelCard, parts: Mapping[str, bytes] | None = None) -> ModelCard:

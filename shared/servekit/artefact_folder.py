@@ -7,15 +7,16 @@ little else.
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from servekit.external_data import has_external_data
+from servekit.signing import SIGNATURE, KeyFileError, is_signed, sign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 __all__ = ["CARD", "MODEL", "ArtefactError", "ArtefactFolder"]
 
@@ -34,12 +35,40 @@ class ArtefactFolder:
     Attributes:
         path: the folder.
         train: the command that writes it, e.g. ``make train-1``.
-        setting: the variable that names another folder.
+        setting: the variable that names another folder; ``<LEVEL>_SIGNED_BY`` and ``<LEVEL>_SIGN_WITH`` begin like it.
+        derived: this process made them of what it had checked: no signature is asked for.
     """
 
     path: Path
     train: str
     setting: str
+    derived: bool = False
+
+    def card(self) -> bytes:
+        """The card's bytes; where ``<LEVEL>_SIGNED_BY`` names a public key, if its owner signed them.
+
+        Raises:
+            ArtefactError: they are not signed so, cannot be read, or that file holds no key.
+        """
+        content, (variable, key) = self.read(CARD), self._key("SIGNED_BY")
+        if key is None or self.derived:
+            return content
+        again = f"run {self.train} with {self._key('SIGN_WITH')[0]}, or unset {variable}"
+        if not (self.path / SIGNATURE).exists():
+            raise ArtefactError(f"{self.path / CARD}: not signed, and {variable} {key} asks for it: {again}")
+        try:
+            signed = is_signed(content, self.read(SIGNATURE), key)
+        except KeyFileError as error:
+            raise ArtefactError(f"{variable}: {error}") from None
+        if not signed:
+            raise ArtefactError(f"{self.path / CARD}: not what the owner of {variable} {key} signed: {again}")
+        return content
+
+    def _key(self, use: str) -> tuple[str, Path | None]:
+        """The variable of a key, and the file that it names."""
+        variable = f"{self.setting.partition('_')[0]}_{use}"
+        path = os.environ.get(variable)
+        return variable, Path(path) if path else None
 
     def read(self, name: str) -> bytes:
         """A file's bytes.
@@ -91,9 +120,24 @@ class ArtefactFolder:
         return ArtefactError(f"{self.path / name}: not {expected}: {error}: run {self.train}")
 
     def write(self, files: Mapping[str, bytes], card: bytes) -> None:
-        """Writes the files, and the card last: a folder without one is a run that did not finish."""
+        """Writes the files, and the card last: a folder without one is a run that did not finish.
+
+        Where ``<LEVEL>_SIGN_WITH`` names a private key, the card's signature lies beside it.
+
+        Raises:
+            ArtefactError: that file holds no key.
+        """
+        signature = self._signature(card)
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / CARD).unlink(missing_ok=True)
-        for name, content in {**files, CARD: card}.items():
+        for stale in (CARD, SIGNATURE):
+            (self.path / stale).unlink(missing_ok=True)
+        for name, content in {**files, **signature, CARD: card}.items():
             (self.path / name).unlink(missing_ok=True)  # a link would be followed
             (self.path / name).write_bytes(content)
+
+    def _signature(self, card: bytes) -> dict[str, bytes]:
+        variable, key = self._key("SIGN_WITH")
+        try:
+            return {SIGNATURE: sign(card, key)} if key else {}
+        except KeyFileError as error:
+            raise ArtefactError(f"{variable}: {error}") from None

@@ -43,11 +43,12 @@ def read_artefact(folder: Path) -> tuple[bytes, ModelCard]:
     """The ONNX bytes and their card.
 
     Raises:
-        ArtefactError: a file is missing or unreadable, or the bytes are not those the card vouches for.
+        ArtefactError: a file is missing or unreadable, the bytes are not those the card vouches for, or it
+            is not signed although it must be.
     """
     files = artefact_in(folder)
     try:
-        card = msgspec.json.decode(files.read(CARD), type=ModelCard)
+        card = msgspec.json.decode(files.card(), type=ModelCard)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise files.unreadable(CARD, "a model card", error) from None
     return files.vouched(MODEL, card.sha256), card

@@ -16,6 +16,7 @@ from iris_api.domain.flower import CLASS_NAMES, FEATURES
 from iris_api.service.training import Report, out_of_fold, train
 from iris_api.settings import IrisSettings
 from servekit.drift import ReferenceProfile
+from servekit.signing import SIGNATURE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +64,8 @@ def _print(report: Report, card: ModelCard, folder: Path) -> None:
     print(f"baseline       {report.baseline_accuracy:.3f} (always the most frequent class)")
     print(f"sha256         {card.sha256}")
     print(f"artefact       {folder}")
+    signed = (folder / SIGNATURE).exists()
+    print(f"signature      {SIGNATURE if signed else 'none: make model-keys says how to sign, and how to ask for it'}")
 
 
 if __name__ == "__main__":

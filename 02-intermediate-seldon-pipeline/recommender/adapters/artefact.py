@@ -63,10 +63,10 @@ class Artefact:
         """What the model is.
 
         Raises:
-            ArtefactError: ``model.json`` is missing or is none.
+            ArtefactError: ``model.json`` is missing, is none, or is not signed although it must be.
         """
         try:
-            return ModelCard(**json.loads(self._files.read(CARD)))
+            return ModelCard(**json.loads(self._files.card()))
         except (ValueError, TypeError) as error:
             raise self._files.unreadable(CARD, "a model card", error) from None
 

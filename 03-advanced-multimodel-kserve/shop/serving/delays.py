@@ -133,7 +133,7 @@ def _configure(addresses: Addresses, variant: Variant) -> None:
     for model in MODELS:
         write_model(addresses.models_dir / model, repository)
         serving = replace(serving_of(model), embedded_delay_us=variant.delay_us)
-        card = Artefact(repository / model / "1").card()
+        card = Artefact(repository / model / "1", derived=True).card()
         text = render(model, card, [1], Backend.PYTHON, serving)
         if variant.time_limit:
             text = text.replace("dynamic_batching {", f"dynamic_batching {{ {_TIME_LIMIT}")

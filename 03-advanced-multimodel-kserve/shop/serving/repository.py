@@ -38,20 +38,29 @@ def write_repository(
         ArtefactError: a model has no version, or a version is not what its card vouches for, or cannot be cut.
     """
     sources = [models_dir / name for name in MODELS]
+    for source in sources:
+        write_model(source, repository, backend)
     if shards:
         from shop.serving.shards import write_shards  # noqa: PLC0415 - only who cuts needs the ONNX library
 
-        sources += write_shards(models_dir / "personalisation", repository.with_name("shards"), shards)
-    for source in sources:
-        write_model(source, repository, backend)
+        cut = write_shards(models_dir / "personalisation", repository.with_name("shards"), shards)
+        for source in cut:
+            write_model(source, repository, backend, derived=True)
+        sources += cut
     names = [source.name for source in sources]
     for stale in {path.name for path in repository.iterdir()} - set(names):
         shutil.rmtree(repository / stale)
     return names
 
 
-def write_model(source: Path, repository: Path, backend: Backend = Backend.PYTHON) -> None:
+def write_model(source: Path, repository: Path, backend: Backend = Backend.PYTHON, *, derived: bool = False) -> None:
     """Writes every version of the model in `source`, and its configuration; versions that are gone go here, too.
+
+    Args:
+        source: the artefacts of its versions.
+        repository: where to.
+        backend: for whom.
+        derived: this process made the artefacts; nobody signed them.
 
     Raises:
         ArtefactError: there is no version, or one is not what its card vouches for.
@@ -61,7 +70,7 @@ def write_model(source: Path, repository: Path, backend: Backend = Backend.PYTHO
         raise ArtefactError(f"{source}: no version of a model in it: run make train-3, or set SHOP_RUN_DIR")
     target = repository / source.name
     for version in found:
-        _write_version(source / str(version), target / str(version), backend)
+        _write_version(Artefact(source / str(version), derived), target / str(version), backend)
     for stale in set(versions(target)) - set(found):
         shutil.rmtree(target / str(stale))
     _configure(target, backend)
@@ -74,7 +83,7 @@ def add_version(source: Path, version: int, repository: Path) -> None:
         ArtefactError: the version is not what its card vouches for.
     """
     target = repository / source.name
-    _write_version(source / str(version), target / str(version), Backend.PYTHON)
+    _write_version(Artefact(source / str(version)), target / str(version), Backend.PYTHON)
     _configure(target, Backend.PYTHON)
 
 
@@ -99,9 +108,8 @@ def versions(folder: Path) -> list[int]:
     return sorted(int(path.parent.name) for path in folder.glob(f"*/{CARD}") if path.parent.name.isdigit())
 
 
-def _write_version(source: Path, target: Path, backend: Backend) -> None:
+def _write_version(artefact: Artefact, target: Path, backend: Backend) -> None:
     """Writes a version; its card comes last, so that a folder without one is a copy that did not finish."""
-    artefact = Artefact(source)
     files = {MODEL: artefact.onnx()}
     if backend is Backend.PYTHON:
         files["model.py"] = _CODE.read_bytes()
@@ -111,13 +119,13 @@ def _write_version(source: Path, target: Path, backend: Backend) -> None:
         if CHECK in artefact.card().files:  # by which the engine is judged before it is put in place
             files[CHECK] = artefact.part(CHECK)
     target.mkdir(parents=True, exist_ok=True)
-    for name, content in {**files, CARD: (source / CARD).read_bytes()}.items():
+    for name, content in {**files, CARD: (artefact.folder / CARD).read_bytes()}.items():
         _replace(target / name, content)
 
 
 def _configure(target: Path, backend: Backend) -> None:
     found = versions(target)
-    card = Artefact(target / str(found[-1])).card()
+    card = Artefact(target / str(found[-1]), derived=True).card()
     _replace(target / "config.pbtxt", render(target.name, card, found, backend).encode())
 
 

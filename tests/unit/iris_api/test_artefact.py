@@ -168,6 +168,22 @@ def test_a_link_out_of_the_folder(folder: Path, name: str) -> None:
     assert str(caught.value) == f"{folder}/{name}: a link to {outside}, outside the artefact: run make train-1"
 
 
+def test_a_model_that_must_be_signed(
+    folder: Path, model_keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private, public = model_keys
+    monkeypatch.setenv("IRIS_SIGNED_BY", str(public))
+    assert refusal(folder).startswith(f"{folder}/model.json: not signed, and IRIS_SIGNED_BY {public} asks for it: run")
+    monkeypatch.delenv("IRIS_SIGNED_BY")
+    model, card = read_artefact(folder)
+    monkeypatch.setenv("IRIS_SIGN_WITH", str(private))
+    write_artefact(folder, model, card)
+    monkeypatch.setenv("IRIS_SIGNED_BY", str(public))
+    assert OnnxModel(folder).version == "1"
+    replace_model(folder, model + b"\0")
+    assert refusal(folder).startswith(f"{folder}/model.json: not what the owner of IRIS_SIGNED_BY {public} signed: run")
+
+
 def test_no_golden_answers(folder: Path) -> None:
     (folder / "golden.json").unlink()
     with pytest.raises(ArtefactError) as caught:

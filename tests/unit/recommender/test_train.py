@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from recommender.domain.request import Request
 from recommender.entrypoints import train
 from recommender.service.preparation import Preparation
 from recommender.settings import TrainingSettings
+from servekit.versions import ROOT
 from tests.external_onnx import external_model
 
 if TYPE_CHECKING:
@@ -94,6 +96,29 @@ def test_a_graph_with_weights_in_another_file_is_not_served(artefact: Artefact, 
         ArtefactError, match=r"model\.onnx: it takes weights from other files, which nothing vouches for"
     ):
         OnnxModel(artefact)
+
+
+def test_a_model_that_must_be_signed_is_served_only_so(
+    movielens: Path, tmp_path: Path, model_keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECOMMENDER_SIGN_WITH", str(model_keys[0]))
+    assert run(movielens, tmp_path / "models") == 0
+    artefact = Artefact(tmp_path / "models" / "1")
+    monkeypatch.setenv("RECOMMENDER_SIGNED_BY", str(model_keys[1]))
+    _read_all(artefact)
+    loads = "import sys; from recommender.adapters import artefact as a; from pathlib import Path; "
+    loads += "print(a.Artefact(Path(sys.argv[1])).card().version)"  # where the steps run, with the library they have
+    command = [str(ROOT / ".venvs/seldon/bin/python"), "-c", loads, str(artefact.folder)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "1\n"
+    card = artefact.folder / "model.json"
+    card.write_text(card.read_text().replace('"version": "1"', '"version": "2"'))
+    with pytest.raises(ArtefactError, match=r"model\.json: not what the owner of RECOMMENDER_SIGNED_BY .* signed: run"):
+        OnnxModel(artefact)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "not what the owner of RECOMMENDER_SIGNED_BY" in done.stderr
+    (artefact.folder / "model.json.sig").unlink()
+    with pytest.raises(ArtefactError, match=r"model\.json: not signed, and RECOMMENDER_SIGNED_BY"):
+        artefact.catalogue()
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.onnx", "items.json"])

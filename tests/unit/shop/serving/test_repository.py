@@ -16,6 +16,7 @@ from shop.models.personalisation.graphs import personalisation_onnx
 from shop.models.personalisation.merging import merge
 from shop.serving.model_config import Backend
 from shop.serving.repository import add_version, main, remove_version, versions, write_repository
+from shop.serving.shards import write_shards
 from tests.external_onnx import external_model
 
 if TYPE_CHECKING:
@@ -179,6 +180,28 @@ def test_an_artefact_that_its_card_does_not_vouch_for_is_not_taken(models: Path,
     (models / "fraud" / "1" / "model.onnx").write_bytes(b"other")
     with pytest.raises(ArtefactError, match=r"model\.json vouches for"):
         write_repository(models, repository)
+
+
+@pytest.mark.parametrize("backend", Backend)
+def test_models_that_must_be_signed_are_taken_only_so(
+    tmp_path: Path, repository: Path, backend: Backend, model_keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_SIGN_WITH", str(model_keys[0]))
+    models = tmp_path / "models"
+    for name in SIGNATURES:
+        an_artefact(models, name, 1, graph=personalisation_onnx(np.ones((150, 64), np.float32)))
+    monkeypatch.delenv("SHOP_SIGN_WITH")
+    monkeypatch.setenv("SHOP_SIGNED_BY", str(model_keys[1]))
+    assert write_repository(models, repository, backend, shards=2)[3:] == ["personalisation-0", "personalisation-1"]
+    change_card(models / "fraud" / "1", version="7")
+    with pytest.raises(ArtefactError, match=r"fraud/1/model\.json: not what the owner of SHOP_SIGNED_BY .* signed:"):
+        write_repository(models, repository, backend)
+    an_artefact(models, "fraud", 2)
+    with pytest.raises(ArtefactError, match=r"fraud/2/model\.json: not signed, and SHOP_SIGNED_BY .* asks for it: run"):
+        add_version(models / "fraud", 2, repository)
+    (models / "personalisation" / "1" / "model.json.sig").write_bytes(bytes(64))
+    with pytest.raises(ArtefactError, match=r"personalisation/1/model\.json: not what the owner"):
+        write_shards(models / "personalisation", tmp_path / "shards", 2)
 
 
 @pytest.mark.parametrize("backend", Backend)
