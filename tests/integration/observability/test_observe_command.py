@@ -13,6 +13,8 @@ from servekit.observe import ObserveError
 from servekit.observe.__main__ import main
 from servekit.observe.deployment import compose_command, down, up
 from servekit.stack.inspection import members
+from tests.listeners import beyond_loopback, listeners
+from tests.web_page import answer, forms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +57,17 @@ def test_without_docker_prometheus_runs_supervised_until_down(tmp_path: Path, fr
         assert "job_name: iris-api" in config["data"]["yaml"]
         rules = httpx.get(f"http://127.0.0.1:{free_port}/api/v1/rules", trust_env=False).json()["data"]["groups"]
         assert {"slo-alerts", "targets"} <= {group["name"] for group in rules}
+        for path in (
+            "/-/quit",
+            "/-/reload",
+            "/api/v1/admin/tsdb/delete_series?match[]=up",
+            "/api/v1/admin/tsdb/snapshot",
+        ):
+            for request in forms(free_port, path, b""):
+                assert answer(free_port, request).status >= 400, "a page in a browser changes nothing"
+        home = tmp_path / ".run" / "observe"
+        assert {each.port for each in listeners(members(home))} == {free_port}
+        assert beyond_loopback(listeners(members(home))) == set()
     finally:
         down(console)
     assert members(tmp_path / ".run" / "observe") == []

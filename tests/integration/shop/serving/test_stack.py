@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import signal
+import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -22,15 +25,17 @@ from servekit.versions import ROOT
 from shop.addresses import MODELS, Addresses
 from shop.entrypoints import conformance
 from shop.entrypoints.stack import stack
+from shop.serving.stores import connect
 from tests.listeners import beyond_loopback, listeners
 from tests.patience import until
 from tests.ports import free_block
+from tests.web_page import answer, forms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from servekit.stack import Stack
+    from shop.serving.logins import Store
 
 PORTS = (
     "PORT", "ENVOY_ADMIN_PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT", "FEATURES_PORT",
@@ -140,6 +145,51 @@ def test_every_process_listens_on_this_machine_alone_and_on_its_own_ports(level:
     found = listeners(members(level.home))
     assert beyond_loopback(found) == set()
     assert {each.port for each in found} == {port for process in level.processes for port in process.ports.values()}
+
+
+CHANGING = (
+    "/v2/repository/models/ranking/unload", "/v2/repository/models/mine/load", "/v2/logging", "/v2/trace/setting",
+    "/v2/systemsharedmemory/unregister", "/runtime_modify?canary.ranking=37", "/quitquitquit", "/healthcheck/fail",
+    "/logging?level=trace", "/drain_listeners", "/reset_counters", "/v1/payments/score", "/v1/feedback", "/RPC2", "/",
+)  # fmt: skip
+"""What changes something in one of the level's programs, and where supervisord would listen."""
+
+
+def test_a_page_in_a_browser_changes_nothing_whatever_port_it_asks(level: Stack, edge: httpx.Client) -> None:
+    stores: tuple[Store, ...] = ("features", "cache")
+    for store in stores:
+        with connect(Addresses(), store) as client:
+            client.set("kept", 1)
+    before = state(level, edge)
+    for port in (port for process in level.processes for port in process.ports.values()):
+        is_store = port in {Addresses().features_port, Addresses().cache_port}
+        body = b"FLUSHALL\r\nSET planted 1\r\n" if is_store else json.dumps(PAYMENT).encode()
+        for path in CHANGING[-1:] if is_store else CHANGING:
+            for request in forms(port, path, body):
+                said = answer(port, request)
+                assert said.status == 0 or said.status >= 400, (port, request, said)
+                assert not {each for each in said.headers if each.startswith("access-control-")}
+    assert state(level, edge) == before
+
+
+def test_supervisord_takes_orders_on_a_socket_of_its_owner_alone(level: Stack) -> None:
+    configuration = level.config_file.read_text()
+    assert "[inet_http_server]" not in configuration
+    (path,) = re.findall(r"^file=(.+)$", configuration, re.MULTILINE)
+    assert stat.S_IMODE(Path(path).stat().st_mode) & 0o077 == 0
+
+
+def state(level: Stack, edge: httpx.Client) -> dict[str, Any]:
+    """What a page would change: processes, readiness, the canary's weights, what the stores hold."""
+    with connect(Addresses(), "features") as features, connect(Addresses(), "cache") as cache:
+        held = [client.exists(key) for client in (features, cache) for key in ("kept", "planted")]
+    admin = f"http://127.0.0.1:{Addresses().envoy_admin_port}"
+    return {
+        "pids": {name: each.pid for name, each in ask(level).items()},
+        "ready": edge.get("/readyz").status_code,
+        "weights": httpx.get(f"{admin}/runtime", params={"format": "json"}).json()["entries"],
+        "kept and planted": held,
+    }
 
 
 KILLED = ["features", "cache", "feature-loader", "triton", "gateway-0", "gateway-1", "envoy"]
