@@ -375,6 +375,16 @@ def test_a_wrong_value_is_refused_by_name(values: dict[str, Any], message: str) 
     assert message in str(caught.value)
 
 
+def test_keys_do_not_travel_in_plain_text() -> None:
+    keys = {"apiKeysSecret": "gateway-api-keys"}
+    with pytest.raises(
+        ManifestError, match=r"gateway\.apiKeysSecret without edge\.tlsSecret: keys would travel in plain"
+    ):
+        changed("defaults", gateway=keys)
+    assert changed("defaults", gateway=keys, edge={"tlsSecret": "shop-tls"})
+    assert changed("defaults", gateway=keys, edge={"gateway": {"create": False, "name": "theirs"}})
+
+
 def test_shards_are_models_of_their_own() -> None:
     whole = yaml.safe_load((CHART / "values.yaml").read_text())["models"]["personalisation"]
     documents = changed(

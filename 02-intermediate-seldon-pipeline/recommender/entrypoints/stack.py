@@ -16,7 +16,7 @@ import yaml
 
 from recommender.adapters.operator import Placed, find_deployment, place, write
 from recommender.domain.graph import GraphError
-from recommender.settings import PipelineSettings
+from recommender.settings import PipelineSettings, RouterSettings
 from servekit.manifests import ManifestError, build, load
 from servekit.stack import HttpReady, Process, Stack, StackError, TcpReady, main, remember
 from servekit.valkey import valkey_command
@@ -49,7 +49,7 @@ def stack(*, renew: bool) -> Stack:
     inventory = Process("inventory", command, TcpReady(settings.valkey_port), ports={"valkey": settings.valkey_port})
     processes = [inventory, *_steps(placed), _router(settings, run_dir)]
     scrape = {"recommender": [settings.port], "recommender-steps": [step.port + 2 for step in placed.processes]}
-    hosts = {"RECOMMENDER_HOST": settings.host, _STEP_HOST: os.environ.get(_STEP_HOST, "127.0.0.1")}
+    hosts = {"RECOMMENDER_HOST": RouterSettings().host, _STEP_HOST: os.environ.get(_STEP_HOST, "127.0.0.1")}
     return Stack(
         2, processes, run_dir, ready_timeout_s=90, door="router", prefix="RECOMMENDER_", scrape=scrape, hosts=hosts
     )

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from iris_api.entrypoints.stack import stack as iris
 from servekit.stack import Stack, StackError
 from servekit.stack.guard import check_open, fingerprint
 from servekit.stack.inspection import members
+from shop.entrypoints.stack import stack as shop
 from tests.integration.servekit.stack.test_stack_up import get, serving
 
 if TYPE_CHECKING:
@@ -91,9 +93,6 @@ def test_this_machine_alone_needs_no_keys(host: str, server: str, ports: tuple[i
 
 
 def test_each_level_says_which_of_its_settings_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from iris_api.entrypoints.stack import stack as iris  # noqa: PLC0415 - reads its settings when called
-    from shop.entrypoints.stack import stack as shop  # noqa: PLC0415 - the same
-
     for name in ("IRIS_HOST", "SHOP_EDGE_HOST", "SHOP_HOST"):
         monkeypatch.setenv(name, "0.0.0.0")  # noqa: S104 - what is refused
         level = iris() if name.startswith("IRIS") else shop(renew=False)

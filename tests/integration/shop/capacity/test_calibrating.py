@@ -17,6 +17,7 @@ from shop.capacity.measuring.processes import find_processes
 from shop.entrypoints import calibrate, plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from shop.capacity.calibration import Calibration
@@ -147,8 +148,12 @@ def test_a_mix_that_cannot_be_read_is_refused(capsys: pytest.CaptureFixture[str]
 
 
 def test_calibration_without_a_running_level_says_what_to_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    free_ports: Callable[[int], list[int]],
 ) -> None:
     monkeypatch.setenv("SHOP_RUN_DIR", str(tmp_path))
+    monkeypatch.setenv("SHOP_PORT", str(free_ports(1)[0]))
     assert calibrate.main([]) == 2
     assert "make up-3" in capsys.readouterr().err
