@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from servekit.artefact_folder import ArtefactError, ArtefactFolder
 from shop.models.features_store import FILES, FLOAT, MANIFEST, POPULAR_FILE
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ def read_manifest(folder: Path) -> Manifest:
         FeatureSetError: there is none, or it is not one.
     """
     try:
-        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except OSError as error:
-        raise FeatureSetError(f"{folder / MANIFEST}: {error.strerror}: {_REMEDY}") from None
+        return msgspec.json.decode(_read(folder, MANIFEST), type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FeatureSetError(f"{folder / MANIFEST}: {error}: {_REMEDY}") from None
 
@@ -72,13 +71,17 @@ class FeatureSet:
         return self._vouched(POPULAR_FILE)
 
     def _vouched(self, name: str) -> bytes:
-        try:
-            content = (self._folder / name).read_bytes()
-        except OSError as error:
-            raise FeatureSetError(f"{self._folder / name}: {error.strerror}: {_REMEDY}") from None
+        content = _read(self._folder, name)
         actual, expected = hashlib.sha256(content).hexdigest(), self.manifest.files.get(name, "nothing")
         if actual != expected:
             raise FeatureSetError(
                 f"{self._folder / name} sha256 {actual[:12]}…: {MANIFEST} vouches for {expected[:12]}…: {_REMEDY}"
             )
         return content
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return ArtefactFolder(folder, "make train-3", "SHOP_RUN_DIR").read(name)
+    except ArtefactError as error:
+        raise FeatureSetError(str(error)) from None
