@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["MARKER", "USUAL", "main", "only"]
+__all__ = ["MARKER", "OBSERVED", "USUAL", "main", "only"]
 
 MARKER: Final = "SERVEKIT_STACK"
 """Has the folder of the stack that a process belongs to."""
@@ -25,6 +25,11 @@ USUAL: Final = (
     "MKL_*", "NO_PROXY",
 )  # fmt: skip
 """What every program may need: where things are, how it speaks, how many threads it may have. None of it is secret."""
+
+OBSERVED: Final = (
+    "TELEMETRY_*", "OTEL_*", "PROMETHEUS_*", "SSL_CERT_*", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
+)  # fmt: skip
+"""What a server needs besides to tell of itself, and to reach a collector of traces."""
 
 
 def only(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:

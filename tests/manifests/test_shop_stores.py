@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 WORKLOADS: dict[Store, str] = {"features": "StatefulSet", "cache": "Deployment"}
 LOGINS = "/logins"
 CLI = """\
-#!{python}
 import socket, sys
 connection = socket.create_connection(("127.0.0.1", {port}), timeout=10)
 replies = connection.makefile("rb")
@@ -118,7 +118,9 @@ def test_they_do_so_without_passwords_too(tmp_path: Path) -> None:
 
 def probe(addresses: Addresses, spec: dict[str, Any]) -> bool:
     folder = addresses.run_dir
-    (folder / "valkey-cli").write_text(CLI.format(python=sys.executable, port=addresses.cache_port))
+    (folder / "cli.py").write_text(CLI.format(port=addresses.cache_port))
+    # a path with a blank cannot stand in a program's first line
+    (folder / "valkey-cli").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {folder / "cli.py"} "$@"\n')
     (folder / "valkey-cli").chmod(0o755)
     command = [each.replace(LOGINS, str(folder / "valkey" / "logins")) for each in spec["exec"]["command"]]
     return subprocess.run(command, env={"PATH": f"{folder}:{os.defpath}"}, check=False).returncode == 0

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from iris_api.settings import IrisSettings
+from servekit.environment import OBSERVED
 from servekit.stack import HttpReady, Process, Stack, main, remember
 
 __all__ = ["stack"]
@@ -25,6 +26,7 @@ def stack() -> Stack:
             "TELEMETRY_TRACE_RATIO": "0.1",  # ten times the default: a short try-out should leave some to look at
             "AUDIT_DIR": str(run_dir / "audit"),
         },
+        inherits=("IRIS_*", "AUDIT_*", *OBSERVED),
     )
     return Stack(
         1,

@@ -17,6 +17,7 @@ import yaml
 from recommender.adapters.operator import Placed, find_deployment, place, write
 from recommender.domain.graph import GraphError
 from recommender.settings import PipelineSettings, RouterSettings
+from servekit.environment import OBSERVED
 from servekit.manifests import ManifestError, build, load
 from servekit.stack import HttpReady, Process, Stack, StackError, TcpReady, main, remember
 from servekit.valkey import valkey_command
@@ -26,6 +27,7 @@ __all__ = ["RUN_DIR", "stack"]
 RUN_DIR = Path(".run/2")
 _GRAPH = RUN_DIR / "seldondeployment.yaml"
 _STEP_HOST = "RECOMMENDER_STEP_HOST"
+_INHERITED = ("RECOMMENDER_*", "SELDON_*", "GUNICORN_*", *OBSERVED)
 
 
 def stack(*, renew: bool) -> Stack:
@@ -46,7 +48,8 @@ def stack(*, renew: bool) -> Stack:
     if renew:
         write(placed, _GRAPH)
         (run_dir / "inventory").mkdir(exist_ok=True)
-    inventory = Process("inventory", command, TcpReady(settings.valkey_port), ports={"valkey": settings.valkey_port})
+    ports = {"valkey": settings.valkey_port}
+    inventory = Process("inventory", command, TcpReady(settings.valkey_port), ports=ports, inherits=())
     processes = [inventory, *_steps(placed), _router(settings, run_dir)]
     scrape = {"recommender": [settings.port], "recommender-steps": [step.port + 2 for step in placed.processes]}
     hosts = {"RECOMMENDER_HOST": RouterSettings().host, _STEP_HOST: os.environ.get(_STEP_HOST, "127.0.0.1")}
@@ -63,6 +66,7 @@ def _steps(placed: Placed) -> list[Process]:
             HttpReady(f"http://127.0.0.1:{step.port}/health/status"),
             ports={"http": step.port, "grpc": step.port + 1, "metrics": step.port + 2},
             environment=step.environment,
+            inherits=_INHERITED,
         )
         for step in placed.processes
     ]
@@ -78,6 +82,7 @@ def _router(settings: PipelineSettings, run_dir: Path) -> Process:
             "RECOMMENDER_GRAPH": str(_GRAPH.resolve()),
             "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
         },
+        inherits=_INHERITED,
     )
 
 

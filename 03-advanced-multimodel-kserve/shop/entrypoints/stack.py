@@ -10,6 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from servekit.environment import OBSERVED
 from servekit.stack import HttpReady, Process, Stack, StackError, is_secret, main, remember
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
@@ -25,11 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["stack"]
 
-# its keys, the audit log's, and how it reaches a collector of traces
-_OF_A_GATEWAY = (
-    "SHOP_API_KEYS", "AUDIT_*", "TELEMETRY_*", "OTEL_*", "PROMETHEUS_*", "SSL_CERT_*", "HTTP_PROXY", "HTTPS_PROXY",
-    "ALL_PROXY",
-)  # fmt: skip
+_OF_A_GATEWAY = ("SHOP_API_KEYS", "AUDIT_*", *OBSERVED)
 
 
 def stack(*, renew: bool) -> Stack:

@@ -108,6 +108,7 @@ def prometheus_stack(program: str, port: int = _PORT, config: Path = _CONFIG) ->
         ],
         HttpReady(f"http://{address}/-/ready"),
         ports={"http": port},
+        inherits=(),
     )
     return Stack("observe", [process], home)
 

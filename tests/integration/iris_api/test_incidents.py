@@ -23,6 +23,7 @@ from iris_api.entrypoints.stack import stack
 from servekit.drift.terminal import main as drift
 from servekit.incidents.__main__ import main
 from servekit.stack import down, up
+from servekit.stack.inspection import members
 from servekit.terminal import make_console
 from servekit.versions import ROOT
 from tests.patience import until
@@ -43,6 +44,7 @@ def level(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for variable, port in zip(("IRIS_PORT", "IRIS_GRPC_PORT"), free_ports(2), strict=True):
             patch.setenv(variable, str(port))
         patch.setenv("COLUMNS", "200")
+        patch.setenv("PLANTED_TOKEN", "rubber-duck")  # nobody needs it
         patch.chdir(tmp_path_factory.mktemp("level"))
         shutil.copytree(model_dir, MODEL)
         try:
@@ -75,6 +77,15 @@ def drill(level: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         return printed
 
     return drill
+
+
+def test_the_api_has_no_secret_that_it_was_not_given(level: str) -> None:
+    """supervisord has what it was started with, and hands on what is listed."""
+    assert level
+    processes = members(stack().home)
+    having = [process for process in processes if "PLANTED_TOKEN" in process.environ()]
+    assert ["supervisord" in " ".join(process.cmdline()) for process in having] == [True]
+    assert len(processes) > 1
 
 
 def test_timeouts_stops_the_process_so_that_callers_wait_and_the_log_does_not_know(drill: Callable[..., str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 def make(folder: Path, *variables: str, **environment: str) -> subprocess.CompletedProcess[str]:
     known = {name: value for name, value in os.environ.items() if not name.startswith(("AUDIT_", "ANCHOR", "MAKE"))}
-    set_up = ["-o", ".venvs/main/.synced", f"PY={sys.executable}"]
+    set_up = ["-o", ".venvs/main/.synced", f"PY={shlex.quote(sys.executable)}"]
     return subprocess.run(
         ["make", "-f", ROOT / "Makefile", "-C", folder, "--no-print-directory", *set_up, "audit-1", *variables],
         env=known | environment,

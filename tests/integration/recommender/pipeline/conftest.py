@@ -97,6 +97,7 @@ def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running
         "RECOMMENDER_MODEL_PORT": str(ports["model"]),
         "RECOMMENDER_SECOND_MODEL_PORT": str(ports["model-2"]),
         "RECOMMENDER_POSTPROCESSOR_PORT": str(ports["postprocessor"]),
+        "PLANTED_TOKEN": "rubber-duck",  # nobody needs it
         "RECOMMENDER_INVENTORY_TIMEOUT_S": "0.4",  # twice that is less than the two seconds a step has
         **settings,
     }

@@ -23,6 +23,14 @@ def test_every_process_listens_on_this_machine_alone_and_on_its_own_ports(level:
     assert {each.port for each in found} == {level.ports["router"], level.ports["valkey"]} | steps
 
 
+def test_no_process_has_a_secret_that_it_was_not_given(level: Running) -> None:
+    """supervisord has what it was started with, and hands on what is listed."""
+    home = (level.folder / ".run" / "2").resolve()
+    having = [process for process in members(home) if "PLANTED_TOKEN" in process.environ()]
+    assert ["supervisord" in " ".join(process.cmdline()) for process in having] == [True]
+    assert len(members(home)) > len(STEPS)
+
+
 @pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"origin": "null"}, {"host": "evil.example"}])
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_refuses_a_page_and_opens_to_none(level: Running, name: str, headers: dict[str, str]) -> None:
