@@ -128,7 +128,10 @@ def replaced(text: str, replacements: dict[str, str]) -> str:
     return re.sub("|".join(replacements), lambda shown: replacements[shown.group()], text)
 
 
-@pytest.mark.parametrize("level", LEVELS)
+FIRST, *OTHERS = LEVELS
+
+
+@pytest.mark.parametrize("level", [FIRST, *(pytest.param(level, marks=pytest.mark.slow) for level in OTHERS)])
 def test_the_lesson_prints_what_it_says(
     level: str,
     checkout: Path,

@@ -118,6 +118,7 @@ def test_workers_that_do_not_start_end_the_service(start_iris: StartIris, model_
     assert last == f"iris-api cannot start: {in_a_row}"
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_be_replaced_leaves_the_others_at_work(
     start_two: StartIris, model_dir: Path, tmp_path: Path
 ) -> None:
