@@ -26,7 +26,8 @@ __all__ = ["SIGNATURE", "KeyFileError", "is_signed", "main", "sign"]
 SIGNATURE: Final = "model.json.sig"
 """The file beside a card that holds its signature."""
 
-_FOLDER: Final = Path(".run/keys")
+_FOLDER: Final = Path(".keys")
+"""Not in ``.run``: `make clean` deletes what can be rebuilt, and a key cannot be."""
 
 
 class KeyFileError(Exception):

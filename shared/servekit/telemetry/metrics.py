@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import (
     REGISTRY,
@@ -60,41 +61,28 @@ class RequestMetrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
-        self.in_flight = Gauge(
-            "serving_requests_in_flight",
-            "Requests being answered now.",
-            ["level"],
-            multiprocess_mode="livesum",
-            registry=registry,
-        ).labels(level)
-        self._models = Gauge(
-            "serving_model_info",
-            "1 for each model version that is loaded.",
-            ["level", "model", "version", "sha256"],
-            multiprocess_mode="max",
-            registry=registry,
+        gauge = partial(_gauge, registry)
+        self.in_flight = gauge("serving_requests_in_flight", "Requests being answered now.", [], "livesum").labels(
+            level
         )
-        self._audit_waiting = Gauge(
+        self._models = gauge(
+            "serving_model_info", "1 for each model version that is loaded.", ["model", "version", "sha256"], "max"
+        )
+        self._audit_waiting = gauge(
             "serving_audit_waiting_bytes",
             "Lines of the audit log that the disk has refused so far; 0 while it takes them.",
-            ["level"],
-            multiprocess_mode="livesum",
-            registry=registry,
+            [],
+            "livesum",
         )
         # a writer's name is worker-N: its labels are as many as there are processes
-        self._audit_lines = Gauge(
-            "serving_audit_lines",
-            "Lines of each writer's audit log that are on the disk.",
-            ["level", "writer"],
-            multiprocess_mode="mostrecent",
-            registry=registry,
+        self._audit_lines = gauge(
+            "serving_audit_lines", "Lines of each writer's audit log that are on the disk.", ["writer"], "mostrecent"
         )
-        self._audit_head = Gauge(
+        self._audit_head = gauge(
             "serving_audit_head",
             "The first 48 bits of the hash of the last of these lines: an anchor for the verifier.",
-            ["level", "writer"],
-            multiprocess_mode="mostrecent",
-            registry=registry,
+            ["writer"],
+            "mostrecent",
         )
         # labels() costs more than observe(): the few combinations there are keep their child.
         self._duration_of: dict[tuple[str, str, str, int], Histogram] = {}
@@ -162,6 +150,13 @@ class _WorkerFiles(Collector):
             return _merged(files)
         except Exception:  # noqa: BLE001 - a damaged file fails in many ways
             return _merged(list(filter(_readable, files)))
+
+
+def _gauge(
+    registry: CollectorRegistry, name: str, what: str, labels: list[str], mode: Literal["livesum", "max", "mostrecent"]
+) -> Gauge:
+    """A gauge that has the level as its first label; ``mode`` says how several workers' values become one."""
+    return Gauge(name, what, ["level", *labels], multiprocess_mode=mode, registry=registry)
 
 
 def _merged(files: list[str]) -> Iterable[Metric]:
