@@ -16,6 +16,7 @@ from servekit.versions import ROOT, load_versions
 
 FOLDER = ROOT / "01-beginner-iris-api" / "deploy" / "ecs"
 CALLS = {
+    "access-point.json": ("efs", "CreateAccessPoint"),
     "task-definition.json": ("ecs", "RegisterTaskDefinition"),
     "service.json": ("ecs", "CreateService"),
     "target-group.json": ("elbv2", "CreateTargetGroup"),
@@ -107,13 +108,39 @@ def test_the_cpu_and_memory_are_a_pair_that_fargate_sells() -> None:
     assert load("service.json")["launchType"] == "FARGATE"
 
 
-def test_the_container_can_write_nowhere_but_tmp_and_is_nobody(container: dict[str, Any]) -> None:
+def test_the_container_can_write_nowhere_but_tmp_and_its_log_and_is_nobody(container: dict[str, Any]) -> None:
     assert container["readonlyRootFilesystem"] is True
     assert container["privileged"] is False
     assert container["linuxParameters"]["capabilities"] == {"drop": ["ALL"]}
     assert [mount["containerPath"] for mount in container["linuxParameters"]["tmpfs"]] == ["/tmp"]  # noqa: S108 (a path in the container)
+    assert [mount["containerPath"] for mount in container["mountPoints"]] == ["/audit"]
     assert container["user"] == dockerfile(r"^USER (\S+)$")[0]
     assert "taskRoleArn" not in load("task-definition.json")  # the API calls no AWS service
+
+
+def test_the_audit_log_outlives_its_task_and_is_written_under_a_key_that_no_file_holds(
+    container: dict[str, Any],
+) -> None:
+    environment = {entry["name"]: entry["value"] for entry in container["environment"]}
+    (mount,), (volume,) = container["mountPoints"], load("task-definition.json")["volumes"]
+    assert environment["AUDIT_DIR"].startswith(f"{mount['containerPath']}/")
+    assert mount["sourceVolume"] == volume["name"]
+    assert volume["efsVolumeConfiguration"]["transitEncryption"] == "ENABLED"
+    assert "AUDIT_KEY" not in environment
+    assert [(secret["name"], secret["valueFrom"].partition(":secret:")[2]) for secret in container["secrets"]] == [
+        ("AUDIT_KEY", "iris-api-audit")
+    ]
+
+
+def test_the_access_point_writes_as_the_containers_user(container: dict[str, Any]) -> None:
+    point = load("access-point.json")
+    owner = point["RootDirectory"]["CreationInfo"]
+    assert point["FileSystemId"] == load("task-definition.json")["volumes"][0]["efsVolumeConfiguration"]["fileSystemId"]
+    for user, group in [
+        (point["PosixUser"]["Uid"], point["PosixUser"]["Gid"]),
+        (owner["OwnerUid"], owner["OwnerGid"]),
+    ]:
+        assert f"{user}:{group}" == container["user"]
 
 
 def test_the_ports_are_the_images(container: dict[str, Any]) -> None:
