@@ -36,8 +36,9 @@ def closed_loop_waits(window: Samples, rate_rps: float) -> tuple[int, npt.NDArra
     """The number of closed-loop users, and the seconds from send to answer of the requests they would have sent.
 
     A closed-loop user sends nothing while it waits, so a request whose time comes when every user waits is never
-    sent; and it starts the clock when it sends. The number of users is what Little's law gives for this rate and
-    the median latency (L = λW), at least one: the number a tester would have chosen.
+    sent; and it starts the clock when it sends. There are as many users as a tester would have chosen who tried a few
+    requests first: the rate × the usual latency, which is the median, at least one. That is not Little's law: L = λW
+    takes the mean, and the mean of a run that stalled has the stall in it, which nobody knows beforehand.
     """
     ordered = window[np.argsort(window["intended_s"])]
     waits = np.maximum(ordered["latency_s"] - ordered["lag_s"], 0.0)

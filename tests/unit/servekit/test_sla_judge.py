@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,9 +115,18 @@ def test_a_closed_loop_user_sends_nothing_while_it_waits() -> None:
     assert judge(promised(), 100, (0, 10), samples, RIGHT).p99_ms > 1000
 
 
-def test_little_s_law_gives_the_closed_loop_users() -> None:
+def test_closed_loop_users_are_as_many_as_the_usual_latency_asks_for() -> None:
     assert closed_loop(steady(latency_s=0.035), 100).crew == "4 users"
     assert closed_loop(steady(0), 100).users == 0
+
+
+def test_the_usual_latency_is_the_median_for_the_mean_has_the_stall_in_it() -> None:
+    """Little's law takes the mean: of a run with a stall it would give users enough to see the stall."""
+    samples = steady(1000, latency_s=0.002)
+    samples["latency_s"][100:300] = np.linspace(2.0, 0.0, 200) + 0.002
+    mean = float(np.mean(samples["latency_s"]))
+    assert math.ceil(100 * mean) == 21
+    assert closed_loop(samples, 100).users == 1
 
 
 def test_the_timeline_counts_answers_when_they_came_and_latency_when_it_was_meant_to_start() -> None:
