@@ -66,7 +66,7 @@ class _AllGreen:
         self._level.http.close()
 
     def _drifted_still(self) -> bool:
-        """After a window of good flowers, and more: it holds 500, and is looked at anew every 50."""
+        """After more good flowers: within nine turns the long window, of 5,000, has forgotten the bad ones too."""
         for _ in range(4):
             self._level.ask(150).raise_for_status()
         return bool(self._drifted())

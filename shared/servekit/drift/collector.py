@@ -2,14 +2,15 @@
 
 | gauge | labels | value |
 |---|---|---|
-| ``serving_drift_psi`` | model, version, feature | population stability index of the window |
-| ``serving_drift_ks`` | model, version, feature | Kolmogorov-Smirnov distance of the window |
-| ``serving_drift_threshold`` | model, version, feature, statistic | what the statistic must exceed to be an alarm |
-| ``serving_drift_alarm`` | model, version, feature | 1 while either statistic is above its threshold |
-| ``serving_drift_window_rows`` | model, version | rows in the window |
-| ``serving_drift_window_required_rows`` | model, version | rows from which on the window is judged |
+| ``serving_drift_psi`` | model, version, window, feature | population stability index of the window |
+| ``serving_drift_ks`` | model, version, window, feature | Kolmogorov-Smirnov distance of the window |
+| ``serving_drift_threshold`` | model, version, window, feature, statistic | above it the statistic is an alarm |
+| ``serving_drift_alarm`` | model, version, window, feature | 1 while either statistic is above its threshold |
+| ``serving_drift_window_rows`` | model, version, window | rows in the window |
+| ``serving_drift_window_required_rows`` | model, version, window | rows from which on the window is judged |
 
-The feature label also carries the scores' names; all label values come from the profile, none from a request.
+The window is ``short`` or ``long``. The feature label also carries the scores' names; all label values come from the
+profile, none from a request.
 
 Several worker processes: prometheus_client's multiprocess files carry no custom collectors, so register this one,
 in every worker, on the registry that answers the scrape (beside ``MultiProcessCollector``, if that is used), and
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DriftCollector"]
 
-_LABELS = ("model", "version", "feature")
+_WINDOW = ("model", "version", "window")
+_FEATURE = (*_WINDOW, "feature")
 
 
 class DriftCollector(Collector):
@@ -49,12 +51,12 @@ class DriftCollector(Collector):
         """The gauges of every monitor's latest look."""
         families = _families()
         for monitor in self._monitors:
-            report = monitor.report()
-            version = (monitor.profile.model, monitor.profile.version)
-            families["window_rows"].add_metric(version, report.rows)
-            families["window_required_rows"].add_metric(version, report.required)
-            for column in report.columns:
-                _add(families, (*version, column.feature), column)
+            for report in monitor.reports():
+                window = (monitor.profile.model, monitor.profile.version, report.window)
+                families["window_rows"].add_metric(window, report.rows)
+                families["window_required_rows"].add_metric(window, report.required)
+                for column in report.columns:
+                    _add(families, (*window, column.feature), column)
         return families.values()
 
 
@@ -67,14 +69,14 @@ def _add(families: dict[str, GaugeMetricFamily], labels: tuple[str, ...], column
 
 
 def _families() -> dict[str, GaugeMetricFamily]:
-    def gauge(name: str, documentation: str, labels: Sequence[str] = _LABELS) -> GaugeMetricFamily:
+    def gauge(name: str, documentation: str, labels: Sequence[str] = _FEATURE) -> GaugeMetricFamily:
         return GaugeMetricFamily(f"serving_drift_{name}", documentation, labels=labels)
 
     return {
         "psi": gauge("psi", "Population stability index of the window against the reference"),
         "ks": gauge("ks", "Kolmogorov-Smirnov distance of the window from the reference"),
-        "threshold": gauge("threshold", "Above this the statistic is an alarm", (*_LABELS, "statistic")),
+        "threshold": gauge("threshold", "Above this the statistic is an alarm", (*_FEATURE, "statistic")),
         "alarm": gauge("alarm", "1 while a statistic of the feature is above its threshold"),
-        "window_rows": gauge("window_rows", "Rows in the sliding window", _LABELS[:2]),
-        "window_required_rows": gauge("window_required_rows", "Rows from which on the window is judged", _LABELS[:2]),
+        "window_rows": gauge("window_rows", "Rows in the sliding window", _WINDOW),
+        "window_required_rows": gauge("window_required_rows", "Rows from which on the window is judged", _WINDOW),
     }

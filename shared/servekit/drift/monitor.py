@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Alarm", "ColumnDrift", "DriftMonitor", "DriftReport"]
+__all__ = ["TIMES_LONGER", "Alarm", "ColumnDrift", "DriftMonitor", "DriftReport"]
+
+TIMES_LONGER = 10
+"""The long window's rows, in short windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,9 @@ class ColumnDrift:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """One look at the window: ``columns`` is empty while fewer than ``required`` rows are in it."""
+    """One look at the window ``short`` or ``long``; no ``columns`` while fewer than ``required`` rows are in it."""
 
+    window: str
     rows: int
     required: int
     columns: tuple[ColumnDrift, ...]
@@ -65,12 +69,29 @@ class DriftReport:
         return tuple(alarm for column in self.columns for alarm in column.alarms)
 
 
+@dataclass(slots=True)
+class _Look:
+    """The latest look at the last ``size`` rows of each worker, and how many rows had been served by then."""
+
+    size: int
+    report: DriftReport
+    at: int = 0
+
+    def is_due(self, rows: int, total: int, looks: int) -> bool:
+        stride = max(1, rows // looks)
+        return rows < self.report.required or not self.report.columns or total - self.at >= stride
+
+
 class DriftMonitor:
-    """Compares the last ``window`` rows served with the reference profile.
+    """Compares the last rows served with the reference profile: a short window of them and a long one.
+
+    The short window sees a large shift soon. The long one sees a smaller shift, late: it has less noise, as far as the
+    reference has little itself. Both are the end of one ring, so the second costs a request nothing.
 
     Args:
         profile: the reference of this model version.
-        window: rows in the sliding window. A look is taken once half of it is filled.
+        window: rows in the short window; the long one has ten times as many, and the ring takes 4 bytes for each value
+            of those. A window is looked at once half of it is filled.
         policy: how sure an alarm must be.
         directory: where the worker processes of one server share their windows, each with a ring file of its own; the
             report then covers all live workers. ``None`` for a server of one process.
@@ -90,13 +111,13 @@ class DriftMonitor:
             raise ValueError(f"window {window} rows: at least {2 * ROWS_PER_BIN * bins} are needed for {bins} bins")
         self.profile = profile
         self._policy = policy or AlarmPolicy()
-        self._size, self._required = window, window // 2
         self._width = [column.kind for column in profile.columns].count("feature")
         scores = len(profile.columns) - self._width
-        self._window = Window(window, self._width, scores, directory, f"drift-{profile.model}-{profile.version}")
+        sizes = {"short": window, "long": TIMES_LONGER * window}
+        self._looks = [_Look(size, DriftReport(name, 0, size // 2, ())) for name, size in sizes.items()]
+        name = f"drift-{profile.model}-{profile.version}"
+        self._window = Window(max(sizes.values()), self._width, scores, directory, name)
         self._lock = Lock()
-        self._looked_at = 0
-        self._report = DriftReport(0, self._required, ())
 
     def observe(self, features: NDArray[Any], scores: NDArray[Any]) -> None:
         """Remember ``features`` [n, F] and their ``scores`` [n, S]: a copy, nothing is computed."""
@@ -106,25 +127,30 @@ class DriftMonitor:
             )
         self._window.append(features, scores)
 
-    def report(self) -> DriftReport:
-        """The latest look; a new one only once enough rows are fresh, for the false-alarm guarantee counts looks."""
+    def reports(self) -> tuple[DriftReport, ...]:
+        """The latest look at each window, the short one first.
+
+        A new look is taken only once enough rows are fresh, for the false-alarm guarantee counts looks.
+        """
         with self._lock:
-            rows, total, workers = self._window.snapshot()
-            stride = max(1, len(rows) // self._policy.looks)
-            if len(rows) < self._required or not self._report.columns or total - self._looked_at >= stride:
-                self._looked_at = total
-                self._report = DriftReport(len(rows), self._required, self._judge(rows, workers))
-            return self._report
+            workers, total = self._window.snapshot()
+            return tuple(self._look(look, workers, total) for look in self._looks)
 
     def alarms(self) -> tuple[Alarm, ...]:
-        """What drifted, at the latest look."""
-        return self.report().alarms
+        """What drifted, at the latest look at either window."""
+        return tuple(alarm for report in self.reports() for alarm in report.alarms)
 
-    def _judge(self, rows: NDArray[np.float32], workers: int) -> tuple[ColumnDrift, ...]:
-        if len(rows) < self._required:
-            return ()
-        ordered = np.sort(rows, axis=0)
-        exponent = self._policy.exponent(len(self.profile.columns), workers)
+    def _look(self, look: _Look, workers: list[NDArray[np.float32]], total: int) -> DriftReport:
+        rows = sum(min(len(ring), look.size) for ring in workers)
+        if look.is_due(rows, total, self._policy.looks):
+            window, required = look.report.window, look.report.required
+            columns = self._judge([ring[-look.size :] for ring in workers]) if rows >= required else ()
+            look.at, look.report = total, DriftReport(window, rows, required, columns)
+        return look.report
+
+    def _judge(self, workers: list[NDArray[np.float32]]) -> tuple[ColumnDrift, ...]:
+        ordered = np.sort(np.concatenate(workers), axis=0)
+        exponent = self._policy.exponent(len(self.profile.columns), len(workers), len(self._looks))
         return tuple(
             self._column(column, ordered[:, index], exponent) for index, column in enumerate(self.profile.columns)
         )

@@ -1,9 +1,10 @@
 """When is a distance drift, and how often is that wrong?
 
 Guarantee: while the traffic is drawn independently from the distribution the reference was drawn from, the
-probability of *any* alarm while one window's worth of fresh rows passes (over all columns, both statistics, every
-look) is at most ``alpha``. With the defaults (1e-4, 500 rows) that is less than one false alarm in five million
-rows.
+probability of *any* alarm while one short window's worth of fresh rows passes (over all columns, both statistics,
+both windows, every look) is at most ``alpha``: half of it for the short window, and half for the long one while its
+own, more rows pass. With the defaults (1e-4; 500 and 5,000 rows) that is at most one false alarm in nine million
+rows. The chance of drawing a misleading reference is counted in: who has drawn one meets it again and again.
 
 Derivation, for one column, a reference of m rows and a window of n rows, both drawn from the same distribution:
 
@@ -16,8 +17,9 @@ Derivation, for one column, a reference of m rows and a window of n rows, both d
   samples (Wei and Dudley, Statistics & Probability Letters 82(3), 2012: proved for m = n ≥ 458, checked by computer
   for small m ≠ n, conjectured for the rest). Ties only lower the left side.
 - Many questions. There are 2 tests a column, and a window is looked at up to ``looks`` times before all its rows
-  are fresh (the monitor refuses to look more often), by each of the workers. By Boole's inequality, which needs no
-  independence, it is enough that each single test is wrong with probability alpha/(2·columns·looks·workers) = e⁻ˣ.
+  are fresh (the monitor refuses to look more often), by each of the workers, and there are two windows. By Boole's
+  inequality, which needs no independence, it is enough that each single test is wrong with probability
+  alpha/(2·columns·looks·workers·windows) = e⁻ˣ.
 
 The χ² tail alone would be too light for small windows: simulated with 100 rows in 10 bins, 1e-5 was exceeded 7
 times as often as promised. Laurent and Massart's bound leaves room for that (in 13 combinations of m, n and bins, 2
@@ -51,7 +53,7 @@ class AlarmPolicy:
     """How sure an alarm must be.
 
     Args:
-        alpha: the probability of any false alarm per window of fresh rows.
+        alpha: the probability of any false alarm per short window of fresh rows.
         looks: how often at most the statistics are judged while one window of rows passes.
         minimum_psi: no PSI up to this is an alarm, however significant.
         minimum_ks: the same for KS.
@@ -68,9 +70,9 @@ class AlarmPolicy:
         if self.looks < 1:
             raise ValueError(f"looks {self.looks}: expected at least 1")
 
-    def exponent(self, columns: int, workers: int = 1) -> float:
+    def exponent(self, columns: int, workers: int = 1, windows: int = 1) -> float:
         """The x of the derivation: each single test may be wrong with probability e⁻ˣ."""
-        return log(2 * columns * self.looks * workers / self.alpha)
+        return log(2 * columns * self.looks * workers * windows / self.alpha)
 
     def psi(self, bins: int, reference_rows: int, window_rows: int, exponent: float) -> float:
         """The PSI above which a column has drifted."""

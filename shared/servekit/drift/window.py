@@ -62,12 +62,12 @@ class Window:
                 self._append_many(at, features, scores)
             self._counter[0] = self._total
 
-    def snapshot(self) -> tuple[NDArray[np.float32], int, int]:
-        """A copy of all workers' rows [n, F+S] in no order, the rows ever appended, and the number of workers."""
+    def snapshot(self) -> tuple[list[NDArray[np.float32]], int]:
+        """A copy of each worker's rows [n, F+S], its oldest first, and the number of rows ever appended by all."""
         with self._lock:
-            rings = [(self._ring[: min(self._total, self._rows)].copy(), self._total)]
+            rings = [(_oldest_first(self._ring, self._total), self._total)]
         rings += [self._read(path) for path in self._peers()]
-        return np.concatenate([rows for rows, _ in rings]), sum(total for _, total in rings), len(rings)
+        return [rows for rows, _ in rings], sum(total for _, total in rings)
 
     def _append_many(self, at: int, features: NDArray[Any], scores: NDArray[Any]) -> None:
         n = len(features)
@@ -111,8 +111,12 @@ class Window:
             if len(raw) == _COUNTER_BYTES + 4 * self._rows * self._columns:
                 total = int(np.frombuffer(raw, np.int64, 1)[0])
                 rows = np.frombuffer(raw, np.float32, offset=_COUNTER_BYTES).reshape(self._rows, self._columns)
-                return rows[: min(total, self._rows)], total
+                return _oldest_first(rows, total), total
         return np.empty((0, self._columns), np.float32), 0
+
+
+def _oldest_first(ring: NDArray[np.float32], total: int) -> NDArray[np.float32]:
+    return ring[:total].copy() if total < len(ring) else np.roll(ring, -(total % len(ring)), axis=0)
 
 
 def _allocate_on_disk(descriptor: int, size: int, path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RULES = ROOT / "infra" / "prometheus" / "rules" / "models.yaml"
 SCRAPE_S, ROWS_A_SCRAPE = 15, 500
-LABELS = {"model": "m", "version": "1", "feature": "x"}
+LABELS = {"model": "m", "version": "1", "window": "short", "feature": "x"}
 
 
 def scraped(shift: float, minutes: int, seed: int) -> dict[str, list[float]]:

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from servekit.drift import DriftCollector, DriftMonitor, ReferenceProfile
 
 REFERENCE = np.random.default_rng(0).normal(size=(1000, 2))
+MODEL = {"model": "pair", "version": "7"}
 
 
 @pytest.fixture
@@ -23,17 +24,27 @@ def registry(monitor: DriftMonitor) -> CollectorRegistry:
 
 
 def test_an_empty_window_exports_its_size_and_no_statistics(registry: CollectorRegistry) -> None:
-    labels = {"model": "pair", "version": "7"}
+    labels = MODEL | {"window": "short"}
     assert registry.get_sample_value("serving_drift_window_rows", labels) == 0
     assert registry.get_sample_value("serving_drift_window_required_rows", labels) == 250
+    assert registry.get_sample_value("serving_drift_window_required_rows", labels | {"window": "long"}) == 2500
     assert b"serving_drift_psi{" not in generate_latest(registry)
 
 
-def test_the_gauges_are_the_report(registry: CollectorRegistry, monitor: DriftMonitor) -> None:
-    rows = REFERENCE[:500] + np.array([0, 3])
+def test_both_windows_say_how_many_rows_they_hold(registry: CollectorRegistry, monitor: DriftMonitor) -> None:
+    rows = np.resize(REFERENCE, (5_000, 2)) + np.array([0, 3])
     monitor.observe(rows, rows[:, :1])
-    right = {"model": "pair", "version": "7", "feature": "right"}
-    report = monitor.report().columns[1]
+    short, long = monitor.reports()
+    assert registry.get_sample_value("serving_drift_window_rows", MODEL | {"window": short.window}) == 500
+    assert registry.get_sample_value("serving_drift_window_rows", MODEL | {"window": long.window}) == 5_000
+
+
+@pytest.mark.parametrize("window", [0, 1])
+def test_the_gauges_of_a_window_are_its_report(registry: CollectorRegistry, monitor: DriftMonitor, window: int) -> None:
+    rows = np.resize(REFERENCE, (5_000, 2)) + np.array([0, 3])
+    monitor.observe(rows, rows[:, :1])
+    report = monitor.reports()[window].columns[1]
+    right = MODEL | {"window": monitor.reports()[window].window, "feature": "right"}
     assert registry.get_sample_value("serving_drift_psi", right) == report.psi
     assert registry.get_sample_value("serving_drift_ks", right) == report.ks
     assert registry.get_sample_value("serving_drift_threshold", right | {"statistic": "ks"}) == report.ks_threshold

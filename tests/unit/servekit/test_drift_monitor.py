@@ -86,6 +86,21 @@ def test_twenty_quiet_runs_with_a_reference_of_their_own_raise_no_alarm(referenc
             assert monitor.alarms() == ()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_small_shift_that_stays_is_flagged_by_the_long_window_alone(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = list("abcd")
+    reference = rng.normal(size=(1_000, 4))
+    monitor = DriftMonitor(
+        ReferenceProfile.of(reference, reference.sum(axis=1), model="m", version="1", feature_names=names)
+    )
+    features = rng.normal([0.3, 0, 0, 0], 1, (6_000, 4))
+    monitor.observe(features, features.sum(axis=1, keepdims=True))
+    short, long = monitor.reports()
+    assert short.alarms == ()
+    assert {alarm.feature for alarm in long.alarms} == {"a"}
+
+
 def test_a_change_that_shows_only_in_the_scores_is_flagged_there() -> None:
     rng = np.random.default_rng(5)
     features, scores = served(rng, 500)
@@ -107,7 +122,9 @@ def test_no_verdict_before_half_a_window() -> None:
     rng = np.random.default_rng(7)
     monitor = DriftMonitor(iris().profile)
     monitor.observe(*served(rng, 249, shift=5.0))
-    assert (monitor.report().columns, monitor.report().rows, monitor.report().required) == ((), 249, 250)
+    short, long = monitor.reports()
+    assert (short.window, short.columns, short.rows, short.required) == ("short", (), 249, 250)
+    assert (long.window, long.columns, long.rows, long.required) == ("long", (), 249, 2_500)
     monitor.observe(*served(rng, 1, shift=5.0))
     assert monitor.alarms()
 
@@ -115,12 +132,14 @@ def test_no_verdict_before_half_a_window() -> None:
 def test_looks_are_rationed_however_often_it_is_scraped() -> None:
     rng = np.random.default_rng(8)
     monitor = DriftMonitor(iris().profile)
-    monitor.observe(*served(rng, 500))
+    monitor.observe(*served(rng, 5_000))
+    monitor.reports()
     reports = []
-    for _ in range(500):
+    for _ in range(1_000):
         monitor.observe(*served(rng, 1))
-        reports.append(monitor.report())
-    assert len({id(report) for report in reports}) == 10
+        reports.append(monitor.reports())
+    assert len({id(short) for short, _ in reports}) == 1 + 20
+    assert len({id(long) for _, long in reports}) == 1 + 2
 
 
 def test_not_a_number_is_drift_and_never_an_exception() -> None:

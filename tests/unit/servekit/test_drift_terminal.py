@@ -68,6 +68,17 @@ def test_a_young_server_is_quiet_and_says_how_much_is_missing(url: str) -> None:
     status, text = verdict(url)
     assert status == 0
     assert "0 of the 250 rows that a verdict needs" in text
+    assert "0 of the 2500 rows that a verdict needs" in text
+
+
+def test_what_both_windows_see_is_said_once(monitor: DriftMonitor, url: str) -> None:
+    rows = np.resize(REFERENCE, (5_000, 2)) + np.array([0, 2])
+    monitor.observe(rows, rows[:, :1])
+    status, text = verdict(url)
+    assert status == 1
+    assert "pair 7: the last 5000 rows against the training data" in text
+    assert text.count("DRIFT") == 2
+    assert text.endswith("drift: pair 7: b\n")
 
 
 def test_a_server_without_drift_gauges_exits_two(url: str) -> None:

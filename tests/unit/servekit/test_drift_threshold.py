@@ -13,7 +13,7 @@ from servekit.drift.reference import Column
 
 def test_the_exponent_shares_alpha_among_all_questions_asked() -> None:
     policy = AlarmPolicy(alpha=1e-4, looks=10)
-    assert exp(-policy.exponent(columns=7, workers=2)) == pytest.approx(1e-4 / (2 * 7 * 10 * 2))
+    assert exp(-policy.exponent(columns=7, workers=2, windows=2)) == pytest.approx(1e-4 / (2 * 7 * 10 * 2 * 2))
 
 
 def test_the_psi_threshold_covers_the_chi_square_tail() -> None:

@@ -134,7 +134,7 @@ def test_traces_are_plain(level: Stack, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_drift_is_plain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    labels = 'model="\x1b[2J[/red]",version="\u202e",feature="[link=http://elsewhere.example]\x9b2J",statistic="psi"'
+    labels = 'model="\x1b[2J[/red]",version="\u202e",window="short",feature="[link=http://elsewhere.example]\x9b2J",statistic="psi"'
     exposition = f"serving_drift_psi{{{labels}}} 1.0\nserving_drift_alarm{{{labels}}} 1.0\n"
     monkeypatch.setattr("servekit.drift.terminal._fetch", lambda _url: exposition)
     assert drift(["http://127.0.0.1/metrics"]) == 1

@@ -93,15 +93,17 @@ def _process() -> list[Builder[Panel]]:
 
 def _model() -> list[Builder[Panel]]:
     loaded = Query('serving_model_info{level="1"}')
-    psi = Query('max by (version, feature) (serving_drift_psi{model="iris"})', "{{version}} {{feature}}")
-    ks = Query('max by (version, feature) (serving_drift_ks{model="iris"})', "{{version}} {{feature}}")
-    alarms = Query('max by (version, feature) (serving_drift_alarm{model="iris"})', "{{version}} {{feature}}")
-    rows = Query('max by (version) (serving_drift_window_rows{model="iris"})', "in the window, version {{version}}")
-    needed = Query('max by (version) (serving_drift_window_required_rows{model="iris"})', "needed, {{version}}")
+    by, labels = "max by (version, window, feature)", "{{version}} {{window}} {{feature}}"
+    psi = Query(f'{by} (serving_drift_psi{{model="iris"}})', labels)
+    ks = Query(f'{by} (serving_drift_ks{{model="iris"}})', labels)
+    alarms = Query(f'{by} (serving_drift_alarm{{model="iris"}})', labels)
+    by, labels = "max by (version, window)", "{{version}} {{window}}"
+    rows = Query(f'{by} (serving_drift_window_rows{{model="iris"}})', f"held, {labels}")
+    needed = Query(f'{by} (serving_drift_window_required_rows{{model="iris"}})', f"needed, {labels}")
     return [
         listing("Loaded models", "Every server's version and artefact.", loaded, ["Value", "job", "level"], width=24),
         graph("Population stability index", "Distance of the latest requests from training.", "short", psi),
         graph("Kolmogorov-Smirnov", "The largest gap between the two distributions.", "short", ks),
         graph("Drift alarms", "1 while the server holds a feature for drifted.", "short", alarms, limit=1),
-        graph("Drift window", "Rows it holds, and rows from which on it is judged.", "short", rows, needed),
+        graph("Drift windows", "Rows each window holds, and rows from which on it is judged.", "short", rows, needed),
     ]

@@ -110,9 +110,9 @@ def _canary() -> list[Builder[Panel]]:
 
 
 def _drift() -> list[Builder[Panel]]:
-    labels = "{{model}} {{version}} {{feature}}"
-    psi = Query('max by (model, version, feature) (serving_drift_psi{model=~"$model"})', labels)
-    alarms = Query('max by (model, version, feature) (serving_drift_alarm{model=~"$model"})', labels)
+    by, labels = "max by (model, version, window, feature)", "{{model}} {{version}} {{window}} {{feature}}"
+    psi = Query(f'{by} (serving_drift_psi{{model=~"$model"}})', labels)
+    alarms = Query(f'{by} (serving_drift_alarm{{model=~"$model"}})', labels)
     return [
         graph("Population stability index", "Distance of the latest requests from training.", "short", psi),
         graph("Alarms", "1 while the server holds a feature for drifted.", "short", alarms, limit=1),
