@@ -8,6 +8,9 @@
 | ``serving_drift_alarm`` | model, version, window, feature | 1 while either statistic is above its threshold |
 | ``serving_drift_window_rows`` | model, version, window | rows in the window |
 | ``serving_drift_window_required_rows`` | model, version, window | rows from which on the window is judged |
+| ``serving_drift_smallest_shift`` | model, version, window | standard deviations that its rows show by now |
+| ``serving_drift_flagged_after_rows`` | model, version, window, shift | rows that a shift takes; +Inf: unreliable |
+| ``serving_drift_reference_rows`` | model, version | rows behind the reference profile |
 
 The window is ``short`` or ``long``. The feature label also carries the scores' names; all label values come from the
 profile, none from a request.
@@ -29,7 +32,7 @@ from prometheus_client.registry import Collector
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from servekit.drift.monitor import ColumnDrift, DriftMonitor
+    from servekit.drift.monitor import ColumnDrift, DriftMonitor, DriftReport
 
 __all__ = ["DriftCollector"]
 
@@ -51,13 +54,22 @@ class DriftCollector(Collector):
         """The gauges of every monitor's latest look."""
         families = _families()
         for monitor in self._monitors:
+            version = (monitor.profile.model, monitor.profile.version)
+            families["reference_rows"].add_metric(version, monitor.profile.rows)
             for report in monitor.reports():
-                window = (monitor.profile.model, monitor.profile.version, report.window)
-                families["window_rows"].add_metric(window, report.rows)
-                families["window_required_rows"].add_metric(window, report.required)
-                for column in report.columns:
-                    _add(families, (*window, column.feature), column)
+                _add_window(families, (*version, report.window), report)
         return families.values()
+
+
+def _add_window(families: dict[str, GaugeMetricFamily], labels: tuple[str, ...], report: DriftReport) -> None:
+    families["window_rows"].add_metric(labels, report.rows)
+    families["window_required_rows"].add_metric(labels, report.required)
+    for shift, rows in report.flagged_after.items():
+        families["flagged_after_rows"].add_metric((*labels, f"{shift:g}"), rows)
+    if report.columns:
+        families["smallest_shift"].add_metric(labels, report.smallest_shift)
+    for column in report.columns:
+        _add(families, (*labels, column.feature), column)
 
 
 def _add(families: dict[str, GaugeMetricFamily], labels: tuple[str, ...], column: ColumnDrift) -> None:
@@ -79,4 +91,7 @@ def _families() -> dict[str, GaugeMetricFamily]:
         "alarm": gauge("alarm", "1 while a statistic of the feature is above its threshold"),
         "window_rows": gauge("window_rows", "Rows in the sliding window", _WINDOW),
         "window_required_rows": gauge("window_required_rows", "Rows from which on the window is judged", _WINDOW),
+        "smallest_shift": gauge("smallest_shift", "Standard deviations that the window shows, 9 in 10", _WINDOW),
+        "flagged_after_rows": gauge("flagged_after_rows", "Rows a shift takes, 9 in 10", (*_WINDOW, "shift")),
+        "reference_rows": gauge("reference_rows", "Rows behind the reference profile", _WINDOW[:2]),
     }

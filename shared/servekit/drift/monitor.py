@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import inf
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from servekit.drift.distance import ks, psi
+from servekit.drift.power import SHIFTS, flagged_after, smallest_shift
 from servekit.drift.reference import ROWS_PER_BIN, Column, ReferenceProfile
 from servekit.drift.threshold import AlarmPolicy
 from servekit.drift.window import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -56,12 +59,18 @@ class ColumnDrift:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """One look at the window ``short`` or ``long``; no ``columns`` while fewer than ``required`` rows are in it."""
+    """One look at the window ``short`` or ``long``; no ``columns`` while fewer than ``required`` rows are in it.
+
+    What the window can see is in ``smallest_shift``, in standard deviations, for the rows that it has now, and in
+    ``flagged_after``, the rows that a shift takes, by its size, once it is full (see ``servekit.drift.power``).
+    """
 
     window: str
     rows: int
     required: int
-    columns: tuple[ColumnDrift, ...]
+    columns: tuple[ColumnDrift, ...] = ()
+    smallest_shift: float = inf
+    flagged_after: Mapping[float, float] = field(default_factory=dict)
 
     @property
     def alarms(self) -> tuple[Alarm, ...]:
@@ -114,7 +123,7 @@ class DriftMonitor:
         self._width = [column.kind for column in profile.columns].count("feature")
         scores = len(profile.columns) - self._width
         sizes = {"short": window, "long": TIMES_LONGER * window}
-        self._looks = [_Look(size, DriftReport(name, 0, size // 2, ())) for name, size in sizes.items()]
+        self._looks = [_Look(size, DriftReport(name, 0, size // 2)) for name, size in sizes.items()]
         name = f"drift-{profile.model}-{profile.version}"
         self._window = Window(max(sizes.values()), self._width, scores, directory, name)
         self._lock = Lock()
@@ -143,17 +152,24 @@ class DriftMonitor:
     def _look(self, look: _Look, workers: list[NDArray[np.float32]], total: int) -> DriftReport:
         rows = sum(min(len(ring), look.size) for ring in workers)
         if look.is_due(rows, total, self._policy.looks):
-            window, required = look.report.window, look.report.required
-            columns = self._judge([ring[-look.size :] for ring in workers]) if rows >= required else ()
-            look.at, look.report = total, DriftReport(window, rows, required, columns)
+            exponent = self._policy.exponent(len(self.profile.columns), len(workers), len(self._looks))
+            power = self._power(look.size * len(workers), exponent)
+            report = DriftReport(look.report.window, rows, look.report.required, flagged_after=power)
+            if rows >= report.required:
+                report = self._judged(report, [ring[-look.size :] for ring in workers], exponent)
+            look.at, look.report = total, report
         return look.report
 
-    def _judge(self, workers: list[NDArray[np.float32]]) -> tuple[ColumnDrift, ...]:
-        ordered = np.sort(np.concatenate(workers), axis=0)
-        exponent = self._policy.exponent(len(self.profile.columns), len(workers), len(self._looks))
-        return tuple(
-            self._column(column, ordered[:, index], exponent) for index, column in enumerate(self.profile.columns)
-        )
+    def _judged(self, report: DriftReport, workers: list[NDArray[np.float32]], exponent: float) -> DriftReport:
+        ordered, m = np.sort(np.concatenate(workers), axis=0), self.profile.rows
+        columns = (self._column(each, ordered[:, i], exponent) for i, each in enumerate(self.profile.columns))
+        smallest = smallest_shift(m, report.rows, self._policy.ks(m, report.rows, exponent))
+        return replace(report, columns=tuple(columns), smallest_shift=smallest)
+
+    def _power(self, rows: int, exponent: float) -> dict[float, float]:
+        m, looks = self.profile.rows, self._policy.looks
+        threshold = self._policy.ks(m, rows, exponent)
+        return {shift: flagged_after(shift, m, rows, threshold, looks) for shift in SHIFTS}
 
     def _column(self, column: Column, ordered: NDArray[np.float32], exponent: float) -> ColumnDrift:
         m, n = self.profile.rows, len(ordered)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -28,7 +30,9 @@ def test_an_empty_window_exports_its_size_and_no_statistics(registry: CollectorR
     assert registry.get_sample_value("serving_drift_window_rows", labels) == 0
     assert registry.get_sample_value("serving_drift_window_required_rows", labels) == 250
     assert registry.get_sample_value("serving_drift_window_required_rows", labels | {"window": "long"}) == 2500
-    assert b"serving_drift_psi{" not in generate_latest(registry)
+    text = generate_latest(registry)
+    assert b"serving_drift_psi{" not in text
+    assert b"serving_drift_smallest_shift{" not in text
 
 
 def test_both_windows_say_how_many_rows_they_hold(registry: CollectorRegistry, monitor: DriftMonitor) -> None:
@@ -37,6 +41,19 @@ def test_both_windows_say_how_many_rows_they_hold(registry: CollectorRegistry, m
     short, long = monitor.reports()
     assert registry.get_sample_value("serving_drift_window_rows", MODEL | {"window": short.window}) == 500
     assert registry.get_sample_value("serving_drift_window_rows", MODEL | {"window": long.window}) == 5_000
+
+
+def test_what_the_windows_can_see_is_exported_too(registry: CollectorRegistry, monitor: DriftMonitor) -> None:
+    monitor.observe(REFERENCE[:500], REFERENCE[:500, :1])
+    short = MODEL | {"window": "short"}
+    report = monitor.reports()[0]
+    assert registry.get_sample_value("serving_drift_reference_rows", MODEL) == 1_000
+    assert registry.get_sample_value("serving_drift_smallest_shift", short) == report.smallest_shift
+    after = {
+        each: registry.get_sample_value("serving_drift_flagged_after_rows", short | {"shift": each})
+        for each in ("0.25", "1")
+    }
+    assert after == {"0.25": inf, "1": report.flagged_after[1.0]}
 
 
 @pytest.mark.parametrize("window", [0, 1])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from io import StringIO
@@ -52,7 +53,7 @@ def test_quiet_traffic_exits_zero(monitor: DriftMonitor, url: str) -> None:
     assert status == 0
     assert "pair 7: the last 500 rows against the training data" in text
     assert text.count("quiet") == 3
-    assert text.endswith("no drift\n")
+    assert re.search(r"pair 7: no drift; a shift of 0\.\d\d sd over all its rows would show 9 times in 10, a sm", text)
 
 
 def test_drift_exits_one_and_names_the_features(monitor: DriftMonitor, url: str) -> None:
@@ -69,6 +70,27 @@ def test_a_young_server_is_quiet_and_says_how_much_is_missing(url: str) -> None:
     assert status == 0
     assert "0 of the 250 rows that a verdict needs" in text
     assert "0 of the 2500 rows that a verdict needs" in text
+    assert text.endswith("pair 7: no verdict yet\n")
+
+
+def test_the_verdict_says_what_it_can_see(url: str, registry: CollectorRegistry) -> None:
+    rows = np.random.default_rng(1).normal(size=(500, 4))
+    profile = ReferenceProfile.of(
+        rows[:150], rows[:150, :3], model="m", version="1", feature_names=list("abcd"), score_names=list("xyz")
+    )
+    monitor = DriftMonitor(profile)
+    registry.register(DriftCollector([monitor]))
+    monitor.observe(rows, rows[:, :3])
+    status, text = verdict(url)
+    assert status == 0
+    assert (
+        "Against 150 rows of training data, 9 in 10 shifts of a normal feature are flagged after so many rows:" in text
+    )
+    assert re.search(r"^0\.5 sd +not reliably +not reliably$", text, re.MULTILINE)
+    assert re.search(r"^1 sd +450 +4,000$", text, re.MULTILINE)
+    assert text.endswith(
+        "m 1: no drift; a shift of 0.82 sd over all its rows would show 9 times in 10, a smaller one may not\n"
+    )
 
 
 def test_what_both_windows_see_is_said_once(monitor: DriftMonitor, url: str) -> None:

@@ -100,10 +100,12 @@ def _model() -> list[Builder[Panel]]:
     by, labels = "max by (version, window)", "{{version}} {{window}}"
     rows = Query(f'{by} (serving_drift_window_rows{{model="iris"}})', f"held, {labels}")
     needed = Query(f'{by} (serving_drift_window_required_rows{{model="iris"}})', f"needed, {labels}")
+    sees = Query(f'{by} (serving_drift_smallest_shift{{model="iris"}})', labels)
     return [
         listing("Loaded models", "Every server's version and artefact.", loaded, ["Value", "job", "level"], width=24),
         graph("Population stability index", "Distance of the latest requests from training.", "short", psi),
         graph("Kolmogorov-Smirnov", "The largest gap between the two distributions.", "short", ks),
-        graph("Drift alarms", "1 while the server holds a feature for drifted.", "short", alarms, limit=1),
-        graph("Drift windows", "Rows each window holds, and rows from which on it is judged.", "short", rows, needed),
+        graph("Drift alarms", "1 while the server holds a feature for drifted.", "short", alarms, width=8, limit=1),
+        graph("Drift windows", "Rows held, and rows from which on it is judged.", "short", rows, needed, width=8),
+        graph("Smallest shift seen", "Standard deviations; less may go unseen.", "short", sees, width=8),
     ]
