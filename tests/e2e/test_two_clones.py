@@ -144,7 +144,8 @@ def test_every_verb_is_about_its_own_clone_without_being_told_the_port(clones: t
     before = theirs.answered()
     for verb in VERBS[ours.level.number]:
         done = ours.run(*words(ours.level, verb))
-        judged = (0, 1) if verb in {"sla", "capacity", "drift"} else (0,)  # how fast it is, and drift, are not
+        # How fast it is, and drift, are not judged here, and twenty requests prove no p99.
+        judged = {"sla": (1, 3), "capacity": (0, 1), "drift": (0, 1)}.get(verb, (0,))
         assert done.returncode in judged, (verb, done.stdout + done.stderr)
     assert theirs.answered() == before
     result = json.loads((ours.home / f".run/sla/{ours.level.number}.json").read_text(encoding="utf-8"))

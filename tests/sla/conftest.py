@@ -33,6 +33,7 @@ SLA = """
 level = 7
 rate_rps = {rate}
 duration_s = {duration}
+longest_s = {longest}
 warmup_s = {warmup}
 scenario = "scenario.py:{scenario}"
 [server]
@@ -87,6 +88,7 @@ def sla_file(tmp_path: Path) -> WriteSla:
         values: dict[str, object] = {
             "rate": 100,
             "duration": 1,
+            "longest": 0,  # nothing is repeated for being too close to tell
             "warmup": 0.2,
             "scenario": "Echo",
             "url": url,

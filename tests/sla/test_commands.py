@@ -52,17 +52,21 @@ def read(path: Path) -> dict[str, Any]:
 def test_a_met_sla_exits_0_and_leaves_json_a_table_and_a_page(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = main([str(sla_file(tiny_server())), "--out", str(tmp_path), "--rate", "150"])
+    code = main([str(sla_file(tiny_server())), "--out", str(tmp_path), "--rate", "400"])
     result = read(tmp_path / "7.json")
     page = (tmp_path / "7.html").read_text(encoding="utf-8")
     output = capsys.readouterr().out
     assert code == 0, output
     assert [field for field in FIELDS if field not in result] == []
-    assert result["rate_rps"] == 150
+    assert result["rate_rps"] == 400
+    p99 = result["limits"][0]
+    assert (p99["name"], p99["standing"], p99["hits"], p99["of"]) == ("p99_ms", "kept", 0, result["requests"])
+    assert p99["low"] <= result["p99_ms"] <= p99["high"]
     assert result["correctness"]["checked"] > 0
     assert [endpoint["name"] for endpoint in result["endpoints"]] == ["small", "large"]
     assert sum(endpoint["requests"] for endpoint in result["endpoints"]) == result["requests"]
-    assert "SLA met: p99" in output
+    assert re.search(r"SLA met: p99 \S+ ms \(\S+ to \S+ ms\) at", output), output
+    assert "correct_ratio kept so far: none of" in output
     assert page.count('<svg class="chart"') == 3
     assert re.findall(r"(?:src|href)=|<script|https?://(?!127\.0\.0\.1)", page) == []
 
@@ -80,11 +84,11 @@ def test_errors_break_the_sla_and_are_counted_and_drawn(
 def test_a_run_of_several_load_processes_divides_the_rate_and_brings_every_sample_home(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
 ) -> None:
-    path = sla_file(tiny_server(), rate=200)
+    path = sla_file(tiny_server(), rate=450)
     assert main(["run", str(path), "--out", str(tmp_path), "--workers", "2"]) == 0
     result = read(tmp_path / "7.json")
     assert result["workers"] == 2
-    assert 140 < result["requests"] < 260  # five standard deviations around 200
+    assert 340 < result["requests"] < 560  # five standard deviations around 450
     assert result["correctness"]["checked"] > 0
 
 
@@ -115,6 +119,28 @@ def test_a_run_that_failed_on_a_noisy_machine_is_repeated_once_and_says_so(
     assert result["first_attempt"]["verdict"] == "broken"
     assert result["seed"] == 2
     assert "repeated: the machine was noisy and the first attempt was broken" in capsys.readouterr().out
+
+
+def test_a_run_that_is_too_close_to_tell_is_repeated_once_for_longer(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = sla_file(tiny_server(), rate=400, duration=0.3, longest=1.2)
+    assert main(["run", str(path), "--out", str(tmp_path)]) == 0
+    result = read(tmp_path / "7.json")
+    assert (result["duration_s"], result["repeated"], result["verdict"]) == (1.2, True, "met")
+    assert (result["first_attempt"]["verdict"], result["first_attempt"]["duration_s"]) == ("too_close", 0.3)
+    assert "repeated for longer: the first run, of 0.3 s, was too close to tell" in capsys.readouterr().out
+
+
+def test_a_run_whose_length_was_asked_for_is_not_repeated_and_says_which_would_tell(
+    tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = sla_file(tiny_server(), longest=60)
+    assert main(["run", str(path), "--out", str(tmp_path), "--duration", "0.4"]) == 3
+    result, output = read(tmp_path / "7.json"), capsys.readouterr().out
+    assert (result["verdict"], result["repeated"]) == ("too_close", False)
+    assert re.search(r"^too close to tell: p99 \S+ ms \(\S+ ms or more\) at", output, re.MULTILINE), output
+    assert re.search(r'About \d s would tell: make sla-7 ARGS="--duration \d"', output), output
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,8 @@ def _promise(sla: Sla | None) -> Text:
     if sla is None:
         return Text("not measured", "dim")
     figures = f", p99 {sla.p99_ms:.1f} ms at {sla.rate_rps:g}/s"
-    return Text(f"{sla.verdict}{figures}", "green" if sla.verdict == "met" else "red")
+    style = {"met": "green", "too_close": "yellow"}.get(sla.verdict, "red")
+    return Text(f"{sla.verdict.replace('_', ' ')}{figures}", style)
 
 
 def _letter(grade: Grade | None, sla: Sla | None) -> str:

@@ -1,4 +1,9 @@
-"""The highest rate that still meets the SLA."""
+"""The highest rate that still meets the SLA.
+
+A search goes by the figures measured, not by what each proves: near the capacity every probe is too close to tell, and
+one that asked each for proof would find less and scatter more. It makes up for that by its number of probes (how near
+to the truth it comes, `servekit.sla.characteristics` simulates), and says how many requests at its answer were slow.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +22,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from servekit.sla.load import Progress
-    from servekit.sla.result import Result
+    from servekit.sla.result import Limit, Result
     from servekit.sla.settings import Capacity, Sla
 
-__all__ = ["CapacityResult", "Probe", "Search", "find_capacity"]
+__all__ = ["CapacityResult", "Probe", "Search", "find_capacity", "point_verdict", "probe_of"]
 
-Limit = Literal["server", "generator", "max_rps", "none", "interrupted"]
+Stopped = Literal["server", "generator", "max_rps", "none", "interrupted"]
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """One rate, tried once; ``generator_cpu`` is the load processes' CPU use, 1.0 = one core."""
+    """One rate, tried once.
+
+    ``generator_cpu`` is the load processes' CPU use, 1.0 = one core; ``slow`` of its ``requests`` took longer than the
+    p99 promised; ``verdict`` is ``met`` when each figure measured is within its limit.
+    """
 
     rate_rps: float
     achieved_rps: float = 0.0
@@ -36,6 +45,8 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     error_rate: float = 0.0
     lag_p99_ms: float = 0.0
     generator_cpu: float = 0.0
+    requests: int = 0
+    slow: int = 0
     verdict: str
     generator_saturated: bool = False
     noisy: bool = False
@@ -51,15 +62,19 @@ class CapacityResult(msgspec.Struct, frozen=True, kw_only=True):
             capacity is at least this), ``max_rps`` was reached, no rate passed (``none``), or Ctrl-C (``interrupted``).
         goodput_rps: answers per second without error and within the p99 limit at that rate (median of its probes).
         p99_ms: likewise.
+        requests: of all probes at that rate.
+        slow: of these, slower than the p99 promised.
     """
 
     level: int
     capacity_rps: float
     failed_rps: float | None
-    limit: Limit
+    limit: Stopped
     confirmations: int
     goodput_rps: float
     p99_ms: float
+    requests: int = 0
+    slow: int = 0
     thresholds: Thresholds
     mix: dict[str, float]
     target: str
@@ -154,7 +169,7 @@ def find_capacity(
         result, load = attempt(path, reseeded(sla, len(search.probes)), window, folder, progress)
         if load.interrupted:
             raise KeyboardInterrupt
-        probed = _probe(result)
+        probed = probe_of(result)
         tell(probed)
         return probed
 
@@ -169,6 +184,7 @@ def find_capacity(
 
 def _result(sla: Sla, search: Search, *, interrupted: bool) -> CapacityResult:
     passed = search.passes_at(search.low)
+    there = [probe for probe in search.probes if probe.rate_rps == search.low]
     stamp = hardware_stamp()
     return CapacityResult(
         level=sla.level,
@@ -178,6 +194,8 @@ def _result(sla: Sla, search: Search, *, interrupted: bool) -> CapacityResult:
         confirmations=len(passed),
         goodput_rps=_median([probe.goodput_rps for probe in passed]),
         p99_ms=_median([probe.p99_ms for probe in passed]),
+        requests=sum(probe.requests for probe in there),
+        slow=sum(probe.slow for probe in there),
         thresholds=sla.thresholds,
         mix=sla.mix,
         target=sla.server.url,
@@ -189,7 +207,8 @@ def _result(sla: Sla, search: Search, *, interrupted: bool) -> CapacityResult:
     )
 
 
-def _probe(result: Result) -> Probe:
+def probe_of(result: Result) -> Probe:
+    """What a search takes from a judged run."""
     return Probe(
         rate_rps=result.rate_rps,
         achieved_rps=result.achieved_rps,
@@ -199,13 +218,20 @@ def _probe(result: Result) -> Probe:
         error_rate=result.error_rate,
         lag_p99_ms=result.lag_p99_ms,
         generator_cpu=result.host.generator_cpu,
-        verdict=result.verdict,
+        requests=result.requests,
+        slow=result.p99.hits or 0 if result.p99 else 0,
+        verdict=result.verdict if result.verdict == "invalid" else point_verdict(result.limits),
         generator_saturated=result.generator_saturated,
         noisy=result.host.noisy,
     )
 
 
-def _limit(search: Search) -> Limit:
+def point_verdict(limits: Sequence[Limit]) -> Literal["met", "broken"]:
+    """Whether each figure measured is within its limit, whatever it proves."""
+    return "met" if all(limit.kept for limit in limits) else "broken"
+
+
+def _limit(search: Search) -> Stopped:
     if not search.low:
         return "none"
     if not search.failed:

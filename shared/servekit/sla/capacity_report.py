@@ -54,7 +54,8 @@ def print_capacity(console: Console, result: CapacityResult) -> None:
     console.print(f"capacity: {capacity_line(result)}", style="bold", highlight=False, soft_wrap=True)
     if result.capacity_rps:
         console.print(
-            f"goodput {result.goodput_rps:g}/s, p99 {result.p99_ms:g} ms, met in {result.confirmations} probes there",
+            f"goodput {result.goodput_rps:g}/s, p99 {result.p99_ms:g} ms, met in {result.confirmations} probes there; "
+            f"{_slow(result)}",
             style="dim",
             highlight=False,
             soft_wrap=True,
@@ -66,7 +67,7 @@ def render_capacity(result: CapacityResult) -> str:
     figures = [
         ("Capacity", f"{result.capacity_rps:,.0f}/s", _why_short(result), ""),
         ("Goodput there", f"{result.goodput_rps:,.0f}/s", f"within {result.thresholds.p99_ms:g} ms", ""),
-        ("p99 there", f"{result.p99_ms:.3g} ms", f"promised ≤ {result.thresholds.p99_ms:g} ms", ""),
+        ("p99 there", f"{result.p99_ms:.3g} ms", f"promised ≤ {result.thresholds.p99_ms:g} ms; {_slow(result)}", ""),
         ("Confirmed", f"{result.confirmations} times", "probes at that rate met the SLA", ""),
     ]
     rows = [_cells(probe) for probe in _ordered(result)]
@@ -142,6 +143,10 @@ def _cells(probe: Probe) -> tuple[str, ...]:
     times = (show_ms(value).removesuffix(" ms") for value in (probe.p50_ms, probe.p99_ms))
     lag = show_ms(probe.lag_p99_ms).removesuffix(" ms")
     return (*rates, *times, f"{probe.error_rate:.2%}", lag, verdict)
+
+
+def _slow(result: CapacityResult) -> str:
+    return f"{result.slow:,} of {result.requests:,} requests slower than {result.thresholds.p99_ms:g} ms"
 
 
 def _why_short(result: CapacityResult) -> str:

@@ -32,7 +32,7 @@ _VERBS: Final = ("run", "capacity", "locust")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Dispatch; returns the exit code: 0 met, 1 broken, 2 invalid, 130 interrupted."""
+    """Dispatch; returns the exit code: 0 met, 1 broken, 2 invalid, 3 too close to tell, 130 interrupted."""
     verb, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in _VERBS else ("run", arguments)
     options, extra = _parser(verb).parse_known_args(rest)
     if extra and verb != "locust":
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
             stated,
             rate_rps=getattr(options, "rate_rps", None),
             duration_s=getattr(options, "duration_s", None),
+            longest_s=getattr(options, "duration_s", None),  # who says how long means no longer
             server__url=options.url.rstrip("/") if options.url is not None else _own_url(stated),
             generator__workers=options.workers,
         )
@@ -65,7 +66,7 @@ def _parser(verb: str) -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, help="load processes")
     if verb == "run":
         parser.add_argument("--rate", type=float, dest="rate_rps", help="requests per second")
-        parser.add_argument("--duration", type=float, dest="duration_s", help="seconds")
+        parser.add_argument("--duration", type=float, dest="duration_s", help="seconds, and no longer run by itself")
     return parser
 
 

@@ -8,22 +8,28 @@ import msgspec
 import numpy as np
 
 from servekit.sla.closed_loop import closed_loop
-from servekit.sla.result import Endpoint, Judged, Limit
-from servekit.sla.samples import describe_outcome
+from servekit.sla.limits import PERCENTILES, reason, verdict_of, weigh
+from servekit.sla.result import Endpoint, Judged
+from servekit.sla.samples import describe_outcome, percentiles_ms
 
 if TYPE_CHECKING:
     from servekit.sla.recorder import Checked
+    from servekit.sla.result import Verdict
     from servekit.sla.samples import Samples
     from servekit.sla.settings import Sla
 
-__all__ = ["in_window", "judge", "percentiles_ms"]
+__all__ = ["in_window", "judge"]
 
-_PERCENTILES: Final = (50.0, 95.0, 99.0, 99.9)
 _LEAST_OFFERED: Final = 0.9
 
 
 def judge(sla: Sla, rate_rps: float, window: tuple[float, float], samples: Samples, answers: Checked) -> Judged:
     """Judge the requests intended within the window.
+
+    Of 1,000 independent requests, of which 1 % may be slow: if 0.2 % are in truth, the verdict is ``met`` in 93 % of
+    runs; at 0.8 % ``too_close`` in 90 %; at the limit ``met`` in 2 % and ``broken`` in 3 %; at 1.2 % ``met`` in 1 %; at
+    2 % ``broken`` in 77 %. A pause that comes once in 10 s is missed by a third of the runs of 10 s
+    (`servekit.sla.characteristics`).
 
     Args:
         sla: the promise.
@@ -33,29 +39,31 @@ def judge(sla: Sla, rate_rps: float, window: tuple[float, float], samples: Sampl
         answers: how many answers were compared with the oracle, and how many were wrong.
 
     Returns:
-        ``invalid`` when the samples cannot tell (no requests, the generator saturated, nothing to check), else
-        ``broken`` with one reason for each limit not kept, else ``met``.
+        ``invalid`` when the samples say nothing (no requests, the generator saturated, nothing to check), else
+        ``broken`` with one reason for each limit that is surely not kept, else ``too_close`` with one for each that a
+        longer run might find kept or not, else ``met``.
     """
     judged = in_window(samples, *window)
     if not len(judged):
         return Judged(verdict="invalid", reasons=["no request was sent"], correctness=answers)
     measured = _measure(sla, rate_rps, window, samples, judged)
-    limits = _limits(sla, judged, measured.achieved_rps / measured.offered_rps, answers)
+    limits = weigh(sla, window, judged, measured.achieved_rps / measured.offered_rps, answers)
     saturated = _saturation(sla, rate_rps * window[1], judged)
     invalid = [*saturated, *_unchecked(sla, judged, answers)]
-    broken = [_sentence(limit) for limit in limits if not limit.kept]
+    verdict: Verdict = "invalid" if invalid else verdict_of(limits)
+    against = [limit for limit in limits if limit.standing == {"broken": "broken", "too_close": "close"}.get(verdict)]
     return msgspec.structs.replace(
         measured,
         limits=limits,
         generator_saturated=bool(saturated),
         correctness=answers,
-        verdict="invalid" if invalid else "broken" if broken else "met",
-        reasons=invalid or broken,
+        verdict=verdict,
+        reasons=invalid or [reason(sla.level, limit) for limit in against],
     )
 
 
 def _measure(sla: Sla, rate_rps: float, window: tuple[float, float], samples: Samples, judged: Samples) -> Judged:
-    p50, p95, p99, p999 = percentiles_ms(judged, _PERCENTILES)
+    p50, p95, p99, p999 = percentiles_ms(judged, tuple(PERCENTILES.values()))
     lag_p50, lag_p99 = _lags_ms(judged)
     ok = judged["outcome"] == 0
     good = np.count_nonzero(ok & (judged["latency_s"] * 1e3 <= sla.thresholds.p99_ms))
@@ -84,41 +92,10 @@ def in_window(samples: Samples, warmup_s: float, duration_s: float) -> Samples:
     return samples[(intended >= warmup_s) & (intended < warmup_s + duration_s)]
 
 
-def percentiles_ms(samples: Samples, percentiles: tuple[float, ...]) -> list[float]:
-    """Exact percentiles of the latency in milliseconds, to the microsecond; zeros without samples."""
-    if not len(samples):
-        return [0.0] * len(percentiles)
-    return [round(float(value) * 1e3, 3) for value in np.percentile(samples["latency_s"], percentiles)]
-
-
 def _answered_within(samples: Samples, warmup_s: float, duration_s: float) -> int:
     finished = samples["intended_s"] + samples["latency_s"]
     within = (finished >= warmup_s) & (finished < warmup_s + duration_s)
     return int(np.count_nonzero(within & (samples["outcome"] == 0)))
-
-
-def _limits(sla: Sla, judged: Samples, achieved: float, answers: Checked) -> list[Limit]:
-    promise = sla.thresholds
-    upper = zip(("p50_ms", "p95_ms", "p99_ms", "p999_ms"), percentiles_ms(judged, _PERCENTILES), strict=True)
-    limits = [_at_most(name, value, limit) for name, value in upper if (limit := getattr(promise, name)) is not None]
-    limits.append(_at_most("error_rate", float(np.mean(judged["outcome"] != 0)), promise.error_rate))
-    limits.append(_at_least("achieved_ratio", achieved, promise.achieved_ratio))
-    if answers.checked:
-        limits.append(_at_least("correct_ratio", 1 - answers.wrong / answers.checked, promise.correct_ratio))
-    return limits
-
-
-def _at_most(name: str, measured: float, limit: float) -> Limit:
-    return Limit(name, round(float(measured), 6), limit, kept=bool(measured <= limit))
-
-
-def _at_least(name: str, measured: float, limit: float) -> Limit:
-    return Limit(name, round(float(measured), 6), limit, kept=bool(measured >= limit))
-
-
-def _sentence(limit: Limit) -> str:
-    bound = "at least" if limit.name.endswith("_ratio") else "at most"
-    return f"{limit.name} {limit.measured:g}: expected {bound} {limit.limit:g}"
 
 
 def _saturation(sla: Sla, expected: float, judged: Samples) -> list[str]:

@@ -21,7 +21,7 @@ _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE: Final = Path(__file__).with_name("report.css")
 
 Tile = tuple[str, str, str, str]
-"""A key figure: its name, its value, what was promised, and ``kept``, ``missed`` or nothing."""
+"""A key figure: its name, its value, what was promised, and ``kept``, ``close``, ``missed`` or nothing."""
 
 
 def page(title: str, status: str, verdict: str, lead: Sequence[str], body: Iterable[str]) -> str:
@@ -29,7 +29,7 @@ def page(title: str, status: str, verdict: str, lead: Sequence[str], body: Itera
 
     Args:
         title: what was measured.
-        status: colours the verdict: met, broken, invalid or interrupted.
+        status: colours the verdict: met, broken, too_close, invalid or interrupted.
         verdict: in a few words.
         lead: how it was measured, a line; then lines that nobody should miss.
         body: sections, from the functions below.

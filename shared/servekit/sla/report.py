@@ -10,8 +10,9 @@ import numpy as np
 from servekit.sla.chart import WIDE, Axis, Mark, Series, line_chart, linear, logarithmic
 from servekit.sla.closed_loop import closed_loop_waits
 from servekit.sla.judge import in_window
+from servekit.sla.limits import show_interval, so_far
 from servekit.sla.page import Tile, figure, page, stamp_list, table, tiles
-from servekit.sla.table import show_ms, verdict_line
+from servekit.sla.table import repeated, show_ms, verdict_line
 from servekit.sla.timeline import Moment, timeline
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["render_report"]
 
 _CURVE: Final = 120
+_TILE: Final = {"kept": "kept", "so_far": "kept", "close": "close", "broken": "missed"}
 _NINES: Final = ((0.0, "0 %"), (1.0, "90 %"), (2.0, "99 %"), (3.0, "99.9 %"), (4.0, "99.99 %"), (5.0, "99.999 %"))
 
 
@@ -48,12 +50,10 @@ def _lead(result: Result) -> list[str]:
         f"{result.rate_rps:g} requests/s offered as Poisson arrivals for {result.duration_s:g} s after "
         f"{result.warmup_s:g} s of warm-up. Latency counts from each request's intended start."
     )
-    lines = [how, *result.reasons]
+    lines = [how, *result.reasons, *(so_far(limit) for limit in result.limits if limit.standing == "so_far")]
     if result.first_attempt:
-        lines.append(
-            "The machine was visibly noisy, so this is a repeat: the first attempt was "
-            f"{result.first_attempt['verdict']} with p99 {result.first_attempt['p99_ms']:g} ms."
-        )
+        why = repeated(result.first_attempt)
+        lines.append(f"{why[0].upper()}{why[1:]}, with p99 {result.first_attempt['p99_ms']:g} ms.")
     return lines
 
 
@@ -82,7 +82,8 @@ def _promise(limit: Limit | None, of: str) -> tuple[str, str]:
     if limit is None:
         return "not promised", ""
     sign = "≥" if limit.name.endswith("_ratio") else "≤"
-    return f"{sign} {limit.limit:g}{of}", "kept" if limit.kept else "missed"
+    within = f", in truth {show_interval(limit)}" if limit.hits is not None else ""
+    return f"{sign} {limit.limit:g}{of}{within}", _TILE[limit.standing]
 
 
 def _percentile_curve(result: Result, window: Samples) -> str:

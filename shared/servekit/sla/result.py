@@ -14,9 +14,20 @@ from servekit.sla.settings import Thresholds
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ClosedLoop", "Endpoint", "ExitCode", "Host", "Judged", "Limit", "Result", "Verdict", "write_json"]
+__all__ = [
+    "ClosedLoop",
+    "Endpoint",
+    "ExitCode",
+    "Host",
+    "Judged",
+    "Limit",
+    "Result",
+    "Verdict",
+    "write_json",
+]
 
-Verdict = Literal["met", "broken", "invalid", "interrupted"]
+Verdict = Literal["met", "broken", "too_close", "invalid", "interrupted"]
+Standing = Literal["kept", "so_far", "close", "broken"]
 
 
 class ExitCode(IntEnum):
@@ -25,16 +36,36 @@ class ExitCode(IntEnum):
     MET = 0
     BROKEN = 1
     INVALID = 2
+    TOO_CLOSE = 3
     INTERRUPTED = 130  # the shell's own convention: 128 + SIGINT
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """One threshold beside what was measured; ``kept`` says whether it holds."""
+    """One threshold beside what was measured.
+
+    Attributes:
+        kept: whether the measured figure is within the limit.
+        standing: what that proves. ``kept`` and ``broken`` are sure; ``so_far``: no request was seen that counts
+            against the promise, and the run was too short to prove it even so; ``close``: another run might say
+            otherwise.
+        hits: requests that count against the promise: slower than the limit, failed, or wrong. None for
+            ``achieved_ratio``, which is this run's own throughput and no estimate of anything.
+        of: among how many.
+        low: the least that the figure may be in truth, in its own unit, with 95 % confidence.
+        high: the most, likewise; None when too few requests were made to say.
+        needed_s: about how long a run would tell, going on like this one; None when it is told, or takes over an hour.
+    """
 
     name: str
     measured: float
     limit: float
     kept: bool
+    standing: Standing
+    hits: int | None = None
+    of: int | None = None
+    low: float | None = None
+    high: float | None = None
+    needed_s: int | None = None
 
 
 class ClosedLoop(msgspec.Struct, frozen=True):
@@ -110,15 +141,20 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> ExitCode:
-        """0 met, 1 broken, 2 invalid, 130 interrupted."""
+        """0 met, 1 broken, 2 invalid, 3 too close to tell, 130 interrupted."""
         return ExitCode[self.verdict.upper()]
+
+    @property
+    def p99(self) -> Limit | None:
+        """What is known of the promised p99; None when no request was judged."""
+        return next((limit for limit in self.limits if limit.name == "p99_ms"), None)
 
 
 class Result(Judged, frozen=True, kw_only=True):
     """``.run/sla/N.json``: a judged run, where and how it was taken.
 
-    ``repeated`` is true when a first attempt failed on a visibly noisy machine; ``first_attempt`` is its p99, verdict
-    and reasons.
+    ``repeated`` is true when a first attempt was too close to tell, or failed on a visibly noisy machine;
+    ``first_attempt`` is its p99, verdict, reasons and length.
     """
 
     level: int

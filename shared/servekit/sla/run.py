@@ -24,7 +24,9 @@ __all__ = ["attempt", "command_line", "reseeded", "run"]
 
 
 def run(path: Path, sla: Sla, folder: Path, progress: Progress) -> tuple[Result, Load]:
-    """Run an SLA test; one that failed on a visibly noisy machine is repeated once, and the result says so.
+    """Run an SLA test; one that was too close to tell, or failed on a visibly noisy machine, is repeated once.
+
+    The repeat of one that was too close is as long as ``longest_s``, and judged alone; the result says so.
 
     Args:
         path: the ``sla.toml`` that ``sla`` was read from.
@@ -38,9 +40,11 @@ def run(path: Path, sla: Sla, folder: Path, progress: Progress) -> tuple[Result,
     """
     window = Window(sla.rate_rps, sla.warmup_s, sla.duration_s)
     result, load = attempt(path, sla, window, folder, progress)
-    if result.verdict not in {"broken", "invalid"} or not result.host.noisy:
+    if result.verdict == "too_close" and window.duration_s < sla.longest_s:
+        window = window._replace(duration_s=sla.longest_s)
+    elif result.verdict not in {"broken", "invalid"} or not result.host.noisy:
         return result, load
-    first = {"verdict": result.verdict, "p99_ms": result.p99_ms, "reasons": result.reasons}
+    first = {name: getattr(result, name) for name in ("verdict", "p99_ms", "reasons", "duration_s")}
     second, load = attempt(path, reseeded(sla, 1), window, folder, progress)
     return msgspec.structs.replace(second, repeated=True, first_attempt=first), load
 

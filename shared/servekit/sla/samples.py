@@ -16,7 +16,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RECORD", "Failure", "Samples", "describe_outcome", "pack_sample", "read_samples"]
+__all__ = ["RECORD", "Failure", "Samples", "describe_outcome", "pack_sample", "percentiles_ms", "read_samples"]
 
 Samples = npt.NDArray[np.void]
 """Structured array, one row per request; fields as in `RECORD`."""
@@ -57,6 +57,13 @@ _MEANING: Final = {
 def describe_outcome(outcome: int) -> str:
     """The outcome in words: ``ok``, the failure, or ``HTTP 503``."""
     return _MEANING.get(outcome, f"HTTP {outcome}")
+
+
+def percentiles_ms(samples: Samples, percentiles: tuple[float, ...]) -> list[float]:
+    """Exact percentiles of the latency in milliseconds, to the microsecond; zeros without samples."""
+    if not len(samples):
+        return [0.0] * len(percentiles)
+    return [round(float(value) * 1e3, 3) for value in np.percentile(samples["latency_s"], percentiles)]
 
 
 def read_samples(path: Path, offset: int = 0) -> Samples:

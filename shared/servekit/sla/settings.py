@@ -85,11 +85,15 @@ class Capacity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Sla(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One level's service level agreement, as its ``sla.toml`` states it."""
+    """One level's service level agreement, as its ``sla.toml`` states it.
+
+    A run of ``duration_s`` that is too close to tell is repeated once, for ``longest_s`` if that is longer.
+    """
 
     level: int
     rate_rps: Positive
     duration_s: Positive
+    longest_s: NotNegative = 60.0
     warmup_s: NotNegative = 2.0
     scenario: str
     server: Server

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from servekit.hardware import describe
-from servekit.sla.judge import in_window, percentiles_ms
+from servekit.sla.judge import in_window
+from servekit.sla.limits import PERCENTILES, show_interval, so_far
+from servekit.sla.samples import percentiles_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,10 +20,17 @@ if TYPE_CHECKING:
     from servekit.sla.result import Limit, Result
     from servekit.sla.samples import Samples
 
-__all__ = ["LiveProgress", "print_result", "show_ms", "verdict_line"]
+__all__ = ["LiveProgress", "print_result", "repeated", "show_ms", "verdict_line"]
 
-_STYLE: Final = {"met": "bold green", "broken": "bold red", "invalid": "bold yellow", "interrupted": "bold yellow"}
-_WORD: Final = {"met": "SLA met", "broken": "SLA broken", "invalid": "run invalid", "interrupted": "interrupted"}
+_STYLE: Final = {"met": "bold green", "broken": "bold red"}
+_WORD: Final = {
+    "met": "SLA met",
+    "broken": "SLA broken",
+    "too_close": "too close to tell",
+    "invalid": "run invalid",
+    "interrupted": "interrupted",
+}
+_MARK: Final = {"kept": "[green]✔[/]", "so_far": "[green]✔ so far[/]", "close": "[yellow]?[/]", "broken": "[red]✘[/]"}
 _RECENT_S: Final = 1.0
 
 
@@ -72,22 +81,25 @@ def print_result(console: Console, result: Result) -> None:
     """The verdict table, then what a reader needs to trust it."""
     title = f"level {result.level} · {result.target} · {result.rate_rps:g} requests/s for {result.duration_s:g} s"
     console.print(title, style="bold", highlight=False, soft_wrap=True)
-    table = Table("", Column("measured", justify="right"), Column("promised", justify="right"), "")
+    right = [Column(name, justify="right", no_wrap=True) for name in ("measured", "in truth", "promised", "against it")]
+    table = Table("", *right, Column("", no_wrap=True))
     for limit in result.limits:
         table.add_row(*_row(limit))
     console.print(table)
     for line in _footnotes(result):
         console.print(line, style="dim", highlight=False, soft_wrap=True)
-    console.print(verdict_line(result), style=_STYLE[result.verdict], highlight=False, soft_wrap=True)
+    style = _STYLE.get(result.verdict, "bold yellow")
+    console.print(verdict_line(result), style=style, highlight=False, soft_wrap=True)
     for reason in result.reasons:
         console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
 
 
 def verdict_line(result: Result) -> str:
-    """The verdict with the rate and the p99 that it stands on."""
+    """The verdict with the p99 that it stands on, between what it lies in truth, and the rate."""
     word = _WORD[result.verdict]
     rate = f"{result.achieved_rps:,.0f}" if result.achieved_rps >= 10 else f"{result.achieved_rps:g}"  # noqa: PLR2004
-    return f"{word}: p99 {show_ms(result.p99_ms)} at {rate} answers/s, {result.requests:,} requests"
+    within = f" ({show_interval(result.p99)})" if result.p99 else ""
+    return f"{word}: p99 {show_ms(result.p99_ms)}{within} at {rate} answers/s, {result.requests:,} requests"
 
 
 def show_ms(value: float) -> str:
@@ -95,18 +107,28 @@ def show_ms(value: float) -> str:
     return f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms"  # noqa: PLR2004
 
 
-def _row(limit: Limit) -> tuple[str, str, str, str]:
+def repeated(first: dict[str, Any]) -> str:
+    """Why a run was made again."""
+    if first["verdict"] == "too_close":
+        return f"repeated for longer: the first run, of {first.get('duration_s', 0):g} s, was too close to tell"
+    return f"repeated: the machine was noisy and the first attempt was {first['verdict']}"
+
+
+def _row(limit: Limit) -> tuple[str, ...]:
     name = limit.name.removesuffix("_ms").replace("p999", "p99.9").replace("_", " ")
-    mark = "[green]✔[/]" if limit.kept else "[red]✘[/]"
-    if limit.name.endswith("_ms"):
-        return name, show_ms(limit.measured), f"≤ {limit.limit:g} ms", mark
+    against = "" if limit.hits is None else f"{limit.hits:,} of {limit.of:,}"
     sign = "≥" if limit.name.endswith("_ratio") else "≤"
-    return name, f"{limit.measured:.4g}", f"{sign} {limit.limit:g}", mark
+    if limit.name in PERCENTILES:
+        measured, promised = show_ms(limit.measured), f"{limit.limit:g} ms"
+    else:
+        measured, promised = f"{limit.measured:.4g}", f"{limit.limit:g}"
+    return name, measured, show_interval(limit), f"{sign} {promised}", against, _MARK[limit.standing]
 
 
 def _footnotes(result: Result) -> list[str]:
     loop, host, answers = result.closed_loop, result.host, result.correctness
     notes = [
+        *(so_far(limit) for limit in result.limits if limit.standing == "so_far"),
         (
             f"a closed-loop test ({loop.crew}) would have said: p99 {show_ms(loop.p99_ms)}, "
             f"leaving out {loop.omitted:.1%} of the requests"
@@ -123,5 +145,5 @@ def _footnotes(result: Result) -> list[str]:
         *(f"error: {name} ({count})" for name, count in result.errors.items()),
     ]
     if result.first_attempt:
-        notes.append(f"repeated: the machine was noisy and the first attempt was {result.first_attempt['verdict']}")
+        notes.append(repeated(result.first_attempt))
     return notes

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from servekit.sla.judge import in_window, percentiles_ms
+from servekit.sla.judge import in_window
+from servekit.sla.samples import percentiles_ms
 
 if TYPE_CHECKING:
     from servekit.sla.samples import Samples

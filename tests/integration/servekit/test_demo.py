@@ -79,6 +79,44 @@ def test_a_broken_sla_fails_the_demo_but_not_the_other_levels(
     assert "level 1 failed · " in output
 
 
+CLOSE = {"name": "p99_ms", "measured": 44.0, "hits": 7, "of": 763, "low": 31.24, "high": 61.0, "needed_s": 210}
+
+
+def test_a_run_that_is_too_close_to_tell_is_no_failure_and_says_what_would_tell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured(tmp_path / "1.json", verdict="too_close", p99_ms=44.0, limits=[CLOSE])
+    assert demo("1", "2") == 0
+    output = capsys.readouterr().out
+    assert "44.0 ms (31.2 to 61.0)" in rows(output)["1"]
+    assert rows(output)["1"].endswith("? too close to tell")
+    assert "? too close to tell after" in output
+    assert "✗" not in output
+    assert 'level 1: a longer run may tell: make up-1 sla-1 ARGS="--duration 210"' in output
+    assert "no level breaks its SLA; level 1 is too close to tell · " in output
+
+
+def test_a_level_that_is_too_close_and_does_not_stop_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    measured(tmp_path / "1.json", verdict="too_close", limits=[{**CLOSE, "high": None, "needed_s": None}])
+    assert demo("1") == 0
+    output = capsys.readouterr().out
+    assert "4.3 ms (≥ 31.2)" in rows(output)["1"]
+    assert "level 1: its figures lie at the limit, and not even an hour of load would tell" in output
+    (tmp_path / "jammed").touch()
+    assert demo("1") == 1
+    assert rows(capsys.readouterr().out)["1"].endswith("✗ make down-1 failed")
+
+
+def test_no_error_seen_is_shown_with_what_it_proves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    none = {"name": "error_rate", "measured": 0.0, "hits": 0, "of": 763, "low": 0.0, "high": 0.003919, "needed_s": 60}
+    measured(tmp_path / "1.json", error_rate=0, limits=[none])
+    measured(tmp_path / "2.json", level=2, limits=[{**none, "hits": 1, "low": 0.000067, "high": 0.0062}])
+    assert demo("1", "2") == 0
+    shown = rows(capsys.readouterr().out)
+    assert "  none (< 0.39%)  " in shown["1"]
+    assert "  0.02% (0.01% to 0.62%)  " in shown["2"]
+
+
 def test_a_failing_step_skips_the_rest_stops_the_level_and_never_shows_an_old_result(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,7 +86,8 @@ def result(**changes: object) -> CapacityResult:
     ]
     values: dict[str, object] = {
         "level": 1, "capacity_rps": 100.0, "failed_rps": 200.0, "limit": "server", "confirmations": 1,
-        "goodput_rps": 99.0, "p99_ms": 4.4, "thresholds": Thresholds(p99_ms=50), "mix": {"single": 1.0},
+        "goodput_rps": 99.0, "p99_ms": 4.4, "requests": 1500, "slow": 12,
+        "thresholds": Thresholds(p99_ms=50), "mix": {"single": 1.0},
         "target": "http://127.0.0.1:8100", "workers": 1, "probes": probes, "hardware": hardware_stamp(),
         "date": "2026-01-01", "command": "make capacity-1",
     }  # fmt: skip
@@ -102,6 +103,8 @@ def test_the_page_and_the_table_show_every_probe() -> None:
     assert "failed at 200/s" in page
     assert "capacity: 100 requests/s within the SLA; above it the server breaks its SLA" in text
     assert "1,200" in text
+    assert "12 of 1,500 requests slower than 50 ms" in page
+    assert "12 of 1,500 requests slower than 50 ms" in text
 
 
 def test_a_generator_that_cannot_send_more_is_said_to_be_the_limit() -> None:

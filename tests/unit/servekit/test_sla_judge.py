@@ -8,6 +8,7 @@ import pytest
 
 from servekit.sla.closed_loop import closed_loop
 from servekit.sla.judge import judge
+from servekit.sla.limits import so_far
 from servekit.sla.recorder import Checked
 from servekit.sla.samples import RECORD, Failure, Samples, describe_outcome, read_samples
 from servekit.sla.settings import Server, Sla, Thresholds
@@ -43,10 +44,10 @@ def steady(count: int = 1100, latency_s: float = 0.01) -> Samples:
 
 
 def test_a_steady_server_meets_its_sla() -> None:
-    judged = judge(promised(p50_ms=20, p999_ms=20), 100, WINDOW, steady(), RIGHT)
+    judged = judge(promised(p50_ms=20, p95_ms=20), 100, WINDOW, steady(), RIGHT)
     assert (judged.verdict, judged.exit_code, judged.reasons) == ("met", 0, [])
     assert (judged.requests, judged.p99_ms, judged.goodput_rps) == (1000, 10.0, 100.0)
-    names = ["p50_ms", "p99_ms", "p999_ms", "error_rate", "achieved_ratio", "correct_ratio"]
+    names = ["p50_ms", "p95_ms", "p99_ms", "error_rate", "achieved_ratio", "correct_ratio"]
     assert [limit.name for limit in judged.limits] == names
     assert [(endpoint.name, endpoint.requests) for endpoint in judged.endpoints] == [("single", 750), ("batch", 250)]
 
@@ -72,14 +73,91 @@ def test_each_broken_limit_gives_a_reason() -> None:
     judged = judge(promised(p50_ms=20), 100, WINDOW, samples, Checked(checked=10, wrong=1, examples=["label 2"]))
     assert (judged.verdict, judged.exit_code) == ("broken", 1)
     assert judged.reasons == [
-        "p50_ms 60: expected at most 20",
-        "p99_ms 60: expected at most 50",
-        "error_rate 0.15: expected at most 0",
+        "p50_ms 60: expected at most 20 (1,000 of 1,000 slower)",
+        "p99_ms 60: expected at most 50 (1,000 of 1,000 slower)",
+        "error_rate 0.15: expected at most 0 (150 of 1,000 failed)",
         "achieved_ratio 0.85: expected at least 0.95",
-        "correct_ratio 0.9: expected at least 1",
+        "correct_ratio 0.9: expected at least 1 (1 of 10 wrong)",
     ]
     assert judged.errors == {"timeout": 50, "HTTP 503": 100}
     assert judged.goodput_rps == 0
+
+
+def with_slow(count: int, *, burst: bool = False) -> Samples:
+    """Steady requests, so many of which, spread over the run or one after the other, take 60 ms."""
+    samples = steady()
+    at = np.arange(count) + 500 if burst else np.linspace(100, 1099, count + 2)[1:-1].astype(int)
+    samples["latency_s"][at] = 0.06
+    return samples
+
+
+@pytest.mark.parametrize(
+    ("slow", "verdict", "code"),
+    [(0, "met", 0), (4, "met", 0), (5, "too_close", 3), (12, "too_close", 3), (16, "broken", 1), (40, "broken", 1)],
+)
+def test_the_verdict_says_what_a_thousand_requests_can_tell(slow: int, verdict: str, code: int) -> None:
+    judged = judge(promised(), 100, WINDOW, with_slow(slow), RIGHT)
+    assert (judged.verdict, judged.exit_code) == (verdict, code)
+    p99 = judged.limits[0]
+    assert (p99.hits, p99.of, p99.kept) == (slow, 1000, judged.p99_ms <= 50)
+
+
+def test_too_close_to_tell_says_between_what_and_which_run_would_tell() -> None:
+    samples = with_slow(6)
+    samples["latency_s"][100:1100:25] += 0.02
+    judged = judge(promised(), 100, WINDOW, samples, RIGHT)
+    assert judged.reasons == [
+        (
+            "p99_ms 30: expected at most 50 (6 of 1,000 slower); too close to tell: in truth 30 to 60 ms. "
+            'About 17 s would tell: make sla-1 ARGS="--duration 17"'
+        )
+    ]
+    assert (judged.limits[0].low, judged.limits[0].high, judged.limits[0].needed_s) == (30.0, 60.0, 17)
+    assert (
+        judge(promised(), 100, WINDOW, with_slow(10), RIGHT)
+        .reasons[0]
+        .endswith("It lies at the limit itself: not even an hour would tell")
+    )
+
+
+def test_slow_requests_in_one_burst_prove_less_than_as_many_spread_over_the_run() -> None:
+    spread, burst = (judge(promised(), 100, WINDOW, with_slow(30, burst=burst), RIGHT) for burst in (False, True))
+    assert (spread.verdict, burst.verdict) == ("broken", "too_close")
+
+
+def test_a_run_of_too_few_requests_proves_no_p99() -> None:
+    judged = judge(promised(), 100, (1.0, 2.9), steady(390), RIGHT)
+    assert (judged.verdict, judged.limits[0].high) == ("too_close", None)
+    assert "(0 of 290 slower); too close to tell: in truth 10 ms or more. About 3 s would tell" in judged.reasons[0]
+    assert judge(promised(), 100, (1.0, 3.0), steady(400), RIGHT).verdict == "met"  # 0.99 ** 299 < 5 %
+
+
+def test_no_error_seen_keeps_a_promise_so_far_and_says_what_that_proves() -> None:
+    judged = judge(promised(error_rate=0.001), 100, (1.0, 7.63), steady(863), RIGHT)
+    errors, right = judged.limits[1], judged.limits[3]
+    assert (judged.verdict, errors.standing, errors.hits, errors.of) == ("met", "so_far", 0, 763)
+    assert errors.high == pytest.approx(0.0039, abs=0.0001)
+    assert so_far(errors) == (
+        "error_rate kept so far: none of 763 failed, which proves at most 0.39%; promised is 0.001, "
+        "30 s without one would prove it"
+    )
+    assert so_far(right) == (
+        "correct_ratio kept so far: none of 50 wrong, which proves at least 94.18%; promised is 1, "
+        "no run is long enough to prove it"
+    )
+
+
+def test_an_error_seen_makes_its_promise_one_that_must_be_proven() -> None:
+    samples = steady()
+    samples["outcome"][500] = 503
+    judged = judge(promised(error_rate=0.002), 100, WINDOW, samples, RIGHT)
+    assert judged.verdict == "too_close"
+    assert (
+        "error_rate 0.001: expected at most 0.002 (1 of 1,000 failed); too close to tell: in truth 0.01% to 0.47%."
+        in (judged.reasons[0])
+    )
+    assert judge(promised(error_rate=0.01), 100, WINDOW, samples, RIGHT).verdict == "met"
+    assert judge(promised(), 100, WINDOW, samples, RIGHT).verdict == "broken"
 
 
 def test_a_run_without_requests_is_invalid() -> None:

@@ -64,7 +64,7 @@ def assert_plain(text: str, times: int) -> None:
 def hostile(value: Any, key: str = "") -> Any:
     """What JSON holds with every text replaced, keys that come from outside too; save verdicts, words of our own."""
     match value:
-        case str() if key not in {"verdict", "limit"}:
+        case str() if key not in {"verdict", "limit", "standing"}:
             return HOSTILE
         case dict() if key in {"errors", "mix", "server"}:
             return {HOSTILE + name: hostile(each) for name, each in value.items()}
@@ -81,12 +81,13 @@ def run() -> tuple[Result, Any]:
     samples["intended_s"] = np.linspace(0, 8, 400)
     samples["latency_s"] = 0.01
     samples["outcome"][::9] = 503
+    limit = Limit("p99_ms", 10.0, 50.0, kept=True, standing="kept", hits=0, of=350, low=10.0, high=10.0)
     endpoint = Endpoint("single", 400, 50.0, 1.0, 2.0, 3.0, 4.0, 0.0, 10.0)
     return Result(
         level=1, rate_rps=50, duration_s=7, warmup_s=1, workers=1, seed=1, mix={"single": 1.0},
         thresholds=Thresholds(p99_ms=50), target="http://127.0.0.1:8100", server={"python": "3"},
         first_attempt={"verdict": HOSTILE, "p99_ms": 3.0}, hardware=hardware_stamp(), date="2026-01-01",
-        command="make sla-1", errors={"HTTP 503": 44}, limits=[Limit("p99_ms", 10.0, 50.0, kept=True)],
+        command="make sla-1", errors={"HTTP 503": 44}, limits=[limit],
         endpoints=[endpoint], correctness=Checked(3, 1, ["single: wrong"]), reasons=["the server said no"],
     ), samples  # fmt: skip
 
