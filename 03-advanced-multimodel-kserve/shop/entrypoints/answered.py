@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
 __all__ = ["NO_ANSWER", "Answered", "Offered", "Phase"]
 
 _OK, _SHED, _SERVER_ERROR = 200, 429, 500
@@ -59,6 +61,12 @@ class Offered:
         """Of the answers that were given; 0 when there were none."""
         accepted = [each.latency_s for each in self.answers if each.status == _OK]
         return float(np.percentile(accepted, 99)) if accepted else 0.0
+
+    def accepted_ms(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+        """Of each answer that was given the milliseconds, and in which second of the window it was asked for."""
+        accepted = [(each.latency_s * 1e3, each.at_s) for each in self.answers if each.status == _OK]
+        latencies, at_s = np.array(accepted or np.empty((0, 2)), float).T
+        return latencies, (at_s - at_s.min(initial=np.inf)).astype(np.intp)
 
     @property
     def lag_p99_s(self) -> float:
