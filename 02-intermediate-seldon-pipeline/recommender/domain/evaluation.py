@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from servekit.ties import mean_over_ties
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -36,16 +38,27 @@ class Quality:
 
 
 def evaluate(scores: NDArray[Any], seen: NDArray[np.bool_], relevant: NDArray[np.bool_]) -> Quality:
-    """Judges rankings of what users have not seen; all three arrays are (users, items)."""
+    """Judges rankings of what users have not seen; all three arrays are (users, items).
+
+    Hits are expected over the orders of equal scores: the catalogue's order knows what is popular, as the first ids
+    went to the films that everybody rated. Coverage counts what would be shown, equals in the catalogue's order.
+    """
     judged = relevant.any(axis=1)
     hidden = np.where(seen[judged], -np.inf, scores[judged])
-    top = np.argsort(-hidden, axis=1, kind="stable")[:, :_RECALL_AT]
-    hits = np.take_along_axis(relevant[judged], top, axis=1)
+    shown = np.argsort(-hidden, axis=1, kind="stable")[:, :_NDCG_AT]
+    hits = _expected_hits(hidden, relevant[judged])[:, :_RECALL_AT]
     wanted = relevant[judged].sum(axis=1)
     discount = 1 / np.log2(np.arange(2, _NDCG_AT + 2))
     ideal = np.cumsum(discount)[np.minimum(wanted, _NDCG_AT) - 1]
     return Quality(
         ndcg_at_10=float(np.mean(hits[:, :_NDCG_AT] @ discount / ideal)),
         recall_at_20=float(np.mean(hits.sum(axis=1) / wanted)),
-        coverage_at_10=len(np.unique(top[:, :_NDCG_AT])) / scores.shape[1],
+        coverage_at_10=len(np.unique(shown)) / scores.shape[1],
     )
+
+
+def _expected_hits(scores: NDArray[Any], relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(users, items): how likely each place of a user's ranking holds a relevant item."""
+    users, items = scores.shape
+    start = np.arange(users + 1) * items
+    return mean_over_ties(relevant.ravel(), scores.ravel(), start).reshape(users, items)

@@ -18,7 +18,7 @@ from shop.optimize.exams import read_exam
 from shop.optimize.forms import forms_of
 from shop.optimize.layers import GraphError
 from shop.optimize.report import Report, print_report
-from shop.optimize.table import measured_rows, remembered_teacher
+from shop.optimize.table import measured_rows, remembered_rows
 from shop.optimize.tensorrt import missing, tensorrt_rows
 from shop.optimize.version import BASELINE, OPTIMISED, write_version
 
@@ -91,9 +91,7 @@ def _rows(exam: Exam, outcome: Outcome, content: bytes, models_dir: Path, *, ten
     optimised = Artefact.of(models_dir, exam.model, OPTIMISED)
     if tensorrt and optimised.folder.exists():
         rows += tensorrt_rows(exam, optimised)
-    if exam.teacher is None:
-        rows = [*remembered_teacher(exam, Artefact.of(models_dir, exam.model, BASELINE).card()), *rows]
-    return rows
+    return [*remembered_rows(exam, Artefact.of(models_dir, exam.model, BASELINE).card()), *rows]
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> Trained:
     record, periods = _read(run_dir)
     fitted = train_ranking(record, periods, say)
     rows = {name: {"ndcg_at_10": value} for name, value in fitted.quality.items()}
+    others = {"page_order": "page order", "baseline": "popularity", "teacher": "teacher"}
     truth = {"gains": fitted.test.gains, "start": fitted.test.start}
     write_evaluation(run_dir, Evaluation("ranking", fitted.sample, fitted.test.features, truth))
     fitted.teacher.save_model(str(run_dir / "evaluation" / "ranking.teacher.txt"))
@@ -73,7 +74,7 @@ def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> Trained:
         "ranking",
         "MLP 128-512-256-1, distilled from LambdaMART",
         ([_tensor("features", RANKING_WIDTH)], [_tensor("scores")]),
-        {"pages": fitted.pages, **rows["student"], "baseline": rows["popularity"], "teacher": rows["teacher"]},
+        {"pages": fitted.pages, **rows["student"], **{each: rows[row] for each, row in others.items()}},
         run_dir,
     )
     blocks = {"i:": fitted.snapshot.items, "users": fitted.snapshot.users}

@@ -1,53 +1,112 @@
-"""How good a ranking or a probability is; higher is better but for the calibration error."""
+"""How good a ranking or a probability is; higher is better but for the calibration error.
+
+The order of the rows never counts: equal scores are worth the mean over their orders, so a model that tells nothing
+apart is as good as chance. What is not a number makes a measure that is none.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from servekit.ties import mean_over_ties
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["auc", "average_precision", "calibration_error", "ndcg", "recall_at_false_positives"]
+__all__ = [
+    "Ranked", "auc", "average_precision", "calibration_error", "ndcg", "ndcg_of_lists", "recall_at_false_positives",
+]  # fmt: skip
 
 
 def ndcg(scores: NDArray[np.floating], gains: NDArray[np.floating], start: NDArray[np.int64], k: int = 10) -> float:
-    """Mean NDCG@k over the lists that have a gain at all; list n is ``start[n]`` to ``start[n + 1]``.
+    """Mean NDCG@k over the lists that have a gain at all; list n is ``start[n]`` to ``start[n + 1]``."""
+    judged = ndcg_of_lists(scores, gains, start, k)
+    return float(judged.mean()) if len(judged) else 0.0
 
-    Equal scores keep the order of the rows.
-    """
+
+def ndcg_of_lists(
+    scores: NDArray[np.floating], gains: NDArray[np.floating], start: NDArray[np.int64], k: int = 10
+) -> NDArray[np.float64]:
+    """NDCG@k of each list that has a gain at all; expected over ties, as `servekit.ties` says."""
     lists = np.repeat(np.arange(len(start) - 1), np.diff(start))
-    size = len(start) - 1
+    place = np.arange(len(scores)) - start[lists]
+    weight = np.where(place < k, 1 / np.log2(place + 2.0), 0.0)
 
     def dcg(key: NDArray[np.floating]) -> NDArray[np.float64]:
-        order = np.lexsort((-key, lists))
-        place = np.arange(len(key)) - start[lists]
-        weight = np.where(place < k, 1 / np.log2(place + 2.0), 0.0)
-        sums: NDArray[np.float64] = np.bincount(lists, weights=gains[order] * weight, minlength=size).astype(np.float64)
-        return sums
+        worth = mean_over_ties(gains, key, start) * weight
+        return np.bincount(lists, weights=worth, minlength=len(start) - 1).astype(np.float64)
 
     best = dcg(gains)
-    judged = best > 0
-    return float((dcg(scores)[judged] / best[judged]).mean()) if judged.any() else 0.0
+    judged: NDArray[np.float64] = dcg(scores)[best > 0] / best[best > 0]
+    return judged
 
 
 def auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
     """How likely a positive has a higher score than a negative; ties count half."""
-    positives = int(positive.sum())
-    negatives = len(positive) - positives
-    if not positives or not negatives:
-        return 0.5
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]  # equal scores share the mean of their ranks
-    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return Ranked.of(scores, positive).auc()
 
 
 def average_precision(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
-    """Mean precision over the positives, as one goes down the scores."""
-    ordered = positive[np.argsort(-scores, kind="stable")]
-    precision = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
-    return float(precision[ordered].mean()) if ordered.any() else 0.0
+    """Mean precision over the positives, as one goes down the scores; expected over the orders of ties."""
+    return Ranked.of(scores, positive).average_precision()
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Rows from the highest score down, so that they can be judged many times over, each row as often as one says.
+
+    Attributes:
+        order: (rows,) the rows, best first.
+        first: (ties,) where in the order each group of equal scores begins.
+        positive: (rows,) in this order, 1 or 0; not a number where the score is none.
+    """
+
+    order: NDArray[np.int64]
+    first: NDArray[np.int64]
+    positive: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> Ranked:
+        """The rows with these scores, those that are ``positive`` being looked for."""
+        order = np.argsort(-scores, kind="stable")
+        begins = np.ones(len(order), bool)
+        begins[1:] = scores[order[1:]] != scores[order[:-1]]
+        return cls(order, np.nonzero(begins)[0], np.where(np.isnan(scores), np.nan, positive)[order])
+
+    def auc(self, times: NDArray[np.int64] | None = None) -> float:
+        """How likely a positive is above a negative; row n counts ``times[n]`` times, once if nothing is said."""
+        rows, hits = self._ties(times)
+        misses = rows - hits
+        below = misses.sum() - np.cumsum(misses) + misses / 2
+        pairs = hits.sum() * misses.sum()
+        return float(hits @ below / pairs) if pairs else 0.5
+
+    def average_precision(self, times: NDArray[np.int64] | None = None) -> float:
+        """Expected over the orders of each tie (McSherry and Najork, 2008); ``times`` as above.
+
+        In a tie of n rows with h hits, behind N rows with H hits, the place N + i holds a hit with chance h / n; then
+        the places of the tie above it hold (i - 1) (h - 1) / (n - 1) hits on average. The sum over i has a closed form
+        with harmonic numbers.
+        """
+        rows, hits = self._ties(times)
+        rows, hits = rows[rows > 0], hits[rows > 0]
+        if not hits.any():
+            return 0.0
+        end, found = np.cumsum(rows), np.cumsum(hits)
+        before, above = end - rows, found - hits
+        harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, end[-1] + 1))])
+        each = (hits - 1) / np.maximum(rows - 1, 1)
+        places = harmonic[end.astype(int)] - harmonic[before.astype(int)]
+        precision = hits / rows * ((above + 1 - each * (before + 1)) * places + each * rows)
+        return float(precision.sum() / found[-1])
+
+    def _ties(self, times: NDArray[np.int64] | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of each group of equal scores, best first: how many rows, and how many of them are positive."""
+        often = np.ones(len(self.order)) if times is None else times[self.order].astype(np.float64)
+        return np.add.reduceat(often, self.first), np.add.reduceat(often * self.positive, self.first)
 
 
 def recall_at_false_positives(scores: NDArray[np.floating], positive: NDArray[np.bool_], rate: float = 0.01) -> float:
@@ -61,7 +120,8 @@ def recall_at_false_positives(scores: NDArray[np.floating], positive: NDArray[np
 
 def calibration_error(probabilities: NDArray[np.floating], positive: NDArray[np.bool_], bins: int = 10) -> float:
     """Mean distance between promised and true share of positives, over bins of equal size: ECE, in probability."""
-    order = np.argsort(probabilities, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    gaps = [abs(probabilities[part].mean() - positive[part].mean()) * len(part) for part in parts]
-    return float(sum(gaps) / len(order))
+    everything = np.array([0, len(positive)])
+    promised = np.array_split(mean_over_ties(probabilities, probabilities, everything), bins)
+    came_true = np.array_split(mean_over_ties(positive, probabilities, everything), bins)
+    gaps = [abs(p.mean() - t.mean()) * len(p) for p, t in zip(promised, came_true, strict=True) if len(p)]
+    return float(sum(gaps) / len(positive))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shop.artefact import ModelCard
     from shop.optimize.exam import Exam
 
-__all__ = ["BATCHES", "Row", "measured_rows", "remembered_teacher"]
+__all__ = ["BATCHES", "Row", "measured_rows", "remembered_rows"]
 
 BATCHES = (1, 16, 100)
 """Rows of a request."""
@@ -48,13 +48,14 @@ class Row:
     note: str = ""
 
 
-def remembered_teacher(exam: Exam, card: ModelCard) -> list[Row]:
-    """A teacher's row from what the student's card says of it, where training left no teacher to be measured."""
-    marks = card.metrics.get("teacher")
-    if marks is None:
-        return []
-    quality = {name: float(marks[name]) for name in exam.measures if name in marks}
-    return [Row(exam.model, exam.batch, "teacher LightGBM", quality=quality)]
+def remembered_rows(exam: Exam, card: ModelCard) -> list[Row]:
+    """What the student's card says of others: the page's own order, and a teacher that training left no file of."""
+    names = {"page_order": "page order"} | ({} if exam.teacher else {"teacher": "teacher LightGBM"})
+    marks = {name: card.metrics[key] for key, name in names.items() if key in card.metrics}
+    return [
+        Row(exam.model, exam.batch, name, quality={each: float(of[each]) for each in exam.measures if each in of})
+        for name, of in marks.items()
+    ]
 
 
 @dataclass(frozen=True)

@@ -58,3 +58,17 @@ def test_users_with_nothing_to_find_do_not_count() -> None:
     assert evaluate(scores, np.zeros_like(relevant), relevant).rounded() == {
         "ndcg_at_10": 1.0, "recall_at_20": 1.0, "coverage_at_10": pytest.approx(10 / ITEMS, abs=1e-4),
     }  # fmt: skip
+
+
+def test_a_model_that_tells_nothing_apart_is_as_good_as_chance() -> None:
+    """The first ids went to what everybody has watched, so the catalogue's order alone would be a good model."""
+    rng = np.random.default_rng(7)
+    relevant = rng.random((2_000, ITEMS)) < 0.5 / (np.arange(ITEMS) + 1)
+    seen = np.zeros_like(relevant)
+    chance, constant, by_id = (
+        evaluate(scores, seen, relevant)
+        for scores in (rng.random(seen.shape), np.zeros(seen.shape), np.tile(-np.arange(ITEMS), (2_000, 1)))
+    )
+    assert by_id.ndcg_at_10 > 1.5 * chance.ndcg_at_10
+    assert constant.ndcg_at_10 == pytest.approx(chance.ndcg_at_10, abs=0.02)
+    assert constant.recall_at_20 == pytest.approx(chance.recall_at_20, abs=0.02)

@@ -39,7 +39,8 @@ class RankingTraining:
     Attributes:
         student: for raw features.
         snapshot: what the feature store serves.
-        quality: NDCG@10 of ``popularity``, ``teacher`` and ``student`` on the test period.
+        quality: NDCG@10 of ``page order`` (as it was shown, by chance, from the top down), ``popularity``, ``teacher``
+            and ``student`` on the test period.
         sample: (rows, RANKING_WIDTH) of the training rows, for calibration.
         test: the lists of the test period.
         pages: how many pages were learned from.
@@ -69,6 +70,7 @@ def train_ranking(record: Record, periods: Periods, say: Callable[[str], None] =
     say("student")
     student = fit_student(lists, teacher.predict(lists.features))
     scores = {
+        "page order": -test.position.astype(np.float64),
         "popularity": popularity(test),
         "teacher": teacher.predict(test.features),
         "student": student(test.features),

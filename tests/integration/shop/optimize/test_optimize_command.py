@@ -21,7 +21,7 @@ from shop.optimize.exam import Teacher
 from shop.optimize.exams import read_exam
 from shop.optimize.forms import TENSORRT, TENSORRT_HALF
 from shop.optimize.graph import Writer
-from shop.optimize.table import measured_rows, remembered_teacher
+from shop.optimize.table import measured_rows, remembered_rows
 from shop.optimize.tensorrt import missing, tensorrt_rows
 
 FAKES = Path(__file__).parents[3] / "unit" / "shop" / "optimize" / "fakes"
@@ -139,11 +139,17 @@ def test_without_a_gpu_nothing_of_tensorrt_is_made_up(monkeypatch: pytest.Monkey
     assert missing() == "no GPU"
 
 
+def test_the_order_of_the_page_is_a_row_beside_the_models(run_dir: Path) -> None:
+    exam, card = read_exam(run_dir, "ranking"), Artefact.of(run_dir / "models", "ranking", "1").card()
+    (row,) = remembered_rows(exam, replace(card, metrics={"page_order": {"ndcg_at_10": 0.37}}))
+    assert (row.runs_as, row.quality, row.latency_us) == ("page order", {"ndcg_at_10": 0.37}, {})
+
+
 def test_a_teacher_that_training_did_not_leave_is_remembered_by_its_students_card(run_dir: Path) -> None:
     exam, card = read_exam(run_dir, "fraud"), Artefact.of(run_dir / "models", "fraud", "1").card()
-    assert remembered_teacher(exam, card) == []
+    assert remembered_rows(exam, card) == []
     marks = {"auc": 0.91, "average_precision": 0.4, "calibration_error": 0.1}
-    (row,) = remembered_teacher(exam, replace(card, metrics={"teacher": marks}))
+    (row,) = remembered_rows(exam, replace(card, metrics={"teacher": marks}))
     assert row.quality == {"auc": 0.91, "average_precision": 0.4}
     assert row.latency_us == {}
 

@@ -20,6 +20,7 @@ from shop.models.fraud.history import KINDS, History
 from shop.models.fraud.network import Network
 from shop.models.fraud.training import payment_features, train_fraud
 from shop.models.judging import HEADLINE, EvaluationError, read_evaluation
+from shop.models.metrics import ndcg
 from shop.models.periods import Periods
 from shop.models.personalisation.evaluation import top
 from shop.models.ranking.features import build as build_ranking
@@ -92,6 +93,8 @@ def test_onnx_runtime_ranks_as_the_student_does(shop_models: Path, record: Recor
     (scores,) = session(shop_models, "ranking").run(None, {"features": inputs})
     np.testing.assert_allclose(scores, fitted.student(inputs), rtol=1e-5, atol=1e-5)
     assert fitted.quality["student"] > fitted.quality["popularity"]
+    pages = fitted.test
+    assert fitted.quality["page order"] == ndcg(-pages.position.astype(float), pages.gains, pages.start)
 
 
 def test_onnx_runtime_scores_payments_as_the_student_does(shop_models: Path, record: Record) -> None:
