@@ -60,7 +60,7 @@ $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(f
 WITH_ARGS := $(PY) -I -S shared/servekit/with_args.py
 
 .PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images crds bench progress drill incident design model-keys
-.PHONY: observe up-observe observe-down down-observe dashboards
+.PHONY: observe up-observe observe-down down-observe dashboards verdicts
 
 help: ## print this help
 	@echo "make demo     set up, then run every level with real requests and print an SLA verdict table"
@@ -216,6 +216,12 @@ model-keys: $(SYNCED) ## a pair of keys that signs models and asks for the signa
 
 drift-%: $(SYNCED) ## compare level N's live traffic with its training data
 	@$(PY) -m servekit.drift $(N)
+
+# The modules whose verdicts are simulated, each with characteristics(seed).
+VERDICTS := servekit.sla.characteristics
+
+verdicts: $(SYNCED) ## how often each verdict is right and wrong, by simulation (1 minute; ARGS="--readme README.md" notes it)
+	@$(WITH_ARGS) servekit.verdicts $(VERDICTS)
 
 audit-%: $(SYNCED) ## verify level N's audit log: changed, dropped, reordered lines (ANCHOR=… as noted elsewhere)
 	@$(PY) -m servekit.audit verify .run/$(N)/audit
