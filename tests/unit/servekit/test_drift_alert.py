@@ -10,6 +10,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from servekit.drift import DriftCollector, DriftMonitor, ReferenceProfile
+from servekit.drift.characteristics import AlertRule
 from servekit.versions import ROOT
 from tests.prometheus_program import find, needs_prometheus
 
@@ -68,6 +69,7 @@ def test_drift_that_three_windows_in_four_alarm_about_fires_the_alert(tmp_path: 
     alarms = seen["serving_drift_alarm"]
     assert 0.5 < np.mean(alarms) < 0.95  # never 40 in a row, which a `for` of ten minutes would ask
     assert fires(seen, 29, tmp_path)
+    assert AlertRule.read().fires([alarm > 0 for alarm in alarms], SCRAPE_S)
 
 
 @needs_prometheus
