@@ -58,20 +58,25 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Cost:
-    """A gateway's own CPU for a request, in µs, and what it did; medians over the rounds."""
+    """A gateway's own CPU for a request, in µs, and what it did; medians over the rounds, and the CPU of each."""
 
     name: str
     kind: str
     cpu_us: float
     rps: float
     p50_ms: float
+    rounds_us: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """CPU of gateway, Triton and stores together for a request, in µs: found in the cache, and computed."""
+    """CPU of gateway, Triton and stores together for a request, in µs: found in the cache, and computed.
+
+    Medians over the rounds; ``rounds`` are the hit's shares of the miss in each.
+    """
 
     kind: str
+    rounds: tuple[float, ...]
     hit_us: float
     hit_gateway_us: float
     miss_us: float
@@ -117,7 +122,8 @@ def measure_costs(
                 runs[each.name].append((cpu_us, result.rps, result.p50_ms))
         for name, measured in runs.items():
             cpu_us, rps, p50_ms = (median(column) for column in zip(*measured, strict=True))
-            costs.append(Cost(name, kind, round(cpu_us, 1), round(rps), round(p50_ms, 2)))
+            each_us = tuple(round(one, 1) for one, _, _ in measured)
+            costs.append(Cost(name, kind, round(cpu_us, 1), round(rps), round(p50_ms, 2), each_us))
     return costs
 
 
@@ -147,8 +153,10 @@ def measure_hits(
                     for process, was in zip(processes, before, strict=True)
                 ]
                 spent[hit].append((sum(each_us), each_us[0]))
-        found, computed = ([median(column) for column in zip(*spent[hit], strict=True)] for hit in (True, False))
-        ratios.append(Ratio(kind, *(round(value, 1) for value in (*found, *computed))))
+        kept, computed = ([median(column) for column in zip(*spent[hit], strict=True)] for hit in (True, False))
+        figures = (round(value, 1) for value in (*kept, *computed))
+        shares = (one / other for (one, _), (other, _) in zip(spent[True], spent[False], strict=True))
+        ratios.append(Ratio(kind, tuple(round(share, 3) for share in shares), *figures))
     return ratios
 
 

@@ -28,6 +28,7 @@ import msgspec
 import numpy as np
 
 from servekit.arguments import positive
+from servekit.bench import at_least
 from servekit.errors import NotReadyError, ServingError
 from servekit.hardware import describe, hardware_stamp
 from servekit.sla.interval import Tail
@@ -81,11 +82,12 @@ class Overload(msgspec.Struct, frozen=True):
     def verdict(self) -> Literal["holds", "too close to tell", "broken"]:
         """Whether goodput was kept, also after each change, what was accepted was in time, and nothing failed."""
         limit_ms = _LIMIT_S * 1e3
-        lost = all(kept < _KEPT for kept in self.rounds_kept) or not all(each.holds for each in self.changes)
-        if lost or self.failed or self.accepted_low_ms > limit_ms:
+        kept = at_least(self.rounds_kept, _KEPT)
+        lost = kept == "missed" or self.failed or not all(each.holds for each in self.changes)
+        if lost or self.accepted_low_ms > limit_ms:
             return "broken"
         in_time = self.accepted_high_ms is not None and self.accepted_high_ms <= limit_ms
-        return "holds" if in_time and all(kept >= _KEPT for kept in self.rounds_kept) else "too close to tell"
+        return "holds" if in_time and kept == "met" else "too close to tell"
 
     @property
     def tells(self) -> bool:

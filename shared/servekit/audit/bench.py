@@ -24,10 +24,13 @@ from servekit.terminal import make_table
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from servekit.bench import Goal
+
 __all__ = ["Cost", "bench", "measure"]
 
 LIMIT_US = 20.0
 _ROUNDS = 5
+_WORDS: dict[Goal, str] = {"met": "within", "missed": "over", "too close to tell": "too close to tell from"}
 _KEY = "a key for the bench that is nobody's secret"
 _CASES: dict[str, dict[str, Any]] = {
     "SHA-256 chain": {},
@@ -38,9 +41,13 @@ _CASES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Medians over the rounds, in µs of one event; ``cpu_us`` includes the writing thread."""
+    """Medians over the rounds, in µs of one event; ``cpu_us`` includes the writing thread.
+
+    ``rounds_us`` is ``record_us`` of each round.
+    """
 
     case: str
+    rounds_us: tuple[float, ...]
     record_us: float
     record_p50_us: float
     record_p99_us: float
@@ -49,10 +56,16 @@ class Cost:
 
 
 def bench(console: Console, events: int, output: Path) -> int:
-    """Measure, print a table, write ``output``; 1 when a record costs the caller 20 µs or more."""
+    """Measure, print a table, write ``output``; 0 when a record costs the caller less than 20 µs in every round.
+
+    1 when it costs one kind of log more in every round, 3 when in some: too close to tell.
+    """
+    from servekit.bench import all_of, at_most  # noqa: PLC0415 - needs packages that no image has
+
     stamp = hardware_stamp()
     costs = measure(console, events)
     slowest = max(cost.record_us for cost in costs)
+    said = all_of(at_most(cost.rounds_us, LIMIT_US) for cost in costs)
     output.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "hardware": stamp,
@@ -60,7 +73,7 @@ def bench(console: Console, events: int, output: Path) -> int:
         "rounds": _ROUNDS,
         "limit_us": LIMIT_US,
         "costs": [asdict(cost) for cost in costs],
-        "verdict": "pass" if slowest < LIMIT_US else "fail",
+        "verdict": {"met": "pass", "missed": "fail"}.get(said, "too_close"),
     }
     output.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
     table = make_table(console, "µs per event", "record, mean", "p50", "p99", "two digests", "CPU, all threads")
@@ -69,9 +82,9 @@ def bench(console: Console, events: int, output: Path) -> int:
         table.add_row(cost.case, *(f"{figure:.1f}" for figure in figures))
     console.print(table)
     console.print(Text(f"{describe(stamp)}; medians of {_ROUNDS} rounds of {events} events; {output}", "dim"))
-    verdict = f"{slowest:.1f} µs a record at most, {'within' if slowest < LIMIT_US else 'over'} {LIMIT_US:g} µs"
-    console.print(Text(verdict, "green" if slowest < LIMIT_US else "red"))
-    return int(slowest >= LIMIT_US)
+    verdict = f"{slowest:.1f} µs a record at most, {_WORDS[said]} {LIMIT_US:g} µs"
+    console.print(Text(verdict, {"met": "green", "missed": "red"}.get(said, "yellow")))
+    return {"met": 0, "missed": 1, "too close to tell": 3}[said]
 
 
 def measure(console: Console, events: int) -> list[Cost]:
@@ -81,7 +94,11 @@ def measure(console: Console, events: int) -> list[Cost]:
         for case, overrides in _CASES.items():
             rounds[case].append(_round(overrides, events))
     return [
-        Cost(case, *(round(statistics.median(figures), 2) for figures in zip(*rows, strict=True)))
+        Cost(
+            case,
+            tuple(round(row[0], 2) for row in rows),
+            *(round(statistics.median(figures), 2) for figures in zip(*rows, strict=True)),
+        )
         for case, rows in rounds.items()
     ]
 

@@ -45,7 +45,10 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Medians over the rounds; ``cpu_us`` is the server's CPU time for one request, in microseconds."""
+    """Medians over the rounds; ``cpu_us`` is the server's CPU time for one request, in microseconds.
+
+    ``rounds`` are what each of them measured, in their order.
+    """
 
     name: str
     rps: float
@@ -53,6 +56,7 @@ class Row(msgspec.Struct, frozen=True):
     p99_ms: float
     cpu_us: float
     rss_mb: float
+    rounds: list[LoadResult]
 
 
 def compare(  # noqa: PLR0913 - an experiment has that many knobs
@@ -118,6 +122,7 @@ def _row(name: str, runs: list[tuple[LoadResult, float]], rss: int) -> Row:
         p99_ms=median(result.p99_ms for result, _ in runs),
         cpu_us=median(cpu_s / (result.requests * WARM_SHARE) for result, cpu_s in runs) * 1e6,
         rss_mb=rss / 1e6,
+        rounds=[result for result, _ in runs],
     )
 
 

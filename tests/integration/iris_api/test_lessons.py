@@ -47,7 +47,9 @@ def test_the_ladder_measures_every_rung_and_the_api(folder: Path, capsys: pytest
     assert all(row["rps"] > 0 and row["p99_ms"] >= row["p50_ms"] > 0 for row in report["rows"])
     assert report["hardware"]
     printed = capsys.readouterr().out
-    assert "× the tutorial's requests per second (goal: 4×)" in printed
+    assert "× the tutorial's requests per second (goal: 4×; " in printed
+    assert " in 1 rounds)" in printed
+    assert [len(row["rounds"]) for row in report["rows"]] == [1, 1]
 
 
 def test_a_rung_with_wrong_answers_does_not_count(iris_server: IrisServer, golden: Golden) -> None:
