@@ -19,6 +19,17 @@ def test_each_end_is_the_share_at_which_as_extreme_a_count_has_5_percent(hits: i
     assert share.low <= hits / of <= share.high
 
 
+def test_what_the_lesson_and_the_interview_say_of_a_thousand_requests() -> None:
+    assert binom.cdf(10, 1000, 0.012) == pytest.approx(0.35, abs=0.005)
+    nine = independent(9, 1000)
+    assert (nine.low, nine.high) == pytest.approx((0.005, 0.016), abs=0.0005)
+    assert [n for n in range(40) if independent(n, 1000).high <= 0.01] == list(range(5))
+    assert next(n for n in range(40) if independent(n, 1000).low > 0.01) == 16
+    assert next(n for n in range(1, 400) if independent(0, n).high <= 0.01) == 299
+    assert independent(0, 2994).high > 0.001 > independent(0, 2995).high
+    assert independent(0, 1000).high == pytest.approx(3 / 1000, rel=0.01)  # the rule of three
+
+
 def test_none_of_763_proves_a_share_below_0_39_percent() -> None:
     assert independent(0, 763).high == pytest.approx(0.0039, abs=0.00005)
 
