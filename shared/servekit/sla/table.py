@@ -82,7 +82,7 @@ def print_result(console: Console, result: Result) -> None:
     title = f"level {result.level} · {result.target} · {result.rate_rps:g} requests/s for {result.duration_s:g} s"
     console.print(title, style="bold", highlight=False, soft_wrap=True)
     right = [Column(name, justify="right", no_wrap=True) for name in ("measured", "in truth", "promised", "against it")]
-    table = Table("", *right, Column("", no_wrap=True))
+    table = Table(Column(no_wrap=True), *right, Column(no_wrap=True))
     for limit in result.limits:
         table.add_row(*_row(limit))
     console.print(table)
@@ -122,7 +122,8 @@ def _row(limit: Limit) -> tuple[str, ...]:
         measured, promised = show_ms(limit.measured), f"{limit.limit:g} ms"
     else:
         measured, promised = f"{limit.measured:.4g}", f"{limit.limit:g}"
-    return name, measured, show_interval(limit), f"{sign} {promised}", against, _MARK[limit.standing]
+    within = show_interval(limit).removesuffix(" ms").replace("at most", "≤").replace("at least", "≥")
+    return name, measured, within, f"{sign} {promised}", against, _MARK[limit.standing]
 
 
 def _footnotes(result: Result) -> list[str]:
