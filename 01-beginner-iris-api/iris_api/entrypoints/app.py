@@ -75,9 +75,19 @@ def create_app(
     app.include_router(oip_router(tensors, predictor))
     app.include_router(operations_router(predictor, watch))
     app.include_router(docs_router())
+    _expect(watch, app, [route.path for route in direct], predictor)
     app.add_exception_handler(ServingError, _render_serving_error)
     app.add_exception_handler(HTTPException, _render_http_error)
     return TelemetryMiddleware(FrontDoor(app, direct), watch)
+
+
+def _expect(watch: Telemetry, app: FastAPI, inferring: list[str], predictor: Predictor) -> None:
+    """Shows as 0 what will be counted, so that the first failures are seen as a rise from there."""
+    for route in app.routes:
+        watch.metrics.expect(str(getattr(route, "path", "")))
+    for path in inferring:
+        watch.metrics.expect(path, predictor.model.name, predictor.model.version, timed=True)
+    watch.metrics.expect_steps("decode", "infer", "encode")
 
 
 def _direct_routes(

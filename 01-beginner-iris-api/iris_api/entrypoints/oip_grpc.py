@@ -96,6 +96,11 @@ async def start_grpc(model: OipModel, predictor: Predictor, telemetry: Telemetry
     ]
     server = grpc.aio.server(interceptors=[TelemetryInterceptor(telemetry)], options=options)
     rpc.add_GRPCInferenceServiceServicer_to_server(InferenceService(model, predictor), server)  # type: ignore[no-untyped-call]
+    service = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+    for call in service.methods:
+        telemetry.metrics.expect(f"/{service.full_name}/{call.name}")
+    name, version = model.metadata.name, model.metadata.versions[0]
+    telemetry.metrics.expect(f"/{service.full_name}/ModelInfer", name, version, timed=True)
     server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
     await server.start()
     return server

@@ -19,6 +19,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.
 _SERVER = ("deployment_name", "predictor_name", "predictor_version", "service", "method", "code")
 _CLIENT = (*_SERVER[:4], "model_name", "model_image", "model_version", "method", "code")
 _Key = tuple[str, ...]
+_FAILURES = ("500", "502", "503", "504")
 
 
 class ExecutorMetrics:
@@ -42,6 +43,23 @@ class ExecutorMetrics:
         # labels() costs more than observe(): the few combinations there are keep their children
         self._children: dict[_Key, tuple[Histogram, Summary]] = {}
 
+    def expect_served(self, predictor: Predictor, service: str) -> None:
+        """Shows as 0 the answers and failures of clients' requests, before there are any (see `RequestMetrics`)."""
+        about = (self._deployment, predictor.name, predictor.version, service)
+        for code in ("200", *_FAILURES):
+            self._children_of(self._server, (*about, "post", code))
+
+    def expect_called(self, predictor: Predictor, unit: Unit, service: str, method: str) -> None:
+        """Likewise of a unit's calls."""
+        about = (self._deployment, predictor.name, predictor.version, service, unit.name, unit.image, unit.version)
+        for code in ("OK" if method == "unary" else "200", *_FAILURES):
+            self._children_of(self._client, (*about, method, code))
+
+    def expect_mirrored(self, predictor: Predictor, *results: str) -> None:
+        """Likewise of a shadow's copies."""
+        for result in results:
+            self._mirrored.labels(self._deployment, predictor.name, result)
+
     def served(self, predictor: Predictor, labels: tuple[str, str, str], duration_s: float) -> None:
         """A client's request has been answered; ``labels`` are service, method and code."""
         self._observe(self._server, (self._deployment, predictor.name, predictor.version, *labels), duration_s)
@@ -57,9 +75,12 @@ class ExecutorMetrics:
         self._mirrored.labels(self._deployment, predictor.name, result).inc()
 
     def _observe(self, pair: tuple[Histogram, Summary], key: _Key, duration_s: float) -> None:
+        for child in self._children_of(pair, key):
+            child.observe(duration_s)
+
+    def _children_of(self, pair: tuple[Histogram, Summary], key: _Key) -> tuple[Histogram, Summary]:
         children = self._children.get(key)
         if children is None:
             histogram, summary = pair
             children = self._children[key] = (histogram.labels(*key), summary.labels(*key))
-        for child in children:
-            child.observe(duration_s)
+        return children

@@ -50,6 +50,10 @@ class Steps:
         units = [unit for predictor in deployment.predictors for unit in predictor.graph.walk()]
         endpoints = {unit.endpoint for unit in units if unit.endpoint is not None}
         self.metrics = metrics
+        for predictor in deployment.predictors:
+            for unit in predictor.graph.walk():
+                for call in unit.calls if unit.endpoint else ():
+                    metrics.expect_called(predictor, unit, *_labels(unit, call))
         self.pools = {(each.host, each.http_port): HttpPool(each.host, each.http_port) for each in endpoints}
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._methods: dict[tuple[str, Call], Callable[..., Any]] = {}
@@ -109,11 +113,9 @@ class StepCalls:
             raise StepError.bad_answer(message.step, str(error)) from None
 
     async def _ask(self, unit: Unit, call: Call, request: Any) -> Message:
-        over_grpc = _over_grpc(unit)
-        service, method = (_METHODS[call][0], "unary") if over_grpc else (call.value, "post")
         began, code = perf_counter(), "503"
         try:
-            if over_grpc:
+            if _over_grpc(unit):
                 answer = await self._over_grpc(unit, call, request)
                 code = "OK"
             else:
@@ -122,7 +124,7 @@ class StepCalls:
             code = str(error.status)
             raise
         finally:
-            self._steps.metrics.called(self._predictor, unit, (service, method, code), perf_counter() - began)
+            self._steps.metrics.called(self._predictor, unit, (*_labels(unit, call), code), perf_counter() - began)
         return answer
 
     async def _over_rest(self, unit: Unit, call: Call, body: bytes) -> tuple[Message, str]:
@@ -172,6 +174,11 @@ class StepCalls:
             except MalformedError as error:
                 raise StepError.bad_answer(unit.name, f"{endpoint}: {error}") from None
         return answer
+
+
+def _labels(unit: Unit, call: Call) -> tuple[str, str]:
+    """Service and method, as the executor calls them."""
+    return (_METHODS[call][0], "unary") if _over_grpc(unit) else (call.value, "post")
 
 
 def _over_grpc(unit: Unit) -> bool:

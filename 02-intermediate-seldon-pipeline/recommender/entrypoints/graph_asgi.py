@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from recommender.adapters.executor_metrics import ExecutorMetrics
+    from recommender.domain.graph import Deployment
     from servekit.http_body import BodyReader
     from servekit.telemetry import Telemetry
 
@@ -85,6 +86,7 @@ class GraphApp:
         self._close = close
         self._default = api.deployment.live[0]
         self._routes = {route.path: route for route in _routes(api)}
+        self._expect(api.deployment)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request, or takes part in the server's start and stop."""
@@ -95,6 +97,16 @@ class GraphApp:
             await _send(send, 200, self._watch.exposition(), [_TEXT])
         else:
             await self._answer(scope, receive, send)
+
+    def _expect(self, deployment: Deployment) -> None:
+        """Shows as 0 what will be counted, so that the first failures are seen as a rise from there."""
+        watch = self._watch.metrics
+        for route in self._routes.values():
+            watch.expect(route.path)
+            for predictor in deployment.live if route.method == "POST" else ():
+                watch.expect(route.path, deployment.name, predictor.version, timed=route.service == "predictions")
+                self._metrics.expect_served(predictor, route.service)
+        watch.expect_steps("router", *(unit.name for each in deployment.live for unit in each.graph.walk()))
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
         while (await receive())["type"] == "lifespan.startup":

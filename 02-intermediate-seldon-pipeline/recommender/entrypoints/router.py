@@ -45,6 +45,8 @@ def build(
         digest = hashlib.sha256(msgspec.json.encode(predictor.graph, order="deterministic")).hexdigest()
         watch.metrics.loaded(deployment.name, predictor.version, digest)
     metrics = ExecutorMetrics(deployment, telemetry.get("registry", REGISTRY))
+    for shadow in deployment.shadows:
+        metrics.expect_mirrored(shadow, "answered", "failed", "dropped")
     steps = Steps(deployment, metrics)
 
     def connect(predictor: Predictor, headers: Headers) -> StepCalls:

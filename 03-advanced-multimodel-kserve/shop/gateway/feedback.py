@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from servekit.errors import InvalidValueError
 from shop.gateway.contracts import Feedback as Request
 from shop.gateway.contracts import decoder, read
+from shop.gateway.metrics import OUTCOMES
 from shop.gateway.request import Outgoing
 
 if TYPE_CHECKING:
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Feedback"]
 
-_OUTCOMES = {
-    "ranking": ("impression", "click", "purchase"),
-    "personalisation": ("impression", "click", "purchase"),
-    "fraud": ("chargeback", "legitimate"),
-}
 _decoder = decoder(Request)
 
 
@@ -34,7 +30,7 @@ class Feedback:
     async def __call__(self, incoming: Incoming) -> Outgoing:
         """Counts one outcome; raises `ServingError` for one that a model's answers do not have."""
         request = read(_decoder, incoming.body)
-        outcomes = _OUTCOMES[request.model]
+        outcomes = OUTCOMES[request.model]
         if request.outcome not in outcomes:
             expectation = f"expected one of {', '.join(outcomes)} for {request.model}"
             raise InvalidValueError("outcome", request.outcome, expectation)

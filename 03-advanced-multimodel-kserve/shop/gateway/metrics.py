@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
+from shop.gateway.versions import OTHER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shop.gateway.versions import Versions
 
-__all__ = ["GatewayMetrics"]
+__all__ = ["OUTCOMES", "GatewayMetrics"]
+
+OUTCOMES = {
+    "ranking": ("impression", "click", "purchase"),
+    "personalisation": ("impression", "click", "purchase"),
+    "fraud": ("chargeback", "legitimate"),
+}
+"""What can become of each model's answers."""
 
 _SCORE_BUCKETS = (
     *(-8.0, -4.0, -2.0, -1.5, -1.0, -0.75, -0.5, -0.25, 0.0),
@@ -19,6 +28,12 @@ _SCORE_BUCKETS = (
     *(1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 16.0),
 )
 """Dense where probabilities lie, wide enough for a ranker's scores."""
+
+
+_CACHED = ("ranking", "personalisation")
+_LOOK_UPS = ("hit", "miss", "stale", "bypass")
+_REASONS = ("features_unavailable", "model_unavailable", "deadline")
+_SHED = ("limit", "rate", "body")
 
 
 class GatewayMetrics:
@@ -47,9 +62,24 @@ class GatewayMetrics:
             registry=registry,
         )
         self._limit = Gauge("serving_concurrency_limit", "Requests that are let in at once.", registry=registry)
+        for model in _CACHED:
+            for result in _LOOK_UPS:
+                self._cache.labels(model, result)
+        for reason in _SHED:
+            self._shed.labels(reason)
         # labels() costs more than inc(): the few combinations there are keep their child
         self._inc_of: dict[tuple[str, ...], Callable[[], None]] = {}
         self._observe_of: dict[tuple[str, str], Callable[[float], None]] = {}
+
+    def expect(self, version: str) -> None:
+        """Shows as 0 what will be counted of a version, before there is any (see `RequestMetrics`)."""
+        for model, outcomes in OUTCOMES.items():
+            for reason in _REASONS:
+                self._degraded.labels(model, version, reason)
+            for outcome in outcomes:
+                self._feedback.labels(model, version, outcome)
+            if version not in {"", OTHER}:
+                self._score.labels(model, version)
 
     def cached(self, model: str, result: str) -> None:
         """Counts a look-up: ``hit``, ``miss``, ``stale`` or ``bypass``."""

@@ -34,13 +34,23 @@ if TYPE_CHECKING:
     from servekit.telemetry import RequestRecord
     from shop.gateway.inference import ModelPools
 
-__all__ = ["Found", "PassThrough", "PassedBack"]
+__all__ = ["ROUTES", "Found", "PassThrough", "PassedBack"]
 
 _PATH = re.compile(
     r"/v2(?P<health>/health/(?:live|ready))?"
     r"|/v2/models/(?P<model>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})(?:/versions/(?P<version>[1-9][0-9]{0,8}))?"
     r"(?P<verb>/ready|/config|/stats|/infer)?"
 )
+ROUTES = (
+    "/v2",
+    *(
+        f"/v2/models/{{model}}{version}{verb}"
+        for version in ("", "/versions/{version}")
+        for verb in ("", "/config", "/stats", "/infer")
+    ),
+)
+"""The templates of the paths that are passed on, without the probes'."""
+
 _HEADER_LENGTH = HEADER_LENGTH.encode()
 _JSON_TYPE = (b"content-type", b"application/json")
 _KEPT_S = 5.0

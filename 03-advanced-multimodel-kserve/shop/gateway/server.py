@@ -25,16 +25,16 @@ from shop.gateway.features import FeatureLookup
 from shop.gateway.feedback import Feedback
 from shop.gateway.hops import Hops
 from shop.gateway.inference import ModelCalls, ModelPools
-from shop.gateway.metrics import GatewayMetrics
+from shop.gateway.metrics import OUTCOMES, GatewayMetrics
 from shop.gateway.oversight import Oversight, open_oversight
-from shop.gateway.passthrough import PassThrough
+from shop.gateway.passthrough import ROUTES, PassThrough
 from shop.gateway.payments import Payments
 from shop.gateway.recommendations import Recommendations
 from shop.gateway.search import Search
 from shop.gateway.settings import GatewaySettings
 from shop.gateway.upkeep import Readiness, Upkeep
 from shop.gateway.valkey import Valkey
-from shop.gateway.versions import Versions
+from shop.gateway.versions import OTHER, Versions
 from shop.serving.logins import read_login
 
 __all__ = ["Gateway", "build", "main"]
@@ -88,7 +88,9 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
 
     passthrough = PassThrough(links.models, versioned=versioned)
     door = Door(limit, keys, metrics)
-    app = GatewayApp(settings, _endpoints(hops), passthrough, watch, door=door, ready=ready, life=(upkeep.start, close))
+    endpoints = _endpoints(hops)
+    _expect(watch, endpoints, versions, metrics)
+    app = GatewayApp(settings, endpoints, passthrough, watch, door=door, ready=ready, life=(upkeep.start, close))
     return Gateway(app, ready, oversight)
 
 
@@ -101,6 +103,25 @@ def _loaded(watch: Telemetry, settings: GatewaySettings) -> set[str]:
             watch.metrics.loaded(card.name, card.version, card.sha256)
             versions.add(card.version)
     return versions
+
+
+def _expect(watch: Telemetry, endpoints: dict[str, Endpoint], versions: Versions, metrics: GatewayMetrics) -> None:
+    """Shows as 0 what will be counted, so that the first failures are seen as a rise from there."""
+
+    def expect(version: str) -> None:
+        metrics.expect(version)
+        for path, endpoint in endpoints.items():
+            watch.metrics.expect(path, endpoint.answer.model, version, timed=version not in {"", OTHER})
+        for model in OUTCOMES:
+            for route in ("/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer"):
+                watch.metrics.expect(route, model, version)
+
+    for path in (*endpoints, *ROUTES):
+        watch.metrics.expect(path)
+    watch.metrics.expect_steps("cache", "lookup", "features", "validate", "infer", "postprocess", "fallback")
+    versions.expect = expect
+    for version in (*versions.known, OTHER):
+        expect(version)
 
 
 class _Links(NamedTuple):

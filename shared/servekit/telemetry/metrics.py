@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
+    Counter,
     Gauge,
     Histogram,
     disable_created_metrics,
@@ -36,9 +37,15 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a timestamp series
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Seconds; dense where the SLAs lie (10 to 100 ms), so their quantiles are read without much interpolation."""
 
+_RESULTS = _ANSWERED, _FAILED = "answered", "failed"
+_SERVER_FAILURE = 500
+
 
 class RequestMetrics:
-    """Duration by endpoint, model, version and code; requests in flight; duration by step.
+    """Requests and their duration by endpoint, model and version; requests in flight; duration by step.
+
+    A rate needs two samples of a series, so the first burst of one that is born with it is never seen: a server says
+    at its start what it will count (`expect`, `expect_steps`), and all of that is scraped as 0 before it happens.
 
     Args:
         level: the constant ``level`` label.
@@ -52,6 +59,13 @@ class RequestMetrics:
             "From the request's first byte read to its last byte sent.",
             ["level", "endpoint", "model", "version", "code"],
             buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        # by code the first failure would begin a series; alerts divide these two, which every request finds there
+        self._requests = Counter(
+            "serving_requests",
+            "Requests that have ended: failed (5xx), or answered, which a refusal (4xx) is as well.",
+            ["level", "endpoint", "model", "version", "result"],
             registry=registry,
         )
         self._steps = Histogram(
@@ -85,12 +99,31 @@ class RequestMetrics:
             "mostrecent",
         )
         # labels() costs more than observe(): the few combinations there are keep their child.
-        self._duration_of: dict[tuple[str, str, str, int], Histogram] = {}
+        self._children_of: dict[tuple[str, str, str, int], tuple[Histogram, Counter]] = {}
         self._step_of: dict[str, Histogram] = {}
 
     def loaded(self, model: str, version: str, sha256: str) -> None:
         """Says that a model version is being served."""
         self._models.labels(self._level, model, version, sha256).set(1)
+
+    def expect(self, endpoint: str, model: str = "", version: str = "", *, timed: bool = False) -> None:
+        """Shows requests of an endpoint as 0 before there are any.
+
+        Args:
+            endpoint: the route's template.
+            model: empty for requests that name none, or are refused before.
+            version: likewise.
+            timed: also the duration of those answered 200: as many series again as there are buckets.
+        """
+        for result in _RESULTS:
+            self._requests.labels(self._level, endpoint, model, version, result)
+        if timed:
+            self._duration.labels(self._level, endpoint, model, version, "200")
+
+    def expect_steps(self, *steps: str) -> None:
+        """Shows steps as 0 before they have run."""
+        for step in steps:
+            self._step(step)
 
     def audit_waiting(self, size: int) -> None:
         """Says how many bytes of the audit log wait for a disk that refused them."""
@@ -105,15 +138,22 @@ class RequestMetrics:
     def observe(self, record: RequestRecord, endpoint: str, code: int, duration_s: float) -> None:
         """Counts a request that has ended, and its steps."""
         key = (endpoint, record.model, record.version, code)
-        child = self._duration_of.get(key)
-        if child is None:
-            child = self._duration.labels(self._level, endpoint, record.model, record.version, str(code))
-            self._duration_of[key] = child
-        child.observe(duration_s)
+        children = self._children_of.get(key)
+        if children is None:
+            children = self._children_of[key] = self._children(*key)
+        duration, requests = children
+        duration.observe(duration_s)
+        requests.inc()
         at = record.started_ns
         for step, end in record.laps:
             self._step(step).observe((end - at) / 1e9)
             at = end
+
+    def _children(self, endpoint: str, model: str, version: str, code: int) -> tuple[Histogram, Counter]:
+        self.expect(endpoint, model, version)
+        about = (self._level, endpoint, model, version)
+        result = _FAILED if code >= _SERVER_FAILURE else _ANSWERED
+        return self._duration.labels(*about, str(code)), self._requests.labels(*about, result)
 
     def _step(self, step: str) -> Histogram:
         child = self._step_of.get(step)

@@ -80,10 +80,9 @@ def test_every_runbook_and_every_test_belongs_to_an_alert() -> None:
 
 def test_one_selector_leaves_out_probes_and_scrapes_in_every_recording_rule() -> None:
     expressions = [rule["expr"] for rule in rules() if "record" in rule]
-    selectors = [
-        re.findall(r'endpoint!~"([^"]*)"', expr) for expr in expressions if "serving_request_duration_seconds_" in expr
-    ]
-    counts = [len(re.findall(r"serving_request_duration_seconds_(?:count|bucket)\{", expr)) for expr in expressions]
+    selectors = [re.findall(r'endpoint!~"([^"]*)"', expr) for expr in expressions if "serving_request" in expr]
+    series = r"(?:serving_request_duration_seconds_(?:count|bucket)|serving_requests_total)\{"
+    counts = [len(re.findall(series, expr)) for expr in expressions]
     assert len({selector for found in selectors for selector in found}) == 1
     assert sum(map(len, selectors)) == sum(counts)
 

@@ -16,7 +16,8 @@ __all__ = ["level_1"]
 _ABOUT = "The Iris API: how much is asked of each endpoint, what fails, how long it takes and where the time goes."
 _PROMISED = objective("1")
 _COUNT = 'rate(serving_request_duration_seconds_count{level="1"}[$__rate_interval])'
-_FAILED = 'rate(serving_request_duration_seconds_count{level="1", code=~"5.."}[$__rate_interval])'
+_ENDED = 'sum by (endpoint) (rate(serving_requests_total{level="1"}[$__rate_interval]))'
+_FAILED = 'sum by (endpoint) (rate(serving_requests_total{level="1", result="failed"}[$__rate_interval]))'
 _BUCKET = 'rate(serving_request_duration_seconds_bucket{level="1"}[$__rate_interval])'
 _STEP = "rate(serving_step_duration_seconds_{}{{level='1'}}[$__rate_interval])"
 _OURS = '* on (job, instance) group_left () max by (job, instance) (serving_model_info{level="1"})'
@@ -50,11 +51,10 @@ def _glance() -> list[Builder[Panel]]:
 
 def _endpoints() -> list[Builder[Panel]]:
     by_code = Query(f"sum by (endpoint, code) ({_COUNT})", "{{endpoint}} {{code}}")
-    failed = f"(sum by (endpoint) ({_FAILED}) or 0 * sum by (endpoint) ({_COUNT})) / sum by (endpoint) ({_COUNT})"
     buckets = Query(f"sum by (le) ({_BUCKET})", "{{le}}")
     return [
         graph("Requests", "A second, by endpoint and status.", "reqps", by_code, stacked=True),
-        graph("Failed", "Share of 5xx by endpoint.", "percentunit", Query(failed, "{{endpoint}}")),
+        graph("Failed", "Share of 5xx by endpoint.", "percentunit", Query(f"{_FAILED} / {_ENDED}", "{{endpoint}}")),
         graph("Duration, p99", "The red line is the objective.", "s", _by_endpoint(0.99), limit=_PROMISED.latency_s),
         graph("Duration, median", "Half of the requests take longer.", "s", _by_endpoint(0.5)),
         heat("Durations", "How many requests a second took how long.", buckets, width=24),

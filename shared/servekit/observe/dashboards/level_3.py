@@ -50,7 +50,7 @@ def _glance() -> list[Builder[Panel]]:
     failed = f'sum({_RATE} * level_model_version:serving_errors:ratio_rate5m{{level="3"}})'
     p99 = f"histogram_quantile(0.99, sum by (le) (rate(serving_request_duration_seconds_bucket{{{_ASKED}}}[5m])))"
     hits = 'sum(rate(serving_cache_requests_total{result="hit"}[5m])) / sum(rate(serving_cache_requests_total[5m]))'
-    shed = f"{_turned_away('')} / {_asked()}"
+    shed = f"sum(rate(serving_shed_total[5m])) / {_asked()}"
     return [
         number("Requests", "A second, over 5 minutes.", "reqps", Query(f"sum({_RATE})")),
         number(
@@ -81,7 +81,7 @@ def _requests() -> list[Builder[Panel]]:
 def _canary() -> list[Builder[Panel]]:
     share = Query(f"{_RATE} / on (model) group_left () sum by (model) ({_RATE})", _VERSION)
     errors = Query('level_model_version:serving_errors:ratio_rate5m{level="3", model!=""}', _VERSION)
-    outcomes = "sum by (model, version, outcome) (rate(serving_feedback_total[$__rate_interval])) or on () vector(0)"
+    outcomes = "sum by (model, version, outcome) (rate(serving_feedback_total[$__rate_interval]))"
     return [
         graph("Share", "Who answers: the split that the edge makes.", "percentunit", share, width=6, stacked=True),
         graph("Errors", "Share answered 5xx, by version.", "percentunit", errors, width=6, limit=0.02),
@@ -106,8 +106,8 @@ def _cache() -> list[Builder[Panel]]:
 
 
 def _protection() -> list[Builder[Panel]]:
-    degraded = "sum by (model, reason) (rate(serving_degraded_total[$__rate_interval])) or on () vector(0)"
-    turned_away = Query(f"{_turned_away('reason')} or on () vector(0)", "{{reason}}")
+    degraded = "sum by (model, reason) (rate(serving_degraded_total[$__rate_interval]))"
+    turned_away = Query("sum by (reason) (rate(serving_shed_total[$__rate_interval]))", "{{reason}}")
     limits = [
         Query("serving_concurrency_limit", "limit of {{instance}}"),
         Query('serving_requests_in_flight{level="3"}', "in flight in {{instance}}"),
@@ -193,15 +193,8 @@ def _processes() -> list[Builder[Panel]]:
 
 
 def _asked() -> str:
-    return f"sum(rate(serving_request_duration_seconds_count{{{_ASKED}}}[5m]))"
+    return f"sum(rate(serving_requests_total{{{_ASKED}}}[5m]))"
 
 
 def _degraded_share() -> str:
-    return f"(sum(rate(serving_degraded_total[5m])) or vector(0)) / {_asked()}"
-
-
-def _turned_away(by: str) -> str:
-    """Rates of what was turned away: 0, not nothing, where it is summed up."""
-    if by:
-        return f"sum by ({by}) (rate(serving_shed_total[$__rate_interval]))"
-    return "(sum(rate(serving_shed_total[5m])) or vector(0))"
+    return f"sum(rate(serving_degraded_total[5m])) / {_asked()}"

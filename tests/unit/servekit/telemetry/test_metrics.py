@@ -30,6 +30,7 @@ from servekit.telemetry.record import RequestRecord
 
 metrics = RequestMetrics("7", CollectorRegistry())
 metrics.loaded("iris", "1", "abc")
+metrics.expect("/predict", "iris", "1")
 metrics.audit_head("worker-0", int(sys.argv[1]), sys.argv[1] + 63 * "f")
 for _ in range(int(sys.argv[1])):
     record = RequestRecord(None, 0)
@@ -111,6 +112,36 @@ def test_requests_of_another_model_version_or_code_are_counted_apart() -> None:
     assert value(text, name, version="2", code="200") == 1
 
 
+def test_a_request_failed_when_it_was_answered_5xx_and_a_refusal_is_an_answer() -> None:
+    registry = CollectorRegistry()
+    metrics = RequestMetrics("7", registry)
+    for code in (200, 422, 429, 499, 500, 503):
+        metrics.observe(ended(), "/predict", code, 0.001)
+    about = {"level": "7", "endpoint": "/predict", "model": "iris", "version": "1"}
+    assert value(render(registry), "serving_requests_total", result="answered", **about) == 4
+    assert value(render(registry), "serving_requests_total", result="failed", **about) == 2
+
+
+def test_what_is_expected_is_shown_as_0_before_its_first_event() -> None:
+    registry = CollectorRegistry()
+    metrics = RequestMetrics("7", registry)
+    metrics.expect("/docs")
+    metrics.expect("/predict", "iris", "1", timed=True)
+    metrics.expect_steps("infer")
+    text = render(registry)
+    for result in ("answered", "failed"):
+        assert value(text, "serving_requests_total", endpoint="/docs", model="", result=result) == 0
+        assert value(text, "serving_requests_total", endpoint="/predict", model="iris", version="1", result=result) == 0
+    assert value(text, "serving_request_duration_seconds_count", endpoint="/predict", code="200") == 0
+    assert value(text, "serving_step_duration_seconds_count", step="infer") == 0
+
+
+def test_the_first_request_of_what_nobody_expected_has_a_failed_series_beside_it() -> None:
+    registry = CollectorRegistry()
+    RequestMetrics("7", registry).observe(ended(), "/predict", 200, 0.001)
+    assert value(render(registry), "serving_requests_total", result="failed") == 0
+
+
 def test_the_loaded_model_is_named_with_its_digest() -> None:
     registry = CollectorRegistry()
     RequestMetrics("7", registry).loaded("iris", "1", "abc")
@@ -156,6 +187,8 @@ def test_the_metrics_of_several_processes_add_up(tmp_path: Path) -> None:
     labels = {"level": "7", "endpoint": "/predict", "model": "iris", "version": "1", "code": "200"}
     assert value(text, "serving_request_duration_seconds_count", **labels) == 7
     assert value(text, "serving_request_duration_seconds_sum", **labels) == pytest.approx(0.14)
+    assert value(text, "serving_requests_total", endpoint="/predict", result="answered") == 7
+    assert value(text, "serving_requests_total", endpoint="/predict", result="failed") == 0
     assert value(text, "serving_step_duration_seconds_count", step="infer") == 7
     assert value(text, "serving_requests_in_flight") == 7
     assert value(text, "serving_model_info", model="iris") == 1
