@@ -62,7 +62,7 @@ def stack(*, renew: bool) -> Stack:
         scrape=_scraped(addresses),
         hosts={"SHOP_EDGE_HOST": edge.host, "SHOP_HOST": os.environ.get("SHOP_HOST", "127.0.0.1")},
         keys="SHOP_API_KEYS",
-        guarded=bool(edge.api_keys.get_secret_value()),
+        guarded=bool(os.environ.get("SHOP_API_KEYS")),
     )
 
 
@@ -138,14 +138,14 @@ def _edge(addresses: Addresses) -> Process:
         HttpReady(f"http://127.0.0.1:{addresses.port}/readyz"),
         ports={"http": addresses.port, "admin": addresses.envoy_admin_port},
         environment=_chosen(),
-        inherits=("SHOP_API_KEYS",),
+        inherits=(),
     )
 
 
 def _chosen() -> dict[str, str]:
     """Settings that this shell makes: part of the configuration, so that ``up`` starts a level anew when they change.
 
-    Not the keys of `SHOP_API_KEYS`, which reach the gateways and the edge, and nobody else, unwritten.
+    Not the keys of `SHOP_API_KEYS`, which reach the gateways and nobody else, unwritten.
     """
     mine = {name: value for name, value in sorted(os.environ.items()) if name.upper().startswith("SHOP_")}
     return {name: value for name, value in mine.items() if not is_secret(name.upper())}

@@ -1,20 +1,14 @@
-"""Who is let in: a limit of requests at once that follows their latency, and keys with a rate of their own."""
+"""How many requests are let in at once: a limit that follows their latency."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections import deque
-from time import monotonic
 from typing import TYPE_CHECKING
-
-from servekit.errors import ShedError
-from shop.gateway.errors import UnauthorizedError
 
 if TYPE_CHECKING:
     from shop.gateway.settings import GatewaySettings
 
-__all__ = ["TICK_S", "AdaptiveLimit", "Keys", "KeysError", "parse_keys"]
+__all__ = ["TICK_S", "AdaptiveLimit"]
 
 TICK_S = 0.1
 """Seconds between two looks at the answers."""
@@ -90,74 +84,3 @@ class AdaptiveLimit:
             self.limit += max(1.0, self.limit * _GROWTH)
         low, high = self._bounds
         self.limit = min(high, max(low, max(self._rates) * self._target_s, self.limit))
-
-
-class KeysError(ValueError):
-    """SHOP_API_KEYS is not what it should be."""
-
-
-def parse_keys(text: str) -> dict[str, str]:
-    """``name:key,name:key`` as names and keys.
-
-    Raises:
-        KeysError: a pair without a name or a key, a name or key that comes twice.
-    """
-    keys: dict[str, str] = {}
-    for number, pair in enumerate(text.split(",") if text else [], 1):
-        name, _, key = pair.strip().partition(":")
-        if not name or not key:
-            raise KeysError(f"SHOP_API_KEYS pair {number}: expected name:key")
-        if name in keys or key in keys.values():
-            raise KeysError(f"SHOP_API_KEYS pair {number}: expected a name and a key of its own")
-        keys[name] = key
-    return keys
-
-
-class Keys:
-    """The API keys and their token buckets.
-
-    Args:
-        keys: by name; none: everybody may ask.
-        rate: requests a second for each key; 0: any number.
-        burst: requests a key may send at once.
-    """
-
-    def __init__(self, keys: dict[str, str], rate: float, burst: float) -> None:
-        self._digests = {name: _digest(key.encode()) for name, key in keys.items()}
-        self._rate = rate
-        self._burst = max(burst, 1.0)
-        self._buckets = {name: (self._burst, monotonic()) for name in keys}
-
-    def check(self, headers: dict[bytes, bytes]) -> None:
-        """Lets a request pass.
-
-        Raises:
-            UnauthorizedError: keys are asked for, and the request has none of them.
-            ShedError: its key has used up its rate.
-        """
-        if not self._digests:
-            return
-        sent = headers.get(b"x-api-key") or headers.get(b"authorization", b"").removeprefix(b"Bearer ")
-        if not sent:
-            raise UnauthorizedError("header x-api-key", None, "missing: expected a key")
-        digest, found = _digest(sent), ""
-        for name, known in self._digests.items():  # all of them, each in constant time: how long it takes tells nothing
-            if hmac.compare_digest(digest, known):
-                found = name
-        if not found:
-            raise UnauthorizedError("header x-api-key", None, "not a key that is known here")
-        if self._rate:
-            self._take(found)
-
-    def _take(self, name: str) -> None:
-        tokens, since = self._buckets[name]
-        now = monotonic()
-        tokens = min(self._burst, tokens + (now - since) * self._rate)
-        if tokens < 1:
-            self._buckets[name] = tokens, now
-            raise ShedError("key", name, f"expected at most {self._rate:g} requests a second")
-        self._buckets[name] = tokens - 1, now
-
-
-def _digest(key: bytes) -> bytes:
-    return hashlib.sha256(key).digest()

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from servekit.telemetry import RequestRecord, Telemetry
-    from shop.gateway.admission import AdaptiveLimit, Keys
+    from shop.gateway.admission import AdaptiveLimit
+    from shop.gateway.keys import Keys
     from shop.gateway.metrics import GatewayMetrics
     from shop.gateway.passthrough import PassThrough
+    from shop.gateway.rates import KeyRates
     from shop.gateway.settings import GatewaySettings
     from shop.gateway.upkeep import Readiness
 
@@ -61,6 +63,7 @@ class Door(NamedTuple):
 
     limit: AdaptiveLimit
     keys: Keys
+    rates: KeyRates
     metrics: GatewayMetrics
 
 
@@ -102,7 +105,7 @@ class GatewayApp:
         self._endpoints = endpoints
         self._passthrough = passthrough
         self._watch = watch
-        self._limit, self._keys, self._metrics = door
+        self._limit, self._keys, self._rates, self._metrics = door
         self._ready = ready
         self._start, self._close = life
         self._bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
@@ -129,7 +132,7 @@ class GatewayApp:
         settings = self._settings
         try:
             _check_method(scope["method"], "POST")
-            self._keys.check(headers)
+            self._check_key(scope["headers"])
             version = version_of(headers, settings.version)
             _check_media_type(headers)
             body = await self._bodies.read(receive, scope["headers"])
@@ -155,6 +158,11 @@ class GatewayApp:
         finally:
             self._limit.leave(monotonic() - began)
 
+    def _check_key(self, headers: _Headers) -> None:
+        holder = self._keys.holder(headers)
+        if holder:
+            self._rates.take(holder)
+
     def _enter(self, extra: int = 0) -> None:
         if not self._limit.enter(extra):
             raise ShedError("server", None, "too many requests at once, try again")
@@ -164,7 +172,7 @@ class GatewayApp:
         scope, headers, record, receive, send = exchange
         settings, route, body = self._settings, _UNMATCHED, b""
         try:
-            self._keys.check(headers)
+            self._check_key(scope["headers"])
             found = self._passthrough.find(scope["path"], scope["method"])
             route = found.route
             if found.infer:

@@ -17,7 +17,7 @@ from servekit.drift import DriftCollector
 from servekit.http_server import DrainingServer
 from servekit.telemetry import Telemetry, TelemetrySettings, configure_logging
 from shop.artefact import Artefact, ArtefactError
-from shop.gateway.admission import AdaptiveLimit, Keys, KeysError, parse_keys
+from shop.gateway.admission import AdaptiveLimit
 from shop.gateway.app import QUIET, Door, Endpoint, GatewayApp
 from shop.gateway.cache import CachePolicy, InferenceCache
 from shop.gateway.fallback import LastGood, Popular
@@ -25,10 +25,12 @@ from shop.gateway.features import FeatureLookup
 from shop.gateway.feedback import Feedback
 from shop.gateway.hops import Hops
 from shop.gateway.inference import ModelCalls, ModelPools
+from shop.gateway.keys import Keys, KeysError, parse_keys
 from shop.gateway.metrics import OUTCOMES, GatewayMetrics
 from shop.gateway.oversight import Oversight, open_oversight
 from shop.gateway.passthrough import ROUTES, PassThrough
 from shop.gateway.payments import Payments
+from shop.gateway.rates import KeyRates
 from shop.gateway.recommendations import Recommendations
 from shop.gateway.search import Search
 from shop.gateway.settings import GatewaySettings
@@ -63,7 +65,7 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
         KeysError: the API keys are not what they should be.
         AuditError: the audit log cannot be continued.
     """
-    keys = Keys(parse_keys(settings.api_keys.get_secret_value()), settings.key_rate, settings.key_burst)
+    keys = Keys(parse_keys(settings.api_keys.get_secret_value()))
     watch = Telemetry("shop-gateway", "3", observed, quiet=QUIET, **telemetry)
     versions, oversight = Versions(_loaded(watch, settings)), open_oversight(settings.models_dir)
     metrics = GatewayMetrics(versions, telemetry.get("registry", REGISTRY))
@@ -87,7 +89,7 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
         watch.shutdown()
 
     passthrough = PassThrough(links.models, versioned=versioned)
-    door = Door(limit, keys, metrics)
+    door = Door(limit, keys, KeyRates(settings.key_rate, settings.key_burst), metrics)
     endpoints = _endpoints(hops)
     _expect(watch, endpoints, versions, metrics)
     app = GatewayApp(settings, endpoints, passthrough, watch, door=door, ready=ready, life=(upkeep.start, close))

@@ -1,8 +1,4 @@
-"""``python -m shop.serving.envoy``: writes the edge's configuration and becomes Envoy.
-
-What lies in ``.run/3/envoy`` is for reading, with each API key masked: Envoy itself reads the whole from memory,
-through a descriptor, so that no key is ever on disk or in a list of processes.
-"""
+"""``python -m shop.serving.envoy``: writes the edge's configuration into ``.run/3/envoy`` and becomes Envoy."""
 
 from __future__ import annotations
 
@@ -11,9 +7,7 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING
 
 from shop.addresses import Addresses
 from shop.serving.envoy.bootstrap import bootstrap
@@ -52,38 +46,26 @@ def command(config: str) -> list[str]:
     ]  # fmt: skip
 
 
-def prepare(addresses: Addresses, settings: EdgeSettings) -> dict[str, Any]:
-    """Writes the routes and a copy of the rest for reading; returns Envoy's configuration.
+def prepare(addresses: Addresses, settings: EdgeSettings) -> Path:
+    """Writes the routes and the rest of the configuration; returns the file that Envoy starts with.
 
     Raises:
-        ValueError: the canary's state or SHOP_API_KEYS is not what it should be.
+        ValueError: the canary's state is not what it should be.
     """
     splits = read_splits(addresses.canary_state)
-    masked = settings.model_copy(
-        update={"api_keys": SecretStr(",".join(f"{name}:(masked)" for name in settings.key_by_owner()))}
-    )
     write_routes(addresses, settings)
-    shown = json.dumps(bootstrap(addresses, masked, splits), indent=1)
-    routes_file(addresses).with_name("bootstrap.json").write_text(shown, encoding="utf-8")
-    return bootstrap(addresses, settings, splits)
+    path = routes_file(addresses).with_name("bootstrap.json")
+    path.write_text(json.dumps(bootstrap(addresses, settings, splits), indent=1), encoding="utf-8")
+    return path
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Becomes Envoy; further arguments are Envoy's, e.g. ``--mode validate``."""
     try:
-        whole = prepare(Addresses(), EdgeSettings())
-        words = command(f"/dev/fd/{_in_memory(json.dumps(whole).encode())}")
+        words = command(str(prepare(Addresses(), EdgeSettings())))
     except (ValueError, FileNotFoundError) as problem:
         sys.exit(f"error: {problem}")
     os.execv(words[0], [*words, *(sys.argv[1:] if argv is None else argv)])  # noqa: S606 - no shell
-
-
-def _in_memory(content: bytes) -> int:
-    """A descriptor that the next program inherits, of a file that has no name."""
-    descriptor = os.memfd_create("envoy", flags=0)
-    os.write(descriptor, content)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
 
 
 if __name__ == "__main__":

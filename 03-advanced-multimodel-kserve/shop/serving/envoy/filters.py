@@ -13,15 +13,16 @@ _HTTP = "type.googleapis.com/envoy.extensions.filters.http"
 
 
 def http_filters(settings: EdgeSettings) -> list[dict[str, Any]]:
-    """Rate limit and API keys where they are asked for, the body's limit, the concurrency's, the router."""
-    keys = settings.key_by_owner()
+    """Rate limit where it is asked for, the body's limit, the concurrency's, the router.
+
+    Keys are the gateways' affair: see `shop.gateway.keys`.
+    """
     return [
         *(
             [_filter("local_ratelimit", "local_ratelimit.v3.LocalRateLimit", _rate(settings.rate))]
             if settings.rate
             else []
         ),
-        *([_filter("api_key_auth", "api_key_auth.v3.ApiKeyAuth", _api_keys(keys))] if keys else []),
         # a body is read to its end before it takes one of the places that the next filter gives out
         _filter("buffer", "buffer.v3.Buffer", {"max_request_bytes": settings.max_body_bytes}),
         _filter("adaptive_concurrency", "adaptive_concurrency.v3.AdaptiveConcurrency", _concurrency(settings)),
@@ -37,7 +38,6 @@ def local_replies(settings: EdgeSettings) -> dict[str, Any]:
         # a circuit breaker is open: too much at once, as above, which Envoy calls 503
         _reply(overflow, "requests: too many at once, expected a retry", status_code=429, headers_to_add=wait),
         _reply(_status(429), "requests: too many at once, expected a retry", headers_to_add=wait),
-        _reply(_status(401), "header x-api-key: expected a known key"),
         _reply(_status(404), "path: expected one of /v1/search, /v1/payments/score, /v1/recommendations, /v2"),
         _reply(
             _status(413),
@@ -74,14 +74,6 @@ def _rate(rate: int) -> dict[str, Any]:
         "token_bucket": {"max_tokens": rate, "tokens_per_fill": max(1, rate // 20), "fill_interval": "0.05s"},
         "filter_enabled": {**always, "runtime_key": "edge.rate_enabled"},
         "filter_enforced": {**always, "runtime_key": "edge.rate_enforced"},
-    }
-
-
-def _api_keys(keys: dict[str, str]) -> dict[str, Any]:
-    """The gateways look at the key again, in constant time, so it travels on."""
-    return {
-        "credentials": [{"key": key, "client": name} for name, key in keys.items()],
-        "key_sources": [{"header": "x-api-key"}, {"header": "authorization"}],
     }
 
 

@@ -115,8 +115,7 @@ def _forward(route: Route, timeout_s: float, settings: EdgeSettings) -> Route:
 def _health(path: str, settings: EdgeSettings) -> Route:
     """Answered whatever the load, and to whoever asks."""
     route = _forward({"match": {"path": path}}, settings.timeout_s, settings)
-    off = ["adaptive_concurrency", *(["api_key_auth"] if settings.key_by_owner() else [])]
-    return {**route, "typed_per_filter_config": dict.fromkeys(off, _FILTER_OFF)}
+    return {**route, "typed_per_filter_config": {"adaptive_concurrency": _FILTER_OFF}}
 
 
 def _retry(path: str) -> dict[str, Any]:

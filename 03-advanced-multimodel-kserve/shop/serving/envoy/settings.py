@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shop.limits import MAX_BODY_BYTES, MAX_TENSOR_BYTES
@@ -26,20 +26,3 @@ class EdgeSettings(BaseSettings):
     slow_ms: float = Field(6, gt=0, description="A median answer slower than this lowers what is let in at once.")
     connections: int = Field(1024, ge=1, description="Client connections at once.")
     log_share: float = Field(0.1, ge=0, le=100, description="Per cent of the requests to log; errors are, always.")
-    api_keys: SecretStr = Field(
-        SecretStr(""),
-        validation_alias=AliasChoices("api_keys", "SHOP_API_KEYS"),
-        description="name:key,name:key…; empty: no key is asked for.",
-    )
-
-    def key_by_owner(self) -> dict[str, str]:
-        """The API keys by their owners' names.
-
-        Raises:
-            ValueError: a pair is not ``name:key``; its text is not repeated.
-        """
-        pairs = [pair.strip().partition(":") for pair in self.api_keys.get_secret_value().split(",") if pair.strip()]
-        for number, (name, _, key) in enumerate(pairs, start=1):
-            if not name or not key:
-                raise ValueError(f"SHOP_API_KEYS pair {number}: expected name:key")
-        return {name: key for name, _, key in pairs}

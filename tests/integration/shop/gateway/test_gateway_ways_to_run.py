@@ -88,8 +88,15 @@ def test_a_full_disk_under_the_audit_log_is_not_ready_and_exit_code_1(
 
 def test_what_it_cannot_start_with_is_said_in_one_line(free_ports: Callable[[int], list[int]]) -> None:
     command = [sys.executable, "-m", "shop.gateway", "--gateway-port", str(free_ports(1)[0])]
+    pair = (
+        "gateway cannot start: SHOP_API_KEYS pair 1: expected name:key, a name of letters, digits, '.', '_', '-', "
+        "and a key of visible ASCII characters\n"
+    )
     for options, problem in (
-        (["--api-keys", "web"], "gateway cannot start: SHOP_API_KEYS pair 1: expected name:key\n"),
+        (
+            ["--api-keys", "web"],
+            pair,
+        ),
         (["--limit", "0"], "gateway cannot start: SHOP_LIMIT 0: Input should be greater than or equal to 1\n"),
     ):
         ended = subprocess.run([*command, *options], capture_output=True, text=True, check=False)

@@ -112,7 +112,7 @@ def test_a_process_has_the_secrets_that_it_needs_and_no_other(level: Stack, edge
             having[variable].add(owner)
     gateways = {"gateway-0", "gateway-1"}
     assert having == {
-        "SHOP_API_KEYS": {"supervisord", "envoy", *gateways},
+        "SHOP_API_KEYS": {"supervisord", *gateways},
         "PLANTED_TOKEN": {"supervisord"},
     }, "supervisord hands on what it has"
 

@@ -1,12 +1,8 @@
-"""The limit of requests at once, and the reading of keys."""
+"""The limit of requests at once."""
 
 from __future__ import annotations
 
-import pytest
-
-from servekit.errors import ShedError
-from shop.gateway.admission import AdaptiveLimit, Keys, KeysError, parse_keys
-from shop.gateway.errors import UnauthorizedError
+from shop.gateway.admission import AdaptiveLimit
 from shop.gateway.settings import GatewaySettings
 
 SETTINGS = GatewaySettings(limit=10, limit_min=4, limit_max=12, target_ms=20)
@@ -65,31 +61,3 @@ def test_one_slow_answer_of_a_few_does_not() -> None:
     answered(limit, 0.03, 1)
     limit.adjust()
     assert limit.limit >= 10
-
-
-def test_keys_are_read_by_name() -> None:
-    assert parse_keys("web:a:b, app:c") == {"web": "a:b", "app": "c"}
-    assert parse_keys("") == {}
-
-
-@pytest.mark.parametrize("text", ["web", "web:", ":key", "web:a,", "web:a,web:b", "web:a,app:a"])
-def test_keys_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(KeysError, match=r"SHOP_API_KEYS pair [12]: expected"):
-        parse_keys(text)
-
-
-def test_without_keys_everybody_may_ask() -> None:
-    Keys({}, 1, 1).check({})
-
-
-def test_a_bucket_fills_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr("shop.gateway.admission.monotonic", lambda: now)
-    keys, sent = Keys({"web": "k"}, 2.0, 1.0), {b"x-api-key": b"k"}
-    keys.check(sent)
-    with pytest.raises(ShedError, match="key web: expected at most 2 requests a second"):
-        keys.check(sent)
-    now = 100.5
-    keys.check(sent)
-    with pytest.raises(UnauthorizedError):
-        keys.check({b"x-api-key": b"K"})

@@ -22,11 +22,11 @@ def filters(whole: dict[str, Any]) -> list[str]:
     return [each["name"] for each in manager["http_filters"]]
 
 
-def test_keys_and_a_rate_are_asked_for_only_where_they_are_set(tmp_path: Path) -> None:
+def test_a_rate_is_held_only_where_it_is_set_and_keys_are_the_gateways_affair(tmp_path: Path) -> None:
     plain = bootstrap(Addresses(run_dir=tmp_path), EdgeSettings(), STABLE)
     assert filters(plain) == ["buffer", "adaptive_concurrency", "router"]
-    guarded = bootstrap(Addresses(run_dir=tmp_path), EdgeSettings(api_keys="a:b", rate=5), STABLE)
-    assert filters(guarded) == ["local_ratelimit", "api_key_auth", "buffer", "adaptive_concurrency", "router"]
+    rationed = bootstrap(Addresses(run_dir=tmp_path), EdgeSettings(rate=5), STABLE)
+    assert filters(rationed) == ["local_ratelimit", "buffer", "adaptive_concurrency", "router"]
 
 
 def test_the_admin_interface_is_local_wherever_the_edge_listens(tmp_path: Path) -> None:
@@ -82,11 +82,3 @@ def test_a_state_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ValueError, match=r"canary\.json: .*: expected \{model: \{stable, candidate, weight\}\}"):
         read_splits(path)
-
-
-def test_keys_that_are_no_pairs_are_refused_without_being_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHOP_API_KEYS", "shop:k1,secret")
-    settings = EdgeSettings()
-    with pytest.raises(ValueError, match=r"^SHOP_API_KEYS pair 2: expected name:key$"):
-        settings.key_by_owner()
-    assert "secret" not in repr(settings)
