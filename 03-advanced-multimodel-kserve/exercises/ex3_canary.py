@@ -15,7 +15,8 @@ waits for thousands of answers lets a bad one do its harm.
                         below ALPHA: both, for what is certain may still be too small to matter
        "inconclusive"   else, when more than UNWELL of stable's own answers are errors: nothing can be learnt
        "waiting"        else, when the candidate has fewer than ENOUGH answers, or stable fewer than half of that
-       "advance"        else
+       "advance"        else: to a larger share, which is a risk taken. That nothing is proven against it proves
+                        nothing in its favour: before a promotion the walk demands that (shop/canary/proof.py)
 """
 
 from __future__ import annotations

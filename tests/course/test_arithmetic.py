@@ -16,6 +16,7 @@ from servekit.drill import read_questions
 from servekit.drill.memory import INTERVALS_D
 from servekit.versions import ROOT
 from shop.canary.evidence import fisher
+from shop.canary.proof import answers_to_prove
 from shop.capacity.calibration import REFERENCE, load
 from shop.capacity.fleet import Ask, plan_fleet
 from shop.capacity.prices import load_prices
@@ -26,6 +27,7 @@ QUESTIONS = {question.id: question for question in read_questions(ROOT / "interv
 LESSON_1, LESSON_2, LESSON_3 = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("0*/README.md"))
 LOADED = "03-advanced-multimodel-kserve/shop/capacity/adr-cost-falls-with-load.md"
 BATCHING = "03-advanced-multimodel-kserve/shop/serving/adr-dynamic-batching.md"
+PROVEN = "03-advanced-multimodel-kserve/shop/canary/adr-promotion-needs-proof.md"
 REFUSED = "03-advanced-multimodel-kserve/shop/optimize/adr-refused-versions.md"
 KINDS = ("search", "payments", "recommendations")
 _SMALL = "no one two three four five six seven eight nine ten eleven twelve"
@@ -79,8 +81,11 @@ def figures(where: str, pattern: str) -> list[float]:
 
 
 TOLD = round(answers_to_tell(0.01, 0.02, alpha=0.001, power=0.9, stable=9), -2)
-STOPPED = 5 * 25 * 1e-5
+STOPPED = 4 * 25 * 1e-5
 ZONE = each_zone(2000, 150, zones=3)
+
+PROOF = round(answers_to_prove(0.02, 0.05, 0.5, bad=0.28), -3)
+ONE_LOOK = 0.28 * 0.72 * 4 * (2 * norm.isf(0.05) / (0.02 * 0.72)) ** 2
 
 CLAIMS = {
     "p99-not-mean": [f"(1 - 0.99^10 is {percent(1 - 0.99**10)})"],
@@ -112,7 +117,7 @@ CLAIMS = {
     ],
     "canary-statistics": [
         f"about once in {round(1 / fisher(3, 200, 1, 1000), -1):.0f} times",
-        f"5 × 25 × 1e-5 = {percent(STOPPED, 3)} of the good walks are stopped, {STOPPED * 1000:g} in 1,000",
+        f"4 × 25 × 1e-5 = {percent(STOPPED, 3)} of the good walks are stopped, {STOPPED * 1000:g} in 1,000",
     ],
     "sum-not-average": [f"An average of 250 with a target of 150 asks for {WORDS[math.ceil(250 / 150)]} servers"],
     "zone-lost": [
@@ -136,6 +141,13 @@ CLAIMS = {
     LESSON_2: [f"Three more of them would not make the design cleaner, only {3.54 + 3.98 + 3.52:.0f} ms slower"],
     LESSON_3: [
         f"two regions hold {percent(2 / (2 - 1), 3)} of it, three {3 / (3 - 1) * 100:.0f} %",
+        f"of 72 % clicks takes up to {PROOF:,.0f} rated answers, {PROOF / 100 / 60:.0f} minutes at 100 a second",
+        f"one of 10 % takes {round(answers_to_prove(0.1, 0.05, 0.5, bad=0.28), -2):,.0f}",
+    ],
+    PROVEN: [
+        f"would need {round(ONE_LOOK, -3):,.0f} rated answers for a proof of 2 %",
+        f"said beforehand ({PROOF:,.0f} answers)",
+        f"Proof at 1 % would take {0.5 * 0.5 / (0.01 * 0.99):.0f} times as long as at 50 %",
     ],
     BATCHING: ["31 % more for ranking (1,447 → 1,895 requests/s", "113 % more for recommendations (1,768 → 3,774)"],
 }

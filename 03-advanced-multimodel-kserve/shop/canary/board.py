@@ -25,6 +25,7 @@ _STYLE: Final = {
     "rolled back": "bold red",
     "inconclusive": "bold yellow",
     "confirming": "yellow",
+    "proving": "yellow",
 }
 
 

@@ -1,57 +1,85 @@
-"""Is the candidate worse than stable? Five questions, each with its numbers and the sentence that answers it."""
+"""Is the candidate worse than stable, and is it proven that it is not? Five questions, each with its numbers.
+
+Four are guardrails: strong evidence of harm in the newest span of time rolls back at once. Three, errors, degraded
+answers and online quality, need a proof from all that was seen (`shop.canary.proof`): that the loss is below its margin
+before a version is promoted; that it is above the margin rolls back. Not above 0: the operator has called a loss up to
+the margin tolerable, and with enough traffic any loss, however small, is proven to be above 0.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from servekit.drift.threshold import AlarmPolicy
 from shop.canary.evidence import binomial_tail, fisher, psi, quantile
+from shop.canary.proof import Loss
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shop.canary.reading import Reading
 
-__all__ = ["Finding", "Judgement", "Policy", "judge"]
+__all__ = ["PROVEN", "Check", "Finding", "Judgement", "Policy", "judge", "percent"]
 
 Check = Literal["errors", "degraded", "p99", "score drift", "online quality"]
+PROVEN: Final[tuple[Check, ...]] = ("errors", "degraded", "online quality")
+"""The questions that need a proof."""
+
 _P99 = 0.99
+_UNKNOWN = Loss(0.0, 1.0, proven=False, exceeded=False)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What counts as worse. A difference must be both: too improbable to be chance, and large enough to matter.
+    """What counts as worse, and what as proven to be no worse.
+
+    A guardrail's difference must be both: too improbable to be chance, and large enough to matter.
 
     Args:
-        alpha: the probability, for each question at each look, that a candidate like stable is called worse. A walk
-            asks five questions at some 25 looks: with 1e-5 about one walk in 1,000 is stopped for nothing, at most.
+        alpha: the probability, for each guardrail at each look, that a candidate like stable is called worse. Four of
+            them are asked at some 25 looks, and at ten more for each minute that a proof is waited for: with 1e-5 about
+            one walk in 1,000 is stopped for nothing, and of those that wait an hour three in 100 at most.
+        risk: the probability of a promotion when a loss is at its margin or above, over all looks of a walk; and that
+            of a proof of too large a loss, for all questions together, when none is.
         error_margin: share of errors, or of degraded answers, above stable's that is still tolerated.
         slow_share: share of the candidate's answers that may take longer than the bucket of stable's p99 reaches; of
             stable's it is 1 % at most. Twice that, because a candidate's cache is cold.
         minimum_psi: no drift of the scores up to this is an alarm; 0.1 is where "no change" customarily ends.
-        quality_loss: share of stable's rate of good outcomes that may be lost.
+        quality_margin: share of stable's rate of good outcomes that may be lost.
         unwell: share of errors of stable itself above which nothing can be learnt from comparing.
-        min_feedback: rated answers of either version before their quality is compared.
+        rated: whether a proof of online quality is asked for. Without feedback there can be none.
     """
 
     alpha: float = 1e-5
+    risk: float = 0.05
     error_margin: float = 0.001
     slow_share: float = 0.02
     minimum_psi: float = 0.1
-    quality_loss: float = 0.02
+    quality_margin: float = 0.02
     unwell: float = 0.05
-    min_feedback: int = 30
+    rated: bool = True
+
+    def margin(self, check: Check) -> float:
+        """The loss that is tolerated in a question that needs a proof."""
+        return self.quality_margin if check == "online quality" else self.error_margin
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One question: what was seen on both sides, and whether the candidate is worse."""
+    """One question: what was seen on both sides, and whether the candidate is worse.
+
+    ``loss`` is what all looks together say where a proof is needed, and ``doubt`` what is missing of it.
+    """
 
     check: Check
     stable: str
     candidate: str
     worse: bool
     why: str
+    loss: Loss | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,26 +98,53 @@ class Judgement:
         return tuple(finding for finding in self.findings if finding.worse)
 
     @property
+    def doubt(self) -> str:
+        """What is not proven yet, in one line; empty when all is."""
+        return "; ".join(finding.doubt for finding in self.findings if finding.doubt)
+
+    @property
     def reason(self) -> str:
         """The failed questions in one line."""
         return "; ".join(finding.why for finding in self.worse)
 
 
-def judge(stable: Reading, candidate: Reading, policy: Policy) -> Judgement:
+def judge(stable: Reading, candidate: Reading, policy: Policy, losses: Mapping[Check, Loss] | None = None) -> Judgement:
     """Compare what both versions answered in the same span of time; at 100 % with stable's last span before it.
 
     Random routing makes the two samples alike but for the versions, so that any difference is the version's.
+
+    Args:
+        stable: what stable answered in this span.
+        candidate: what the candidate answered in it.
+        policy: what counts as worse.
+        losses: what all spans together say of the losses; nothing unless given.
     """
     findings = (
         _share("errors", (stable.errors, stable.answers), (candidate.errors, candidate.answers), policy),
         _share("degraded", (stable.degraded, stable.answers), (candidate.degraded, candidate.answers), policy),
         _latency(stable, candidate, policy),
         _drift(stable, candidate, policy),
-        _quality(stable, candidate, policy),
+        _quality(stable, candidate),
     )
     share = stable.errors / stable.answers if stable.answers else 0.0
     unwell = f"stable's own errors are {share:.1%}: expected at most {policy.unwell:.0%}"
-    return Judgement(findings, unwell if share > policy.unwell else None)
+    proven = tuple(_with_proof(finding, policy, losses or {}) for finding in findings)
+    return Judgement(proven, unwell if share > policy.unwell else None)
+
+
+def _with_proof(finding: Finding, policy: Policy, losses: Mapping[Check, Loss]) -> Finding:
+    """The finding of a span, with what all spans together prove."""
+    check = finding.check
+    if check not in PROVEN or (check == "online quality" and not policy.rated):
+        return finding
+    loss, margin = losses.get(check, _UNKNOWN), policy.margin(check)
+    shown = replace(finding, loss=loss, candidate=f"{finding.candidate} (loss < {percent(loss.upper)})")
+    if loss.exceeded:
+        proven = f"{check}: a loss above {percent(loss.lower)} is proven, {percent(margin)} is tolerated"
+        return replace(shown, worse=True, why=f"{proven} ({finding.why})")
+    if loss.proven:
+        return shown
+    return replace(shown, doubt=f"{check}: the loss may be {percent(loss.upper)}, must be below {percent(margin)}")
 
 
 def _share(
@@ -135,16 +190,16 @@ def _drift(stable: Reading, candidate: Reading, policy: Policy) -> Finding:
     return Finding("score drift", "", f"PSI {distance:.2f} (≤ {limit:.2f})", distance > limit, why)
 
 
-def _quality(stable: Reading, candidate: Reading, policy: Policy) -> Finding:
+def _quality(stable: Reading, candidate: Reading) -> Finding:
+    """No guardrail: outcomes come late and are few, so that only all of them together say something."""
     (stable_good, stable_of), (good, of) = stable.rated, candidate.rated
-    if min(of, stable_of) < policy.min_feedback:
-        before, after = f"{stable_of:.0f} rated", f"{of:.0f} rated"
-        return Finding("online quality", before, after, worse=False, why="too little feedback to compare")
-    then, now = stable_good / stable_of, good / of
-    chance = fisher(of - good, of, stable_of - stable_good, stable_of)
-    worse = now < then * (1 - policy.quality_loss) and chance < policy.alpha
-    why = f"online quality {now:.1%}, stable {then:.1%} (by chance: {_chance(chance)})"
-    return Finding("online quality", f"{then:.1%}", f"{now:.1%}", worse, why)
+    then, now = (f"{some / all_:.1%}" if all_ else "not rated" for some, all_ in ((stable_good, stable_of), (good, of)))
+    return Finding("online quality", then, now, worse=False, why=f"{now} of {of:.0f}, stable {then} of {stable_of:.0f}")
+
+
+def percent(share: float) -> str:
+    """A share in percent, as short as it may be."""
+    return f"{100 * share:.3g}%"
 
 
 def _ms(seconds: float) -> str:

@@ -2,11 +2,15 @@
 
 By hand: the weight is what you say, from the next request on. Automatically: 1, 5, 25, 50, 100 %; at each step the
 candidate's p99, errors, fallbacks, scores and online quality are held against stable's, and it goes on, or back to 0.
+It is promoted on proof only: at 50 % the walk waits until a loss of the margin or more is excluded. How long that takes
+at this traffic is said before anything is shifted; margin, risk and patience are yours to choose.
 
 ::
 
-    make canary-3 MODEL=ranking AUTO=1                        # beside traffic that is there, e.g. make sla-3
+    make canary-3 MODEL=ranking AUTO=1                        # beside traffic that is there, with its feedback
+    make canary-3 MODEL=ranking AUTO=1 ARGS="--unrated"       # beside traffic without feedback, e.g. make sla-3
     make canary-3 MODEL=ranking AUTO=1 ARGS="--traffic 100"   # on a quiet machine: replayed searches and their clicks
+    make canary-3 MODEL=ranking AUTO=1 ARGS="--traffic 100 --margin 0.1 --error-margin 0.01"   # a proof within a minute
     make canary-3 MODEL=ranking WEIGHT=100                    # after a promotion: back to the version before
 
 Exit codes: 0 shifted or promoted, 1 rolled back, 2 nothing could be decided or done; 130 Ctrl-C, all traffic on stable.
@@ -92,7 +96,14 @@ def _walk(
     addresses: Addresses, options: argparse.Namespace, traffic: ModelTraffic, journal: Journal, console: Console
 ) -> int:
     split = traffic.split
-    plan = Plan(split.stable, split.candidate, options.steps, options.min_requests, options.step_seconds)
+    limits = options.min_requests, options.step_seconds, 60 * options.patience
+    plan = Plan(split.stable, split.candidate, options.steps, *limits)
+    policy = Policy(
+        risk=options.risk,
+        error_margin=options.error_margin,
+        quality_margin=options.margin,
+        rated=not options.unrated,
+    )
     ports = range(addresses.gateway_port, addresses.gateway_port + addresses.gateways)
     meter = GatewayMeter(options.model, [f"http://127.0.0.1:{port}/metrics" for port in ports])
     with ExitStack() as stack:
@@ -101,11 +112,14 @@ def _walk(
         board = stack.enter_context(Board(console))
 
         def tell(step: Step) -> None:
+            if step.verdict == "forecast":
+                console.print(step.reason, soft_wrap=True)
+                return
             board.tell(step)
             if step.verdict != "waiting" and step.reason:
                 journal.decided(split.candidate, step)
 
-        outcome = Walk(plan, Policy(), Ports(traffic, meter, _Wall()), tell).run()
+        outcome = Walk(plan, policy, Ports(traffic, meter, _Wall()), tell).run()
         if outcome == "promoted":
             traffic.promote()
     _say(console, options.model, traffic, outcome)
@@ -148,13 +162,35 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=_steps, default=STEPS, metavar="PERCENTS", help="1,5,25,50,100 unless told")
     parser.add_argument("--min-requests", type=count, default=200, metavar="N", help="answers that a step needs (200)")
     parser.add_argument("--step-seconds", type=positive, default=60, metavar="S", help="time to gather them in (60)")
+    _add_proof(parser)
     return parser
+
+
+def _add_proof(parser: argparse.ArgumentParser) -> None:
+    proof = parser.add_argument_group("what must be proven before a promotion")
+    shares = {
+        "--margin": (Policy.quality_margin, "of the good outcomes, e.g. clicks, that may be lost"),
+        "--error-margin": (Policy.error_margin, "of the answers that may be errors, or degraded, beyond stable's"),
+        "--risk": (Policy.risk, "probability of promoting a version that loses as much"),
+    }
+    for name, (default, what) in shares.items():
+        proof.add_argument(name, type=_fraction, default=default, metavar="SHARE", help=f"{what} ({default})")
+    proof.add_argument("--patience", type=positive, default=60, metavar="MINUTES", help="to wait for the proof (60)")
+    proof.add_argument("--unrated", action="store_true", help="without a proof of quality, where nobody rates answers")
+
+
+def _fraction(text: str) -> float:
+    value = positive(text)
+    if value >= 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0 and below 1")
+    return value
 
 
 def _steps(text: str) -> tuple[int, ...]:
     steps = tuple(int(part) for part in text.split(","))
-    if sorted(set(steps)) != list(steps) or not 0 < steps[0] <= steps[-1] <= _ALL:
-        raise argparse.ArgumentTypeError(f"steps {text}: expected percentages that rise, 1 to 100")
+    if sorted(set(steps)) != list(steps) or not 0 < steps[0] < _ALL or steps[-1] > _ALL:
+        expected = "percentages that rise, the first below 100, the last at most 100"
+        raise argparse.ArgumentTypeError(f"steps {text}: expected {expected}")
     return steps
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 RPS = 80
 WALK = ["ranking", "--auto", "--steps", "20,100", "--min-requests", "60", "--step-seconds", "30"]
+WALK += ["--margin", "0.5", "--error-margin", "0.1"]  # so large that seconds prove it: half of the clicks
 
 
 class Searching:
@@ -144,6 +146,19 @@ def test_a_planted_fault_is_rolled_back_for_what_it_is(
     assert "% rolled back: " in last
     assert reason in last.replace("degraded", "p99"), "on a busy machine: too slow to wait for"
     assert 0 < searching.versions[version.encode()] < searching.versions[b"1"]
+
+
+def test_what_is_not_proven_is_not_promoted_and_what_it_takes_is_said_first(
+    toy_shop: ToyShop, searching: Searching, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(toy_shop, *WALK, "--candidate", "2", "--margin", "0.02", "--patience", "0.1") == 2
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("to prove a loss below its margin at 20%: errors 10%: ")
+    assert first.endswith("; patience 6 s: a larger margin needs less")
+    assert re.search(r"; online quality 2%: [\d,]+ rated answers, \d+ min; ", first)
+    assert re.match(r"20% inconclusive: not proven in .* online quality: the loss may be \d", decisions(toy_shop)[-1])
+    assert read_splits(toy_shop.addresses.canary_state)["ranking"] == Split("1", "2", 0)
+    assert set(searching.versions) == {b"1", b"2"}
 
 
 def test_what_cannot_be_shifted_is_said(toy_shop: ToyShop, capsys: pytest.CaptureFixture[str]) -> None:

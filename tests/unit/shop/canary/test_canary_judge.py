@@ -8,6 +8,7 @@ import pytest
 from servekit.telemetry.metrics import LATENCY_BUCKETS
 from shop.canary.evidence import EMPTY, Histogram, binomial_tail, fisher, psi, quantile
 from shop.canary.judge import Policy, judge
+from shop.canary.proof import Loss
 from shop.canary.reading import Reading
 
 POLICY = Policy()
@@ -102,12 +103,25 @@ def test_other_scores_are_drift() -> None:
     assert [finding.check for finding in judgement.worse] == ["score drift"]
 
 
-def test_fewer_clicks_are_worse_however_alike_the_scores_are() -> None:
+def test_what_all_spans_together_prove_decides_of_online_quality() -> None:
     random = Random(8)
-    judgement = judge(answers(random, 600), answers(random, 200, clicks=0.1), POLICY)
-    assert [finding.check for finding in judgement.worse] == ["online quality"]
-    better = judge(answers(random, 600, clicks=0.1), answers(random, 200), POLICY)
-    assert not better.worse
+    stable, candidate = answers(random, 600), answers(random, 200, clicks=0.1)
+    open_, lost, kept = (
+        judge(stable, candidate, POLICY, {"online quality": loss})
+        for loss in (Loss(0, 0.5, proven=False, exceeded=False), Loss(0.4, 1, False, True), Loss(0, 0.015, True, False))
+    )
+    assert not open_.worse
+    assert "online quality: the loss may be 50%, must be below 2%" in open_.doubt
+    assert [finding.check for finding in lost.worse] == ["online quality"]
+    assert lost.reason.startswith("online quality: a loss above 40% is proven, 2% is tolerated (")
+    assert "online quality" not in kept.doubt
+    assert kept.findings[-1].candidate.endswith("% (loss < 1.5%)")
+
+
+def test_nothing_is_proven_where_nothing_was_seen() -> None:
+    random = Random(8)
+    judgement = judge(answers(random, 600), answers(random, 200), POLICY)
+    assert judgement.doubt.count("the loss may be 100%") == 3
 
 
 def test_nothing_is_learnt_from_a_stable_version_that_is_itself_in_trouble() -> None:
@@ -121,5 +135,5 @@ def test_nothing_is_learnt_from_a_stable_version_that_is_itself_in_trouble() -> 
 def test_without_feedback_or_scores_the_findings_say_so() -> None:
     bare = Reading(histogram(LATENCY_BUCKETS, [0.003] * 50))
     shown = {finding.check: finding.why for finding in judge(bare, bare, POLICY).findings}
-    assert shown["online quality"] == "too little feedback to compare"
+    assert shown["online quality"] == "not rated of 0, stable not rated of 0"
     assert shown["score drift"] == "no scores to compare"
