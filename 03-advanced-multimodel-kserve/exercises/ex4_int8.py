@@ -14,8 +14,12 @@ puzzle you again.
 3. Write `layer(rows, step, integers, steps)`: the product rows @ weight, computed in integers and turned back into
    float32. Sums need 32 bits: a single product of two int8 does not fit into one.
 
-4. Write `passes(before, after, ratios)`, the gate: no measure of quality loses more than 0.001, and the smallest of the
-   ratios (how many times faster, one for each round) is at least 1.03. A quality that is not a number passes no gate.
+4. Write `passes(before, after, ratios)`, the gate. Both versions ranked the same pages: before and after hold, for each
+   measure, its value on each page. What a page lost is before minus after, and the upper bound of the loss is the mean
+   over the pages plus 1.645 standard errors (np.std with ddof=1, divided by the root of the number of pages): in 19 of
+   20 exams the true loss is below it. The bound must be at most 1 % of the mean before, for every measure, and the
+   smallest of the ratios (how many times faster, one for each round) at least 1.03. A quality that is not a number
+   passes no gate, and neither does a single page.
 """
 
 from __future__ import annotations
@@ -44,6 +48,6 @@ def layer(
     raise NotImplementedError
 
 
-def passes(before: dict[str, float], after: dict[str, float], ratios: list[float]) -> bool:
+def passes(before: dict[str, NDArray[np.float64]], after: dict[str, NDArray[np.float64]], ratios: list[float]) -> bool:
     """Whether the INT8 version may be served."""
     raise NotImplementedError

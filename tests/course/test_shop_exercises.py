@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
+import pytest
 
 from servekit.exercises import load
 from servekit.versions import ROOT
 from shop.canary.judge import Policy
 from shop.canary.walk import Plan
 from shop.gateway.settings import GatewaySettings
-from shop.optimize import gate
+from shop.optimize import gate, loss
 from shop.optimize.static_int8 import weight_steps
 
 SOLUTIONS = ROOT / "03-advanced-multimodel-kserve" / "exercises" / "solutions"
@@ -39,3 +42,4 @@ def test_weights_become_the_same_integers_as_in_the_graph() -> None:
 def test_the_gate_allows_as_much_as_the_real_one() -> None:
     int8 = load(SOLUTIONS / "ex4_int8.py")
     assert (int8.ALLOWED_LOSS, int8.MARGIN) == (gate.ALLOWED_LOSS, gate.MARGIN)
+    assert NormalDist().inv_cdf(loss.CONFIDENCE) == pytest.approx(int8.QUANTILE, abs=0.001)

@@ -11,7 +11,7 @@ from servekit.hardware import hardware_stamp
 from servekit.terminal import make_console
 from shop.addresses import MODELS, Addresses
 from shop.artefact import Artefact, ArtefactError
-from shop.models.judging import EvaluationError
+from shop.models.judging import CHOOSING, EvaluationError
 from shop.optimize.attempt import attempt_all
 from shop.optimize.calibration import CalibrationError
 from shop.optimize.exams import read_exam
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Optimises what is below SHOP_RUN_DIR; 0, or 1 with one line that says why it cannot."""
     parser = argparse.ArgumentParser(prog="python -m shop.entrypoints.optimize", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="build and judge the versions; no table")
-    parser.add_argument("--force", action="store_true", help="write a version 2 even where the gate refused every form")
+    parser.add_argument("--force", action="store_true", help="write a version 2 even where the gate refused it")
     options = parser.parse_args(argv)
     progress = make_console(stderr=True)
     began = time.perf_counter()
@@ -72,11 +72,13 @@ def optimise(
     without = missing()
     for model in MODELS:
         exam, content = read_exam(run_dir, model), Artefact.of(models_dir, model, BASELINE).onnx()
-        say(f"{model}: {' and '.join(form.name for form in forms_of(model))}, judged on {len(exam.held_out):,} rows")
-        outcome = attempt_all(exam, content, forms_of(model))
+        practice = read_exam(run_dir, model, CHOOSING)
+        names, tried, judged = " or ".join(each.name for each in forms_of(model)), practice.held_out, exam.held_out
+        say(f"{model}: {names}, chosen on {len(tried):,} rows and judged on {len(judged):,}")
+        outcome = attempt_all(practice, exam, content, forms_of(model))
         outcomes.append(outcome)
         if write_version(models_dir, exam, outcome, force=force):
-            written[model] = (outcome.chosen or outcome.least_bad).verdict.form
+            written[model] = outcome.candidate.form
         if not quick:
             say(f"{model}: each runtime at each batch size")
             rows += _rows(exam, outcome, content, models_dir, tensorrt=without is None)
@@ -86,7 +88,7 @@ def optimise(
 
 
 def _rows(exam: Exam, outcome: Outcome, content: bytes, models_dir: Path, *, tensorrt: bool) -> list[Row]:
-    forms = {f"INT8 {each.verdict.form}": each.content for each in outcome.attempts}
+    forms = {f"INT8 {each.form}": each.content for each in outcome.attempts}
     rows = measured_rows(exam, {"FP32": content, **forms})
     optimised = Artefact.of(models_dir, exam.model, OPTIMISED)
     if tensorrt and optimised.folder.exists():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from shop.artefact import ModelCard, write_artefact
 from shop.models.features_store import EMBEDDING, FRAUD_WIDTH, RANKING_WIDTH
 from shop.models.fraud.student import fraud_onnx
 from shop.models.fraud.training import train_fraud
-from shop.models.judging import Evaluation, write_evaluation
+from shop.models.judging import CHOOSING, TEST, Evaluation, write_evaluation
 from shop.models.periods import Periods
 from shop.models.personalisation.graphs import TOP, personalisation_onnx
 from shop.models.personalisation.training import train_personalisation
@@ -67,8 +67,9 @@ def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> Trained:
     fitted = train_ranking(record, periods, say)
     rows = {name: {"ndcg_at_10": value} for name, value in fitted.quality.items()}
     others = {"page_order": "page order", "baseline": "popularity", "teacher": "teacher"}
-    truth = {"gains": fitted.test.gains, "start": fitted.test.start}
-    write_evaluation(run_dir, Evaluation("ranking", fitted.sample, fitted.test.features, truth))
+    for period, lists in ((CHOOSING, fitted.choosing), (TEST, fitted.test)):
+        truth = {"gains": lists.gains, "start": lists.start}
+        _write_evaluation(run_dir, Evaluation("ranking", fitted.sample, lists.features, truth, period))
     fitted.teacher.save_model(str(run_dir / "evaluation" / "ranking.teacher.txt"))
     card = _card(
         "ranking",
@@ -85,7 +86,9 @@ def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> Trained:
     """Trains and writes ``fraud``."""
     record, periods = _read(run_dir)
     fitted = train_fraud(record, periods, say)
-    write_evaluation(run_dir, Evaluation("fraud", fitted.sample, fitted.test, {"fraud": fitted.test_fraud}))
+    for period, judged in ((CHOOSING, fitted.choosing), (TEST, fitted.test)):
+        truth = {"fraud": judged.fraud, "payer": judged.payer}
+        _write_evaluation(run_dir, Evaluation("fraud", fitted.sample, judged.features, truth, period))
     fitted.teacher.save_model(str(run_dir / "evaluation" / "fraud.teacher.txt"))
     rows = fitted.quality
     others = {"baseline": rows["amount"], "teacher": rows["teacher"], "frozen_features": rows["frozen"]}
@@ -106,13 +109,15 @@ def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> Trained:
     record, periods = _read(run_dir)
     fitted = train_personalisation(record, periods, say)
     users = fitted.embeddings.users
-    looked = fitted.looked[fitted.users]
-    truth = {"indptr": looked.indptr, "indices": looked.indices, "items": np.array(looked.shape[1])}
+    items = fitted.test.looked.shape[1]
     came = np.nonzero(np.any(users != 0, axis=1))[0]
     calibration = users[came[:: max(1, len(came) // 1024)][:1024]]
-    write_evaluation(run_dir, Evaluation("personalisation", calibration, users[fitted.users], truth))
+    for period, returned in ((CHOOSING, fitted.choosing), (TEST, fitted.test)):
+        looked = returned.looked[returned.users]
+        truth = {"indptr": looked.indptr, "indices": looked.indices, "items": np.array(items)}
+        _write_evaluation(run_dir, Evaluation("personalisation", calibration, users[returned.users], truth, period))
     rows = {name: each.rounded() for name, each in fitted.quality.items()}
-    k = min(TOP, looked.shape[1])
+    k = min(TOP, items)
     card = _card(
         "personalisation",
         "implicit ALS, exact top-k",
@@ -122,6 +127,12 @@ def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> Trained:
     )
     onnx = personalisation_onnx(fitted.embeddings.items)
     return _written(run_dir, onnx, card, rows, embeddings=users, popular=fitted.popular)
+
+
+def _write_evaluation(run_dir: Path, evaluation: Evaluation) -> None:
+    """Calibration rows are wanted once."""
+    calibration = evaluation.calibration if evaluation.period == TEST else evaluation.calibration[:0]
+    write_evaluation(run_dir, replace(evaluation, calibration=calibration))
 
 
 def _tensor(name: str, *shape: int, datatype: str = "FP32") -> dict[str, Any]:

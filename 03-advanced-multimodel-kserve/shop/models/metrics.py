@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import digamma
 
 from servekit.ties import mean_over_ties
 
@@ -76,34 +77,36 @@ class Ranked:
         begins[1:] = scores[order[1:]] != scores[order[:-1]]
         return cls(order, np.nonzero(begins)[0], np.where(np.isnan(scores), np.nan, positive)[order])
 
-    def auc(self, times: NDArray[np.int64] | None = None) -> float:
+    def auc(self, times: NDArray[np.floating] | NDArray[np.integer] | None = None) -> float:
         """How likely a positive is above a negative; row n counts ``times[n]`` times, once if nothing is said."""
         rows, hits = self._ties(times)
         misses = rows - hits
         below = misses.sum() - np.cumsum(misses) + misses / 2
         pairs = hits.sum() * misses.sum()
-        return float(hits @ below / pairs) if pairs else 0.5
+        return float((hits * below).sum() / pairs) if pairs else 0.5
 
-    def average_precision(self, times: NDArray[np.int64] | None = None) -> float:
+    def average_precision(self, times: NDArray[np.floating] | NDArray[np.integer] | None = None) -> float:
         """Expected over the orders of each tie (McSherry and Najork, 2008); ``times`` as above.
 
         In a tie of n rows with h hits, behind N rows with H hits, the place N + i holds a hit with chance h / n; then
         the places of the tie above it hold (i - 1) (h - 1) / (n - 1) hits on average. The sum over i has a closed form
-        with harmonic numbers.
+        with harmonic numbers, which are digamma less a constant.
         """
         rows, hits = self._ties(times)
-        rows, hits = rows[rows > 0], hits[rows > 0]
-        if not hits.any():
+        some = hits != 0
+        if not some.any():
             return 0.0
-        end, found = np.cumsum(rows), np.cumsum(hits)
+        end, found = np.cumsum(rows)[some], np.cumsum(hits)[some]
+        rows, hits = rows[some], hits[some]
         before, above = end - rows, found - hits
-        harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, end[-1] + 1))])
         each = (hits - 1) / np.maximum(rows - 1, 1)
-        places = harmonic[end.astype(int)] - harmonic[before.astype(int)]
+        places = digamma(end + 1) - digamma(before + 1)  # sums of 1 / place
         precision = hits / rows * ((above + 1 - each * (before + 1)) * places + each * rows)
         return float(precision.sum() / found[-1])
 
-    def _ties(self, times: NDArray[np.int64] | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _ties(
+        self, times: NDArray[np.floating] | NDArray[np.integer] | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Of each group of equal scores, best first: how many rows, and how many of them are positive."""
         often = np.ones(len(self.order)) if times is None else times[self.order].astype(np.float64)
         return np.add.reduceat(often, self.first), np.add.reduceat(often * self.positive, self.first)

@@ -1,4 +1,4 @@
-"""What the versions of a model are judged by: the same held-out rows for all of them."""
+"""What the versions of a model are judged by: in each period the same held-out rows for all of them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    from shop.models.marks import Marks
 
 __all__ = ["Exam", "Teacher"]
 
@@ -32,15 +34,15 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Exam:
-    """One model's.
+    """One model's, in one period.
 
     Attributes:
         model: its name.
         batch: rows of a typical request; what must be faster.
-        calibration: (n, width) rows that the model was trained on.
+        calibration: (n, width) rows that the model was trained on; none in the period for choosing.
         held_out: (n, width) rows that it was not.
         measures: what the quality is told in.
-        quality: these measures, higher is better, of the outputs for the held-out rows (a teacher's scores are one).
+        mark: gives the marks of the outputs for the held-out rows (a teacher's scores are one).
         teacher: None where the model had none.
     """
 
@@ -49,15 +51,13 @@ class Exam:
     calibration: NDArray[np.float32]
     held_out: NDArray[np.float32]
     measures: tuple[str, ...]
-    quality: Callable[[Sequence[NDArray[Any]]], dict[str, float]]
+    mark: Callable[[Sequence[NDArray[Any]]], Marks]
     teacher: Teacher | None = None
 
-    def take(
-        self, answer: Callable[[NDArray[np.float32]], Sequence[NDArray[Any]]], chunk: int = 1024
-    ) -> dict[str, float]:
-        """The quality of whoever answers, asked in chunks."""
+    def take(self, answer: Callable[[NDArray[np.float32]], Sequence[NDArray[Any]]], chunk: int = 1024) -> Marks:
+        """The marks of whoever answers, asked in chunks."""
         answers = [answer(self.held_out[start : start + chunk]) for start in range(0, len(self.held_out), chunk)]
-        return self.quality([np.concatenate(parts) for parts in zip(*answers, strict=True)])
+        return self.mark([np.concatenate(parts) for parts in zip(*answers, strict=True)])
 
     def rows(self, batch: int) -> NDArray[np.float32]:
         """A batch of held-out rows, the first ones; they repeat where there are too few."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shop.models.judging import read_evaluation
+from shop.models.judging import TEST, read_evaluation
 from shop.models.openmp import provide
 from shop.optimize.exam import Exam, Teacher
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from shop.models.marks import Marks
 
 __all__ = ["read_exam"]
 
@@ -28,20 +30,19 @@ _MEASURES = {
 }
 
 
-def read_exam(run_dir: Path, model: str) -> Exam:
-    """The exam of a model.
+def read_exam(run_dir: Path, model: str, period: str = TEST) -> Exam:
+    """The exam of a model in a period.
 
     Raises:
         EvaluationError: training has not left it.
     """
-    evaluation = read_evaluation(run_dir, model)
+    evaluation = read_evaluation(run_dir, model, period)
 
-    def quality(outputs: Sequence[NDArray[Any]]) -> dict[str, float]:
-        marks = evaluation.quality(outputs[0])
-        return {name: float(marks[name]) for name in _MEASURES[model]}
+    def mark(outputs: Sequence[NDArray[Any]]) -> Marks:
+        return evaluation.marks(outputs[0])
 
     teacher = _teacher(run_dir / "evaluation" / f"{model}.teacher.txt")
-    return Exam(model, _BATCHES[model], evaluation.calibration, evaluation.inputs, _MEASURES[model], quality, teacher)
+    return Exam(model, _BATCHES[model], evaluation.calibration, evaluation.inputs, _MEASURES[model], mark, teacher)
 
 
 def _teacher(path: Path) -> Teacher | None:

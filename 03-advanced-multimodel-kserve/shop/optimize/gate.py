@@ -1,7 +1,13 @@
-"""The gate: a version is served only if it is as good as the one before, and faster where it will be asked.
+"""The gate: a version is served only if it is proven as good as the one before, and faster where it will be asked.
 
 Both must hold. A model that is fast and wrong costs customers; one that is right and no faster costs an operation for
-nothing. The gate decides on figures alone, so what was measured can be judged again.
+nothing. As good means that the upper bound of its loss (`shop.optimize.loss`) is within what is allowed: "no loss was
+found" is no proof where few pages were looked at. Each measure has to be within; as all of them must, none needs a
+sharper bound for there being several (R. L. Berger, "Multiparameter hypothesis testing and acceptance sampling",
+Technometrics 24, 1982). The gate decides on figures alone, so what was measured can be judged again.
+
+On the shop's 2,533 pages it passes 99.9 % of the simulated versions that lose nothing, 5 % of those that lose just what
+is allowed, none of 1,000 that lose twice as much, and none that gives all results the same score (`characteristics`).
 """
 
 from __future__ import annotations
@@ -15,11 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shop.optimize.latency import Latencies
+    from shop.optimize.loss import Loss
 
 __all__ = ["ALLOWED_LOSS", "MARGIN", "SpeedUp", "Verdict", "judge", "speed_up"]
 
-ALLOWED_LOSS: Final = 0.001
-"""Of each measure of quality, absolute."""
+ALLOWED_LOSS: Final = 0.01
+"""Of each measure of quality, as a share of the baseline's. Quantising moves the NDCG of the shop's 2,533 pages by
+0.001 (one standard error), a quarter of what this allows; a smaller loss could not be proven with so few."""
 
 MARGIN: Final = 1.03
 """How many times faster at least, at the lower end of the interval: what differs by less is not worth a roll-out."""
@@ -44,33 +52,24 @@ class Verdict:
         form: what was judged.
         passed: it may.
         reasons: why not, with figures; empty where it may.
-        losses: for each measure of quality, what is lost; negative where it is better.
+        losses: for each measure of quality.
         speed_up: on the serving batch.
     """
 
     form: str
     passed: bool
     reasons: tuple[str, ...]
-    losses: dict[str, float]
+    losses: dict[str, Loss]
     speed_up: SpeedUp
 
 
-def judge(
-    form: str, before: Mapping[str, float], after: Mapping[str, float], latencies: Latencies, batch: int
-) -> Verdict:
-    """Judges a form by its quality (measures of which higher is better) and its latency on the serving batch.
-
-    Raises:
-        ValueError: the two were judged by different measures.
-    """
-    if before.keys() != after.keys():
-        raise ValueError(f"quality {sorted(after)}: expected the baseline's measures, {sorted(before)}")
-    losses = {name: before[name] - after[name] for name in before}
+def judge(form: str, losses: Mapping[str, Loss], latencies: Latencies, batch: int) -> Verdict:
+    """Judges a form by what it may lose of each measure (higher is better) and its latency on the serving batch."""
     faster = speed_up(latencies.ratios)
     reasons = [
-        f"{name} {after[name]:.4f}: {loss:.4f} below FP32's {before[name]:.4f}, allowed is {ALLOWED_LOSS}"
+        _too_much(name, loss)
         for name, loss in losses.items()
-        if not loss <= ALLOWED_LOSS  # a quality that is not a number passes no gate
+        if not loss.at_most <= ALLOWED_LOSS * loss.before  # a quality that is not a number passes no gate
     ]
     if not faster.low >= MARGIN:
         old, new = latencies.baseline_median, latencies.candidate_median
@@ -78,7 +77,15 @@ def judge(
             f"batch {batch} {new:.1f} µs: {faster.median:.2f}× as fast as FP32's {old:.1f} µs (95 % interval"
             f" {faster.low:.2f}–{faster.high:.2f}×), expected at least {MARGIN}× throughout"
         )
-    return Verdict(form, not reasons, tuple(reasons), losses, faster)
+    return Verdict(form, not reasons, tuple(reasons), dict(losses), faster)
+
+
+def _too_much(name: str, loss: Loss) -> str:
+    allowed = ALLOWED_LOSS * loss.before
+    few = f": {loss.of} are too few to tell" if loss.lost <= allowed else ""
+    beyond = f", {loss.at_most:.4f} at most" if loss.at_most > loss.lost else ""
+    found = f"{name} {loss.after:.4f}: {loss.lost:.4f} below FP32's {loss.before:.4f}{beyond}"
+    return f"{found}, allowed is {allowed:.4f}{few}"
 
 
 def speed_up(ratios: Sequence[float]) -> SpeedUp:

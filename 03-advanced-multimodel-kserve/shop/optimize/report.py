@@ -54,19 +54,27 @@ class Report:
 
 
 def verdict_lines(outcome: Outcome, written: str | None) -> Iterator[str]:
-    """A line for each form that was tried, with the reasons under what was refused; then what came of it."""
+    """A line for each form that was tried, with what was bad of it; the gate's word on the chosen one; the outcome."""
     for attempt in outcome.attempts:
-        verdict, faster = attempt.verdict, attempt.verdict.speed_up
-        figures = ", ".join(
-            f"{name} {attempt.quality[name]:.4f} ({-loss:+.4f})" for name, loss in verdict.losses.items()
-        )
+        tried, faster = attempt.tried, attempt.tried.speed_up
+        figures = ", ".join(f"{name} {loss.after:.4f} ({-loss.lost:+.4f})" for name, loss in tried.losses.items())
         speed = f"{faster.median:.2f}× FP32 at batch {outcome.batch} ({faster.low:.2f}–{faster.high:.2f})"
-        yield f"{outcome.model:<16}{verdict.form:<13}{'passed ' if verdict.passed else 'refused'}  {speed}; {figures}"
-        yield from (f"{'':<38}{reason}" for reason in verdict.reasons)
+        word = "chosen" if attempt is outcome.candidate else "left"
+        yield f"{outcome.model:<16}{tried.form:<13}{word:<7}  {speed}; {figures}"
+        yield from (f"{'':<38}{reason}" for reason in tried.reasons)
+    verdict = outcome.verdict
+    figures = ", ".join(
+        f"{name} {loss.after:.4f} ({-loss.lost:+.4f}, at worst {-loss.at_most:+.4f})"
+        for name, loss in verdict.losses.items()
+    )
+    of = next(iter(verdict.losses.values())).of
+    word = "passed" if verdict.passed else "refused"
+    yield f"{outcome.model:<16}{verdict.form:<13}{word:<7}  on {of} of the test period: {figures}"
+    yield from (f"{'':<38}{reason}" for reason in verdict.reasons)
     if written is None:
-        yield f"{outcome.model:<16}no version {OPTIMISED}: every form was refused"
+        yield f"{outcome.model:<16}no version {OPTIMISED}: the gate refused it"
     else:
-        forced = "" if outcome.chosen else ", in spite of the gate"
+        forced = "" if verdict.passed else ", in spite of the gate"
         yield f"{outcome.model:<16}version {OPTIMISED} is INT8 {written}{forced}"
 
 
@@ -108,17 +116,13 @@ def _latency(row: Row, batch: int) -> str:
 def _figures(outcome: Outcome, written: str | None) -> dict[str, Any]:
     return {
         "serving_batch": outcome.batch,
-        "fp32": {name: round(value, 5) for name, value in outcome.quality.items()},
+        "fp32": {name: round(loss.before, 5) for name, loss in outcome.verdict.losses.items()},
         "version_2": written,
+        "gate": asdict(outcome.verdict),
         "forms": [_attempt(attempt) for attempt in outcome.attempts],
     }
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
-    quality = {name: round(value, 5) for name, value in attempt.quality.items()}
-    return {
-        **asdict(attempt.verdict),
-        "quality": quality,
-        "batch_us": round(attempt.batch_us, 2),
-        "bytes": len(attempt.content),
-    }
+    batch_us = round(attempt.latencies.candidate_median, 2)
+    return {**asdict(attempt.tried), "batch_us": batch_us, "bytes": len(attempt.content)}

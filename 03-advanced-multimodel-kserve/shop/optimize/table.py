@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shop.optimize import openvino_runtime
-from shop.optimize.attempt import quality_of
+from shop.optimize.attempt import marks_of
 from shop.optimize.latency import measure_in_turn, run_of, session
 
 if TYPE_CHECKING:
@@ -100,12 +100,12 @@ def _teacher(exam: Exam) -> _Contender:
     def prepare(rows: NDArray[Any]) -> Callable[[], Any]:
         return lambda: teacher.run(rows)
 
-    return _Contender(prepare, teacher.size, exam.take(lambda rows: [teacher.run(rows)]))
+    return _Contender(prepare, teacher.size, exam.take(lambda rows: [teacher.run(rows)]).quality)
 
 
 def _onnxruntime(exam: Exam, content: bytes) -> _Contender:
     model = session(content)
-    return _Contender(lambda rows: run_of(model, rows), len(content), quality_of(model, exam))
+    return _Contender(lambda rows: run_of(model, rows), len(content), marks_of(model, exam).quality)
 
 
 def _openvino(exam: Exam, content: bytes) -> _Contender | str:
@@ -117,4 +117,4 @@ def _openvino(exam: Exam, content: bytes) -> _Contender | str:
     def answer(rows: NDArray[Any]) -> list[NDArray[Any]]:
         return [np.array(each) for each in openvino_runtime.run_of(request, rows)().values()]
 
-    return _Contender(lambda rows: openvino_runtime.run_of(request, rows), len(content), exam.take(answer))
+    return _Contender(lambda rows: openvino_runtime.run_of(request, rows), len(content), exam.take(answer).quality)

@@ -18,8 +18,9 @@ from shop.optimize.latency import run_of, session
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shop.optimize.attempt import Attempt, Outcome
+    from shop.optimize.attempt import Outcome
     from shop.optimize.exam import Exam
+    from shop.optimize.gate import Verdict
 
 __all__ = ["BASELINE", "OPTIMISED", "write_version"]
 
@@ -30,32 +31,31 @@ _CHECK_ROWS = 32
 
 
 def write_version(models_dir: Path, exam: Exam, outcome: Outcome, *, force: bool = False) -> ModelCard | None:
-    """Writes version 2 and returns its card; None, and no version 2 is left, where every form was refused.
+    """Writes version 2 and returns its card; None, and no version 2 is left, where the candidate was refused.
 
-    ``force`` writes the least bad form all the same; its card says that it was refused, and why.
+    ``force`` writes it all the same; its card says that it was refused, and why.
 
     Raises:
         ArtefactError: version 1 is missing or damaged.
     """
     baseline = Artefact.of(models_dir, exam.model, BASELINE)
     folder = models_dir / exam.model / OPTIMISED
-    attempt = outcome.least_bad if force else outcome.chosen
-    if attempt is None:
+    if not (outcome.verdict.passed or force):
         shutil.rmtree(folder, ignore_errors=True)
         return None
     content = baseline.onnx()
     parts = {**tensorrt_exports(exam.model, content, exam.calibration), CHECK: _check(content, exam)}
-    return write_artefact(folder, attempt.content, _card(baseline.card(), attempt), parts)
+    return write_artefact(folder, outcome.candidate.content, _card(baseline.card(), outcome.verdict), parts)
 
 
-def _card(baseline: ModelCard, attempt: Attempt) -> ModelCard:
-    quality: dict[str, Any] = {name: round(value, 4) for name, value in attempt.quality.items()}
+def _card(baseline: ModelCard, verdict: Verdict) -> ModelCard:
+    quality: dict[str, Any] = {name: round(loss.after, 4) for name, loss in verdict.losses.items()}
     return replace(
         baseline,
         version=OPTIMISED,
-        algorithm=f"{baseline.algorithm}, INT8 {attempt.verdict.form}",
+        algorithm=f"{baseline.algorithm}, INT8 {verdict.form}",
         precision="INT8",
-        metrics={**quality, "gate": asdict(attempt.verdict)},
+        metrics={**quality, "gate": asdict(verdict)},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         libraries={name: version(name) for name in ("numpy", "onnx", "onnxruntime")},
     )

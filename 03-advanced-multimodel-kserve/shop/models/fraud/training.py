@@ -25,9 +25,18 @@ if TYPE_CHECKING:
     from shop.world.paying import Payments
     from shop.world.record import Record
 
-__all__ = ["FraudTraining", "judge", "payment_features", "train_fraud"]
+__all__ = ["FraudTraining", "Judged", "judge", "payment_features", "train_fraud"]
 
 _WARM_UP = 0.25  # of the history, in which nobody has one yet
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Payments to judge by: features (rows, FRAUD_WIDTH), and for each what came true and who paid."""
+
+    features: NDArray[np.float32]
+    fraud: NDArray[np.bool_]
+    payer: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -41,8 +50,8 @@ class FraudTraining:
         quality: of ``amount``, the baseline, ``teacher``, ``student``, and the ``frozen`` student, which sees entities
             as the store has them, on the test period.
         sample: (rows, FRAUD_WIDTH) of the training rows, for calibration of INT8.
-        test: features (rows, FRAUD_WIDTH) of the test period.
-        test_fraud: (rows,): what came true.
+        choosing: the payments of the validation period.
+        test: those of the test period.
         payments: how many were learned from.
         teacher: LightGBM's booster.
     """
@@ -52,8 +61,8 @@ class FraudTraining:
     entities: dict[str, NDArray[np.float32]]
     quality: dict[str, dict[str, float]]
     sample: NDArray[np.float32]
-    test: NDArray[np.float32]
-    test_fraud: NDArray[np.bool_]
+    choosing: Judged
+    test: Judged
     payments: int
     teacher: Any
 
@@ -85,7 +94,8 @@ def train_fraud(record: Record, periods: Periods, say: Callable[[str], None] = l
     del quality["amount"]["calibration_error"]  # an amount promises nothing
     rows = np.nonzero(learn)[0]
     sample = features[rows[:: max(1, len(rows) // 4096)][:4096]]
-    return FraudTraining(student, platt, entities, quality, sample, features[test], fraud[test], len(rows), teacher)
+    choosing, judged = (Judged(features[some], fraud[some], payments.user[some]) for some in (choose, test))
+    return FraudTraining(student, platt, entities, quality, sample, choosing, judged, len(rows), teacher)
 
 
 def payment_features(payments: Payments, history: History) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Quality", "evaluate", "top"]
+__all__ = ["Each", "Quality", "evaluate", "evaluate_each", "top"]
 
 _AT_ONCE = 512
 
@@ -36,6 +36,15 @@ class Quality:
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
+@dataclass(frozen=True)
+class Each:
+    """What `Quality` is the mean of: values of each user judged, and whether each item was on anybody's list."""
+
+    recall_at_100: NDArray[np.float64]
+    ndcg_at_10: NDArray[np.float64]
+    shown: NDArray[np.bool_]
+
+
 def top(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """(n, k): the columns of the best scores, best first; of equal scores the first column."""
     k = min(k, scores.shape[1])
@@ -51,10 +60,19 @@ def evaluate(recommend: Callable[[NDArray[np.int64]], NDArray[np.int64]], looked
     """Judges lists: ``recommend`` gives (n, 100) items, best first, for users (n,).
 
     ``looked`` is a sparse matrix (users, items) of what they looked at afterwards. Nothing is left out of the lists:
-    people come back to what they have seen.
+    people come back to what they have seen. A list is judged as it is served, its ties in the order of the items' ids,
+    which here say nothing: the first hundred ids do as well as any.
     """
+    each = evaluate_each(recommend, looked)
+    if not len(each.recall_at_100):
+        return Quality(0.0, 0.0, 0.0)
+    return Quality(float(each.recall_at_100.mean()), float(each.ndcg_at_10.mean()), float(each.shown.mean()))
+
+
+def evaluate_each(recommend: Callable[[NDArray[np.int64]], NDArray[np.int64]], looked: Any) -> Each:
+    """The same of each user who looked at anything."""
     users = np.nonzero(np.diff(looked.indptr))[0]
-    recalls, gains, shown = [], [], np.zeros(looked.shape[1], bool)
+    recalls, gains, shown = [np.empty(0)], [np.empty(0)], np.zeros(looked.shape[1], bool)
     for start in range(0, len(users), _AT_ONCE):
         some = users[start : start + _AT_ONCE]
         lists = recommend(some)
@@ -64,7 +82,7 @@ def evaluate(recommend: Callable[[NDArray[np.int64]], NDArray[np.int64]], looked
         total = relevant.sum(axis=1)
         recalls.append(hits.sum(axis=1) / np.minimum(total, lists.shape[1]))
         gains.append(_ndcg(hits, total))
-    return Quality(float(np.concatenate(recalls).mean()), float(np.concatenate(gains).mean()), float(shown.mean()))
+    return Each(np.concatenate(recalls), np.concatenate(gains), shown)
 
 
 def _ndcg(hits: NDArray[np.bool_], total: NDArray[np.int64], k: int = 10) -> NDArray[np.float64]:

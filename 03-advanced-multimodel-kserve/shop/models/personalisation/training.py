@@ -22,11 +22,19 @@ if TYPE_CHECKING:
     from shop.models.periods import Periods
     from shop.world.record import Record
 
-__all__ = ["PersonalisationTraining", "train_personalisation"]
+__all__ = ["PersonalisationTraining", "Returned", "train_personalisation"]
 
 # Chosen on the validation period; never on the test period.
 ALS = AlsSettings(width=EMBEDDING, confidence=1.0, damping=0.2, ridge=0.1, rounds=5, seed=7)
 _JUDGED = 4_000  # users of the test period, at most
+
+
+@dataclass(frozen=True)
+class Returned:
+    """Some of those who came back in a period: their ids, and a sparse matrix (users, items) of what all looked at."""
+
+    users: NDArray[np.int64]
+    looked: Any
 
 
 @dataclass(frozen=True)
@@ -37,16 +45,16 @@ class PersonalisationTraining:
         embeddings: of users and items, as of the training period's end.
         popular: ids of the most popular items, best first: the fallback.
         quality: of ``popularity`` and ``als`` on the test period.
-        users: who was judged.
-        looked: sparse (users, items): what they looked at in the test period.
+        choosing: who came back in the validation period, and what they looked at then.
+        test: likewise in the test period: who was judged.
         interactions: how many views and clicks were learned from.
     """
 
     embeddings: Embeddings
     popular: NDArray[np.int64]
     quality: dict[str, Quality]
-    users: NDArray[np.int64]
-    looked: Any
+    choosing: Returned
+    test: Returned
     interactions: int
 
 
@@ -58,23 +66,24 @@ def train_personalisation(
     say(f"ALS on {len(known.time):,} views and clicks")
     embeddings = fit_als(known.matrix, ALS, say)
     popular = np.argsort(-np.bincount(known.item, minlength=known.items), kind="stable")
-    users, looked = _afterwards(record, periods)
+    choosing, test = (
+        _returned(record, *period) for period in ((periods.train, periods.validate), (periods.validate, periods.end))
+    )
     best = popular[: min(TOP, known.items)]
     quality = {
-        "popularity": evaluate(lambda some: np.tile(best, (len(some), 1)), looked),
-        "als": evaluate(lambda some: top(embeddings.users[some] @ embeddings.items.T, TOP), looked),
+        "popularity": evaluate(lambda some: np.tile(best, (len(some), 1)), test.looked),
+        "als": evaluate(lambda some: top(embeddings.users[some] @ embeddings.items.T, TOP), test.looked),
     }
-    return PersonalisationTraining(embeddings, popular[:POPULAR_ITEMS], quality, users, looked, len(known.time))
+    return PersonalisationTraining(embeddings, popular[:POPULAR_ITEMS], quality, choosing, test, len(known.time))
 
 
-def _afterwards(record: Record, periods: Periods) -> tuple[NDArray[np.int64], Any]:
-    """Some of those who came back in the test period, and what all of these looked at then."""
-    everything = Interest.until(record, periods.end)
-    late = everything.time >= periods.validate
+def _returned(record: Record, start: int, end: int) -> Returned:
+    everything = Interest.until(record, end)
+    late = everything.time >= start
     user, item = everything.user[late], everything.item[late]
     came = np.unique(user)
     users = np.sort(np.random.default_rng(7).permutation(came)[:_JUDGED])
     kept = np.isin(user, users)
     shape = (everything.users, everything.items)
     looked = csr_array((np.ones(int(kept.sum()), np.float32), (user[kept], item[kept])), shape=shape)
-    return users, looked
+    return Returned(users, looked)

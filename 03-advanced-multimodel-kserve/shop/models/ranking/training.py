@@ -42,6 +42,7 @@ class RankingTraining:
         quality: NDCG@10 of ``page order`` (as it was shown, by chance, from the top down), ``popularity``, ``teacher``
             and ``student`` on the test period.
         sample: (rows, RANKING_WIDTH) of the training rows, for calibration.
+        choosing: the lists of the validation period, shuffled pages likewise.
         test: the lists of the test period.
         pages: how many pages were learned from.
         teacher: LightGBM's booster.
@@ -51,6 +52,7 @@ class RankingTraining:
     snapshot: Snapshot
     quality: dict[str, float]
     sample: NDArray[np.float32]
+    choosing: Lists
     test: Lists
     pages: int
     teacher: Any
@@ -62,9 +64,13 @@ def train_ranking(record: Record, periods: Periods, say: Callable[[str], None] =
     say("features")
     before, served = snapshot(record, periods.history), snapshot(record, periods.train)
     pages = _between(searches, periods.history, periods.train)[-_PAGES:]
-    judged = _between(searches, periods.validate, periods.end)
     lists = gather(searches, before, pages)
-    test = gather(searches, served, judged[searches.explored[judged]])
+    choosing, test = (
+        gather(searches, served, some[searches.explored[some]])
+        for some in (
+            _between(searches, periods.train, periods.validate), _between(searches, periods.validate, periods.end),
+        )
+    )  # fmt: skip
     say(f"teacher on {len(pages):,} pages, {len(lists.label):,} results")
     teacher = fit_teacher(lists)
     say("student")
@@ -77,7 +83,7 @@ def train_ranking(record: Record, periods: Periods, say: Callable[[str], None] =
     }
     quality = {name: ndcg(each, test.gains, test.start) for name, each in scores.items()}
     sample = lists.features[:: max(1, len(lists.features) // 4096)][:4096]
-    return RankingTraining(student, served, quality, sample, test, len(pages), teacher)
+    return RankingTraining(student, served, quality, sample, choosing, test, len(pages), teacher)
 
 
 def popularity(lists: Lists) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from shop.artefact import ModelCard, write_artefact
-from shop.models.judging import Evaluation, write_evaluation
+from shop.models.judging import CHOOSING, TEST, Evaluation, write_evaluation
 from shop.models.mlp import Layer, Mlp
 from shop.models.onnx_graph import FLOAT, graph, mlp_nodes
 from shop.models.personalisation.graphs import personalisation_onnx
@@ -31,16 +32,14 @@ def run_dir(tmp_path: Path) -> Path:
     noise = rng.normal(size=len(scores)) * scores.std()
     gains = np.where(scores + noise > np.quantile(scores, 0.8), 1.0, 0.0)
     start = np.arange(0, len(scores) + 1, PAGE)
-    _write(
-        tmp_path,
-        _onnx(network, "scores"),
-        Evaluation("ranking", calibration, held_out, {"gains": gains, "start": start}),
-    )
-    _write(tmp_path, _onnx(network, "probability"), Evaluation("fraud", calibration, held_out, {"fraud": gains > 0}))
+    truth = {"gains": gains, "start": start}
+    _write(tmp_path, _onnx(network, "scores"), Evaluation("ranking", calibration, held_out, truth))
+    paid = {"fraud": gains > 0, "payer": np.arange(len(gains)) // 3}
+    _write(tmp_path, _onnx(network, "probability"), Evaluation("fraud", calibration, held_out, paid))
     items = rng.normal(size=(ITEMS, WIDTH)).astype(np.float32)
     looked = csr_array(held_out[:300] @ items.T + rng.normal(size=(300, ITEMS)) * 4 > 12)
-    truth = {"indptr": looked.indptr, "indices": looked.indices, "items": np.array(ITEMS)}
-    _write(tmp_path, personalisation_onnx(items), Evaluation("personalisation", calibration, held_out[:300], truth))
+    liked = {"indptr": looked.indptr, "indices": looked.indices, "items": np.array(ITEMS)}
+    _write(tmp_path, personalisation_onnx(items), Evaluation("personalisation", calibration, held_out[:300], liked))
     return tmp_path
 
 
@@ -58,7 +57,8 @@ def _onnx(network: Mlp, output: str) -> bytes:
 
 
 def _write(run_dir: Path, onnx: bytes, evaluation: Evaluation) -> None:
-    write_evaluation(run_dir, evaluation)
+    for period in (CHOOSING, TEST):  # the same: what chance is between them, other tests look at
+        write_evaluation(run_dir, replace(evaluation, period=period))
     card = ModelCard(
         name=evaluation.model,
         version="1",

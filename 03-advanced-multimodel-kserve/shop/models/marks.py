@@ -1,0 +1,63 @@
+"""How good answers are, told so that chance can be told too: once over what was asked, and over any resample of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shop.models.metrics import Ranked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["Marks", "marks_of_means", "marks_of_payments"]
+
+
+@dataclass(frozen=True)
+class Marks:
+    """A model's, in measures of which higher is better.
+
+    Attributes:
+        quality: each measure over everything.
+        units: what was drawn by chance and may be drawn again: ``pages``, ``users``, ``payers``.
+        count: how many there are.
+        resampled: each measure (draws,) where unit n counts ``times[d, n]`` times in draw d, of times (draws, count).
+    """
+
+    quality: dict[str, float]
+    units: str
+    count: int
+    resampled: Callable[[NDArray[np.float32]], dict[str, NDArray[np.float64]]]
+
+
+def marks_of_means(units: str, each: Mapping[str, NDArray[np.floating]]) -> Marks:
+    """Marks whose measures are means over the units; ``each`` has a measure of every unit (count,)."""
+    count = len(next(iter(each.values())))
+
+    def resampled(times: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        total = times.sum(axis=1)
+        return {name: (times @ values.astype(np.float32)).astype(np.float64) / total for name, values in each.items()}
+
+    return Marks({name: float(of.mean()) if count else 0.0 for name, of in each.items()}, units, count, resampled)
+
+
+def marks_of_payments(
+    probabilities: NDArray[np.floating], fraud: NDArray[np.bool_], payer: NDArray[np.integer]
+) -> Marks:
+    """Marks by AUC and average precision; a payer's payments are drawn together, for they are alike."""
+    payers, place = np.unique(payer, return_inverse=True)
+    ranked = Ranked.of(probabilities, fraud)
+
+    def resampled(times: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        draws = [each[place] for each in times]
+        return {
+            "auc": np.array([ranked.auc(each) for each in draws]),
+            "average_precision": np.array([ranked.average_precision(each) for each in draws]),
+        }
+
+    quality = {"auc": ranked.auc(), "average_precision": ranked.average_precision()}
+    return Marks(quality, "payers", len(payers), resampled)
