@@ -10,8 +10,8 @@ for (order statistics: Conover, "Practical Nonparametric Statistics", 1999, sect
 Requests are not independent: a pause of the server makes all slow that arrive in it. So the window is cut into blocks
 of a second, and the requests count for as many as would scatter like these blocks do if they were independent
 (Korn and Graubard, "Confidence intervals for proportions with small expected number of positive counts estimated from
-survey data", Survey Methodology 24, 1998). What this cannot see is what did not happen: a pause that comes every
-20 s is absent from 6 of 10 runs of 10 s. That is what longer runs are for.
+survey data", Survey Methodology 24, 1998). What this cannot see is what did not happen: a pause that comes every 20 s
+on average is absent from 6 of 10 runs of 10 s. That is what longer runs are for.
 """
 
 from __future__ import annotations

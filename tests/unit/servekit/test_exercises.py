@@ -214,6 +214,10 @@ def test_progress_leads_from_the_first_exercise_to_the_promise(
     assert " B " in printed
     write_sla("broken")
     assert "make up-7 sla-7" in progress(capsys)
+    write_sla("too_close")
+    printed = progress(capsys)
+    assert "too close, p99 4.2 ms at 100/s" in printed
+    assert "make up-7 sla-7" in printed
     write_sla("met")
     printed = progress(capsys)
     assert "met, p99 4.2 ms at 100/s" in printed
