@@ -132,7 +132,7 @@ class GatewayApp:
         settings = self._settings
         try:
             _check_method(scope["method"], "POST")
-            self._check_key(scope["headers"])
+            await self._check_key(scope["headers"])
             version = version_of(headers, settings.version)
             _check_media_type(headers)
             body = await self._bodies.read(receive, scope["headers"])
@@ -158,10 +158,10 @@ class GatewayApp:
         finally:
             self._limit.leave(monotonic() - began)
 
-    def _check_key(self, headers: _Headers) -> None:
+    async def _check_key(self, headers: _Headers) -> None:
         holder = self._keys.holder(headers)
         if holder:
-            self._rates.take(holder)
+            await self._rates.take(holder)
 
     def _enter(self, extra: int = 0) -> None:
         if not self._limit.enter(extra):
@@ -172,7 +172,7 @@ class GatewayApp:
         scope, headers, record, receive, send = exchange
         settings, route, body = self._settings, _UNMATCHED, b""
         try:
-            self._check_key(scope["headers"])
+            await self._check_key(scope["headers"])
             found = self._passthrough.find(scope["path"], scope["method"])
             route = found.route
             if found.infer:

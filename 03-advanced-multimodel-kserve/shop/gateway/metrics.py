@@ -54,6 +54,9 @@ class GatewayMetrics:
         self._degraded = counter("degraded", "Answers that a fallback gave.", "model", "version", "reason")
         self._feedback = counter("feedback", "What became of answers.", "model", "version", "outcome")
         self._shed = counter("shed", "Requests turned away.", "reason")
+        self._rate_missed = counter(
+            "key_rate_misses", "Times that the keys' rates, shared by all gateways, were not to be had."
+        )
         self._score = Histogram(
             "serving_score",
             "The best score of each answer that a model computed; of fraud, the probability.",
@@ -96,6 +99,10 @@ class GatewayMetrics:
     def shed(self, reason: str) -> None:
         """Counts a request turned away: ``limit``, ``rate`` or ``body``."""
         self._inc(self._shed, reason)
+
+    def rate_missed(self) -> None:
+        """Counts that this gateway counts keys by itself, for a second."""
+        self._rate_missed.inc()
 
     def score(self, model: str, version: str, score: float) -> None:
         """Takes note of a score."""

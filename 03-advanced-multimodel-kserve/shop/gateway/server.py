@@ -89,7 +89,7 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
         watch.shutdown()
 
     passthrough = PassThrough(links.models, versioned=versioned)
-    door = Door(limit, keys, KeyRates(settings.key_rate, settings.key_burst), metrics)
+    door = Door(limit, keys, _rates(settings, links.cache, metrics), metrics)
     endpoints = _endpoints(hops)
     _expect(watch, endpoints, versions, metrics)
     app = GatewayApp(settings, endpoints, passthrough, watch, door=door, ready=ready, life=(upkeep.start, close))
@@ -200,6 +200,11 @@ def _endpoints(hops: Hops) -> dict[str, Endpoint]:
         "/v1/recommendations": Endpoint(Recommendations(hops)),
         "/v1/feedback": Endpoint(Feedback(hops.metrics)),
     }
+
+
+def _rates(settings: GatewaySettings, store: Valkey, metrics: GatewayMetrics) -> KeyRates:
+    patience_s = settings.cache_budget_ms / 1e3
+    return KeyRates(store, settings.key_rate, settings.key_burst, patience_s, metrics.rate_missed)
 
 
 def _policy(settings: GatewaySettings) -> CachePolicy:

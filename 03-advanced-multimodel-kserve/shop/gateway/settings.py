@@ -62,7 +62,7 @@ class GatewaySettings(Addresses):
         10, gt=0, description="How long the headers of a request may take to arrive, and then its body."
     )
     api_keys: SecretStr = Field(SecretStr(""), description="name:key,name:key…; empty: no key is asked for.")
-    key_rate: float = Field(0, ge=0, description="Requests a second for each key; 0: any number.")
+    key_rate: float = Field(0, ge=0, description="Requests a second for each key, of all gateways; 0: any number.")
     key_burst: float = Field(50, ge=1, description="Requests a key may send at once.")
     limit: int = Field(32, ge=1, description="Requests at once in a process, to begin with.")
     limit_min: int = Field(4, ge=1, description="The limit is never lower.")

@@ -32,7 +32,7 @@ RIGHTS: dict[Store, dict[User, str]] = {
         "operator": "~* +@all",
     },
     "cache": {
-        "gateway": "~a:* ~l:* +get +set +del +ping",
+        "gateway": "~a:* ~l:* ~r:* +get +set +del +ping +eval +time",
         "operator": "~* +@all",
     },
 }

@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from shop.addresses import Addresses
+from shop.gateway.rates import KeyRates
 from shop.gateway.valkey import Valkey, ValkeyError, pack
 from shop.serving.logins import RIGHTS, Store, User, read_login
 from shop.serving.stores import ValkeyReady, cache_command, connect, features_command
@@ -52,7 +53,7 @@ REFUSED: dict[tuple[Store, User], tuple[str, ...]] = {
         "SET i:1 x",
         "FLUSHALL",
         "CONFIG SET dir /tmp",
-        "EVAL return 0",
+        "SCRIPT LOAD return",
         "ACL LIST",
     ),
 }
@@ -71,6 +72,24 @@ def test_a_user_does_nothing_else(addresses: Addresses, store: Store, user: User
         for command in REFUSED[store, user]:
             with pytest.raises(redis.exceptions.NoPermissionError):
                 client.execute_command(*command.split())
+
+
+def test_a_script_of_the_gateways_may_do_no_more_than_the_gateway(addresses: Addresses) -> None:
+    with connect(addresses, "cache", "gateway") as client:
+        for command in ("'flushall'", "'set','i:1','x'", "'keys','*'"):
+            with pytest.raises(redis.ResponseError, match=r"no permission|ACL failure"):
+                client.execute_command("EVAL", f"return redis.call({command})", 0)
+
+
+def test_the_gateway_may_count_what_keys_ask(addresses: Addresses) -> None:
+    async def count() -> None:
+        store = Valkey("127.0.0.1", addresses.cache_port, read_login(addresses, "cache", "gateway"))
+        misses: list[int] = []
+        await KeyRates(store, 1, 1, GENEROUS_S, lambda: misses.append(1)).take("web")
+        store.close()
+        assert not misses
+
+    asyncio.run(count())
 
 
 def test_the_loader_has_no_password_for_the_cache(addresses: Addresses) -> None:
