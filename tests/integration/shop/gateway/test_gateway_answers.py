@@ -138,6 +138,9 @@ def test_health_and_metrics(gateway: GatewayProcess) -> None:
 
 def test_feedback_is_counted_by_version(gateway: GatewayProcess) -> None:
     given = {"model": "ranking", "version": "2", "outcome": "click"}
+    gateway.client.post(
+        "/v1/search", json=SEARCH, headers={"x-model-version": "2"}
+    )  # now the gateway knows that it exists
     before = gateway.metric("serving_feedback_total", **given)
     assert gateway.client.post("/v1/feedback", json=given).status_code == 200
     assert gateway.metric("serving_feedback_total", **given) == before + 1
