@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
 import pytest
 from scipy.stats import expon, gamma, norm
 
@@ -18,6 +19,7 @@ from servekit.versions import ROOT
 from shop.canary.evidence import fisher
 from shop.canary.proof import answers_to_prove
 from shop.capacity.calibration import REFERENCE, load
+from shop.capacity.characteristics import SHAPES, closed_form_p99_s, simulate
 from shop.capacity.fleet import Ask, plan_fleet
 from shop.capacity.prices import load_prices
 from shop.capacity.queueing import kingman
@@ -129,6 +131,7 @@ CLAIMS = {
         f"the p99 of the sum is {gamma.ppf(0.99, 5) * 10 / expon.ppf(0.99):.0f} ms",
         f"one request in {1 / (1 - 0.991**5):.0f} meets a slow hop, and the p99 of the request is {4 * 5 + 500} ms",
     ],
+    "formula-or-simulation": ["at c² = 10 its p99 may be a third too low"],
     "headroom-or-p99": [f"at c² = 4 one waits {kingman(0.5, 1, scv=4) / kingman(0.5, 1, scv=1):g} times as long"],
     "load-test-hit-ratio": [
         f"six thousand recorded requests at 500 a second asks for each again every {WORDS[6000 // 500]} seconds",
@@ -290,6 +293,12 @@ def test_what_the_cache_saves_is_what_the_calibration_says_at_the_capacity() -> 
         for ratio in (0.4, 0.0)
     )
     assert 1 - cached / uncached == pytest.approx(1 / 6, abs=0.02)
+
+
+def test_two_moments_of_work_that_varies_much_say_a_third_too_little_of_its_p99() -> None:
+    random = np.random.default_rng(5)
+    _, whole = simulate(SHAPES["lognormal"](10.0, 1_000_000, random) * 1e-3, 0.7, random)
+    assert closed_form_p99_s(0.7, 10.0) / float(np.quantile(whole, 0.99)) - 1 == pytest.approx(-1 / 3, abs=0.07)
 
 
 @pytest.mark.parametrize(("answers", "significant"), [(1e6, False), (1e8, True)])

@@ -1,4 +1,11 @@
-"""Latency in closed form: what a request takes alone, plus an independent wait at each station it visits."""
+"""Latency in closed form: what a request takes alone, plus an independent wait at each station it visits.
+
+The wait is that of M/G/1 for the pods' actual mix of service times, within kinds as well as between them
+(`Grid.wait`). Of the work of one kind only mean and variance are known, and where it varies more than exponentially its
+shape counts, too. Against simulations of lognormal, gamma and hyperexponential work, 30 to 70 % busy, p99 is at most
+12 % off up to a squared coefficient of variation of 1; at 4 it is from 22 % too low (lognormal) to 15 % too high
+(gamma), at 10 from 30 % too low to 18 % too high (`shop.capacity.characteristics`). A plan for such work says so.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from shop.capacity.distribution import Grid
-from shop.capacity.queueing import wait
-from shop.capacity.walk import mean_and_scv
+from shop.capacity.distribution import Grid, Service
+from shop.capacity.walk import services
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shop.capacity.machine import Machine
-    from shop.capacity.walk import Walk
+    from shop.capacity.walk import Visit, Walk
 
 __all__ = ["Load", "Percentiles", "on_a_fleet", "on_a_shared_machine"]
 
@@ -49,9 +55,9 @@ def on_a_fleet(found: Sequence[Walk], loads: Mapping[str, Load], network_s: floa
         InvalidValueError: a station cannot keep up.
     """
     waits = {}
-    for station, (_, mean_s, scv) in mean_and_scv(found).items():
+    for station, kinds in services(found).items():
         workers, utilisation = loads[station]
-        waits[station] = Grid.of_wait(wait(workers, utilisation * workers, mean_s, scv))
+        waits[station] = _service(tuple(kinds)).wait(workers, utilisation * workers)
     parts = []
     for each in found:
         total = _alone(each, network_s)
@@ -71,18 +77,28 @@ def on_a_shared_machine(found: Sequence[Walk], rate_rps: float, machine: Machine
         InvalidValueError: the cores cannot keep up.
     """
     longer = max(1.0, (1 + machine.others) / machine.cores)
-    seconds = np.array([each.cpu_s for each in found]) * longer
-    weights = np.array([each.weight for each in found])
-    mean = float(weights @ seconds)
-    scv = float(weights @ seconds**2) / mean**2 - 1
-    waiting = Grid.of_wait(wait(machine.cores, rate_rps * mean, mean, scv))
+    kinds = [_as_one(each, (*each.visits, *each.after), longer) for each in found]
+    load = rate_rps * sum(kind.weight * kind.mean_s for kind in kinds)
+    waiting = _service(tuple(kinds)).wait(machine.cores, load)
     return _percentiles([(each.weight, _alone(each, 0.0, longer).plus(waiting)) for each in found])
+
+
+@lru_cache(maxsize=256)
+def _service(kinds: tuple[Service, ...]) -> Grid:
+    return Grid.of_service(kinds)
 
 
 @lru_cache(maxsize=64)
 def _alone(each: Walk, network_s: float, longer: float = 1.0) -> Grid:
-    fixed_s = sum(visit.cpu_s * longer + network_s for visit in each.visits)
-    return Grid.of_quantiles(np.asarray(each.delay_s) + fixed_s)
+    delay = Grid.of_quantiles(np.asarray(each.delay_s) + network_s * len(each.visits))
+    return delay.plus(Grid.of_service([_as_one(each, each.visits, longer)]))
+
+
+def _as_one(each: Walk, visits: Sequence[Visit], longer: float) -> Service:
+    """Independent pieces of work as one."""
+    mean_s = sum(visit.cpu_s for visit in visits)
+    variance = sum(visit.cpu_s**2 * visit.scv for visit in visits)
+    return Service(each.weight, mean_s * longer, variance / mean_s**2 if mean_s else 0.0)
 
 
 def _percentiles(parts: list[tuple[float, Grid]]) -> Percentiles:

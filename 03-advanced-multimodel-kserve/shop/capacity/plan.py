@@ -22,6 +22,8 @@ __all__ = ["ColdStart", "Plan", "Point", "Region", "make_plan"]
 _POINTS: Final = (0.2, 0.4, 0.6, 0.75, 0.85, 0.92)
 _REGIONS: Final = (1, 2, 3, 4)
 _REHEARSED: Final = 3
+_TWO_MOMENTS: Final = 1.0
+"""The squared coefficient of variation up to which the closed form holds, see `shop.capacity.closed_form`."""
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -149,10 +151,13 @@ def _region(calibration: Calibration, prices: Prices, ask: Ask, count: int) -> R
 
 def _assumptions(calibration: Calibration, prices: Prices, ask: Ask) -> list[str]:
     stamp = calibration.hardware
-    found = [
+    found = walks(calibration, ask.mix, ask.hit_ratio, 1 - ask.headroom)
+    scv = max(visit.scv for each in found for visit in each.visits)
+    said = [
         f"every pod has one core like those of the calibration: {stamp['cpu']}, measured {calibration.date[:10]}",
         "a request costs a pod what it costs the machine of the calibration when that is as busy",
         "the time that is neither CPU nor queueing is the calibration's, with all its machine's noise",
+        f"work of one kind varies as much as the spread of its measured latencies allows: c² up to {scv:.2g}",
         f"{ask.network_ms:g} ms of network at each hop: not measured",
         "requests go to pods at random: what a balancer that looks at queues saves is left as margin",
         f"from the cache: {_ratios(ask.hit_ratio)}; an answer stays for {ask.ttl_s:g} s",
@@ -160,14 +165,17 @@ def _assumptions(calibration: Calibration, prices: Prices, ask: Ask) -> list[str
         f"{prices.cloud} {prices.region} list prices on demand, the oldest as of {prices.oldest}: to be checked",
     ]
     if ask.gpu_speedup is not None:
-        found.insert(
-            0, f"one GPU does {ask.gpu_speedup:g} cores' model work: your figure, nothing here has measured it"
+        said.insert(0, f"one GPU does {ask.gpu_speedup:g} cores' model work: your figure, nothing here has measured it")
+    if scv > _TWO_MOMENTS:
+        said.append(
+            f"work with c² above {_TWO_MOMENTS:g} waits as its shape will have it, and the closed form knows none: "
+            "its p99 may be a third too low, believe the rehearsal"
         )
     if calibration.noise.noisy:
-        found.append("the machine was noisy during the calibration: its p99 is too high, and so is the plan's")
+        said.append("the machine was noisy during the calibration: its p99 is too high, and so is the plan's")
     if calibration.note:
-        found.append(calibration.note)
-    return found
+        said.append(calibration.note)
+    return said
 
 
 def _ratios(hit_ratio: dict[str, float]) -> str:

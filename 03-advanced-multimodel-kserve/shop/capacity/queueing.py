@@ -52,6 +52,9 @@ def erlang_c(servers: int, load: float) -> float:
 def wait(servers: int, load: float, service_s: float, scv: float, arrivals_scv: float = 1.0) -> Wait:
     """The wait in G/G/c, first come first served, by Allen–Cunneen; exact for M/M/c, and in the mean for M/G/1.
 
+    Its exponential tail is too short where work varies more than exponentially, and too long where it varies less: at
+    30 % busy and an ``scv`` of 4 its p99 is 12.2 service times, in truth 15.7 or more. `Grid.wait` has the shape, too.
+
     Args:
         servers: c, at least 1.
         load: offered load in erlangs, below ``servers``.

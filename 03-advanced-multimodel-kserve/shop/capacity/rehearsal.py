@@ -15,10 +15,10 @@ from shop.capacity.arrivals import Surge
 from shop.capacity.pods import Lost
 from shop.capacity.simulation import FleetShape, Scenario, simulate_fleet
 from shop.capacity.sizing import SHARDED, Fleet
-from shop.capacity.walk import Visit
 
 if TYPE_CHECKING:
     from shop.capacity.simulation import Answers
+    from shop.capacity.walk import Visit
 
 __all__ = ["Phase", "Slice", "curve", "cut", "lose_a_region", "lose_a_zone"]
 
@@ -140,4 +140,4 @@ def curve(fleet: Fleet, busy: float) -> tuple[float, float]:
 
 
 def _stretched(visits: tuple[Visit, ...], stretch: dict[str, float]) -> tuple[Visit, ...]:
-    return tuple(Visit(visit.station, visit.cpu_s * stretch[visit.station]) for visit in visits)
+    return tuple(visit._replace(cpu_s=visit.cpu_s * stretch[visit.station]) for visit in visits)

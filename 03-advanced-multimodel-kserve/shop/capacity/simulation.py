@@ -1,10 +1,12 @@
 """A discrete-event simulation of requests on their walks, on the measured machine or on a fleet, repeatable by seed.
 
-It assumes less than the closed form: queues are correlated as they come, processes share cores, pods are lost.
+It assumes less than the closed form: queues are correlated as they come, processes share cores, pods are lost. Nor does
+it share the closed form's shape of the work within a kind: it draws lognormal work, whose tail is the heavier one.
 """
 
 from __future__ import annotations
 
+from math import exp, log1p, sqrt
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -158,6 +160,8 @@ class _Run:
         for index, each in enumerate(self._walks):
             mine = self._chosen == index
             self._delays[mine] = sample(each.delay_s, int(mine.sum()), random)
+        # a stream of its own: the balancers' would tie a request's work to the pod that it goes to
+        self._random = Random(f"work {scenario.seed}")  # noqa: S311 - a simulation, not a secret
         self._attempt_s = scenario.lost.attempt_s if scenario.lost else 0.0
         self._latency = np.zeros(len(self._times))
         self._failed = np.zeros(len(self._times), dtype=bool)
@@ -214,7 +218,7 @@ class _Run:
             pod, began = pods.get(name) or station.choose(), env.now
             pods[name] = pod
             if pod.dies_at > began:
-                yield pod.serve(visit.cpu_s, then_s)
+                yield pod.serve(_drawn(visit, self._random), then_s)
                 if pod.dies_at > env.now - then_s:
                     return True
             del pods[name]
@@ -224,6 +228,14 @@ class _Run:
                 yield env.timeout(then_s)
                 return True
         return False
+
+
+def _drawn(visit: Visit, random: Random) -> float:
+    """Lognormal seconds with the visit's mean and variation."""
+    if not visit.scv:
+        return visit.cpu_s
+    spread = log1p(visit.scv)
+    return visit.cpu_s * exp(random.gauss(-spread / 2, sqrt(spread)))
 
 
 def _by_keys(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from servekit.errors import InvalidValueError
 from shop.capacity.closed_form import Load, Percentiles, on_a_fleet
-from shop.capacity.walk import Visit, mean_and_scv
+from shop.capacity.walk import mean_and_scv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shop.capacity.walk import Walk
+    from shop.capacity.walk import Visit, Walk
 
 __all__ = ["SHARDED", "Ceiling", "Fleet", "Sized", "accelerated", "busiest", "loads", "size"]
 
@@ -115,7 +115,7 @@ def accelerated(found: Sequence[Walk], speedup: float) -> list[Walk]:
         raise InvalidValueError("assume_gpu_speedup", speedup, "expected above 0")
 
     def faster(visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
-        return tuple(Visit(v.station, v.cpu_s / speedup) if v.station.startswith("triton") else v for v in visits)
+        return tuple(v._replace(cpu_s=v.cpu_s / speedup) if v.station.startswith("triton") else v for v in visits)
 
     return [each._replace(visits=faster(each.visits), after=faster(each.after)) for each in found]
 

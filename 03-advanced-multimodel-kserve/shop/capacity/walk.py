@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from shop.capacity.calibration import MODEL_OF
+from shop.capacity.distribution import Service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shop.capacity.calibration import Calibration, Profile
 
-__all__ = ["Visit", "Walk", "mean_and_scv", "walks"]
+__all__ = ["Visit", "Walk", "mean_and_scv", "services", "walk", "walks"]
 
 # Which process works when, and with what share of its CPU. Gateway and edge are visited on the way out and back; the
 # two look-ups come before the model. The generator is on the way only where it shares the machine.
@@ -26,10 +27,11 @@ _FLOOR: Final = 0.9  # of the fastest answers' time, at most this much can have 
 
 
 class Visit(NamedTuple):
-    """Work at a station: its name and the seconds of CPU."""
+    """Work at a station: its name, the seconds of CPU on average, and their squared coefficient of variation."""
 
     station: str
     cpu_s: float
+    scv: float = 0.0
 
 
 class Walk(NamedTuple):
@@ -90,29 +92,45 @@ def walk(profile: Profile, utilisation: float, weight: float = 1.0, *, generator
     fastest_s = float(np.quantile(profile.latency_ms, 0.1)) * 1e-3
     # More CPU than time: some of it was spent beside the way or behind the answer.
     on_way = min(1.0, _FLOOR * fastest_s / max(sum(cpu_s.values()), 1e-9))
+    scv = _largest_scv(profile)
     stages = [
-        Visit(_station(name, profile.kind), cpu_s.get(name, 0.0) * share)
+        Visit(_station(name, profile.kind), cpu_s.get(name, 0.0) * share, scv)
         for name, share in _STAGES
         if (generator or name != "generator") and cpu_s.get(name, 0.0) * share > _NEGLIGIBLE_S
     ]
-    visits = tuple(Visit(name, seconds * on_way) for name, seconds in stages)
-    after = tuple(Visit(name, seconds * (1 - on_way)) for name, seconds in stages) if on_way < 1 else ()
+    visits = tuple(visit._replace(cpu_s=visit.cpu_s * on_way) for visit in stages)
+    after = tuple(visit._replace(cpu_s=visit.cpu_s * (1 - on_way)) for visit in stages) if on_way < 1 else ()
     return Walk(profile.kind, profile.result, weight, visits, after, tuple(ms * 1e-3 for ms in profile.delay_ms))
+
+
+def services(found: Sequence[Walk]) -> dict[str, list[Service]]:
+    """Of each station: what is done there."""
+    done: dict[str, list[Service]] = {}
+    for each in found:
+        for visit in (*each.visits, *each.after):
+            done.setdefault(visit.station, []).append(Service(each.weight, visit.cpu_s, visit.scv))
+    return done
 
 
 def mean_and_scv(found: Sequence[Walk]) -> dict[str, tuple[float, float, float]]:
     """Of each station: visits a request, mean CPU of a visit in seconds, and its squared coefficient of variation."""
-    visits: dict[str, list[tuple[float, float]]] = {}
-    for each in found:
-        for visit in (*each.visits, *each.after):
-            visits.setdefault(visit.station, []).append((each.weight, visit.cpu_s))
     moments = {}
-    for station, weighted in visits.items():
-        count = sum(weight for weight, _ in weighted)
-        mean = sum(weight * cpu for weight, cpu in weighted) / count
-        square = sum(weight * cpu * cpu for weight, cpu in weighted) / count
+    for station, kinds in services(found).items():
+        count = sum(kind.weight for kind in kinds)
+        mean = sum(kind.weight * kind.mean_s for kind in kinds) / count
+        square = sum(kind.weight * kind.mean_s**2 * (1 + kind.scv) for kind in kinds) / count
         moments[station] = (count, mean, max(square / mean**2 - 1, 0.0))
     return moments
+
+
+def _largest_scv(profile: Profile) -> float:
+    """The squared coefficient of variation of each piece of work, as large as the measured latencies allow.
+
+    What one request takes of a process is not to be seen. But all the pieces together cannot vary more than the
+    latency does: as if its whole spread were CPU, and each piece varied alike and independently of the others.
+    """
+    pieces_ms = [profile.quiet.cpu_us.get(name, 0.0) * share * 1e-3 for name, share in _STAGES]
+    return float(np.var(profile.latency_ms)) / max(sum(ms * ms for ms in pieces_ms), 1e-12)
 
 
 def _station(process: str, kind: str) -> str:

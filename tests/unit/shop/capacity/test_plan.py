@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from shop.capacity.prices import Prices
 
 
+SMALL = Ask(qps=50, p99_ms=50, mix={"payments": 1.0}, hit_ratio={})
+
+
 @pytest.fixture(scope="module")
 def plan(calibration: Calibration, prices: Prices, ask: Ask) -> Plan:
     return make_plan(calibration, Path("calibration.json"), prices, ask)
@@ -64,7 +67,7 @@ def test_a_tighter_p99_makes_pods_less_busy_until_it_cannot_be_had(
 def test_a_p99_below_that_of_an_idle_fleet_is_refused(calibration: Calibration, prices: Prices, ask: Ask) -> None:
     with pytest.raises(InvalidValueError) as caught:
         fleet(calibration, prices, ask, p99_ms=5)
-    assert str(caught.value) == "p99_ms 5: expected at least 8.34, the p99 of an idle fleet"
+    assert str(caught.value) == "p99_ms 5: expected at least 8.54, the p99 of an idle fleet"
 
 
 def test_a_cold_cache_needs_more(plan: Plan) -> None:
@@ -113,8 +116,19 @@ def test_gpus_are_counted_apart_from_cores(calibration: Calibration, prices: Pri
     assert found.cores == sum(pods(found)[name] for name in ("edge", "gateway"))
 
 
+def test_a_plan_says_how_much_the_work_of_a_kind_may_vary_and_where_the_closed_form_does_not_hold(
+    calibration: Calibration, prices: Prices
+) -> None:
+    uneven = [msgspec.structs.replace(each, latency_ms=[1.0] * 195 + [20.0] * 6) for each in calibration.profiles]
+    wild = make_plan(msgspec.structs.replace(calibration, profiles=uneven), Path("c.json"), prices, SMALL)
+    (said,) = [line for line in wild.assumptions if line.startswith("work of one kind varies as much as the spread of")]
+    assert float(said.rpartition(" ")[2]) > 1
+    beyond = "work with c² above 1 waits as its shape will have it"
+    assert any(line.startswith(beyond) for line in wild.assumptions)
+
+
 def test_a_plan_for_gpus_says_first_that_nothing_has_measured_them(calibration: Calibration, prices: Prices) -> None:
-    small = Ask(qps=50, p99_ms=50, mix={"payments": 1.0}, hit_ratio={}, gpu_speedup=20.0)
+    small = msgspec.structs.replace(SMALL, gpu_speedup=20.0)
     found = make_plan(calibration, Path("c.json"), prices, small)
     assert found.assumptions[0] == "one GPU does 20 cores' model work: your figure, nothing here has measured it"
 
