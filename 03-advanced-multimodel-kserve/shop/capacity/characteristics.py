@@ -25,13 +25,13 @@ __all__ = ["SHAPES", "characteristics", "closed_form_p99_s", "simulate"]
 
 _MEAN_S: Final = 1e-3
 _UTILISATIONS: Final = (0.3, 0.5, 0.7)
-_SCVS: Final = (0.25, 1.0, 4.0, 10.0)
+_SCVS: Final = (1.0, 4.0, 10.0)
 _ASKED_OF: Final = 1.0
 """Above this variation two moments do not say enough, and nothing is asked of the closed form."""
 _NEAR: Final = 0.15
 """What `shop.capacity.calibrating` asks of a prediction."""
-_RUNS: Final = 4
-_REQUESTS: Final = 400_000
+_RUNS: Final = 10
+_REQUESTS: Final = 200_000
 
 
 def _lognormal(scv: float, count: int, random: np.random.Generator) -> Floats:

@@ -98,8 +98,7 @@ def test_simulated_work_has_the_mean_and_the_variation_of_its_visits() -> None:
 
 def test_the_characteristic_is_as_good_as_it_is_asked_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(characteristics, "_RUNS", 1)
-    monkeypatch.setattr(characteristics, "_REQUESTS", 200_000)
     rows = list(characteristics.characteristics(SEED))
-    assert len(rows) == len(characteristics.SHAPES) * 4
+    assert len(rows) == len(characteristics.SHAPES) * 3
     assert all(row.kept for row in rows)
-    assert sum(row.at_least > 0 for row in rows) == len(characteristics.SHAPES) * 2
+    assert sum(row.at_least > 0 for row in rows) == len(characteristics.SHAPES)
