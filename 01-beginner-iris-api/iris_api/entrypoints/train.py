@@ -16,6 +16,7 @@ from iris_api.domain.flower import CLASS_NAMES, FEATURES
 from iris_api.service.training import Report, out_of_fold, train
 from iris_api.settings import IrisSettings
 from servekit.drift import ReferenceProfile
+from servekit.shares import share_text
 from servekit.signing import SIGNATURE
 
 if TYPE_CHECKING:
@@ -57,10 +58,9 @@ def main(folder: Path | None = None) -> None:
 
 def _print(report: Report, card: ModelCard, folder: Path) -> None:
     print(f"trained        iris {card.version}: {report.train_rows} flowers to fit, {report.test_rows} held out")
-    accuracy, deviation = report.cross_validated_accuracy, report.cross_validated_deviation
-    print(
-        f"accuracy       {accuracy:.3f} ± {deviation:.3f} cross-validated, {report.test_accuracy:.3f} on the held-out"
-    )
+    folds = share_text(round(report.cross_validated_accuracy * report.train_rows), report.train_rows)
+    held_out = share_text(round(report.test_accuracy * report.test_rows), report.test_rows)
+    print(f"accuracy       {folds} cross-validated, {held_out} held out")
     print(f"baseline       {report.baseline_accuracy:.3f} (always the most frequent class)")
     print(f"sha256         {card.sha256}")
     print(f"artefact       {folder}")

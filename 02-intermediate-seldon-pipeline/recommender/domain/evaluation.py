@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from servekit.shares import mean_margin
 from servekit.ties import mean_over_ties
 
 if TYPE_CHECKING:
@@ -26,15 +27,22 @@ class Quality:
         ndcg_at_10: normalised discounted cumulative gain of the first ten, with binary relevance (Järvelin, 2002).
         recall_at_20: part of the relevant items found among the first twenty.
         coverage_at_10: part of the catalogue that is recommended to anybody at all.
+        ndcg_margin: how far the mean over other such users may be from ``ndcg_at_10``, with 95 %.
+        recall_margin: likewise from ``recall_at_20``.
+        users: how many were judged.
     """
 
     ndcg_at_10: float
     recall_at_20: float
     coverage_at_10: float
+    ndcg_margin: float
+    recall_margin: float
+    users: int
 
     def rounded(self) -> dict[str, float]:
-        """For a model card."""
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+        """The means, for a model card."""
+        names = ("ndcg_at_10", "recall_at_20", "coverage_at_10")
+        return {name: round(getattr(self, name), 4) for name in names}
 
 
 def evaluate(scores: NDArray[Any], seen: NDArray[np.bool_], relevant: NDArray[np.bool_]) -> Quality:
@@ -50,10 +58,14 @@ def evaluate(scores: NDArray[Any], seen: NDArray[np.bool_], relevant: NDArray[np
     wanted = relevant[judged].sum(axis=1)
     discount = 1 / np.log2(np.arange(2, _NDCG_AT + 2))
     ideal = np.cumsum(discount)[np.minimum(wanted, _NDCG_AT) - 1]
+    ndcg, recall = hits[:, :_NDCG_AT] @ discount / ideal, hits.sum(axis=1) / wanted
     return Quality(
-        ndcg_at_10=float(np.mean(hits[:, :_NDCG_AT] @ discount / ideal)),
-        recall_at_20=float(np.mean(hits.sum(axis=1) / wanted)),
+        ndcg_at_10=float(ndcg.mean()),
+        recall_at_20=float(recall.mean()),
         coverage_at_10=len(np.unique(shown)) / scores.shape[1],
+        ndcg_margin=mean_margin(ndcg),
+        recall_margin=mean_margin(recall),
+        users=len(ndcg),
     )
 
 

@@ -94,13 +94,16 @@ def _golden(fitted: Training, number: str, catalogue: Catalogue) -> dict[str, An
 def _print(fitted: Training, folder: Path, graphs: dict[str, bytes]) -> None:
     people, items = fitted.features.shape
     print(f"MovieLens 100K: {people} users, {items:,} films; {len(fitted.train):,} ratings to fit")
+    judged = fitted.quality["popularity"].users
     print(f"held out        each user's last {HELD_OUT}; from {LIKED_STARS} stars on they count as liked")
-    print("                NDCG@10   recall@20  coverage@10")
+    print(f"of {judged:3d} users    NDCG@10              recall@20      coverage@10")
     baseline = fitted.quality["popularity"].ndcg_at_10
     for name, each in fitted.quality.items():
         label = f"{name} {ALGORITHMS[name]}" if name in ALGORITHMS else name
         gain = f"{each.ndcg_at_10 / baseline:.2f}×"
-        print(f"{label:15s} {each.ndcg_at_10:.3f} {gain}  {each.recall_at_20:.3f}      {each.coverage_at_10:.3f}")
+        ndcg = f"{each.ndcg_at_10:.3f} ± {each.ndcg_margin:.3f} {gain}"
+        recall = f"{each.recall_at_20:.3f} ± {each.recall_margin:.3f}"
+        print(f"{label:15s} {ndcg}  {recall}  {each.coverage_at_10:.3f}")
     for number, onnx in graphs.items():
         digest = hashlib.sha256(onnx).hexdigest()
         print(f"artefact        {folder / number}  {len(onnx) / 1e6:.1f} MB  sha256 {digest[:16]}…")

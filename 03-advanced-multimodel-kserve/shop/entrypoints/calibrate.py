@@ -19,6 +19,7 @@ import msgspec
 from servekit.arguments import count, positive
 from servekit.errors import ServingError
 from servekit.hardware import describe
+from servekit.shares import share_text
 from servekit.sla import load_sla
 from servekit.sla.capacity import CapacityResult
 from servekit.sla.result import write_json
@@ -138,7 +139,8 @@ def _print_held_out(console: Console, calibration: Calibration) -> None:
     held = calibration.held_out
     if held is None:
         return
-    ratios = ", ".join(f"{kind} {ratio:.0%}" for kind, ratio in held.hit_ratio.items())
+    asked = {kind: round(held.requests * held.mix.get(kind, 0.0)) for kind in held.hit_ratio}
+    ratios = ", ".join(f"{kind} {share_text(held.hit_ratio[kind] * of, of)}" for kind, of in asked.items())
     console.print(
         f"held out: {held.rate_rps:g} requests/s of the mix, {held.requests:,} requests, from the cache: {ratios}",
         style="bold",

@@ -23,16 +23,20 @@ _HEADINGS = {
 
 
 def print_report(trained: list[Trained], run_dir: Path) -> None:
-    """A table for each model, and a line for each artefact."""
+    """A table for each model, and a line for each artefact; what stands behind ± holds with 95 %."""
     for each in trained:
         names = list(next(reversed(each.rows.values())))
-        print(f"{each.card.name:18s}" + "".join(f"{_HEADINGS[name]:>18s}" for name in names))
+        title = f"{each.card.name}, {each.judged}"
+        print(f"{title:28s}" + "".join(f"{_HEADINGS[name]:>20s}" for name in names))
         for label, metrics in each.rows.items():
-            print(f"  {label:16s}" + "".join(_cell(metrics.get(name)) for name in names))
+            margins = each.margins.get(label, {})
+            print(f"  {label:26s}" + "".join(_cell(metrics.get(name), margins.get(name)) for name in names))
     for each in trained:
         folder = run_dir / "models" / each.card.name / each.card.version
         print(f"artefact  {folder}  {each.size / 1e6:.1f} MB  sha256 {each.card.sha256[:16]}…")
 
 
-def _cell(value: float | None) -> str:
-    return f"{'–':>18s}" if value is None else f"{value:18.4f}"
+def _cell(value: float | None, margin: float | None) -> str:
+    if value is None:
+        return f"{'–':>20s}"
+    return f"{value:20.4f}" if margin is None else f"{f'{value:.3f} ± {margin:.3f}':>20s}"

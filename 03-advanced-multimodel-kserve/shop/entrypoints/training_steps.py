@@ -42,6 +42,8 @@ class Trained:
         card: as written.
         size: of the graph, in bytes.
         rows: for the report: label and metrics of each row, the baseline first.
+        margins: for the report, likewise: how far these may be from the truth, where that is known.
+        judged: for the report: what they are known from.
         blocks: for the feature store, by key prefix; ``users`` is the ranking half of the users' blocks.
         embeddings: of the users; none but from personalisation.
         popular: item ids, likewise.
@@ -51,6 +53,8 @@ class Trained:
     card: ModelCard
     size: int
     rows: dict[str, dict[str, float]]
+    margins: dict[str, dict[str, float]] = field(default_factory=dict)
+    judged: str = ""
     blocks: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     embeddings: NDArray[np.float32] | None = None
     popular: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -79,7 +83,11 @@ def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> Trained:
         run_dir,
     )
     blocks = {"i:": fitted.snapshot.items, "users": fitted.snapshot.users}
-    return _written(run_dir, ranking_onnx(fitted.student), card, rows, blocks=blocks, as_of=periods.train)
+    known = {
+        "margins": {name: {"ndcg_at_10": value} for name, value in fitted.margins.items()},
+        "judged": f"{fitted.judged:,} pages",
+    }
+    return _written(run_dir, ranking_onnx(fitted.student), card, rows, **known, blocks=blocks, as_of=periods.train)
 
 
 def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> Trained:
@@ -101,7 +109,8 @@ def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> Trained:
     )
     served = fitted.entities
     blocks = {"f:": served["user"], "c:": served["card"], "d:": served["device"], "p:": served["ip"]}
-    return _written(run_dir, fraud_onnx(fitted.student, fitted.platt), card, rows, blocks=blocks)
+    known = {"margins": fitted.margins, "judged": f"{int(fitted.test.fraud.sum()):,} frauds"}
+    return _written(run_dir, fraud_onnx(fitted.student, fitted.platt), card, rows, **known, blocks=blocks)
 
 
 def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> Trained:
@@ -126,7 +135,8 @@ def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> Trained:
         run_dir,
     )
     onnx = personalisation_onnx(fitted.embeddings.items)
-    return _written(run_dir, onnx, card, rows, embeddings=users, popular=fitted.popular)
+    known = {"margins": fitted.margins, "judged": f"{fitted.judged:,} users"}
+    return _written(run_dir, onnx, card, rows, **known, embeddings=users, popular=fitted.popular)
 
 
 def _write_evaluation(run_dir: Path, evaluation: Evaluation) -> None:

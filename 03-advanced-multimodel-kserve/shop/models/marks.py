@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Marks", "marks_of_means", "marks_of_payments"]
+__all__ = ["DRAWS", "Marks", "marks_of_means", "marks_of_payments", "resamples"]
+
+DRAWS: Final = 1_000
+"""Resamples that a bound is taken from."""
+
+_SEED: Final = 7
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,21 @@ class Marks:
     units: str
     count: int
     resampled: Callable[[NDArray[np.float32]], dict[str, NDArray[np.float64]]]
+
+    def margins(self, draws: int = 200) -> dict[str, float]:
+        """How far each measure may be from what it would be over many more units: half a 95 % bootstrap interval."""
+        if not self.count:
+            return dict.fromkeys(self.quality, 1.0)
+        found = self.resampled(resamples(self.count, draws))
+        return {name: float(np.ptp(np.quantile(each, (0.025, 0.975))) / 2) for name, each in found.items()}
+
+
+@lru_cache(maxsize=2)
+def resamples(count: int, draws: int = DRAWS) -> NDArray[np.float32]:
+    """(draws, count): how often each unit is drawn when as many are drawn as there are."""
+    rng = np.random.default_rng(_SEED)
+    drawn = [np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(draws)]
+    return np.array(drawn, np.float32)
 
 
 def marks_of_means(units: str, each: Mapping[str, NDArray[np.floating]]) -> Marks:

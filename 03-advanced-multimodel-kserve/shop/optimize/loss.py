@@ -11,22 +11,18 @@ evaluation metrics based on the bootstrap", SIGIR 2006, for pages as the units o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from shop.models.marks import resamples
 
+if TYPE_CHECKING:
     from shop.models.marks import Marks
 
 __all__ = ["CONFIDENCE", "Loss", "bounded_losses", "estimated_losses"]
 
 CONFIDENCE: Final = 0.95
-
-_DRAWS: Final = 1_000
-_SEED: Final = 7
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ def bounded_losses(before: Marks, after: Marks) -> dict[str, Loss]:
     """The same with the upper bound at 95 % of each; raises likewise. Of nothing, all may be lost."""
     if not before.count:
         return _losses(before, after, dict.fromkeys(before.quality, 1.0))
-    times = _resamples(before.count)
+    times = resamples(before.count)
     old, new = before.resampled(times), after.resampled(times)
     return _losses(
         before, after, {name: float(np.quantile(old[name] - new[name], CONFIDENCE)) for name in old.keys() & new.keys()}
@@ -76,11 +72,3 @@ def _losses(before: Marks, after: Marks, at_most: dict[str, float]) -> dict[str,
         raise ValueError(f"quality {sorted(after.quality)}: expected the baseline's measures, {sorted(before.quality)}")
     of = f"{before.count:,} {before.units}"
     return {name: Loss(old, after.quality[name], at_most[name], of) for name, old in before.quality.items()}
-
-
-@lru_cache(maxsize=2)
-def _resamples(count: int) -> NDArray[np.float32]:
-    """(draws, count): how often each unit is drawn when as many are drawn as there are."""
-    rng = np.random.default_rng(_SEED)
-    draws = [np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(_DRAWS)]
-    return np.array(draws, np.float32)

@@ -71,4 +71,6 @@ def test_a_model_that_tells_nothing_apart_is_as_good_as_chance() -> None:
     )
     assert by_id.ndcg_at_10 > 1.5 * chance.ndcg_at_10
     assert constant.ndcg_at_10 == pytest.approx(chance.ndcg_at_10, abs=0.02)
+    assert chance.users == int(relevant.any(axis=1).sum())
+    assert 0 < chance.recall_margin < 0.03
     assert constant.recall_at_20 == pytest.approx(chance.recall_at_20, abs=0.02)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -62,7 +63,9 @@ def test_the_card_says_how_good_the_model_is_beside_popularity(
     card = Artefact(tmp_path / "1").card()
     assert card.algorithm == "ease"
     assert card.metrics["ndcg_at_10"] > card.metrics["popularity"]["ndcg_at_10"]
-    assert f"1 ease          {card.metrics['ndcg_at_10']:.3f} " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert re.search(rf"^1 ease +{card.metrics['ndcg_at_10']:.3f} ± 0\.\d{{3}} ", said, re.MULTILINE)
+    assert re.search(r"^of +\d+ users +NDCG@10", said, re.MULTILINE)
 
 
 def test_without_data_it_says_why_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from servekit.shares import share_margin
 from shop.models.fraud.features import build_many
 from shop.models.fraud.history import KINDS, History
 from shop.models.fraud.network import Network
 from shop.models.fraud.student import fit_platt, fit_student
 from shop.models.fraud.teacher import fit_teacher
+from shop.models.marks import marks_of_payments
 from shop.models.metrics import auc, average_precision, calibration_error, recall_at_false_positives
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class FraudTraining:
         entities: for each kind in KINDS, (ids, ENTITY_WIDTH) as the feature store serves them.
         quality: of ``amount``, the baseline, ``teacher``, ``student``, and the ``frozen`` student, which sees entities
             as the store has them, on the test period.
+        margins: how far these may be from what other payers and frauds would give, with 95 %.
         sample: (rows, FRAUD_WIDTH) of the training rows, for calibration of INT8.
         choosing: the payments of the validation period.
         test: those of the test period.
@@ -60,6 +63,7 @@ class FraudTraining:
     platt: Platt
     entities: dict[str, NDArray[np.float32]]
     quality: dict[str, dict[str, float]]
+    margins: dict[str, dict[str, float]]
     sample: NDArray[np.float32]
     choosing: Judged
     test: Judged
@@ -91,11 +95,12 @@ def train_fraud(record: Record, periods: Periods, say: Callable[[str], None] = l
         "frozen": platt(student(frozen)),
     }
     quality = {name: judge(each, fraud[test]) for name, each in probabilities.items()}
+    margins = {name: _margins(each, payments.where(test)) for name, each in probabilities.items()}
     del quality["amount"]["calibration_error"]  # an amount promises nothing
     rows = np.nonzero(learn)[0]
     sample = features[rows[:: max(1, len(rows) // 4096)][:4096]]
     choosing, judged = (Judged(features[some], fraud[some], payments.user[some]) for some in (choose, test))
-    return FraudTraining(student, platt, entities, quality, sample, choosing, judged, len(rows), teacher)
+    return FraudTraining(student, platt, entities, quality, margins, sample, choosing, judged, len(rows), teacher)
 
 
 def payment_features(payments: Payments, history: History) -> NDArray[np.float32]:
@@ -112,6 +117,13 @@ def judge(probabilities: NDArray[np.floating], fraud: NDArray[np.bool_]) -> dict
         "recall_at_1pct_fpr": recall_at_false_positives(probabilities, fraud),
         "calibration_error": calibration_error(probabilities, fraud),
     }
+
+
+def _margins(probabilities: NDArray[np.floating], payments: Payments) -> dict[str, float]:
+    """Of the calibration error there is none: it is a sum of distances, and as far from 0 as chance takes it."""
+    recall, frauds = recall_at_false_positives(probabilities, payments.fraud), int(payments.fraud.sum())
+    of_recall = {"recall_at_1pct_fpr": share_margin(recall * frauds, frauds)}
+    return marks_of_payments(probabilities, payments.fraud, payments.user).margins() | of_recall
 
 
 def _served(payments: Payments, history: History, moment: int) -> dict[str, NDArray[np.float32]]:

@@ -31,6 +31,13 @@ class Quality:
     ndcg_at_10: float
     coverage_at_100: float
 
+    @classmethod
+    def of(cls, each: Each) -> Quality:
+        """The means; 0 where nobody is judged."""
+        if not len(each.recall_at_100):
+            return cls(0.0, 0.0, 0.0)
+        return cls(float(each.recall_at_100.mean()), float(each.ndcg_at_10.mean()), float(each.shown.mean()))
+
     def rounded(self) -> dict[str, float]:
         """To four digits, as the card has them."""
         return {name: round(value, 4) for name, value in asdict(self).items()}
@@ -63,10 +70,7 @@ def evaluate(recommend: Callable[[NDArray[np.int64]], NDArray[np.int64]], looked
     people come back to what they have seen. A list is judged as it is served, its ties in the order of the items' ids,
     which here say nothing: the first hundred ids do as well as any.
     """
-    each = evaluate_each(recommend, looked)
-    if not len(each.recall_at_100):
-        return Quality(0.0, 0.0, 0.0)
-    return Quality(float(each.recall_at_100.mean()), float(each.ndcg_at_10.mean()), float(each.shown.mean()))
+    return Quality.of(evaluate_each(recommend, looked))
 
 
 def evaluate_each(recommend: Callable[[NDArray[np.int64]], NDArray[np.int64]], looked: Any) -> Each:

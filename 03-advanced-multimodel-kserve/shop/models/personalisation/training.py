@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from servekit.shares import mean_margin
 from shop.models.features_store import EMBEDDING, POPULAR_ITEMS
 from shop.models.personalisation.als import AlsSettings, Embeddings, fit_als
-from shop.models.personalisation.evaluation import Quality, evaluate, top
+from shop.models.personalisation.evaluation import Quality, evaluate_each, top
 from shop.models.personalisation.graphs import TOP
 from shop.models.ranking.interest import Interest
 
@@ -45,6 +46,8 @@ class PersonalisationTraining:
         embeddings: of users and items, as of the training period's end.
         popular: ids of the most popular items, best first: the fallback.
         quality: of ``popularity`` and ``als`` on the test period.
+        margins: of recall and NDCG, how far they may be from what other such users would give, with 95 %.
+        judged: how many users looked at anything in the test period.
         choosing: who came back in the validation period, and what they looked at then.
         test: likewise in the test period: who was judged.
         interactions: how many views and clicks were learned from.
@@ -53,6 +56,8 @@ class PersonalisationTraining:
     embeddings: Embeddings
     popular: NDArray[np.int64]
     quality: dict[str, Quality]
+    margins: dict[str, dict[str, float]]
+    judged: int
     choosing: Returned
     test: Returned
     interactions: int
@@ -70,11 +75,19 @@ def train_personalisation(
         _returned(record, *period) for period in ((periods.train, periods.validate), (periods.validate, periods.end))
     )
     best = popular[: min(TOP, known.items)]
-    quality = {
-        "popularity": evaluate(lambda some: np.tile(best, (len(some), 1)), test.looked),
-        "als": evaluate(lambda some: top(embeddings.users[some] @ embeddings.items.T, TOP), test.looked),
+    each = {
+        "popularity": evaluate_each(lambda some: np.tile(best, (len(some), 1)), test.looked),
+        "als": evaluate_each(lambda some: top(embeddings.users[some] @ embeddings.items.T, TOP), test.looked),
     }
-    return PersonalisationTraining(embeddings, popular[:POPULAR_ITEMS], quality, choosing, test, len(known.time))
+    quality = {name: Quality.of(of) for name, of in each.items()}
+    margins = {
+        name: {"recall_at_100": mean_margin(of.recall_at_100), "ndcg_at_10": mean_margin(of.ndcg_at_10)}
+        for name, of in each.items()
+    }
+    judged = len(each["als"].ndcg_at_10)
+    return PersonalisationTraining(
+        embeddings, popular[:POPULAR_ITEMS], quality, margins, judged, choosing, test, len(known.time)
+    )
 
 
 def _returned(record: Record, start: int, end: int) -> Returned:

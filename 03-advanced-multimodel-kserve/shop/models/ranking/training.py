@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from servekit.shares import mean_margin
 from shop.models.features_store import USER_WIDTH
-from shop.models.metrics import ndcg
+from shop.models.metrics import ndcg_of_lists
 from shop.models.ranking.features import ITEM
 from shop.models.ranking.lists import gather
 from shop.models.ranking.snapshot import snapshot
@@ -41,6 +42,8 @@ class RankingTraining:
         snapshot: what the feature store serves.
         quality: NDCG@10 of ``page order`` (as it was shown, by chance, from the top down), ``popularity``, ``teacher``
             and ``student`` on the test period.
+        margins: how far each may be from what other such pages would give, with 95 %.
+        judged: of how many pages.
         sample: (rows, RANKING_WIDTH) of the training rows, for calibration.
         choosing: the lists of the validation period, shuffled pages likewise.
         test: the lists of the test period.
@@ -51,6 +54,8 @@ class RankingTraining:
     student: Mlp
     snapshot: Snapshot
     quality: dict[str, float]
+    margins: dict[str, float]
+    judged: int
     sample: NDArray[np.float32]
     choosing: Lists
     test: Lists
@@ -63,15 +68,15 @@ def train_ranking(record: Record, periods: Periods, say: Callable[[str], None] =
     searches = record.searches
     say("features")
     before, served = snapshot(record, periods.history), snapshot(record, periods.train)
-    pages = _between(searches, periods.history, periods.train)[-_PAGES:]
-    lists = gather(searches, before, pages)
+    learned = _between(searches, periods.history, periods.train)[-_PAGES:]
+    lists = gather(searches, before, learned)
     choosing, test = (
         gather(searches, served, some[searches.explored[some]])
         for some in (
             _between(searches, periods.train, periods.validate), _between(searches, periods.validate, periods.end),
         )
     )  # fmt: skip
-    say(f"teacher on {len(pages):,} pages, {len(lists.label):,} results")
+    say(f"teacher on {len(learned):,} pages, {len(lists.label):,} results")
     teacher = fit_teacher(lists)
     say("student")
     student = fit_student(lists, teacher.predict(lists.features))
@@ -81,9 +86,13 @@ def train_ranking(record: Record, periods: Periods, say: Callable[[str], None] =
         "teacher": teacher.predict(test.features),
         "student": student(test.features),
     }
-    quality = {name: ndcg(each, test.gains, test.start) for name, each in scores.items()}
+    pages = {name: ndcg_of_lists(each, test.gains, test.start) for name, each in scores.items()}
+    quality = {name: float(each.mean()) if len(each) else 0.0 for name, each in pages.items()}
+    margins = {name: mean_margin(each) for name, each in pages.items()}
     sample = lists.features[:: max(1, len(lists.features) // 4096)][:4096]
-    return RankingTraining(student, served, quality, sample, choosing, test, len(pages), teacher)
+    return RankingTraining(
+        student, served, quality, margins, len(pages["student"]), sample, choosing, test, len(learned), teacher
+    )
 
 
 def popularity(lists: Lists) -> NDArray[np.float32]:
