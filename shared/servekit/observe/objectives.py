@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -14,13 +14,47 @@ from servekit.versions import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Objective", "objective", "objectives", "rules"]
+__all__ = [
+    "CANARY_ERRORS",
+    "ERROR_BUDGET",
+    "LEAST_SPENT",
+    "CanaryErrors",
+    "Objective",
+    "objective",
+    "objectives",
+    "rules",
+]
 
 _HEADER = """\
 # Made by `make dashboards` from each level's sla.toml; changes here are lost. Over 30 days 99.9 % of the requests do
 # not fail, and 99 % of those take at most what the level promises: they are in the histogram's bucket of that le.
+# What an alert takes for evidence is here as well: a share of few requests is none.
 """
-_ERROR_BUDGET, _SLOW_BUDGET = 0.001, 0.01
+ERROR_BUDGET, _SLOW_BUDGET = 0.001, 0.01
+LEAST_SPENT = 10
+"""Failures, or slow requests, that the long window of a burn must hold: a share of fewer is no evidence."""
+
+
+class CanaryErrors(NamedTuple):
+    """What the alert of that name takes for evidence that a version fails more often than the stable one.
+
+    Attributes:
+        margin: by how much its share of failures must be higher, in the long window and in the short one.
+        sigmas: by how many standard errors, in the long window. Far more than one look would need, for it is looked at
+            four times a minute, all day long.
+        failures: how many it must have had: a burst of a few has one cause, and need not be the version's.
+        requests: how many both versions must have had.
+        for_s: seconds for which all of it must hold.
+    """
+
+    margin: float = 0.02
+    sigmas: float = 4.0
+    failures: int = 5
+    requests: int = 30
+    for_s: int = 120
+
+
+CANARY_ERRORS = CanaryErrors()
 
 
 @dataclass(frozen=True)
@@ -55,15 +89,19 @@ def objective(level: str, root: Path = ROOT) -> Objective:
 
 def rules(root: Path = ROOT) -> str:
     """The text of ``infra/prometheus/rules/objectives.yaml``: the budgets and objectives as series."""
-    groups = [{"name": "slo-objectives", "rules": [rule for each in objectives(root) for rule in _series(each)]}]
+    groups = [
+        {"name": "slo-objectives", "rules": [rule for each in objectives(root) for rule in _series(each)]},
+        {"name": "canary-evidence", "rules": _evidence(CANARY_ERRORS)},
+    ]
     return _HEADER + yaml.safe_dump({"groups": groups}, sort_keys=False)
 
 
 def _series(each: Objective) -> list[dict[str, Any]]:
     level = {"level": each.level}
     return [
-        {"record": "level:serving_errors:budget", "expr": f"vector({_ERROR_BUDGET})", "labels": level.copy()},
+        {"record": "level:serving_errors:budget", "expr": f"vector({ERROR_BUDGET})", "labels": level.copy()},
         {"record": "level:serving_slow:budget", "expr": f"vector({_SLOW_BUDGET})", "labels": level.copy()},
+        {"record": "level:serving_budget:least_spent", "expr": f"vector({LEAST_SPENT})", "labels": level.copy()},
         {
             "record": "level:serving_latency:objective_seconds",
             "expr": f"vector({each.latency_s})",
@@ -74,6 +112,15 @@ def _series(each: Objective) -> list[dict[str, Any]]:
             "expr": "vector(1)",
             "labels": {**level, "le": str(each.latency_s)},
         },
+    ]
+
+
+def _evidence(needed: CanaryErrors) -> list[dict[str, Any]]:
+    return [
+        {"record": "canary:serving_errors:margin", "expr": f"vector({needed.margin})"},
+        {"record": "canary:serving_errors:least_sigmas", "expr": f"vector({needed.sigmas})"},
+        {"record": "canary:serving_failures:least", "expr": f"vector({needed.failures})"},
+        {"record": "canary:serving_requests:least", "expr": f"vector({needed.requests})"},
     ]
 
 

@@ -24,7 +24,7 @@ def test_each_level_has_the_objective_that_its_sla_promises() -> None:
 
 def test_a_new_level_joins_with_its_sla(tmp_path: Path) -> None:
     promise(tmp_path, 7, 25)
-    (group,) = yaml.safe_load(rules(tmp_path))["groups"]
+    (group, _) = yaml.safe_load(rules(tmp_path))["groups"]
     series = {rule["record"]: (rule["expr"], rule["labels"]) for rule in group["rules"]}
     assert series["level:serving_latency:objective_seconds"] == ("vector(0.025)", {"level": "7"})
     assert series["level_le:serving_latency:objective"] == ("vector(1)", {"level": "7", "le": "0.025"})
