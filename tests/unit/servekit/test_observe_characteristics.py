@@ -88,7 +88,8 @@ def versions(shares: NDArray[np.float64], rate: float) -> tuple[Traffic, Traffic
 
 
 def canary_fires(stable: Traffic, canary: Traffic) -> NDArray[np.bool_]:
-    return fires(canary_errors(stable, canary, LOOK_S), CANARY_ERRORS.for_s // LOOK_S)[0]
+    fired: NDArray[np.bool_] = fires(canary_errors(stable, canary, LOOK_S), CANARY_ERRORS.for_s // LOOK_S)[0]
+    return fired
 
 
 def agree(folder: Path, names: list[str], served: list[Traffic], expected: dict[str, NDArray[np.bool_]]) -> None:
