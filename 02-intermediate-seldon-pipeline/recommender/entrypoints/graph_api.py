@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
@@ -44,13 +45,23 @@ _MAX_METADATA_BYTES = 7_000
 _PER_HEADER = 32
 
 
-class Incoming(NamedTuple):
-    """A request: its body, its headers with lower-case names, its record, the last part of a path with a parameter."""
+@dataclass(slots=True)
+class Incoming:
+    """A request.
+
+    Attributes:
+        body: its bytes.
+        headers: with lower-case names.
+        record: its place in a trace.
+        name: the last part of a path with a parameter.
+        predictor: who is to answer; None until that is chosen.
+    """
 
     body: bytes
     headers: Headers
     record: RequestRecord
     name: str = ""
+    predictor: Predictor | None = None
 
     def header(self, wanted: bytes) -> str | None:
         """The value of a header."""
@@ -156,6 +167,7 @@ class GraphApi:
             known = ", ".join(each.name for each in self.deployment.live)
             raise InvalidValueError("header seldon-predictor", wanted, f"expected one of {known}") from None
         incoming.record.model, incoming.record.version = self.deployment.name, predictor.version
+        incoming.predictor = predictor
         return predictor
 
     def _unit(self, incoming: Incoming) -> tuple[Predictor, Unit]:

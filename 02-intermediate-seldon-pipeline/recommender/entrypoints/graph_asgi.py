@@ -115,13 +115,15 @@ class GraphApp:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
-        began, predictor, service = perf_counter(), self._default, ""
+        began, service = perf_counter(), ""
+        incoming = Incoming(b"", scope["headers"], request_record(scope))
         try:
-            route, name = self._find(scope)
+            route, incoming.name = self._find(scope)
             scope["route"], service = route, route.service
-            body = await self._body(scope, receive) if route.method == "POST" else b""
-            answer = await route.handler(Incoming(body, scope["headers"], request_record(scope), name))
-            status, body, predictor, headers = 200, answer.body, answer.predictor, answer.headers
+            if route.method == "POST":
+                incoming.body = await self._body(scope, receive)
+            answer = await route.handler(incoming)
+            status, body, headers, incoming.predictor = 200, answer.body, answer.headers, answer.predictor
         except StepError as error:
             status, body, headers = error.status, error.body or status_json(error.status, error.reason, str(error)), ()
             if error.status >= _SERVER_FAILURE:
@@ -129,6 +131,7 @@ class GraphApp:
         except ServingError as error:
             status, headers = int(error.status), error.headers
             body = status_json(status, _REASONS.get(status, error.status.phrase.upper().replace(" ", "_")), str(error))
+        predictor = incoming.predictor or self._default  # one that fails is blamed itself
         await _send(send, status, body, [_JSON, (PREDICTOR, predictor.name.encode()), *headers])
         if service:
             labels = (service, scope["method"].lower(), str(status))

@@ -20,6 +20,8 @@ from tests.ports import free_ports
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import httpx
+
 PREDICTIONS = "/api/v1.0/predictions"
 OVER = pytest.mark.parametrize("over", ["REST", "GRPC"])
 
@@ -35,6 +37,12 @@ def nobody(name: str, over: str = "REST") -> dict[str, Any]:
     return {"name": name, "type": "MODEL", "endpoint": endpoint}
 
 
+async def counted(client: httpx.AsyncClient, series: str) -> list[str]:
+    """The lines of the router's metrics that begin so, of what has happened at least once."""
+    lines = (await client.get("/metrics")).text.splitlines()
+    return [line for line in lines if line.startswith(series) and not line.endswith(" 0.0")]
+
+
 @OVER
 async def test_a_step_that_is_not_there_is_503_and_named(letters: Letters, routed: Routed, over: str) -> None:
     gone = nobody("model", over)
@@ -46,11 +54,22 @@ async def test_a_step_that_is_not_there_is_503_and_named(letters: Letters, route
     port = gone["endpoint"]["grpcPort" if over == "GRPC" else "httpPort"]
     why = "gRPC UNAVAILABLE" if over == "GRPC" else "connection refused"
     assert status["info"] == f"step model: 127.0.0.1:{port}: {why}: try again"
-    assert 'model_name="model"' in (await client.get("/metrics")).text
+    (failed,) = await counted(client, 'seldon_api_executor_client_requests_seconds_count{code="503"')
+    assert 'model_name="model"' in failed
     ready = await client.get("/ready")
     assert ready.status_code == 503
     assert "step model" in ready.json()["status"]["info"]
     assert (await client.get("/live")).status_code == 200
+
+
+async def test_a_canary_that_fails_is_blamed_itself(letters: Letters, routed: Routed) -> None:
+    canary = {"name": "canary", "graph": nobody("model"), "traffic": 10, "annotations": {"version": "2"}}
+    stable = {"name": "default", "graph": letters[0].unit("MODEL"), "traffic": 90, "annotations": {"version": "1"}}
+    client = routed(deployment(stable, canary))
+    answer = await client.post(PREDICTIONS, json={"strData": "x"}, headers={"seldon-predictor": "canary"})
+    assert (answer.status_code, answer.headers["seldon-predictor"]) == (503, "canary")
+    (failed,) = await counted(client, 'seldon_api_executor_server_requests_seconds_count{code="503"')
+    assert failed.endswith('predictor_name="canary",predictor_version="2",service="predictions"} 1.0')
 
 
 @OVER

@@ -189,8 +189,11 @@ async def test_a_canary_answers_its_share_and_a_request_may_choose(letters: Lett
     unknown = await client.post(path, json=body, headers={"Seldon-Predictor": "x"})
     assert unknown.status_code == 422
     assert unknown.json()["status"]["info"] == "header seldon-predictor x: expected one of default, canary"
-    metrics = (await client.get("/prometheus")).text
-    assert 'predictor_name="canary",predictor_version="2",service="predictions"' in metrics
+    counts = 'seldon_api_executor_server_requests_seconds_count{code="200"'
+    canarys = 'predictor_name="canary",predictor_version="2",service="predictions"} '
+    lines = (await client.get("/prometheus")).text.splitlines()
+    counted = [line.rpartition(" ")[2] for line in lines if line.startswith(counts) and canarys in line]
+    assert counted == [f"{len(from_canary) + 1}.0"]
 
 
 async def test_a_shadow_gets_copies_and_its_failures_reach_nobody(letters: Letters, routed: Routed) -> None:
