@@ -41,8 +41,8 @@ def pod(store: Store, name: str = "cpu") -> dict[str, Any]:
 
 
 def given(spec: dict[str, Any], container: dict[str, Any]) -> dict[str, set[str]]:
-    """The files of the Secret that a container sees, by where."""
-    volumes = {each["name"]: each["secret"] for each in spec["volumes"] if "secret" in each}
+    """The files of the Secret of logins that a container sees, by where."""
+    volumes = {each["name"]: each["secret"] for each in spec["volumes"] if each["name"].startswith("logins-")}
     mounts = {each["mountPath"]: each["name"] for each in container["volumeMounts"] if each["name"] in volumes}
     return {path: {item["path"] for item in volumes[name]["items"]} for path, name in mounts.items()}
 

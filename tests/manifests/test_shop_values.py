@@ -167,10 +167,18 @@ def test_the_loaders_variables_are_settings_of_the_loader() -> None:
     assert loader["restartPolicy"] == "Always"  # a sidecar, not a step before the start
 
 
-def test_keys_come_from_a_secret_that_somebody_else_makes() -> None:
-    (container,) = of_kind(variant("cpu"), "Deployment")["gateway"]["spec"]["template"]["spec"]["containers"]
-    (keys,) = [entry for entry in container["env"] if entry["name"] == "SHOP_API_KEYS"]
-    assert keys["valueFrom"]["secretKeyRef"] == {"name": "gateway-api-keys", "key": "keys"}
+def test_keys_come_from_a_secret_that_somebody_else_makes_and_follow_it_without_a_rollout() -> None:
+    pod = of_kind(variant("cpu"), "Deployment")["gateway"]["spec"]["template"]["spec"]
+    (volume,) = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "api-keys"]
+    assert volume == {
+        "secretName": "gateway-api-keys",
+        "defaultMode": 0o440,
+        "items": [{"key": "keys", "path": "keys"}],
+    }
+    (mount,) = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "api-keys"]
+    assert mount == {"name": "api-keys", "mountPath": "/keys", "readOnly": True}, "no subPath: that never changes"
+    assert gateway_environment(variant("cpu"))["SHOP_API_KEYS_FILE"] == "/keys/keys"
+    assert "SHOP_API_KEYS" not in {entry["name"] for entry in pod["containers"][0]["env"]}
 
 
 @pytest.mark.parametrize(

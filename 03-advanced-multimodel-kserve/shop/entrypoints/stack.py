@@ -62,7 +62,7 @@ def stack(*, renew: bool) -> Stack:
         scrape=_scraped(addresses),
         hosts={"SHOP_EDGE_HOST": edge.host, "SHOP_HOST": os.environ.get("SHOP_HOST", "127.0.0.1")},
         keys="SHOP_API_KEYS",
-        guarded=bool(os.environ.get("SHOP_API_KEYS")),
+        guarded=any(os.environ.get(name) for name in ("SHOP_API_KEYS", "SHOP_API_KEYS_FILE")),
     )
 
 

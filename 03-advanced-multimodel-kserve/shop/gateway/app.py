@@ -161,6 +161,7 @@ class GatewayApp:
     async def _check_key(self, headers: _Headers) -> None:
         holder = self._keys.holder(headers)
         if holder:
+            self._metrics.asked(holder)
             await self._rates.take(holder)
 
     def _enter(self, extra: int = 0) -> None:

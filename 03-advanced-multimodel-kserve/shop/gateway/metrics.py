@@ -54,6 +54,7 @@ class GatewayMetrics:
         self._degraded = counter("degraded", "Answers that a fallback gave.", "model", "version", "reason")
         self._feedback = counter("feedback", "What became of answers.", "model", "version", "outcome")
         self._shed = counter("shed", "Requests turned away.", "reason")
+        self._asked = counter("key_requests", "Requests with a known key, by the name that it is given.", "key")
         self._rate_missed = counter(
             "key_rate_misses", "Times that the keys' rates, shared by all gateways, were not to be had."
         )
@@ -99,6 +100,10 @@ class GatewayMetrics:
     def shed(self, reason: str) -> None:
         """Counts a request turned away: ``limit``, ``rate`` or ``body``."""
         self._inc(self._shed, reason)
+
+    def asked(self, key: str) -> None:
+        """Counts a request, by the name of its key."""
+        self._inc(self._asked, key)
 
     def rate_missed(self) -> None:
         """Counts that this gateway counts keys by itself, for a second."""

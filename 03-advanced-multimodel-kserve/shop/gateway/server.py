@@ -25,7 +25,7 @@ from shop.gateway.features import FeatureLookup
 from shop.gateway.feedback import Feedback
 from shop.gateway.hops import Hops
 from shop.gateway.inference import ModelCalls, ModelPools
-from shop.gateway.keys import Keys, KeysError, parse_keys
+from shop.gateway.keys import KeyFile, Keys, KeysError, parse_keys
 from shop.gateway.metrics import OUTCOMES, GatewayMetrics
 from shop.gateway.oversight import Oversight, open_oversight
 from shop.gateway.passthrough import ROUTES, PassThrough
@@ -65,7 +65,7 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
         KeysError: the API keys are not what they should be.
         AuditError: the audit log cannot be continued.
     """
-    keys = Keys(parse_keys(settings.api_keys.get_secret_value()))
+    keys, key_file = _keys(settings)
     watch = Telemetry("shop-gateway", "3", observed, quiet=QUIET, **telemetry)
     versions, oversight = Versions(_loaded(watch, settings)), open_oversight(settings.models_dir)
     metrics = GatewayMetrics(versions, telemetry.get("registry", REGISTRY))
@@ -78,6 +78,8 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
     oversight.watch(watch.metrics)
     ready.conditions.append(oversight.check_ready)
     upkeep = Upkeep(hops, ModelCalls(links.models, versions, versioned=False), limit, ready)
+    if key_file is not None:
+        upkeep.watched.append(key_file.look)
 
     async def close() -> None:
         await upkeep.stop()
@@ -200,6 +202,14 @@ def _endpoints(hops: Hops) -> dict[str, Endpoint]:
         "/v1/recommendations": Endpoint(Recommendations(hops)),
         "/v1/feedback": Endpoint(Feedback(hops.metrics)),
     }
+
+
+def _keys(settings: GatewaySettings) -> tuple[Keys, KeyFile | None]:
+    given, path = settings.api_keys.get_secret_value(), settings.api_keys_file
+    if given and path:
+        raise KeysError("SHOP_API_KEYS and SHOP_API_KEYS_FILE are both set: expected one of them")
+    keys = Keys(parse_keys(given))
+    return keys, None if path is None else KeyFile(path, keys)
 
 
 def _rates(settings: GatewaySettings, store: Valkey, metrics: GatewayMetrics) -> KeyRates:

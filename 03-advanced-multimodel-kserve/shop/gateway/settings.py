@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -62,6 +63,9 @@ class GatewaySettings(Addresses):
         10, gt=0, description="How long the headers of a request may take to arrive, and then its body."
     )
     api_keys: SecretStr = Field(SecretStr(""), description="name:key,name:key…; empty: no key is asked for.")
+    api_keys_file: Path | None = Field(
+        None, description="A file with such pairs, one a line; what changes in it counts within a second or two."
+    )
     key_rate: float = Field(0, ge=0, description="Requests a second for each key, of all gateways; 0: any number.")
     key_burst: float = Field(50, ge=1, description="Requests a key may send at once.")
     limit: int = Field(32, ge=1, description="Requests at once in a process, to begin with.")

@@ -68,6 +68,9 @@ class Upkeep:
         calls: the models, whichever version the server chooses: that a version exists is for the edge to know.
         limit: moved every 0.1 s.
         ready: told when the warm-up is done.
+
+    Attributes:
+        watched: called about once a second.
     """
 
     def __init__(self, hops: Hops, calls: ModelCalls, limit: AdaptiveLimit, ready: Readiness) -> None:
@@ -76,6 +79,7 @@ class Upkeep:
         self._limit = limit
         self._ready = ready
         self._tasks: list[asyncio.Task[None]] = []
+        self.watched: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Begins; called on the loop."""
@@ -97,6 +101,8 @@ class Upkeep:
             self._hops.metrics.limit(self._limit.limit)
             ticks += 1
             if ticks % _WATCH_TICKS == 0:
+                for look in self.watched:
+                    look()
                 with suppress(UnavailableError):
                     await self._watch()
                 with suppress(UnavailableError):

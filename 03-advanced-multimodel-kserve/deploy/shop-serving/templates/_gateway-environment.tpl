@@ -52,12 +52,10 @@
       key: key
 {{- end }}
 {{- end }}
-{{- with .Values.gateway.apiKeysSecret }}
-- name: SHOP_API_KEYS
-  valueFrom:
-    secretKeyRef:
-      name: {{ . }}
-      key: keys
+{{- if .Values.gateway.apiKeysSecret }}
+# A file, which follows the Secret: keys are rotated without a rollout.
+- name: SHOP_API_KEYS_FILE
+  value: /keys/keys
 {{- end }}
 {{- with .Values.tracing.endpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT

@@ -97,6 +97,14 @@ def test_what_it_cannot_start_with_is_said_in_one_line(free_ports: Callable[[int
             ["--api-keys", "web"],
             pair,
         ),
+        (
+            ["--api-keys-file", "nowhere"],
+            "gateway cannot start: SHOP_API_KEYS_FILE nowhere: No such file or directory\n",
+        ),
+        (
+            ["--api-keys", "a:b", "--api-keys-file", "nowhere"],
+            "gateway cannot start: SHOP_API_KEYS and SHOP_API_KEYS_FILE are both set: expected one of them\n",
+        ),
         (["--limit", "0"], "gateway cannot start: SHOP_LIMIT 0: Input should be greater than or equal to 1\n"),
     ):
         ended = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
