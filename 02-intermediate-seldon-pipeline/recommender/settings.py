@@ -7,9 +7,12 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from servekit.valkey_users import Login, read_login
+
 __all__ = ["InventorySettings", "PipelineSettings", "RouterSettings", "TrainingSettings"]
 
 _LEVEL = Path(__file__).parents[1]
+_LOGINS = Path(".run/2/valkey/logins")
 
 
 class RouterSettings(BaseSettings):
@@ -58,6 +61,7 @@ class PipelineSettings(BaseSettings):
     models_dir: Path = Field(
         Path(".run/2/models/recommender"), description="What the containers have as /models/recommender."
     )
+    logins_dir: Path = Field(_LOGINS, description="The inventory's users and their passwords.")
 
 
 class TrainingSettings(BaseSettings):
@@ -85,8 +89,14 @@ class InventorySettings(BaseSettings):
     models_dir: Path = Field(
         Path(".run/2/models/recommender"), description="Folder with the artefacts; 1 has the titles."
     )
+    logins_dir: Path = Field(_LOGINS, description="The passwords of its users; without one it is asked for nothing.")
 
     @property
     def url(self) -> str:
         """The address as the components take it."""
         return f"redis://{self.valkey_host}:{self.valkey_port}"
+
+    @property
+    def login(self) -> Login | None:
+        """Of who keeps the stock."""
+        return read_login(self.logins_dir, "inventory", "keeper")

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 
     from recommender.domain.catalogue import Catalogue
 
-__all__ = ["KEY", "TIMEOUT_S", "Inventory"]
+__all__ = ["KEY", "RIGHTS", "TIMEOUT_S", "Inventory"]
 
 KEY = "recommender:out-of-stock"
+
+RIGHTS = {"step": f"~{KEY} +get +ping", "keeper": f"~{KEY} +get +setbit +multi +exec +ping"}
+"""What the inventory's users may do: the pipeline's step reads it, who keeps the stock changes it."""
 
 TIMEOUT_S = 0.05  # an answer takes 0.1 ms; a request must not wait long for one that does not come
 _PAUSE_S = 0.25  # between attempts while the inventory is away, so that a hanging one does not slow every request
@@ -40,16 +43,18 @@ class Inventory:
         catalogue: the items it is about.
         snapshot_s: how long the last answer may stand in for a new one.
         timeout_s: how long to wait for it: a request waits for nothing, a command may.
+        login: user and password, where it asks for them.
         clock: seconds that only grow.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whom it asks, how, and what for
         self,
         url: str,
         catalogue: Catalogue,
         *,
         snapshot_s: float = 60,
         timeout_s: float = TIMEOUT_S,
+        login: tuple[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
@@ -59,8 +64,14 @@ class Inventory:
         self._clock = clock
         self._snapshot: NDArray[np.bool_] | None = None
         self._asked_at = self._failed_at = float("-inf")
+        user, password = login or (None, None)
         self._client = redis.Redis.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 1)
+            url,
+            username=user,
+            password=password,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 1),
         )
 
     def stock(self) -> Stock:

@@ -2,7 +2,8 @@
 
 What differs from a cluster: containers that are equal in name, image and environment run once for all predictors; a
 process runs from the checkout, not from an image; and instead of volumes and DNS names, ``/models/recommender``
-and ``redis://inventory:6379`` in a container's environment are replaced by this machine's folder and address.
+and ``redis://inventory:6379`` in a container's environment, and ``/inventory-login``, are replaced by this machine's
+folders and address.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = ["Placed", "StepProcess", "find_deployment", "place", "write"]
 _PYTHON = Path(".venvs/seldon/bin/python")
 _INVENTORY = "redis://inventory:6379"
 _MODELS = "/models/recommender"
+_LOGIN = "/inventory-login/"
 _COMPONENTS = "recommender.entrypoints.components"
 # What runs in a container of each image, by the name that its entry point gives it.
 _COMPONENT_OF = {f"recommender-{name}": name for name in ("preprocessor", "model", "postprocessor")}
@@ -143,4 +145,6 @@ def _here(value: str, settings: PipelineSettings) -> str:
         return f"redis://127.0.0.1:{settings.valkey_port}"
     if value == _MODELS or value.startswith(f"{_MODELS}/"):
         return f"{settings.models_dir.absolute()}{value.removeprefix(_MODELS)}"
+    if value.startswith(_LOGIN):
+        return str(settings.logins_dir.absolute() / value.removeprefix(_LOGIN))
     return value

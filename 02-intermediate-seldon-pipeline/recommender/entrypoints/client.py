@@ -45,7 +45,8 @@ def main() -> int:
         golden = Golden(settings.models_dir)
         with client(base_url=base_url, timeout=10) as http:
             _show(http)
-            return _check_all(http, golden, set(Inventory(settings.url, catalogue, timeout_s=5).out()), catalogue)
+            inventory = Inventory(settings.url, catalogue, timeout_s=5, login=settings.login)
+            return _check_all(http, golden, set(inventory.out()), catalogue)
     except (httpx.HTTPError, ServingError, ArtefactError) as error:
         say(f"{base_url}: {error}: run make up-2, then make logs-2", stderr=True)
         return 2

@@ -34,7 +34,7 @@ class RecommenderScenario:
         settings = InventorySettings()
         self._golden = Golden(settings.models_dir)
         catalogue = Artefact(settings.models_dir / "1").catalogue()
-        self._out = frozenset(Inventory(settings.url, catalogue).out())
+        self._out = frozenset(Inventory(settings.url, catalogue, login=settings.login).out())
         self._items = [item.id for item in catalogue.items]
         self._genres = [genre for genre in catalogue.genres if int(catalogue.of_genre[genre].sum()) > 10 * _K]
         self._users = self._golden.users

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from recommender.adapters.inventory import RIGHTS
 from recommender.adapters.operator import Placed, find_deployment, place, write
 from recommender.domain.graph import GraphError
 from recommender.settings import PipelineSettings, RouterSettings
@@ -21,6 +22,7 @@ from servekit.environment import OBSERVED
 from servekit.manifests import ManifestError, build, load
 from servekit.stack import HttpReady, Process, Stack, StackError, TcpReady, main, remember
 from servekit.valkey import valkey_command
+from servekit.valkey_users import write_users
 
 __all__ = ["RUN_DIR", "stack"]
 
@@ -42,7 +44,8 @@ def stack(*, renew: bool) -> Stack:
     settings, run_dir = PipelineSettings(), RUN_DIR.resolve()
     try:
         placed = place(_rendered(settings), settings) if renew else _last(settings)
-        command = valkey_command(settings.valkey_port, run_dir / "inventory")
+        users = write_users(settings.logins_dir.absolute(), "inventory", RIGHTS)
+        command = valkey_command(settings.valkey_port, run_dir / "inventory", users=users)
     except (GraphError, ManifestError, FileNotFoundError) as error:
         raise StackError(str(error)) from None
     if renew:

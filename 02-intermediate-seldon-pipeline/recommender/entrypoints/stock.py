@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = InventorySettings()
     try:
         catalogue = Artefact(settings.models_dir / "1").catalogue()
-        inventory = Inventory(settings.url, catalogue, timeout_s=5)
+        inventory = Inventory(settings.url, catalogue, timeout_s=5, login=settings.login)
         for items, out in ((chosen.out, True), (chosen.back, False)):
             if items:
                 inventory.set_out(items, out=out)

@@ -42,12 +42,14 @@ def test_each_unit_gets_the_endpoint_that_its_process_listens_on(tmp_path: Path)
 
 def test_the_environment_is_the_containers_with_this_machines_places_and_seldons_names() -> None:
     folder, address = "/models/recommender/2", "redis://inventory:6379"
-    given = container("model", RECOMMENDER_MODEL_DIR=folder, URL=address, OTHER="/models")
-    settings = PipelineSettings(models_dir=Path("/here"), valkey_port=9240)
+    login = "/inventory-login/inventory-step"
+    given = container("model", RECOMMENDER_MODEL_DIR=folder, URL=address, OTHER="/models", LOGIN=login)
+    settings = PipelineSettings(models_dir=Path("/here"), valkey_port=9240, logins_dir=Path("/logins"))
     annotated = predictor("default", given, annotations={"version": "2"})
     environment = place(document(annotated), settings).processes[0].environment
     assert environment["RECOMMENDER_MODEL_DIR"] == "/here/2"
     assert (environment["URL"], environment["OTHER"]) == ("redis://127.0.0.1:9240", "/models")
+    assert environment["LOGIN"] == "/logins/inventory-step"
     assert environment["PREDICTIVE_UNIT_ID"] == "model"
     assert environment["PREDICTIVE_UNIT_IMAGE"] == "recommender-model:1"
     assert (environment["PREDICTOR_ID"], environment["SELDON_DEPLOYMENT_ID"]) == ("default", "test")

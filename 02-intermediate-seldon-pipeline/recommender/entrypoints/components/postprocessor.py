@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ class Postprocessor(Step):
         timeout_s: how long a request waits for the inventory, twice at most; by default
             RECOMMENDER_INVENTORY_TIMEOUT_S, or 0.05.
 
+    RECOMMENDER_INVENTORY_LOGIN_FILE names the file with this step's password, where the inventory asks for one.
+
     Raises:
         ArtefactError: it is missing or damaged.
     """
@@ -55,6 +58,7 @@ class Postprocessor(Step):
             self._catalogue,
             snapshot_s=_seconds("RECOMMENDER_SNAPSHOT_S", snapshot_s, 60),
             timeout_s=_seconds("RECOMMENDER_INVENTORY_TIMEOUT_S", timeout_s, TIMEOUT_S),
+            login=_login(),
         )
 
     def transform_output(self, X: Any, names: list[str], meta: dict[str, Any] | None = None) -> SeldonResponse:  # noqa: N803, ARG002 - Seldon's signature
@@ -105,6 +109,12 @@ class Postprocessor(Step):
         if scores.shape != (len(self._catalogue),):
             raise InvalidValueError("scores", list(scores.shape), f"expected shape [1, {len(self._catalogue)}]")
         return scores, rated, k, genre
+
+
+def _login() -> tuple[str, str] | None:
+    """Without the file there is none: the inventory says whether it needs one."""
+    path = Path(os.environ.get("RECOMMENDER_INVENTORY_LOGIN_FILE", ""))
+    return ("step", path.read_text(encoding="ascii").strip()) if path.is_file() else None
 
 
 def _seconds(variable: str, given: float | None, default: float) -> float:

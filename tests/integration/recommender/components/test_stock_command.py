@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def settings(valkey: Server, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOMMENDER_VALKEY_PORT", str(valkey.port))
     monkeypatch.setenv("RECOMMENDER_MODELS_DIR", str(models))
+    monkeypatch.setenv("RECOMMENDER_LOGINS_DIR", str(valkey.folder / "nowhere"))
 
 
 def test_items_go_and_come_back(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,12 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 
 from recommender.adapters.artefact import Artefact
 from recommender.adapters.golden import Golden
-from recommender.adapters.inventory import Inventory
+from recommender.adapters.inventory import KEY, Inventory
+from servekit.valkey_users import read_login
 from tests.integration.recommender.pipeline.conftest import MODELS, PREDICTIONS
 from tests.patience import until
 
@@ -24,9 +26,18 @@ if TYPE_CHECKING:
 def shelf(level: Running) -> Iterator[Inventory]:
     """The stock that the level sees; full again afterwards."""
     url = f"redis://127.0.0.1:{level.ports['valkey']}"
-    shelf = Inventory(url, Artefact(MODELS / "1").catalogue(), timeout_s=10)
+    login = read_login(level.folder / ".run/2/valkey/logins", "inventory", "keeper")
+    shelf = Inventory(url, Artefact(MODELS / "1").catalogue(), timeout_s=10, login=login)
     yield shelf
     shelf.set_out(shelf.out(), out=False)
+
+
+def test_the_inventory_takes_nothing_from_whoever_reaches_its_port(level: Running) -> None:
+    with redis.Redis(port=level.ports["valkey"]) as stranger:
+        for command in (f"SETBIT {KEY} 50 1", f"GET {KEY}", "FLUSHALL"):
+            with pytest.raises(redis.AuthenticationError):
+                stranger.execute_command(*command.split())
+    assert level.ask(196).json()["meta"]["tags"]["stock"] == "fresh"
 
 
 def test_every_answer_is_what_numpy_says(level: Running) -> None:
