@@ -218,7 +218,8 @@ drift-%: $(SYNCED) ## compare level N's live traffic with its training data
 	@$(PY) -m servekit.drift $(N)
 
 # The modules whose verdicts are simulated, each with characteristics(seed).
-VERDICTS := servekit.sla.characteristics servekit.drift.characteristics shop.canary.characteristics shop.optimize.characteristics
+VERDICTS := servekit.sla.characteristics servekit.drift.characteristics servekit.observe.characteristics \
+  shop.canary.characteristics shop.optimize.characteristics shop.capacity.characteristics
 
 verdicts: $(SYNCED) ## how often each verdict is right and wrong, by simulation (1 minute; ARGS="--readme README.md" notes it)
 	@$(WITH_ARGS) servekit.verdicts $(VERDICTS)

@@ -169,11 +169,16 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _often(row: Row) -> str:
     """The share with its own interval: a simulation is a sample too."""
     low, high = wilson(row.times, row.runs)
-    return f"{_percent(row.share)} ({_percent(low)} to {_percent(high)})"
+    return f"{_percent(row.share)} ({_number(low)} to {_number(high)})"
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %" if 0 < share < 1 else f"{100 * share:.0f} %"
+    return f"{_number(share)} %"
+
+
+def _number(share: float) -> str:
+    """Hundredths, to as many figures as a simulation of some hundred worlds can tell."""
+    return f"{100 * share:.3g}" if share >= 0.1 else f"{100 * share:.2g}"  # noqa: PLR2004
 
 
 if __name__ == "__main__":

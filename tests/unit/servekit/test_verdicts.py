@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import pytest
 
 from servekit import verdicts
 from servekit.verdicts import Row, main, readme_table, rows_of, wilson
+from servekit.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +56,7 @@ def test_the_table_goes_to_terminal_json_and_readme_and_a_bad_verdict_fails(
     readme.write_text(f"before\n{verdicts._BEGIN}\nold\n{verdicts._END}\nafter\n")
     assert main(["coins", "--readme", str(readme), "--output", str(output)]) == 1
     printed = capsys.readouterr().out
-    assert "✗ coin, loaded: heads 90 % (82.6 % to 94.5 %), wanted ≤ 60 %" in printed
+    assert "✗ coin, loaded: heads 90 % (82.6 to 94.5), wanted ≤ 60 %" in printed
     rows = msgspec.convert(msgspec.json.decode(output.read_bytes())["rows"], list[Row])
     assert rows == rows_of("coins")
     assert readme.read_text() == f"before\n{verdicts._BEGIN}\n{readme_table(rows)}\n{verdicts._END}\nafter\n"
@@ -66,3 +68,12 @@ def test_a_readme_without_a_place_for_the_table_is_named(tmp_path: Path) -> None
     readme.write_text("nothing")
     with pytest.raises(SystemExit, match=r"README\.md: no place for the table, expected the lines"):
         main(["coins", "--readme", str(readme), "--output", str(tmp_path / "v.json")])
+
+
+@pytest.mark.slow
+def test_the_readmes_table_is_what_the_simulations_say() -> None:
+    named = re.search(r"^VERDICTS := ((?:.|\\\n)*?[^\\])$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert named
+    rows = [row for module in named[1].replace("\\\n", " ").split() for row in rows_of(module)]
+    assert [row for row in rows if not row.kept] == []
+    assert readme_table(rows) in (ROOT / "README.md").read_text(encoding="utf-8")
