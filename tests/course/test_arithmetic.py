@@ -174,14 +174,14 @@ SAME = [
         "beat-popularity",
         r"NDCG@10 of ([\d.]+), against ([\d.]+) for EASE and ([\d.]+) for ALS",
         LESSON_2,
-        r"popularity ([\d.]+) 1\.00× .+ 1 ease ([\d.]+) .+ 2 als ([\d.]+) 1",
+        r"popularity ([\d.]+) ± [\d.]+ 1\.00× .+ 1 ease ([\d.]+) .+ 2 als ([\d.]+) ± [\d.]+ 1",
         3,
     ),
     (
         "beat-popularity",
         r"see: ([\d.]+) for popularity, ([\d.]+) for EASE, ([\d.]+) for ALS",
         LESSON_2,
-        r"1\.00× \S+ ([\d.]+) 1 ease \S+ \S+ \S+ ([\d.]+) 2 als \S+ \S+ \S+ ([\d.]+) ",
+        r"1\.00× \S+ ± \S+ ([\d.]+) 1 ease .+?× \S+ ± \S+ ([\d.]+) 2 als .+?× \S+ ± \S+ ([\d.]+) ",
         3,
     ),
     (

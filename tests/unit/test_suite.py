@@ -30,6 +30,7 @@ SLEEPING = {
     "tests/integration/servekit/test_audit_crash.py": "a program under test",
     "tests/integration/shop/gateway/fake_models.py": "a server that is as slow as it is told",
     "tests/integration/shop/serving/edge_world.py": "a server that is as slow as it is told",
+    "tests/integration/shop/gateway/test_key_rates.py": "callers who ask again and again",
     "tests/unit/servekit/telemetry/test_middleware.py": "a handler that hangs",
     "tests/unit/servekit/telemetry/test_rpc.py": "a handler that hangs",
     "tests/unit/servekit/test_http_pool.py": "transports end on the loop's next turn",

@@ -57,7 +57,7 @@ def test_the_same_marks_lose_nothing_however_few_there_are() -> None:
 
 
 def test_of_no_pages_everything_may_be_lost() -> None:
-    (loss,) = bounded_losses(pages(np.empty(0)), pages(np.empty(0))).values()
+    (loss,) = bounded_losses(pages(np.zeros(0)), pages(np.zeros(0))).values()
     assert loss.at_most == 1
     assert not judge("static", {"ndcg": loss}, TWICE, 1).passed
 
