@@ -104,7 +104,14 @@ def _canary() -> list[Builder[Panel]]:
     slower = Query(f"{p99} / {against} level_model:serving_request_duration_seconds_stable:p99_rate5m", _NAME)
     return [
         graph("Share of requests", "The largest is the stable version.", "percentunit", share, width=8, stacked=True),
-        graph("Errors beyond stable", "In points; the red line pages.", "percentunit", more, width=8, limit=0.02),
+        graph(
+            "Errors beyond stable",
+            "In points; above the red line for an hour, and beyond chance, it pages.",
+            "percentunit",
+            more,
+            width=8,
+            limit=0.02,
+        ),
         graph("p99 against stable", "1 is as fast; the red line pages.", "short", slower, width=8, limit=1.5),
     ]
 
