@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 import pytest
-from scipy.stats import expon, gamma, norm
+from scipy.stats import beta, binom, expon, gamma, norm
 
 from iris_api.adapters.iris_data import iris_rows
 from servekit.drill import read_questions
@@ -97,6 +97,12 @@ CLAIMS = {
     ],
     "utilisation-and-tail": [
         f"twice at 50 %, {WORDS[in_system(0.8)]} times at 80 %, {WORDS[in_system(0.95)]} times at 95 %",
+    ],
+    "one-run-p99": [
+        f"10 or fewer in {100 * binom.cdf(10, 1000, 0.012):.0f} of 100 runs",
+        f"reaches from {100 * beta.ppf(0.05, 9, 992):.1f} % to {100 * beta.ppf(0.95, 10, 991):.1f} %",
+        f"With {binom.ppf(0.05, 1000, 0.01) - 1:.0f} or fewer the promise is proven",
+        f"with {binom.isf(0.05, 1000, 0.01) + 1:.0f} or more it is broken",
     ],
     "json-vs-binary": [f"where four float32 are {4 * 4}"],
     "onnx-threads": [f"100 ms quota of a 100 ms period in {100 / 64:.1f} ms"],
