@@ -96,7 +96,7 @@ def write_artefact(folder: Path, onnx: bytes, card: ModelCard, parts: Mapping[st
 
 
 def _files_in(folder: Path) -> ArtefactFolder:
-    return ArtefactFolder(folder, "make train-3", "SHOP_RUN_DIR")
+    return ArtefactFolder(folder, "make train-3", "SHOP_RUN_DIR", name=folder.absolute().parent.name)
 
 
 def _sha256(content: bytes) -> str:

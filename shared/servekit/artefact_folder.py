@@ -7,6 +7,7 @@ little else.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -37,18 +38,24 @@ class ArtefactFolder:
         train: the command that writes it, e.g. ``make train-1``.
         setting: the variable that names another folder; ``<LEVEL>_SIGNED_BY`` and ``<LEVEL>_SIGN_WITH`` begin like it.
         derived: this process made them of what it had checked: no signature is asked for.
+        name: the model's, as a card that is signed must have it; empty: any.
     """
 
     path: Path
     train: str
     setting: str
     derived: bool = False
+    name: str = ""
 
     def card(self) -> bytes:
-        """The card's bytes; where ``<LEVEL>_SIGNED_BY`` names a public key, if its owner signed them.
+        """The card's bytes; where ``<LEVEL>_SIGNED_BY`` names a public key, if its owner signed them for this place.
+
+        An old version's card is signed, too, and another model's: put in this one's place with all their files, they
+        would pass. So a signed card must say the name that is expected, the version that its folder is called by, where
+        that is a number, and none below ``<LEVEL>_VERSION_MIN``.
 
         Raises:
-            ArtefactError: they are not signed so, cannot be read, or that file holds no key.
+            ArtefactError: they are not signed so, say something else, cannot be read, or that file holds no key.
         """
         content, (variable, key) = self.read(CARD), self._key("SIGNED_BY")
         if key is None or self.derived:
@@ -62,7 +69,23 @@ class ArtefactFolder:
             raise ArtefactError(f"{variable}: {error}") from None
         if not signed:
             raise ArtefactError(f"{self.path / CARD}: not what the owner of {variable} {key} signed: {again}")
+        self._check_place(content)
         return content
+
+    def _check_place(self, content: bytes) -> None:
+        card, folder = json.loads(content), self.path.absolute().name
+        name, version = str(card.get("name")), str(card.get("version"))
+        where = f"{self.path / CARD}: signed for {name}, version {version}: expected"
+        if self.name and name != self.name:
+            raise ArtefactError(f"{where} {self.name}: the files of another model were put here: run {self.train}")
+        if folder.isdecimal() and version != folder:
+            raise ArtefactError(
+                f"{where} version {folder}, as its folder: another's files were put here: run {self.train}"
+            )
+        variable = f"{self.setting.partition('_')[0]}_VERSION_MIN"
+        least = os.environ.get(variable) or "0"
+        if not (least.isdecimal() and version.isdecimal() and int(version) >= int(least)):
+            raise ArtefactError(f"{where} {variable} {least} or above: serve a newer one, or set that lower")
 
     def _key(self, use: str) -> tuple[str, Path | None]:
         """The variable of a key, and the file that it names."""

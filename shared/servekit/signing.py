@@ -6,7 +6,8 @@ the card, as the 64 bytes that OpenSSL writes and reads, too::
     openssl pkeyutl -verify -pubin -inkey models.pub -rawin -in model.json -sigfile model.json.sig
 
 A level signs when trained with ``<LEVEL>_SIGN_WITH=…/models.key``, and asks for signatures when started with
-``<LEVEL>_SIGNED_BY=…/models.pub``; the level is IRIS, RECOMMENDER or SHOP.
+``<LEVEL>_SIGNED_BY=…/models.pub``; the level is IRIS, RECOMMENDER or SHOP. A signature has no date: what keeps an old
+model out is that a card is taken only in its version's folder, and none below ``<LEVEL>_VERSION_MIN``.
 """
 
 from __future__ import annotations

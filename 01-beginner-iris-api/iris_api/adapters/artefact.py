@@ -31,7 +31,7 @@ class ModelCard(msgspec.Struct, frozen=True):
 
 def artefact_in(folder: Path) -> ArtefactFolder:
     """Its files."""
-    return ArtefactFolder(folder, "make train-1", "IRIS_MODEL_DIR")
+    return ArtefactFolder(folder, "make train-1", "IRIS_MODEL_DIR", name="iris")
 
 
 def write_artefact(folder: Path, onnx: bytes, card: ModelCard) -> None:

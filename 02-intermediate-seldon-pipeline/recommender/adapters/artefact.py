@@ -120,7 +120,7 @@ def write_artefact(folder: Path, files: Mapping[str, bytes], card: ModelCard) ->
 
 
 def _files_in(folder: Path) -> ArtefactFolder:
-    return ArtefactFolder(folder, "make train-2", "RECOMMENDER_MODEL_DIR")
+    return ArtefactFolder(folder, "make train-2", "RECOMMENDER_MODEL_DIR", name="recommender")
 
 
 def _json(document: Any) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Keys = tuple[Path, Path]
-CARD = json.dumps({"sha256": "0"}).encode()
+CARD = json.dumps({"name": "ninth", "version": "1", "sha256": "0"}).encode()
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> ArtefactFolder:
-    return ArtefactFolder(tmp_path / "1", "make train-9", "NINTH_MODEL_DIR")
+    return ArtefactFolder(tmp_path / "1", "make train-9", "NINTH_MODEL_DIR", name="ninth")
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def test_without_keys_nothing_is_signed_or_asked_for(files: ArtefactFolder) -> N
 
 
 def test_a_card_that_was_replaced_is_refused(signed: ArtefactFolder, model_keys: Keys) -> None:
-    (signed.path / "model.json").write_bytes(CARD.replace(b"0", b"1"))
+    (signed.path / "model.json").write_bytes(CARD.replace(b'"0"', b'"1"'))
     with pytest.raises(ArtefactError) as caught:
         signed.card()
     assert str(caught.value) == (
@@ -96,6 +98,30 @@ def test_a_card_without_a_signature_is_refused(signed: ArtefactFolder, model_key
         f"{signed.path}/model.json: not signed, and NINTH_SIGNED_BY {model_keys[1]} asks for it: run make train-9 with"
         " NINTH_SIGN_WITH, or unset NINTH_SIGNED_BY"
     )
+
+
+def test_an_older_version_that_is_signed_does_not_take_a_newer_ones_place(
+    signed: ArtefactFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = replace(signed, path=tmp_path / "2")
+    shutil.copytree(signed.path, newer.path)
+    with pytest.raises(ArtefactError) as caught:
+        newer.card()
+    assert str(caught.value) == (
+        f"{newer.path}/model.json: signed for ninth, version 1: expected version 2, as its folder: another's files were"
+        " put here: run make train-9"
+    )
+    with pytest.raises(ArtefactError, match="signed for ninth, version 1: expected tenth: the files of another model"):
+        replace(signed, name="tenth").card()
+    named = replace(signed, path=tmp_path / "model")  # says no version
+    shutil.copytree(signed.path, named.path)
+    assert named.card() == CARD
+    for least, problem in (("2", "2 or above: serve a newer one, or set that lower"), ("1.5", "1.5 or above: .*")):
+        monkeypatch.setenv("NINTH_VERSION_MIN", least)
+        with pytest.raises(ArtefactError, match=rf"version 1: expected NINTH_VERSION_MIN {problem}$"):
+            named.card()
+    monkeypatch.setenv("NINTH_VERSION_MIN", "1")
+    assert signed.card() == named.card() == CARD
 
 
 def test_a_key_that_is_missing_lets_nothing_pass(signed: ArtefactFolder, monkeypatch: pytest.MonkeyPatch) -> None:

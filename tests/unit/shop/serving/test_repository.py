@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +199,12 @@ def test_models_that_must_be_signed_are_taken_only_so(
         write_repository(models, repository, backend)
     an_artefact(models, "fraud", 2)
     with pytest.raises(ArtefactError, match=r"fraud/2/model\.json: not signed, and SHOP_SIGNED_BY .* asks for it: run"):
+        add_version(models / "fraud", 2, repository)
+    shutil.rmtree(models / "fraud" / "2")
+    shutil.copytree(models / "personalisation" / "1", models / "fraud" / "2")
+    with pytest.raises(
+        ArtefactError, match=r"fraud/2/model\.json: signed for personalisation, version 1: expected fraud"
+    ):
         add_version(models / "fraud", 2, repository)
     (models / "personalisation" / "1" / "model.json.sig").write_bytes(bytes(64))
     with pytest.raises(ArtefactError, match=r"personalisation/1/model\.json: not what the owner"):
