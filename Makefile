@@ -59,7 +59,7 @@ $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(f
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/servekit/with_args.py
 
-.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images crds bench progress drill incident design model-keys
+.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys
 .PHONY: observe up-observe observe-down down-observe dashboards verdicts
 
 help: ## print this help
@@ -91,6 +91,9 @@ test-slow: $(SYNCED) $(SELDON) $(TRITON) ## run the tests that are heavy or long
 
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the container images and prove that they run (needs Docker)
 	@$(WITH_ARGS) pytest -m images tests/images
+
+test-cluster: $(SYNCED) ## prove the network policies on kubectl's current cluster (tests/cluster says what it needs)
+	@$(WITH_ARGS) pytest -m cluster tests/cluster
 
 lint: $(SYNCED) ## ruff, mypy strict, import contracts
 	@$(VENV)/bin/ruff check .
