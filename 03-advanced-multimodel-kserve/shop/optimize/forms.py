@@ -1,4 +1,4 @@
-"""The INT8 forms that each model is tried in, the smallest file first; the first that passes the gate is version 2."""
+"""The INT8 forms that each model is tried in, the smallest file first; the first that is good enough is judged."""
 
 from __future__ import annotations
 
