@@ -82,7 +82,7 @@ def test_the_grace_period_of_level_1_is_longer_than_its_drain(documents: list[Do
 
 
 def test_every_iris_variable_is_a_setting_of_the_service(documents: list[Document]) -> None:
-    known = {f"IRIS_{name.upper()}" for name in IrisSettings.model_fields}
+    known = {f"IRIS_{name.upper()}" for name in IrisSettings.model_fields} | {"IRIS_SIGNED_BY"}  # servekit reads it
     used = {
         entry["name"]
         for pod in pod_templates(documents)
@@ -130,5 +130,9 @@ def test_every_release_names_itself_in_its_address() -> None:
 
 def test_the_components_are_components_and_all_are_used() -> None:
     folder = ROOT / "01-beginner-iris-api" / "deploy"
-    used = set(yaml.safe_load((folder / "overlays/production/kustomization.yaml").read_text())["components"])
+    overlays = [
+        yaml.safe_load((folder / f"overlays/{name}/kustomization.yaml").read_text())
+        for name in ("production", "signed")
+    ]
+    used = {component for overlay in overlays for component in overlay["components"]}
     assert used == {f"../../components/{component.name}" for component in (folder / "components").iterdir()}

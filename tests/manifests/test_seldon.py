@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recommender.domain.graph import Deployment
 
 DEPLOY = ROOT / "02-intermediate-seldon-pipeline" / "deploy"
-OVERLAYS = ["autoscale", "canary", "minikube", "monitoring", "password", "shadow", "tracing"]
+OVERLAYS = ["autoscale", "canary", "minikube", "monitoring", "password", "shadow", "signed", "tracing"]
 KUBERNETES = cluster(2).minors[0]
 
 

@@ -55,7 +55,8 @@ def build(
     ``target`` is a stage to build instead of the last one, in a Dockerfile that has it; others are built whole.
 
     A proxy and a CA bundle that pip uses on this machine (``HTTPS_PROXY``, ``PIP_CERT`` and their like) also serve pip
-    inside the build; neither is left in the image.
+    inside the build; neither is left in the image. With ``SHOP_SIGNED_BY`` level 3's model server takes only models
+    that the owner of that key signed.
 
     Raises:
         RecipeError: something that the Dockerfile copies is missing.
@@ -87,6 +88,8 @@ def _arguments(engine: Engine, recipe: Recipe, environment: Mapping[str, str]) -
     bundle = next((path for name in _CA_BUNDLES if (path := environment.get(name)) and Path(path).is_file()), None)
     if bundle:
         arguments.append(f"--secret=id=ca,src={bundle}")
+    if public_key := environment.get("SHOP_SIGNED_BY"):
+        arguments.append(f"--secret=id=signed_by,src={public_key}")
     if _proxy_is_local(environment) or not engine.has_bridge():
         arguments.append("--network=host")
     return arguments

@@ -216,6 +216,13 @@ def test_a_ca_bundle_is_a_secret_and_a_proxy_an_argument_without_its_value(clien
     assert "user:secret" not in command
 
 
+def test_who_must_have_signed_the_models_is_told_to_the_build(client: Client, repository: Path) -> None:
+    train(repository)
+    settings = {"PATH": os.environ["PATH"], "SHOP_SIGNED_BY": "/keys/models.pub"}
+    build(client.engine, recipes(7, repository)[0], environment=settings)
+    assert "--secret=id=signed_by,src=/keys/models.pub" in client.asked[-2]
+
+
 def test_a_proxy_on_this_machine_needs_its_network(client: Client, repository: Path) -> None:
     train(repository)
     settings = {"PATH": os.environ["PATH"], "HTTPS_PROXY": "http://127.0.0.1:3128"}

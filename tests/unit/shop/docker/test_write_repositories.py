@@ -58,3 +58,19 @@ def test_the_sums_beside_a_repository_are_those_of_its_files(written: Path) -> N
             str(path.relative_to(sums.parent)) for path in sums.parent.rglob("*") if path.is_file() and path != sums
         }
     assert len(list(written.rglob("SHA256SUMS"))) == 9
+
+
+def test_a_build_that_asks_for_signatures_takes_no_model_without(
+    tmp_path: Path, model_keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, repository = tmp_path / "models", tmp_path / "repository"
+    monkeypatch.setenv("SHOP_SIGN_WITH", str(model_keys[0]))
+    write_models(models, (1,))
+    monkeypatch.delenv("SHOP_SIGN_WITH")
+    monkeypatch.setenv("SHOP_SIGNED_BY", str(model_keys[1]))
+    command = [sys.executable, SCRIPT, models, repository]
+    subprocess.run(command, check=True)
+    (models / "fraud" / "1" / "model.json.sig").unlink()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert f"fraud/1/model.json: not signed, and SHOP_SIGNED_BY {model_keys[1]} asks for it" in done.stderr
