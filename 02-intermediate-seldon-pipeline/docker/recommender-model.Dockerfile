@@ -1,6 +1,6 @@
 # Level 2's model as an image. The context is the repository's root: `make image-2` builds it, infra/docker/README.md explains.
 
-ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm
+ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3
 
 # --- builder: installs and compiles; nothing of it ships but the folders copied below ---------------------------------
 FROM ${PYTHON_IMAGE} AS builder

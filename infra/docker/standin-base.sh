@@ -11,12 +11,15 @@ set -euo pipefail
 
 versions=$(dirname "${BASH_SOURCE[0]}")/../../versions.toml
 image=${1:-$(sed -n '/^\[images.python\]/,/^$/ s/^reference = "\(.*\)"/\1/p' "$versions")}
+name=${image%@*} # what the stand-in is called: a digest cannot be made
 suite=bookworm
 
-if docker image inspect "$image" >/dev/null 2>&1; then
-  echo "$image: here already"
-  exit
-fi
+for here in "$image" "$name"; do
+  if docker image inspect "$here" >/dev/null 2>&1; then
+    echo "$here: here already"
+    exit
+  fi
+done
 if reason=$(timeout 120 docker pull --quiet "$image" 2>&1); then
   echo "$image: pulled"
   exit
@@ -32,5 +35,5 @@ echo "$image: making a stand-in with debootstrap, about a minute"
 debootstrap --variant=minbase --include=python3,python3-venv,libpython3.11,ca-certificates "$suite" "$work/root" >"$work/log" 2>&1 ||
   { tail -n 5 "$work/log" >&2; echo "debootstrap $suite: failed, its last lines are above" >&2; exit 1; }
 tar --directory "$work/root" --exclude=./var/cache/apt/archives/*.deb --exclude='./var/lib/apt/lists/*_*' --create . |
-  docker import --change "LABEL serving.base.stand-in=debootstrap-$suite" - "$image" >/dev/null
-echo "$image: stand-in made, $(docker image inspect --format '{{.Size}}' "$image" | awk '{printf "%.0f MB", $1 / 1e6}')"
+  docker import --change "LABEL serving.base.stand-in=debootstrap-$suite" - "$name" >/dev/null
+echo "$name: stand-in made, $(docker image inspect --format '{{.Size}}' "$name" | awk '{printf "%.0f MB", $1 / 1e6}')"

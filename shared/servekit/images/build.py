@@ -82,7 +82,7 @@ def build(
 
 def _arguments(engine: Engine, recipe: Recipe, environment: Mapping[str, str]) -> list[str]:
     arguments = ["buildx", "build", "--load"] if engine.buildx else ["build"]
-    arguments += [f"--file={recipe.root / recipe.dockerfile}", f"--build-arg=PYTHON_IMAGE={python_image(recipe.root)}"]
+    arguments += [f"--file={recipe.root / recipe.dockerfile}", f"--build-arg=PYTHON_IMAGE={_base(engine, recipe.root)}"]
     arguments += [f"--build-arg=REVISION={_revision(recipe.root)}"]
     arguments += [f"--build-arg={name}" for name in _PROXIES if environment.get(name)]
     bundle = next((path for name in _CA_BUNDLES if (path := environment.get(name)) and Path(path).is_file()), None)
@@ -93,6 +93,14 @@ def _arguments(engine: Engine, recipe: Recipe, environment: Mapping[str, str]) -
     if _proxy_is_local(environment) or not engine.has_bridge():
         arguments.append("--network=host")
     return arguments
+
+
+def _base(engine: Engine, root: Path) -> str:
+    """The pinned base, by its digest; or the stand-in for it, which has the same name and another digest."""
+    pinned = python_image(root)
+    name = pinned.partition("@")[0]
+    labels = engine.run("image", "ls", "--quiet", f"--filter=label={STAND_IN}", f"--filter=reference={name}")
+    return name if labels.strip() else pinned
 
 
 def _proxy_is_local(environment: Mapping[str, str]) -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 from servekit.images import Container, Engine, EngineError, RecipeError, build, find_engine, recipes
 from servekit.images.__main__ import main
+from servekit.images.build import _base
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -311,3 +312,13 @@ def test_the_command_builds_every_image_of_the_level(
     monkeypatch.setattr("servekit.images.__main__.recipes", lambda level: recipes(level, repository))
     assert main(["build", "7", "--tag", "2.0"]) == 0
     assert capfd.readouterr().out == "oracle:2.0  123 MB  0123456789ab  base python:3.11 (stand-in)\n"
+
+
+@pytest.mark.parametrize(("listed", "base"), [("0123456789ab", "python:3.11.0"), ("", "python:3.11.0@sha256:0a")])
+def test_the_base_is_pinned_by_its_digest_but_for_a_stand_in(
+    tmp_path: Path, repository: Path, listed: str, base: str
+) -> None:
+    (repository / "versions.toml").write_text('[images.python]\nreference = "python:3.11.0@sha256:0a"\n')
+    client = make_client(tmp_path / "engine", {**ANSWERS, "image": listed})
+    assert _base(client.engine, repository) == base
+    assert client.asked[-1] == "image ls --quiet --filter=label=serving.base.stand-in --filter=reference=python:3.11.0"
