@@ -138,7 +138,7 @@ def _with_proof(finding: Finding, policy: Policy, losses: Mapping[Check, Loss]) 
     if check not in PROVEN or (check == "online quality" and not policy.rated):
         return finding
     loss, margin = losses.get(check, _UNKNOWN), policy.margin(check)
-    shown = replace(finding, loss=loss, candidate=f"{finding.candidate} (loss < {percent(loss.upper)})")
+    shown = replace(finding, loss=loss, candidate=f"{finding.candidate} (< {percent(loss.upper)})")
     if loss.exceeded:
         proven = f"{check}: a loss above {percent(loss.lower)} is proven, {percent(margin)} is tolerated"
         return replace(shown, worse=True, why=f"{proven} ({finding.why})")

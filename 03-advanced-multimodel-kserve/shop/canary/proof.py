@@ -102,6 +102,7 @@ class LossBounds:
         stake, against = (np.where((of > 0) & (stable_of > 0), each, 0.0) for each in (stake, against))
         self._wealth += _won(stake, expected, bad, of) + _won(against, guess, stable_bad, stable_of)
         several = np.log(np.mean(np.exp(np.minimum(self._wealth[..., 1:], 700)), axis=2) + 1e-300)
+        # what was refuted once stays refuted: the inequality is about the highest wealth that there ever was
         self._most = np.maximum(self._most, (self._wealth[..., 0], several))
         self._bad += stable_bad[:, 0, 0]
         self._of += stable_of[:, 0, 0]

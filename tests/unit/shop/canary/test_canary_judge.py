@@ -115,7 +115,7 @@ def test_what_all_spans_together_prove_decides_of_online_quality() -> None:
     assert [finding.check for finding in lost.worse] == ["online quality"]
     assert lost.reason.startswith("online quality: a loss above 40% is proven, 2% is tolerated (")
     assert "online quality" not in kept.doubt
-    assert kept.findings[-1].candidate.endswith("% (loss < 1.5%)")
+    assert kept.findings[-1].candidate.endswith("% (< 1.5%)")
 
 
 def test_nothing_is_proven_where_nothing_was_seen() -> None:
