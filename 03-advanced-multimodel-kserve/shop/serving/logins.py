@@ -47,7 +47,7 @@ def read_login(addresses: Addresses, store: Store, user: User) -> Login | None:
 
 def write_users(addresses: Addresses, store: Store) -> Path:
     """Valkey's file of users, who get passwords where they have none."""
-    return valkey_users.write_users(_folder(addresses), store, RIGHTS[store])
+    return valkey_users.write_users(_folder(addresses), store, dict[str, str](RIGHTS[store].items()))
 
 
 def _folder(addresses: Addresses) -> Path:

@@ -68,7 +68,7 @@ def test_a_build_that_asks_for_signatures_takes_no_model_without(
     write_models(models, (1,))
     monkeypatch.delenv("SHOP_SIGN_WITH")
     monkeypatch.setenv("SHOP_SIGNED_BY", str(model_keys[1]))
-    command = [sys.executable, SCRIPT, models, repository]
+    command = [sys.executable, str(SCRIPT), str(models), str(repository)]
     subprocess.run(command, check=True)
     (models / "fraud" / "1" / "model.json.sig").unlink()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
