@@ -57,42 +57,212 @@ N = $(if $(LEVEL),$*)
 GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
-WITH_ARGS := $(PY) -I -S shared/servekit/with_args.py
+WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
 .PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys
 .PHONY: observe up-observe observe-down down-observe dashboards verdicts
 
-help: ## print this help
-	@echo "make demo     set up, then run every level with real requests and print an SLA verdict table"
-	@echo "make test     set up, then run every test that needs no Docker, cluster or GPU"
-	@echo
-	@awk -F':.*## ' '/^[a-z0-9%-]+:.*## / {sub(/%/, "N", $$1); printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo
-	@echo "N is a level: $(LEVELS)"
+help:
+	@awk -F':.*## ' '/^# --- set-up/ {exit} /^# --- / {gsub(/^# --- | -+$$/, ""); printf "\n%s\n", $$0} \
+	  /^[a-z0-9%-]+:.*## / {sub(/%/, "N", $$1); printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-# --- the whole -------------------------------------------------------------------------------------------------------
+# --- the two commands ---------------------------------------------------------------------------------------------------
 
-setup: $(SYNCED) $(SELDON) $(TRITON) ## create the environments under .venvs/ (every target does this by itself)
-
-demo: $(SYNCED) ## run every level: train, start, real requests, SLA verdict, stop
-	@$(PY) -m servekit.demo $(LEVELS)
+demo: $(SYNCED) ## set up, run every level with real requests, judge each SLA
+	@$(PY) -m course.demo $(LEVELS)
 
 # Tests that measure time lie in tests/sla and run last, one at a time. More workers than cores: many tests wait for
 # processes. tests/distribution.py says which tests share a worker, and which begin.
 # Where CI is set, coverage is measured too (make test CI=1): it costs half as much again. In random order, the same for the
 # same seed: make test ARGS="--shuffle 7".
-test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, cluster or GPU
+test: $(SYNCED) $(SELDON) $(TRITON) ## set up, run every test that needs no Docker, cluster or GPU
 	@$(PY) -m tests.prepare
 	@$(WITH_ARGS) pytest -n $(if $(CI),4,5) -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=)
 	@$(WITH_ARGS) pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) || [ $$? -eq 5 ]
 
-test-slow: $(SYNCED) $(SELDON) $(TRITON) ## run the tests that are heavy or long
+# --- a level: N is 1, 2 or 3 --------------------------------------------------------------------------------------------
+
+train-%: $(SYNCED) ## train level N's models and write the artefacts
+	@$(PY) -m $(LEVEL).commands.train
+
+up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
+	@$(WITH_ARGS) $(LEVEL).commands.stack up
+
+up-2: $(SELDON)
+up-3: $(TRITON) .run/3/optimize.json
+
+status-%: $(SYNCED) ## level N's processes
+	@$(PY) -m $(LEVEL).commands.stack status
+
+logs-%: $(SYNCED) ## level N's newest log lines
+	@$(WITH_ARGS) $(LEVEL).commands.stack logs
+
+client-%: $(SYNCED) ## send real requests and check every answer
+	@$(PY) -m $(LEVEL).commands.client
+
+trace-%: $(SYNCED) ## a trace as a waterfall (ARGS: --slowest, --last, --id ID)
+	@$(WITH_ARGS) workbench.observe trace $(N)
+
+query-%: $(SYNCED) ## ask logs and spans: SQL="select count(*) from logs"
+	@$(PY) -m workbench.observe query $(N)
+
+sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
+	@$(WITH_ARGS) workbench.sla $(FOLDER)/sla.toml
+
+capacity-%: $(SYNCED) ## the highest rate that keeps the SLA (2 to 4 minutes)
+	@$(WITH_ARGS) workbench.sla capacity $(FOLDER)/sla.toml
+
+drift-%: $(SYNCED) ## compare live traffic with the training data
+	@$(PY) -m workbench.drift $(N)
+
+audit-%: $(SYNCED) ## verify the audit log (ANCHOR=… as noted elsewhere)
+	@$(PY) -m workbench.audit verify .run/$(N)/audit
+
+fuzz-%: $(SYNCED) ## 20,000 wrong requests (ARGS: --inputs, --seed, --only)
+	@$(WITH_ARGS) $(LEVEL).commands.fuzz
+
+conformance-1: $(SYNCED) ## prove that the Open Inference Protocol is spoken
+	@$(PY) -m iris_api.commands.conformance
+
+conformance-3: $(SYNCED) ## likewise, at the edge
+	@$(WITH_ARGS) shop.commands.conformance
+
+test-1: $(SYNCED) ## one level's tests
+	@$(WITH_ARGS) pytest -n 4 --dist worksteal -m "not images and not cluster and not slow" tests/unit/iris_api tests/integration/iris_api tests/e2e
+
+test-2: $(SYNCED) $(SELDON)
+	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k "recommender or graph_router"
+
+test-3: $(SYNCED) $(TRITON)
+	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k "shop or planner"
+
+grade-%: $(SYNCED) $$(GRADED_$$*) ## check your answers to the exercises (ARGS=3: the third)
+	@$(WITH_ARGS) course.exercises grade $(FOLDER)/exercises
+
+down-%: $(SYNCED) ## stop level N
+	@$(PY) -m $(LEVEL).commands.stack down
+
+# --- level 1 besides ----------------------------------------------------------------------------------------------------
+
+ladder-1: $(SYNCED) $(ARTEFACT_1) ## from the tutorial's server to ours, measured (2 minutes)
+	@$(PY) -m iris_api.commands.ladder
+
+formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to encode and decode
+	@$(PY) -m iris_api.commands.formats
+
+# --- level 2 besides ----------------------------------------------------------------------------------------------------
+
+overhead-2: $(SYNCED) ## what the graph router adds to calling the steps by hand
+	@$(PY) -m recommender.commands.overhead
+
+stock-2: $(SYNCED) $(ARTEFACT_2) ## what is sold out: OUT="50 172", IN="50", or LIST=1
+	@$(PY) -m recommender.commands.stock $(if $(OUT),--out="$$OUT") $(if $(IN),--in="$$IN") $(if $(LIST),--list)
+
+transport-2: $(SYNCED) $(ARTEFACT_2) ## the score vector as JSON, protobuf, bytes: size and time
+	@$(PY) -m recommender.commands.transport
+
+# --- level 3 besides ----------------------------------------------------------------------------------------------------
+
+optimize-3: $(SYNCED) $(ARTEFACT_3) ## INT8 versions through their gate, on each runtime
+	@$(PY) -m shop.commands.optimize
+
+canary-3: $(SYNCED) ## MODEL=… WEIGHT=10 (percent), or AUTO=1: walk and judge
+	@test -n "$$MODEL" && test -n "$$AUTO$$WEIGHT" || { echo "canary-3: say which and how: MODEL=ranking WEIGHT=10, or MODEL=ranking AUTO=1"; exit 2; }
+	@$(WITH_ARGS) shop.commands.canary "$$MODEL" $(if $(AUTO),--auto,--weight="$$WEIGHT")
+
+plan-3: $(SYNCED) ## the fleet for QPS=100000 at P99_MS=50, and its cost
+	@$(WITH_ARGS) shop.commands.plan --qps="$${QPS:-100000}" --p99-ms="$${P99_MS:-50}"
+
+calibrate-3: $(SYNCED) ## measure what plan-3 computes with, and check it
+	@$(WITH_ARGS) shop.commands.calibrate
+
+budget-3: $(SYNCED) ## where the milliseconds go, hop by hop (after sla-3)
+	@$(WITH_ARGS) shop.commands.budget
+
+overload-3: $(SYNCED) ## three times the capacity: what is shed and answered
+	@$(WITH_ARGS) shop.commands.overload
+
+failures-3: $(SYNCED) ## kill parts under load: what callers notice
+	@$(WITH_ARGS) shop.commands.failures
+
+delays-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## Triton's queue delays: latency and throughput of each
+	@$(WITH_ARGS) shop.commands.delays
+
+transport-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## gRPC against binary HTTP to Triton: CPU of a call
+	@$(WITH_ARGS) shop.commands.transport
+
+gateways-3: $(SYNCED) $(TRITON) $(BENCH) $(ARTEFACT_3) ## the gateway against one on the KServe SDK
+	@$(WITH_ARGS) shop.commands.gateways
+
+# --- learning -----------------------------------------------------------------------------------------------------------
+
+progress: $(SYNCED) ## where you stand on every level, and what comes next
+	@$(PY) -m course.exercises progress
+
+drill: $(SYNCED) ## interview questions, one by one; weak ones come back
+	@$(WITH_ARGS) course.drill
+
+incident: $(SYNCED) ## a real fault in the running level, to be found (ID=…)
+	@$(WITH_ARGS) course.incidents $(if $(ID),"$$ID")
+
+design: $(SYNCED) ## a system to design, with a rubric (ID=…)
+	@$(WITH_ARGS) course.design $(if $(ID),"$$ID")
+
+# --- operations ---------------------------------------------------------------------------------------------------------
+
+doctor: $(SYNCED) ## what this machine has, what each level needs, what is missing
+	@$(PY) -m course.doctor
+
+observe: $(SYNCED) ## Prometheus, Grafana, Jaeger, ELK around the levels
+	@$(PY) -m workbench.observe up
+
+observe-down: $(SYNCED) ## stop them
+	@$(PY) -m workbench.observe down
+
+up-observe: observe
+down-observe: observe-down # what a stack's messages say
+
+image-3: .run/3/optimize.json
+
+image-%: $(SYNCED) $$(ARTEFACT_$$*) ## build level N's container images (needs Docker)
+	@$(PY) -m workbench.images build $(N)
+
+cluster-up-%: $(SYNCED) ## start level N's own minikube
+	@$(PY) -m workbench.cluster up $(N)
+
+deploy-%: $(SYNCED) ## deploy level N there and wait for the rollout
+	@$(PY) -m workbench.cluster deploy $(N)
+
+cluster-down-%: $(SYNCED) ## delete it
+	@$(PY) -m workbench.cluster down $(N)
+
+model-keys: $(SYNCED) ## keys that sign models and ask for signatures (ARGS=FOLDER)
+	@$(WITH_ARGS) servekit.signing
+
+licences: $(SYNCED) ## each dependency's licence; one that is not accepted fails
+	@$(PY) -m workbench.licences
+
+clean: ## stop every level and delete what can be rebuilt
+	@$(foreach n,$(LEVELS),test ! -x $(PY) || $(PY) -m $(PACKAGE_$(n)).commands.stack down;)
+	@test ! -x $(PY) || $(PY) -m workbench.observe down
+	rm -rf .run .venvs .cache .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .schemathesis
+
+# --- working on this ----------------------------------------------------------------------------------------------------
+
+# The modules whose verdicts are simulated, each with characteristics(seed).
+VERDICTS := workbench.sla.characteristics workbench.drift.characteristics workbench.observe.characteristics \
+  shop.canary.characteristics shop.optimize.characteristics planner.characteristics
+
+verdicts: $(SYNCED) ## how often each verdict is right, by simulation (1 minute)
+	@$(WITH_ARGS) workbench.verdicts $(VERDICTS)
+
+test-slow: $(SYNCED) $(SELDON) $(TRITON) ## the tests that are heavy or long
 	@$(WITH_ARGS) pytest -n 2 -m "slow and not images" || [ $$? -eq 5 ]
 
-test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the container images and prove that they run (needs Docker)
+test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the images and prove that they run (needs Docker)
 	@$(WITH_ARGS) pytest -m images tests/images
 
-test-cluster: $(SYNCED) ## prove the network policies on kubectl's current cluster (tests/cluster says what it needs)
+test-cluster: $(SYNCED) ## prove the network policies on kubectl's current cluster
 	@$(WITH_ARGS) pytest -m cluster tests/cluster
 
 lint: $(SYNCED) ## ruff, mypy strict, import contracts
@@ -105,189 +275,29 @@ format: $(SYNCED) ## format the code
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-licences: $(SYNCED) ## the licence of every Python package in the environments; one that is not accepted fails
-	@$(PY) -m servekit.licences
+bench: $(SYNCED) ## what an audit record costs, in microseconds
+	@$(PY) -m workbench.audit bench
 
-doctor: $(SYNCED) ## what this machine has, what each level needs, and what is missing
-	@$(PY) -m servekit.doctor
+dashboards: $(SYNCED) ## write dashboards and alert rules from their sources
+	@$(PY) -m workbench.observe generate
 
-clean: ## stop every level and delete what can be rebuilt
-	@$(foreach n,$(LEVELS),test ! -x $(PY) || $(PY) -m $(PACKAGE_$(n)).entrypoints.stack down;)
-	@test ! -x $(PY) || $(PY) -m servekit.observe down
-	rm -rf .run .venvs .cache .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .schemathesis
+crds: $(SYNCED) ## fetch the schemas of custom resources, for strict validation
+	@$(PY) -m workbench.manifests crds
 
-# --- one level -------------------------------------------------------------------------------------------------------
+setup: $(SYNCED) $(SELDON) $(TRITON) ## create .venvs/ (every target does this by itself)
 
-train-%: $(SYNCED) ## train level N's models and write the artefacts
-	@$(PY) -m $(LEVEL).entrypoints.train
+lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
+	@cd infra/requirements && for f in uv main triton bench iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
+	  ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
+	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
+	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
 
-$(foreach n,$(LEVELS),$(eval $(ARTEFACT_$(n)): | $(SYNCED) ; @$$(PY) -m $(PACKAGE_$(n)).entrypoints.train))
+# --- set-up -------------------------------------------------------------------------------------------------------------
 
-up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
-	@$(WITH_ARGS) $(LEVEL).entrypoints.stack up
-
-up-2: $(SELDON)
-up-3: $(TRITON) .run/3/optimize.json
+$(foreach n,$(LEVELS),$(eval $(ARTEFACT_$(n)): | $(SYNCED) ; @$$(PY) -m $(PACKAGE_$(n)).commands.train))
 
 .run/3/optimize.json: | $(ARTEFACT_3) # the INT8 versions; `make optimize-3` measures them at length
-	@$(PY) -m shop.entrypoints.optimize --quick
-
-down-%: $(SYNCED) ## stop level N
-	@$(PY) -m $(LEVEL).entrypoints.stack down
-
-status-%: $(SYNCED) ## show level N's processes
-	@$(PY) -m $(LEVEL).entrypoints.stack status
-
-logs-%: $(SYNCED) ## show level N's newest log lines
-	@$(WITH_ARGS) $(LEVEL).entrypoints.stack logs
-
-client-%: $(SYNCED) ## send real requests to level N and check every answer
-	@$(PY) -m $(LEVEL).entrypoints.client
-
-conformance-1: $(SYNCED) ## prove that level 1 speaks the Open Inference Protocol, over REST and gRPC
-	@$(PY) -m iris_api.entrypoints.conformance
-
-ladder-1: $(SYNCED) $(ARTEFACT_1) ## from the tutorial's server to ours, measured side by side (2 minutes)
-	@$(PY) -m iris_api.entrypoints.ladder
-
-overhead-2: $(SYNCED) ## what the graph router adds to calling the three steps by hand (level 2 must be up)
-	@$(PY) -m recommender.entrypoints.overhead
-
-formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to encode and decode
-	@$(PY) -m iris_api.entrypoints.formats
-
-trace-%: $(SYNCED) ## show a trace of level N as a waterfall (ARGS: --slowest, --last, --id ID)
-	@$(WITH_ARGS) servekit.observe trace $(N)
-
-query-%: $(SYNCED) ## ask level N's logs and spans in SQL: make query-1 SQL="select count(*) from logs"
-	@$(PY) -m servekit.observe query $(N)
-
-observe: $(SYNCED) ## start Prometheus, Grafana, Jaeger, ELK around the levels; without Docker Prometheus alone
-	@$(PY) -m servekit.observe up
-
-observe-down: $(SYNCED) ## stop them
-	@$(PY) -m servekit.observe down
-
-up-observe: observe
-down-observe: observe-down # what a stack's messages say
-
-dashboards: $(SYNCED) ## write the dashboards and the cluster's rules from their sources
-	@$(PY) -m servekit.observe generate
-
-stock-2: $(SYNCED) $(ARTEFACT_2) ## what is out of stock: OUT="50 172" to sell out, IN="50" to bring back, LIST=1 to list
-	@$(PY) -m recommender.entrypoints.stock $(if $(OUT),--out="$$OUT") $(if $(IN),--in="$$IN") $(if $(LIST),--list)
-
-transport-2: $(SYNCED) $(ARTEFACT_2) ## the score vector between two steps as JSON, protobuf, bytes: sizes and times (needs up-2)
-	@$(PY) -m recommender.entrypoints.transport
-
-optimize-3: $(SYNCED) $(ARTEFACT_3) ## INT8 versions through their gate; teacher, FP32, INT8 on each runtime in one table
-	@$(PY) -m shop.entrypoints.optimize
-
-canary-3: $(SYNCED) ## shift MODEL's traffic: WEIGHT=10 (percent), or AUTO=1 to walk, judge, promote or roll back
-	@test -n "$$MODEL" && test -n "$$AUTO$$WEIGHT" || { echo "canary-3: say which and how: MODEL=ranking WEIGHT=10, or MODEL=ranking AUTO=1"; exit 2; }
-	@$(WITH_ARGS) shop.entrypoints.canary "$$MODEL" $(if $(AUTO),--auto,--weight="$$WEIGHT")
-
-plan-3: $(SYNCED) ## the fleet that QPS requests/s need at P99_MS, and what it costs (QPS=100000 P99_MS=50)
-	@$(WITH_ARGS) shop.entrypoints.plan --qps="$${QPS:-100000}" --p99-ms="$${P99_MS:-50}"
-
-calibrate-3: $(SYNCED) ## measure what plan-3 computes with, and hold its predictions against a measurement (needs up-3)
-	@$(WITH_ARGS) shop.entrypoints.calibrate
-
-budget-3: $(SYNCED) ## where the milliseconds go, hop by hop, out of the traces kept (after sla-3)
-	@$(WITH_ARGS) shop.entrypoints.budget
-
-overload-3: $(SYNCED) ## three times the capacity: what is shed, what is answered, how fast (needs up-3)
-	@$(WITH_ARGS) shop.entrypoints.overload
-
-failures-3: $(SYNCED) ## kill parts of the running level under load: what callers notice (needs up-3)
-	@$(WITH_ARGS) shop.entrypoints.failures
-
-delays-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## Triton's queue delays measured: latency and throughput of each
-	@$(WITH_ARGS) shop.entrypoints.delays
-
-transport-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## gRPC against binary HTTP to Triton: CPU of a call
-	@$(WITH_ARGS) shop.entrypoints.transport
-
-gateways-3: $(SYNCED) $(TRITON) $(BENCH) $(ARTEFACT_3) ## the gateway against one on the KServe SDK, side by side on one Triton
-	@$(WITH_ARGS) shop.entrypoints.gateways
-
-conformance-3: $(SYNCED) ## prove that level 3 speaks the Open Inference Protocol (needs up-3)
-	@$(WITH_ARGS) shop.entrypoints.conformance
-
-model-keys: $(SYNCED) ## a pair of keys that signs models and asks for the signature, and how to use it (ARGS=FOLDER)
-	@$(WITH_ARGS) servekit.signing
-
-drift-%: $(SYNCED) ## compare level N's live traffic with its training data
-	@$(PY) -m servekit.drift $(N)
-
-# The modules whose verdicts are simulated, each with characteristics(seed).
-VERDICTS := servekit.sla.characteristics servekit.drift.characteristics servekit.observe.characteristics \
-  shop.canary.characteristics shop.optimize.characteristics shop.capacity.characteristics
-
-verdicts: $(SYNCED) ## how often each verdict is right and wrong, by simulation (1 minute; ARGS="--readme README.md" notes it)
-	@$(WITH_ARGS) servekit.verdicts $(VERDICTS)
-
-audit-%: $(SYNCED) ## verify level N's audit log: changed, dropped, reordered lines (ANCHOR=… as noted elsewhere)
-	@$(PY) -m servekit.audit verify .run/$(N)/audit
-
-sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
-	@$(WITH_ARGS) servekit.sla $(FOLDER)/sla.toml
-
-fuzz-%: $(SYNCED) ## 20,000 wrong requests against level N, right ones beside them (needs up-N; ARGS: --inputs, --seed, --only)
-	@$(WITH_ARGS) $(LEVEL).entrypoints.fuzz
-
-test-1: $(SYNCED) ## run one level's tests
-	@$(WITH_ARGS) pytest -n 4 --dist worksteal -m "not images and not cluster and not slow" tests/unit/iris_api tests/integration/iris_api tests/e2e
-
-test-2: $(SYNCED) $(SELDON)
-	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k recommender
-
-test-3: $(SYNCED) $(TRITON)
-	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k shop
-
-capacity-%: $(SYNCED) ## find the highest rate at which level N still keeps its SLA (2 to 4 minutes)
-	@$(WITH_ARGS) servekit.sla capacity $(FOLDER)/sla.toml
-
-grade-%: $(SYNCED) $$(GRADED_$$*) ## check your answers to level N's exercises (ARGS=3: the third alone)
-	@$(WITH_ARGS) servekit.exercises grade $(FOLDER)/exercises
-
-# --- interview and progress ------------------------------------------------------------------------------------------
-
-progress: $(SYNCED) ## where you stand on every level, and what comes next
-	@$(PY) -m servekit.exercises progress
-
-drill: $(SYNCED) ## interview questions, one by one; weak ones come back
-	@$(WITH_ARGS) servekit.drill
-
-incident: $(SYNCED) ## a real fault in the running level, for you to find (ID=… chooses one)
-	@$(WITH_ARGS) servekit.incidents $(if $(ID),"$$ID")
-
-design: $(SYNCED) ## a system to design, with a rubric (ID=… chooses one)
-	@$(WITH_ARGS) servekit.design $(if $(ID),"$$ID")
-
-# --- containers and clusters -----------------------------------------------------------------------------------------
-
-image-3: .run/3/optimize.json
-
-image-%: $(SYNCED) $$(ARTEFACT_$$*) ## build level N's container image (needs Docker)
-	@$(PY) -m servekit.images build $(N)
-
-cluster-up-%: $(SYNCED) ## start level N's own minikube
-	@$(PY) -m servekit.cluster up $(N)
-
-deploy-%: $(SYNCED) ## deploy level N to its minikube and wait for the rollout
-	@$(PY) -m servekit.cluster deploy $(N)
-
-cluster-down-%: $(SYNCED) ## delete level N's minikube
-	@$(PY) -m servekit.cluster down $(N)
-
-crds: $(SYNCED) ## fetch the CRD schemas of the releases in versions.toml, for strict validation
-	@$(PY) -m servekit.manifests crds
-
-bench: $(SYNCED) ## what the shared parts cost: an audit record, in microseconds
-	@$(PY) -m servekit.audit bench
-
-# --- set-up ----------------------------------------------------------------------------------------------------------
+	@$(PY) -m shop.commands.optimize --quick
 
 $(UV): infra/requirements/uv.txt
 	@"$$PYTHON" -c 'import os, sys; v = sys.version.split()[0]; sys.exit(0 if sys.version_info >= (3, 11) else "{} {}: Python 3.11 or newer is needed; say which one with PYTHON=python3.11".format(os.environ["PYTHON"], v))'
@@ -296,7 +306,7 @@ $(UV): infra/requirements/uv.txt
 	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOLDER_2)/recommender/adapters/prediction.proto $(UV)
+$(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOLDER_2)/graph_router/adapters/prediction.proto $(UV)
 	@echo "set-up: $(VENV)"
 	@test -x $(PY) || $(UV) venv --quiet --python "$$PYTHON" $(VENV)
 	@$(UV) pip sync --quiet --python $(PY) --require-hashes $<
@@ -323,12 +333,6 @@ $(BENCH): infra/requirements/bench.txt $(UV)
 	@$(UV) pip sync --quiet --python .venvs/bench/bin/python --require-hashes $<
 	@touch $@
 
-lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
-	@cd infra/requirements && for f in uv main triton bench iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
-	  ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
-	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
-	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
-
 proto-code: # gRPC code is generated at set-up, from the .proto files in the repository
 	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I shared --python_out=shared --grpc_python_out=shared --mypy_out=quiet:shared shared/servekit/oip/inference.proto
-	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I $(FOLDER_2) --python_out=$(FOLDER_2) --mypy_out=quiet:$(FOLDER_2) $(FOLDER_2)/recommender/adapters/prediction.proto
+	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I $(FOLDER_2) --python_out=$(FOLDER_2) --mypy_out=quiet:$(FOLDER_2) $(FOLDER_2)/graph_router/adapters/prediction.proto

@@ -17,11 +17,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from servekit import signing
-from servekit.versions import ROOT
 from tests import ports
 from tests.distribution import Groups, longest_first, shuffle
 from tests.iris_process import IrisServer
 from tests.once import once
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -118,7 +118,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The artefact of ``make train-1``, trained once for all tests of all workers: nobody writes into it."""
 
     def train(folder: Path) -> None:
-        from iris_api.entrypoints import train  # noqa: PLC0415 - scikit-learn is for those who ask for it
+        from iris_api.commands import train  # noqa: PLC0415 - scikit-learn is for those who ask for it
 
         train.main(folder / "1")
 
@@ -132,7 +132,7 @@ def recommender_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def train(_: Path) -> None:
         if not (models / "2" / "model.json").is_file():
-            subprocess.run([sys.executable, "-m", "recommender.entrypoints.train"], cwd=ROOT, check=True)
+            subprocess.run([sys.executable, "-m", "recommender.commands.train"], cwd=ROOT, check=True)
 
     once(tmp_path_factory, "recommender", train)
     return models
@@ -153,7 +153,7 @@ def iris_app(model_dir: Path, free_ports: Callable[[int], list[int]]) -> Telemet
 
     from iris_api.adapters.onnx_model import OnnxModel  # noqa: PLC0415
     from iris_api.adapters.oversight import open_oversight  # noqa: PLC0415
-    from iris_api.entrypoints.app import create_app  # noqa: PLC0415
+    from iris_api.bootstrap import create_app  # noqa: PLC0415
     from iris_api.service.predictor import Predictor  # noqa: PLC0415
     from iris_api.settings import IrisSettings  # noqa: PLC0415
     from servekit.telemetry import TelemetrySettings  # noqa: PLC0415

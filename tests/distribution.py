@@ -39,7 +39,7 @@ TOGETHER = {
     "tests/unit/servekit/test_drift_reference.py": "scikit-learn",
     # overlays and the chart are rendered once, and the schemas of custom resources read, which takes seconds
     "tests/manifests": "manifests",
-    "tests/unit/servekit/test_cluster.py": "manifests",
+    "tests/unit/workbench/test_cluster.py": "manifests",
 }
 """Folders and files whose tests run in one worker; the most specific counts. Any other file is a group of its own."""
 
@@ -49,15 +49,15 @@ LONGEST = (
     "tests/integration/shop/canary",
     "tests/integration/shop/serving",
     "tests/manifests",
-    "tests/unit/servekit/test_cluster.py",
+    "tests/unit/workbench/test_cluster.py",
     "tests/course",
     "tests/integration/shop/gateway",
     "tests/sla",
     "tests/integration/shop/optimize",
     "tests/integration/iris_api/test_incidents.py",
-    "tests/unit/shop/capacity/test_plan.py",
+    "tests/unit/planner/test_plan.py",
     "tests/integration/iris_api/test_workers.py",
-    "tests/unit/shop/capacity",
+    "tests/unit/planner",
     "tests/integration/recommender/components",
     "tests/integration/shop",
     "tests/integration",

@@ -8,16 +8,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from servekit.manifests import find_crds
-from servekit.manifests.crds import CACHE
 from tests.prometheus_program import IMAGE, REMEDY, find
+from workbench.manifests import find_crds
+from workbench.manifests.crds import CACHE
 
 __all__ = ["main"]
 
 _WITHIN_S = 10.0
 _IMAGE_WITHIN_S = 60.0
 _PULL = ("docker", "pull", "--quiet", IMAGE)
-_FETCH = (sys.executable, "-m", "servekit.manifests", "crds", "--folder")
+_FETCH = (sys.executable, "-m", "workbench.manifests", "crds", "--folder")
 
 
 def main() -> None:

@@ -11,9 +11,9 @@ import httpx
 import pytest
 import yaml
 
-from servekit.versions import ROOT
 from tests.patience import until
 from tests.prometheus_program import REMEDY, find
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.versions import ROOT, load_versions
+from workbench.versions import ROOT, load_versions
 
 if TYPE_CHECKING:
     from pathlib import Path

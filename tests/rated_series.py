@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from servekit.versions import ROOT
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

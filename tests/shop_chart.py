@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from servekit.manifests import Document, build_chart
-from servekit.versions import ROOT
+from workbench.manifests import Document, build_chart
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -24,6 +24,6 @@ def trained_once(factory: pytest.TempPathFactory) -> Path:
 
 
 def _train(folder: Path) -> None:
-    from shop.entrypoints.train import train  # noqa: PLC0415 - LightGBM and SciPy are for who trains
+    from shop.commands.train import train  # noqa: PLC0415 - LightGBM and SciPy are for who trains
 
     train(TINY, folder)

@@ -27,7 +27,7 @@ def main() -> int:
             check_ports(settings)
         if settings.workers > 1:
             return Workers(settings).run()
-        from iris_api.entrypoints.serve import serve  # noqa: PLC0415 - the parent of workers does without
+        from iris_api.bootstrap import serve  # noqa: PLC0415 - the parent of workers does without
 
         serve(settings)
     except ValidationError as error:

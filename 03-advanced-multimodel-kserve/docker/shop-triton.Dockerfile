@@ -1,7 +1,7 @@
 # Level 3's model server: Triton with the model repositories of one training run. The context is the repository's root.
 #
 #   make image-3                                              the last stage, embedded: the Triton of a Python wheel, for CPUs
-#   python -m servekit.images build 3 --target production     NVIDIA's image, with its ONNX Runtime and TensorRT backends
+#   python -m workbench.images build 3 --target production     NVIDIA's image, with its ONNX Runtime and TensorRT backends
 
 ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3
 ARG TRITON_IMAGE=nvcr.io/nvidia/tritonserver:26.08-py3@sha256:9185ba5b33d2c85c9204b208957b4bbfc6b2b89066efc9192e0f60c2ab58cec0

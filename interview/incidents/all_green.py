@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 
+from course.incidents import Caller, Fault
 from interview.incidents.level_1 import Level1
 from iris_api.domain.flower import CLASS_NAMES
-from servekit.drift.terminal import parse
-from servekit.incidents import Caller, Fault
+from workbench.drift.terminal import parse
 
 __all__ = ["fault"]
 

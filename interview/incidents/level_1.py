@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from iris_api.adapters.golden import Golden, read_golden
+from iris_api.commands.stack import stack
 from iris_api.domain.flower import named
-from iris_api.entrypoints.stack import stack
 from iris_api.settings import IrisSettings
 from servekit.loopback import client
-from servekit.stack import StackError, control, take_over, up
+from workbench.stack import StackError, control, take_over, up
 
 if TYPE_CHECKING:
     import signal
 
     import httpx
 
-    from servekit.stack import Stack
+    from workbench.stack import Stack
 
 __all__ = ["Level1"]
 

@@ -12,20 +12,20 @@ import numpy as np
 from rich.console import Console
 
 from servekit.loopback import client
-from servekit.stack import StackError, control, take_over, up
 from shop.addresses import Addresses
-from shop.entrypoints.golden import Golden
-from shop.entrypoints.stack import stack
-from shop.gateway.contracts import Query, Search
+from shop.commands.stack import stack
+from shop.gateway.domain.contracts import Query, Search
 from shop.gateway.settings import GatewaySettings
+from shop.load.golden import Golden
 from shop.models import features_store as store
 from shop.serving.control import Control
+from workbench.stack import StackError, control, take_over, up
 
 if TYPE_CHECKING:
     import httpx
     from numpy.typing import NDArray
 
-    from servekit.stack import Stack
+    from workbench.stack import Stack
 
 __all__ = ["Level3"]
 

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
+from course.incidents import Caller, Fault
 from interview.incidents.level_3 import Level3
 from servekit.http_ask import ask
-from servekit.incidents import Caller, Fault
-from servekit.stack.inspection import members
 from shop.artefact import Artefact
 from shop.models.features_store import USER_WIDTH
 from shop.models.ranking.features import ITEM
 from shop.serving.control_key import HEADER, read_key
 from shop.serving.repository import versions
+from workbench.stack.inspection import members
 
 if TYPE_CHECKING:
-    from shop.gateway.contracts import Search
+    from shop.gateway.domain.contracts import Search
 
 __all__ = ["fault"]
 

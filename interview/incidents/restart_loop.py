@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 
+from course.incidents import Caller, Fault
 from interview.incidents.level_1 import Level1
 from iris_api.adapters.artefact import ArtefactError, read_artefact
-from servekit.incidents import Caller, Fault
 
 __all__ = ["fault"]
 

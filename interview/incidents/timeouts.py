@@ -9,9 +9,9 @@ from threading import Event, Thread
 
 import psutil
 
+from course.incidents import Caller, Fault
 from interview.incidents.level_1 import Level1
-from servekit.incidents import Caller, Fault
-from servekit.stack import StackError, logs
+from workbench.stack import StackError, logs
 
 __all__ = ["fault"]
 

@@ -1,1 +1,1 @@
-"""What the levels share: telemetry, the Open Inference Protocol, the process stack, SLA tests."""
+"""What ships in a server: telemetry, the Open Inference Protocol, HTTP, artefacts, drift, audit."""

@@ -6,16 +6,15 @@ told right, one in ten may yet be wrong. The figure behind ± holds with 95 %.
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from servekit.verdicts import wilson
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["mean_margin", "share_margin", "share_text"]
+__all__ = ["mean_margin", "share_margin", "share_text", "wilson"]
 
 _Z: Final = 1.96
 
@@ -27,7 +26,7 @@ def share_text(times: float, of: int, digits: int = 2) -> str:
 
 
 def share_margin(times: float, of: int) -> float:
-    """How far the truth may be from ``times / of``: the farther end of `servekit.verdicts.wilson`'s interval."""
+    """How far the truth may be from ``times / of``: the farther end of `workbench.verdicts.wilson`'s interval."""
     low, high = wilson(times, of)
     share = times / of if of else 0.0
     return max(high - share, share - low)
@@ -41,3 +40,19 @@ def mean_margin(values: NDArray[np.floating]) -> float:
     if len(values) <= 1:
         return float("inf")
     return float(_Z * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def wilson(times: float, runs: float, z: float = _Z) -> tuple[float, float]:
+    """The interval that holds a true share with 95 % (``z`` 1.96), from ``times`` of ``runs``; (0, 1) of nothing.
+
+    Wilson's score interval: unlike share ± z standard errors it keeps its promise near 0 and 1, and for few runs.
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927);
+    recommended by Brown, Cai and DasGupta, "Interval estimation for a binomial proportion", Statistical Science 16
+    (2001).
+    """
+    if runs <= 0:
+        return 0.0, 1.0
+    share, weight = times / runs, z * z / runs
+    middle = (share + weight / 2) / (1 + weight)
+    half = z / (1 + weight) * sqrt(share * (1 - share) / runs + weight / (4 * runs))
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from servekit.manifests import find_kubectl
+from workbench.manifests import find_kubectl
 
 __all__ = ["IMAGE", "kubectl"]
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from servekit.manifests import Document, build
-from servekit.versions import ROOT
 from tests.cluster.conftest import IMAGE, kubectl
 from tests.manifests.traffic import Pod, passes
 from tests.shop_chart import variant
+from workbench.manifests import Document, build
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

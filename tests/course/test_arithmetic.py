@@ -12,22 +12,22 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binom, expon, gamma, norm
 
+from course.drill import read_questions
+from course.drill.memory import INTERVALS_D
 from iris_api.adapters.iris_data import iris_rows
-from servekit.drill import read_questions
-from servekit.drill.memory import INTERVALS_D
-from servekit.versions import ROOT
+from planner.calibration import REFERENCE, load
+from planner.characteristics import SHAPES, closed_form_p99_s, simulate
+from planner.fleet import Ask, plan_fleet
+from planner.prices import load_prices
+from planner.queueing import kingman
+from planner.walk import walks
 from shop.canary.evidence import fisher
 from shop.canary.proof import answers_to_prove
-from shop.capacity.calibration import REFERENCE, load
-from shop.capacity.characteristics import SHAPES, closed_form_p99_s, simulate
-from shop.capacity.fleet import Ask, plan_fleet
-from shop.capacity.prices import load_prices
-from shop.capacity.queueing import kingman
-from shop.capacity.walk import walks
+from workbench.versions import ROOT
 
 QUESTIONS = {question.id: question for question in read_questions(ROOT / "interview" / "questions")}
 LESSON_1, LESSON_2, LESSON_3 = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("0*/README.md"))
-LOADED = "03-advanced-multimodel-kserve/shop/capacity/adr-cost-falls-with-load.md"
+LOADED = "03-advanced-multimodel-kserve/planner/adr-cost-falls-with-load.md"
 BATCHING = "03-advanced-multimodel-kserve/shop/serving/adr-dynamic-batching.md"
 PROVEN = "03-advanced-multimodel-kserve/shop/canary/adr-promotion-needs-proof.md"
 REFUSED = "03-advanced-multimodel-kserve/shop/optimize/adr-refused-versions.md"
@@ -212,7 +212,7 @@ SAME = [
         r"recommendations 98 µs 1168 µs ([\d.]+) .+ search 137 µs 1458 µs ([\d.]+) ",
         2,
     ),
-    (LESSON_3, r"one thread \| ([\d.]+)×", LESSON_3, r"static passed ([\d.]+)× FP32 at batch 100", 1),
+    (LESSON_3, r"one thread \| [\d.]+×; [\d.]+× and ([\d.]+)×", LESSON_3, r"static chosen ([\d.]+)× FP32 at batch 100", 1),
     (LESSON_3, r"of its own, p99 is (\d+) ms", LESSON_3, r"p99, ms; a zone lost [\d.]+; ([\d.]+) ", 0),
     (
         LESSON_3,

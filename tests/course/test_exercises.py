@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from course.exercises.catalogue import Catalogue, Exercise, read_catalogue
+from course.exercises.grade import grade_exercise, read_grade
 from exercises.checks import ex1_culprit
 from iris_api.domain.diagnosis import diagnose
-from servekit.exercises.catalogue import Catalogue, Exercise, read_catalogue
-from servekit.exercises.grade import grade_exercise, read_grade
-from servekit.versions import ROOT
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

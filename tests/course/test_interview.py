@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.design import read_design
-from servekit.drill import Question, read_questions
-from servekit.incidents import read_stories
-from servekit.prose import references, targets
-from servekit.versions import ROOT
+from course.design import read_design
+from course.drill import Question, read_questions
+from course.incidents import read_stories
+from course.prose import references, targets
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

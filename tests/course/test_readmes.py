@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.course import Step, read_steps, run
+from course.readmes import Step, read_steps, run
 from tests.ports import free_block
 from tests.tiny_shop import TINY, trained_once
 
@@ -142,7 +142,7 @@ def test_the_lesson_prints_what_it_says(
     shutil.copytree(models, checkout / place)
     variables, ports = environment
     if level.startswith("03"):  # a canary needs a version 2, whatever a gate says of so small a shop
-        optimise = Step(".venvs/main/bin/python -m shop.entrypoints.optimize --quick --force", "", 0)
+        optimise = Step(".venvs/main/bin/python -m shop.commands.optimize --quick --force", "", 0)
         run(optimise, checkout, variables)
     sla = checkout / level / "sla.toml"
     sla.write_text(replaced(sla.read_text(), ports | SHORT_SLA))
@@ -183,7 +183,7 @@ def test_every_make_target_a_readme_names_exists(readme: str) -> None:
 def test_up_trains_where_nothing_is_trained_yet(number: str) -> None:
     planned = ["make", "-n", f"up-{number}", f"ARTEFACT_{number}=nothing/yet"]
     done = subprocess.run(planned, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ".entrypoints.train" in done.stdout.split(".entrypoints.stack up")[0]
+    assert ".commands.train" in done.stdout.split(".commands.stack up")[0]
 
 
 @pytest.mark.parametrize("readme", ["README.md", *(f"{level}/README.md" for level in LEVELS)])

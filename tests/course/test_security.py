@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from servekit.prose import references
-from servekit.versions import ROOT
+from course.prose import references
+from workbench.versions import ROOT
 
 PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 CONTROLS = PAGE.partition("| control |")[2].partition("\n\n")[0].splitlines()[2:]

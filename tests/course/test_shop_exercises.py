@@ -7,13 +7,13 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from servekit.exercises import load
-from servekit.versions import ROOT
+from course.exercises import load
 from shop.canary.judge import Policy
 from shop.canary.walk import Plan
 from shop.gateway.settings import GatewaySettings
 from shop.optimize import gate, loss
 from shop.optimize.static_int8 import weight_steps
+from workbench.versions import ROOT
 
 SOLUTIONS = ROOT / "03-advanced-multimodel-kserve" / "exercises" / "solutions"
 

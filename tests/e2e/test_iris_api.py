@@ -43,7 +43,7 @@ def run(tmp_path: Path, ports: list[int]) -> Iterator[Run]:
     }
 
     def run(module: str, *arguments: str) -> Done:
-        command = [sys.executable, "-m", f"iris_api.entrypoints.{module}", *arguments]
+        command = [sys.executable, "-m", f"iris_api.commands.{module}", *arguments]
         return subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=4 * GENEROUS_S, check=False
         )

@@ -105,17 +105,17 @@ def clones(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Ours and theirs, each up on ports of its own."""
     level: Level = request.param
     if not (ROOT / MADE.format(level=level)).is_dir():
-        subprocess.run([sys.executable, "-m", f"{level.package}.entrypoints.train"], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", f"{level.package}.commands.train"], cwd=ROOT, check=True)
     here = tmp_path_factory.mktemp("two clones")
     ours, theirs = Clone(here / "ours", level), Clone(here / "theirs", level)
     try:
         for clone in (ours, theirs):
-            up = clone.run(f"{level.package}.entrypoints.stack", "up", **clone.ports)
+            up = clone.run(f"{level.package}.commands.stack", "up", **clone.ports)
             assert up.returncode == 0, up.stdout + up.stderr
         yield ours, theirs
     finally:
         for clone in (ours, theirs):
-            clone.run(f"{level.package}.entrypoints.stack", "down")
+            clone.run(f"{level.package}.commands.stack", "down")
 
 
 VERBS = {
@@ -129,14 +129,14 @@ def words(level: Level, verb: str) -> list[str]:
     """The command behind a verb, as the Makefile has it, in a short form."""
     sla = f"{level.folder}/sla.toml"
     commands = {
-        "sla": ["servekit.sla", sla, "--duration", "1", "--rate", "20"],
-        "capacity": ["servekit.sla", "capacity", "capacity.toml"],
+        "sla": ["workbench.sla", sla, "--duration", "1", "--rate", "20"],
+        "capacity": ["workbench.sla", "capacity", "capacity.toml"],
         "drift": ["servekit.drift", str(level.number)],
-        "stock": ["recommender.entrypoints.stock", "--list"],
-        "canary": ["shop.entrypoints.canary", "ranking", "--weight", "0"],
+        "stock": ["recommender.commands.stock", "--list"],
+        "canary": ["shop.commands.canary", "ranking", "--weight", "0"],
     }
-    stack = [f"{level.package}.entrypoints.stack", verb]
-    return commands.get(verb) or (stack if verb in {"status", "logs"} else [f"{level.package}.entrypoints.{verb}"])
+    stack = [f"{level.package}.commands.stack", verb]
+    return commands.get(verb) or (stack if verb in {"status", "logs"} else [f"{level.package}.commands.{verb}"])
 
 
 def test_every_verb_is_about_its_own_clone_without_being_told_the_port(clones: tuple[Clone, Clone]) -> None:

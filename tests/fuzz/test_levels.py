@@ -27,19 +27,19 @@ def level(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A level that is up, on ports of its own."""
     wanted: Level = request.param
     if not (ROOT / MADE.format(level=wanted)).is_dir():
-        subprocess.run([sys.executable, "-m", f"{wanted.package}.entrypoints.train"], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", f"{wanted.package}.commands.train"], cwd=ROOT, check=True)
     clone = Clone(tmp_path_factory.mktemp("fuzz") / "clone", wanted)
     try:
-        up = clone.run(f"{wanted.package}.entrypoints.stack", "up", **clone.ports)
+        up = clone.run(f"{wanted.package}.commands.stack", "up", **clone.ports)
         assert up.returncode == 0, up.stdout + up.stderr
         yield clone
     finally:
-        clone.run(f"{wanted.package}.entrypoints.stack", "down")
+        clone.run(f"{wanted.package}.commands.stack", "down")
         shutil.rmtree(clone.home, ignore_errors=True)  # a level's logs of so many requests, and its models
 
 
 def test_no_input_makes_it_fail_and_nobody_gets_anothers_answer(level: Clone) -> None:
-    done = level.run(f"{level.level.package}.entrypoints.fuzz", "--inputs", str(INPUTS), "--seed", "1")
+    done = level.run(f"{level.level.package}.commands.fuzz", "--inputs", str(INPUTS), "--seed", "1")
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((level.home / f".run/fuzz/{level.level.number}.json").read_bytes())
     assert (found["inputs"], found["lost"], found["faults"], found["ailments"]) == (INPUTS, 0, [], [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from servekit.images import Engine, EngineError, find_engine
+from workbench.images import Engine, EngineError, find_engine
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from iris_api.adapters.golden import Golden, read_golden
-from iris_api.entrypoints.calls import CALLS, Target
-from iris_api.entrypoints.client import TOLERANCE
-from servekit.images import Container, Engine, EngineError, Image, build, recipes
-from servekit.versions import ROOT
+from iris_api.commands.calls import CALLS, Target
+from iris_api.commands.client import TOLERANCE
 from tests.patience import until
+from workbench.images import Container, Engine, EngineError, Image, build, recipes
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ DRAIN_S = 15  # the drain and its limit, with room for the engine
 def golden() -> Golden:
     """The rows with scikit-learn's own answers; trains first where that was not done."""
     if not (MODEL / "golden.json").is_file():
-        subprocess.run([sys.executable, "-m", "iris_api.entrypoints.train"], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "iris_api.commands.train"], cwd=ROOT, check=True)
     return read_golden(MODEL)
 
 

@@ -14,10 +14,10 @@ import httpx
 import pytest
 import redis
 
-from servekit.images import Container, Engine, EngineError, Image, build, recipes
 from servekit.valkey import valkey_command
-from servekit.versions import ROOT
 from tests.patience import until
+from workbench.images import Container, Engine, EngineError, Image, build, recipes
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ NOWHERE = (
     "pytest",
     "coverage",
     "servekit.telemetry",
-    "recommender.entrypoints.train",
+    "recommender.commands.train",
 )
 ONLY_IN = {"onnxruntime": "recommender-model", "redis": "recommender-postprocessor"}
 STOPS_WITHIN_S = 10
@@ -53,7 +53,7 @@ STOPS_WITHIN_S = 10
 def golden() -> dict[str, Any]:
     """Every user's best items; trains first where that was not done."""
     if not (MODELS / "2" / "model.json").is_file():
-        subprocess.run([sys.executable, "-m", "recommender.entrypoints.train"], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "recommender.commands.train"], cwd=ROOT, check=True)
     users: dict[str, Any] = json.loads((MODELS / "1" / "golden.json").read_text())["users"]
     return users
 

@@ -16,13 +16,13 @@ import httpx
 import pytest
 import redis
 
-from servekit.images import Container, Engine, EngineError, Image, build, recipes
-from servekit.images.recipe import python_image
 from servekit.valkey import valkey_command
 from tests.images.shop_context import user_embedding, write_context
 from tests.integration.shop.serving.triton_world import computed
 from tests.patience import until
 from tests.shop_chart import CHART, gateway_environment, of_kind, variant
+from workbench.images import Container, Engine, EngineError, Image, build, recipes
+from workbench.images.recipe import python_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from servekit.manifests import CRDS_REMEDY, Document, build, find_crds, is_native
-from servekit.versions import ROOT
+from workbench.manifests import CRDS_REMEDY, Document, build, find_crds, is_native
+from workbench.versions import ROOT
 
 OVERLAYS = sorted(file.parent for file in ROOT.glob("0*-*/deploy/overlays/*/kustomization.yaml"))
 PRODUCTION = [overlay for overlay in OVERLAYS if overlay.name == "production"]

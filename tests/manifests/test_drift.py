@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from iris_api.settings import IrisSettings
-from servekit.manifests import Document, find_kubectl, load
-from servekit.manifests.pods import pod_templates
-from servekit.manifests.validation import supported_versions
-from servekit.versions import ROOT, cluster, crd_releases, load_versions
+from workbench.manifests import Document, find_kubectl, load
+from workbench.manifests.pods import pod_templates
+from workbench.manifests.validation import supported_versions
+from workbench.versions import ROOT, cluster, crd_releases, load_versions
 
 if TYPE_CHECKING:
     from pathlib import Path

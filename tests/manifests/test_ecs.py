@@ -12,7 +12,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from iris_api.settings import IrisSettings
-from servekit.versions import ROOT, load_versions
+from workbench.versions import ROOT, load_versions
 
 FOLDER = ROOT / "01-beginner-iris-api" / "deploy" / "ecs"
 CALLS = {

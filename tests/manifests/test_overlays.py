@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.manifests import Document, check_policy, is_native, validate
-from servekit.manifests.pods import SERVING_KINDS, pod_templates, selects
-from servekit.versions import ROOT, cluster
 from tests.manifests.conftest import built
+from workbench.manifests import Document, check_policy, is_native, validate
+from workbench.manifests.pods import SERVING_KINDS, pod_templates, selects
+from workbench.versions import ROOT, cluster
 
 if TYPE_CHECKING:
     from pathlib import Path

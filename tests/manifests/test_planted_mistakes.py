@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.manifests import build, validate
-from servekit.manifests.documents import parse
-from servekit.versions import ROOT
+from workbench.manifests import build, validate
+from workbench.manifests.documents import parse
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from recommender.adapters.deployment_yaml import read_deployment
-from recommender.adapters.operator import find_deployment, place
+from graph_router.adapters.deployment_yaml import read_deployment
+from recommender.commands.operator import find_deployment, place
 from recommender.settings import PipelineSettings
-from servekit.manifests import Document, build, check_policy, validate
-from servekit.versions import ROOT, cluster, load_versions
 from tests.manifests.conftest import built
 from tests.manifests.traffic import Pod, passes
+from workbench.manifests import Document, build, check_policy, validate
+from workbench.versions import ROOT, cluster, load_versions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from recommender.domain.graph import Deployment
+    from graph_router.domain.graph import Deployment
 
 DEPLOY = ROOT / "02-intermediate-seldon-pipeline" / "deploy"
 OVERLAYS = ["autoscale", "canary", "minikube", "monitoring", "password", "shadow", "signed", "tracing"]

@@ -12,14 +12,14 @@ import pytest
 import redis
 
 from recommender.adapters.inventory import KEY, RIGHTS
-from recommender.adapters.operator import find_deployment
+from recommender.commands.operator import find_deployment
 from servekit.valkey import valkey_command
 from servekit.valkey_users import read_login, write_users
-from servekit.versions import ROOT
 from tests.manifests.conftest import built
 from tests.manifests.test_shop_stores import CLI
 from tests.patience import until
 from tests.ports import free_ports
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

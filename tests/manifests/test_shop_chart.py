@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.manifests import (
+from tests.shop_chart import CHART, DEPLOY, VARIANTS, changed, of_kind, values_files, variant
+from workbench.manifests import (
     Document,
     check_policy,
     is_native,
@@ -16,8 +17,7 @@ from servekit.manifests import (
     standard_workloads,
     validate,
 )
-from servekit.versions import cluster
-from tests.shop_chart import CHART, DEPLOY, VARIANTS, changed, of_kind, values_files, variant
+from workbench.versions import cluster
 
 if TYPE_CHECKING:
     from pathlib import Path

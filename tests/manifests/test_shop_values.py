@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from servekit.manifests import ManifestError, chart_notes, standard_workloads
-from servekit.manifests.pods import SERVING_KINDS, pod_templates, selects
-from servekit.versions import ROOT, load_versions
 from shop.gateway.settings import GatewaySettings
 from shop.serving.control_key import restrictions
 from shop.serving.settings import StoreSettings
@@ -28,6 +25,9 @@ from tests.shop_chart import (
     values_files,
     variant,
 )
+from workbench.manifests import ManifestError, chart_notes, standard_workloads
+from workbench.manifests.pods import SERVING_KINDS, pod_templates, selects
+from workbench.versions import ROOT, load_versions
 
 if TYPE_CHECKING:
     from pathlib import Path

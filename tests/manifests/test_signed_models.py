@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from recommender.adapters.operator import find_deployment
-from servekit.manifests.pods import pod_templates
-from servekit.versions import ROOT
+from recommender.commands.operator import find_deployment
 from tests.manifests.conftest import built
+from workbench.manifests.pods import pod_templates
+from workbench.versions import ROOT
 
 LEVELS = {"01-beginner-iris-api": "IRIS_SIGNED_BY", "02-intermediate-seldon-pipeline": "RECOMMENDER_SIGNED_BY"}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from servekit.manifests.pods import selects
+from workbench.manifests.pods import selects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from servekit.manifests import Document
+    from workbench.manifests import Document
 
 __all__ = ["Pod", "passes"]
 

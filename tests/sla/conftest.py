@@ -14,7 +14,7 @@ SERVER = Path(__file__).with_name("tiny_server.py")
 
 SCENARIO = """
 import time
-from servekit.sla import Request
+from workbench.sla import Request
 
 class Echo:
     def request(self, kind, random):

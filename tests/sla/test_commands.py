@@ -12,22 +12,22 @@ import msgspec
 import pytest
 
 from servekit.errors import NotReadyError
-from servekit.sla import load_sla
-from servekit.sla.cli import main
-from servekit.sla.load import Window, locust_command, locust_environment
-from servekit.sla.report import render_report
-from servekit.sla.run import attempt, reseeded
-from servekit.sla.samples import Failure
-from servekit.sla.settings import Server, overridden
-from servekit.sla.target import identify
 from tests.patience import until
 from tests.ports import free_ports
+from workbench.sla import load_sla
+from workbench.sla.cli import main
+from workbench.sla.load import Window, locust_command, locust_environment
+from workbench.sla.report import render_report
+from workbench.sla.run import attempt, reseeded
+from workbench.sla.samples import Failure
+from workbench.sla.settings import Server, overridden
+from workbench.sla.target import identify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from servekit.sla.samples import Samples
+    from workbench.sla.samples import Samples
 
     StartServer = Callable[..., str]
     WriteSla = Callable[..., Path]
@@ -111,7 +111,7 @@ def test_a_run_that_failed_on_a_noisy_machine_is_repeated_once_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("servekit.sla.host._NOISY_QUEUE", -1.0)  # every machine is noisy now
+    monkeypatch.setattr("workbench.sla.host._NOISY_QUEUE", -1.0)  # every machine is noisy now
     path = sla_file(tiny_server(), mix="broken = 1", duration=0.3)
     assert main(["run", str(path), "--out", str(tmp_path)]) == 1
     result = read(tmp_path / "7.json")
@@ -213,7 +213,7 @@ def test_ctrl_c_leaves_a_partial_report_that_says_so(
 ) -> None:
     path = sla_file(tiny_server(), duration=60)
     process = subprocess.Popen(
-        [sys.executable, "-m", "servekit.sla", "run", str(path), "--out", str(tmp_path)],
+        [sys.executable, "-m", "workbench.sla", "run", str(path), "--out", str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -265,7 +265,7 @@ def test_the_web_interface_starts_and_stops_the_same_load(
 ) -> None:
     path = sla_file(tiny_server())
     port = free_ports(1)[0]
-    command = [sys.executable, "-m", "servekit.sla", "locust", str(path), "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "workbench.sla", "locust", str(path), "--out", str(tmp_path)]
     process = subprocess.Popen(
         [*command, "--web-host", "127.0.0.1", "--web-port", str(port), "--loglevel", "ERROR"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -12,10 +12,10 @@ import gevent
 import gevent.socket
 import pytest
 
-from servekit.sla.arrivals import Alarm, poisson
-from servekit.sla.connections import Answer, Connections
-from servekit.sla.samples import Failure
-from servekit.sla.scenario import Request
+from workbench.sla.arrivals import Alarm, poisson
+from workbench.sla.connections import Answer, Connections
+from workbench.sla.samples import Failure
+from workbench.sla.scenario import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from iris_api.adapters.golden import Golden, write_golden
-from iris_api.entrypoints.scenario import IrisScenario
-from servekit.sla import load_sla
+from iris_api.commands.scenario import IrisScenario
+from workbench.sla import load_sla
 
 if TYPE_CHECKING:
-    from servekit.sla import Request
+    from workbench.sla import Request
 
 SLA = Path(__file__).parents[2] / "01-beginner-iris-api" / "sla.toml"
 RANDOM = np.random.default_rng(5)

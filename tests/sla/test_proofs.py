@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from servekit.sla import load_sla
-from servekit.sla.load import Window
-from servekit.sla.run import attempt
+from workbench.sla import load_sla
+from workbench.sla.load import Window
+from workbench.sla.run import attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from servekit.sla.result import Result
-    from servekit.sla.samples import Samples
+    from workbench.sla.result import Result
+    from workbench.sla.samples import Samples
 
     StartServer = Callable[..., str]
     WriteSla = Callable[..., Path]

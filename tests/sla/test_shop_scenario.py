@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from servekit.errors import InvalidValueError
-from servekit.sla import load_sla
 from shop.addresses import Addresses
-from shop.entrypoints.golden import Golden
-from shop.entrypoints.scenario import ShopScenario, asked
-from shop.entrypoints.world_traffic import KIND_OF, WorldTraffic, mixed_messages
-from shop.gateway.contracts import Payment, Recommend, Search
+from shop.gateway.domain.contracts import Payment, Recommend, Search
 from shop.gateway.settings import GatewaySettings
+from shop.load.golden import Golden
+from shop.load.scenario import ShopScenario, asked
+from shop.load.world_traffic import KIND_OF, WorldTraffic, mixed_messages
 from tests.integration.shop.canary.toy_shop import QUALITY, make_run_dir
+from workbench.sla import load_sla
 
 if TYPE_CHECKING:
-    from servekit.sla import Request
+    from workbench.sla import Request
 
 SLA = Path(__file__).parents[2] / "03-advanced-multimodel-kserve" / "sla.toml"
 QUESTIONS = {"search": Search, "payments": Payment, "recommendations": Recommend}

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from servekit.versions import ROOT
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +90,7 @@ def _goes_through_a_proxy(node: ast.AST) -> bool:
 _CHECKED_ELSEWHERE = {
     "--seed",  # any number is one
     "level", "levels",  # looked up among those there are
-    "--rate", "--duration", "--workers",  # of servekit.sla alone: held to the schema of sla.toml, in its words
+    "--rate", "--duration", "--workers",  # of workbench.sla alone: held to the schema of sla.toml, in its words
     "--weight",  # a canary's: it has a check, and a message, of its own
     "--shards",  # a setting's bounds
     "--port",  # of a peer that is measured
@@ -102,7 +102,7 @@ RULES = {
     "number": Rule(
         _PRODUCT,
         _unbounded_number,
-        "take the type from servekit.arguments: float takes nan and inf, int takes 0 and -5",
+        "take the type from workbench.arguments: float takes nan and inf, int takes 0 and -5",
     ),
     "proxy": Rule(
         _PRODUCT,

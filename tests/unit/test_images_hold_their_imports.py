@@ -1,4 +1,4 @@
-"""What a Dockerfile copies is enough for what its own build imports: found here, without a container engine."""
+"""What a Dockerfile copies is enough for what its own build imports, and no more: found without a container engine."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.versions import ROOT
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _COPY = re.compile(r"^COPY ((?:(?!--)[^\n\\]|\\\n)+)", re.MULTILINE)
+_SHIPS = re.compile(
+    r"shared/servekit|0\d-[\w-]+/(iris_api|recommender|shop)|infra/requirements/|\.run/|0\d-[\w-]+/docker/"
+)
+"""What may enter an image: of the shared code what ships, and the serving package."""
 _IMPORTS = re.compile(r'-c "(import [^"]+)"')
 DOCKERFILES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
@@ -44,6 +48,20 @@ def test_the_code_that_is_copied_imports_what_the_image_runs(dockerfile: str, tm
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_of_the_shared_code_only_what_ships_enters_an_image_and_of_the_levels_no_command() -> None:
+    every = [path for path in ROOT.glob("0*-*/**/*Dockerfile") if ".venvs" not in path.parts]
+    copied = [
+        source
+        for path in every
+        for match in _COPY.finditer(path.read_text(encoding="utf-8"))
+        for source in match[1].replace("\\\n", " ").split()[:-1]
+    ]
+    assert [source for source in copied if not _SHIPS.match(source)] == []
+    assert not [source for source in copied if {"commands", "load", "calibration"} & {*source.split("/")}]
+    kept_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"0*/*/{folder}" for folder in ("commands", "load", "calibration")} <= {*kept_out}
 
 
 def copy(sources: list[str], target: Path, *, whole: bool) -> None:

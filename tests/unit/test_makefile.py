@@ -8,7 +8,7 @@ import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
-from servekit.versions import ROOT
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,3 +91,12 @@ def test_without_one_the_clone_keeps_what_is_kept(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for home in (None, str(tmp_path / "file")):  # root may write anywhere, but no folder into a file
         assert kept(home)["XDG_CACHE_HOME"] == f"{ROOT}/.cache"
+
+
+def test_help_is_in_groups_that_fit_a_terminal_and_leaves_no_target_out() -> None:
+    printed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line for line in printed.splitlines() if len(line) > 80] == []
+    groups = [line for line in printed.splitlines() if line and not line.startswith(" ")]
+    assert groups[0] == "the two commands"
+    told = re.findall(r"^([a-z0-9%-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert [name for name in told if f"  {name.replace('%', 'N')} " not in printed] == []

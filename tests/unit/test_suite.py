@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from coverage import Coverage, CoverageData
 
-from servekit.versions import ROOT
 from tests import prepare, prometheus_program
 from tests.determinism import faults, sleeps
 from tests.distribution import LONGEST, TOGETHER, shuffle
 from tests.prometheus_program import REMEDY
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,7 +185,7 @@ def test_each_marker_is_run_by_a_target(marker: str) -> None:
 
 
 def test_coverage_counts_this_tree_and_no_copy_of_it(tmp_path: Path) -> None:
-    measured = "shared/servekit/versions.py"
+    measured = "shared/workbench/versions.py"
     copy = tmp_path / measured
     copy.parent.mkdir(parents=True)
     copy.write_text((ROOT / measured).read_text(encoding="utf-8"), encoding="utf-8")

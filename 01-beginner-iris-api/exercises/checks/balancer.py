@@ -8,7 +8,7 @@ import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from servekit.exercises import expect
+from course.exercises import expect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,7 +7,7 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from servekit.exercises import expect, expect_equal, load
+from course.exercises import expect, expect_equal, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def ask(request: str) -> httpx.Response:
 
     from iris_api.adapters.onnx_model import OnnxModel  # noqa: PLC0415
     from iris_api.adapters.oversight import Oversight  # noqa: PLC0415
-    from iris_api.entrypoints.app import create_app  # noqa: PLC0415
+    from iris_api.bootstrap import create_app  # noqa: PLC0415
     from iris_api.service.predictor import Predictor  # noqa: PLC0415
     from iris_api.settings import IrisSettings  # noqa: PLC0415
     from servekit.telemetry import TelemetrySettings  # noqa: PLC0415

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from course.exercises import expect, expect_equal
 from exercises.checks.balancer import LOST, PATIENCE_S, Balancer, get, served
-from servekit.exercises import expect, expect_equal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from servekit.exercises import CheckFailedError, expect, expect_equal
-from servekit.manifests import Document, ManifestError, build, check_policy, validate
+from course.exercises import CheckFailedError, expect, expect_equal
+from workbench.manifests import Document, ManifestError, build, check_policy, validate
 
 BASE = Path(__file__).parents[1] / "ex5_policy" / "base"
 SHIPPED_BREACHES = 14

@@ -1,1 +1,1 @@
-"""What is called from outside: the HTTP and gRPC servers, and the commands behind the make targets."""
+"""What is called from outside: the HTTP and gRPC servers."""

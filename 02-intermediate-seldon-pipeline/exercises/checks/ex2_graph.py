@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from recommender.adapters.deployment_yaml import read_deployment
-from recommender.domain.graph import Call, Deployment, GraphError, Unit
-from recommender.service.walk import Walk
-from servekit.exercises import CheckFailedError, expect_equal, load
+from course.exercises import CheckFailedError, expect_equal, load
+from graph_router.adapters.deployment_yaml import read_deployment
+from graph_router.domain.graph import Call, Deployment, GraphError, Unit
+from graph_router.service.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

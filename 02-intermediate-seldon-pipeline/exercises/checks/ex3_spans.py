@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servekit.exercises import expect_equal, load
+from course.exercises import expect_equal, load
 
 if TYPE_CHECKING:
     from pathlib import Path

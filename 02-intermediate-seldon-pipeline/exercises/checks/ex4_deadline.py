@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from servekit.exercises import CheckFailedError, expect, expect_equal, load
+from course.exercises import CheckFailedError, expect, expect_equal, load
 
 if TYPE_CHECKING:
     from pathlib import Path

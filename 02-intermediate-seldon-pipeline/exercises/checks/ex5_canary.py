@@ -6,14 +6,14 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
-from recommender.adapters.deployment_yaml import read_deployment
-from recommender.adapters.operator import find_deployment, place
-from recommender.domain.graph import Deployment, GraphError
-from recommender.service.traffic import Traffic
+from course.exercises import CheckFailedError, expect, expect_equal
+from graph_router.adapters.deployment_yaml import read_deployment
+from graph_router.domain.graph import Deployment, GraphError
+from graph_router.service.traffic import Traffic
+from recommender.commands.operator import find_deployment, place
 from recommender.settings import PipelineSettings
-from servekit.exercises import CheckFailedError, expect, expect_equal
-from servekit.manifests import Document, ManifestError, build, find_crds, validate
-from servekit.versions import cluster
+from workbench.manifests import Document, ManifestError, build, find_crds, validate
+from workbench.versions import cluster
 
 BASE = Path(__file__).parents[2] / "deploy" / "base"
 REQUESTS, FEWEST, MOST = 4000, 900, 1100

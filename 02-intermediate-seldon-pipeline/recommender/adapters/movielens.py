@@ -17,7 +17,7 @@ import numpy as np
 
 from recommender.domain.catalogue import Catalogue, Item
 from recommender.domain.interactions import Interactions
-from servekit.versions import ROOT
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""What is called from outside: Seldon's components, the graph router, and the commands behind the make targets."""
+"""What is called from outside: Seldon's components."""

@@ -9,7 +9,7 @@ from copy import deepcopy
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from servekit.exercises import CheckFailedError, expect, expect_equal, load
+from course.exercises import CheckFailedError, expect, expect_equal, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +85,7 @@ def check_fields_do_not_run_into_each_other(answer: Path) -> None:
 
 def check_every_process_finds_what_another_kept(answer: Path) -> None:
     said = (
-        "import sys; from pathlib import Path; from servekit.exercises import load; "
+        "import sys; from pathlib import Path; from course.exercises import load; "
         f"print(load(Path(sys.argv[1])).cache_key('g1', 'ranking', '1', {SEARCH!r}).hex())"
     )
     found = set()

@@ -6,7 +6,7 @@ import asyncio
 import selectors
 from typing import TYPE_CHECKING, Any
 
-from servekit.exercises import CheckFailedError, expect, expect_equal, load
+from course.exercises import CheckFailedError, expect, expect_equal, load
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

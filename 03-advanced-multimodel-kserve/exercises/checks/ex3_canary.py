@@ -6,7 +6,7 @@ from math import isclose
 from random import Random
 from typing import TYPE_CHECKING
 
-from servekit.exercises import expect, expect_equal, load
+from course.exercises import expect, expect_equal, load
 from shop.canary.evidence import fisher
 
 if TYPE_CHECKING:

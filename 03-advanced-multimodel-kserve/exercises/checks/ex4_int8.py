@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from servekit.exercises import expect, expect_equal, load
+from course.exercises import expect, expect_equal, load
 
 if TYPE_CHECKING:
     from pathlib import Path

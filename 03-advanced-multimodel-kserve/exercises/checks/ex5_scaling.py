@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from servekit.exercises import CheckFailedError, expect, expect_equal
+from course.exercises import CheckFailedError, expect, expect_equal
 
 SHIPPED = Path(__file__).parents[1] / "solutions" / "ex5_scaling"
 REQUESTS, QUEUE = "nv_inference_request_success", "nv_inference_queue_duration_us"
@@ -69,7 +69,7 @@ def check_the_rest_is_as_it_was(answer: Path) -> None:
 
 def check_kserve_would_take_it(answer: Path) -> None:
     # only this check pays for the import
-    from servekit.manifests import find_crds, load, validate  # noqa: PLC0415
+    from workbench.manifests import find_crds, load, validate  # noqa: PLC0415
 
     if find_crds() is not None:
         problems = validate(load(answer / "inference-service.yaml"))

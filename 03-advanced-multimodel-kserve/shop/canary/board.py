@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 from rich.live import Live
 from rich.text import Text
 
-from servekit.terminal import make_table
+from workbench.terminal import make_table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from servekit.telemetry.metrics import LATENCY_BUCKETS
-from servekit.verdicts import Row
 from shop.canary.evidence import Histogram
 from shop.canary.judge import Policy
 from shop.canary.reading import Reading
 from shop.canary.walk import Plan, Ports, Walk
+from workbench.verdicts import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

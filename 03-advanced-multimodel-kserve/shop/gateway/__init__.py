@@ -1,6 +1,6 @@
 """The gateway: three endpoints over features, models and a cache, each answer inside its deadline.
 
-`app` speaks HTTP, `recommendations`, `search` and `payments` are the use cases; `features`, `inference` and `cache` are
-what they ask; `fallback` is what they answer when those do not; `keys` and `rates` let in who may ask,
-`admission` keeps out what would not be answered in time.
+A request goes down four floors: `entrypoints` speaks HTTP; `service` has the use cases, recommendations, search and
+payments; `adapters` asks features, models and the cache for them; `domain` has what they answer when those do not, and
+whom to turn away in time. `settings` is read once, by `entrypoints.server`, which puts all of it together.
 """

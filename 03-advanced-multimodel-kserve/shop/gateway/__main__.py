@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from shop.gateway.server import main
+from shop.gateway.entrypoints.server import main
 
 if __name__ == "__main__":
     sys.exit(main())

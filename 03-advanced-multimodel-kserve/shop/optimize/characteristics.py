@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from servekit.verdicts import Row
 from shop.models.marks import marks_of_means
 from shop.models.metrics import ndcg_of_lists
 from shop.optimize.gate import ALLOWED_LOSS, judge
 from shop.optimize.latency import Latencies
 from shop.optimize.loss import bounded_losses
+from workbench.verdicts import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from servekit.hardware import HardwareStamp, describe
-from servekit.terminal import make_table
 from shop.optimize.table import BATCHES, Row
 from shop.optimize.version import OPTIMISED
+from workbench.hardware import HardwareStamp, describe
+from workbench.terminal import make_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import grpc
 import msgspec
 
-from servekit.arguments import count
 from servekit.http_ask import ask
 from servekit.loopback import DIRECT
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
 from shop.serving.control_key import GRPC_HEADER, HEADER, read_key
 from shop.serving.repository import add_version, remove_version, versions
+from workbench.arguments import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

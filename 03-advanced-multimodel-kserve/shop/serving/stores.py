@@ -78,7 +78,7 @@ class ValkeyReady:
     store: Store
 
     def missing(self) -> str | None:
-        """See `servekit.stack.Readiness`."""
+        """See `workbench.stack.Readiness`."""
         return _ask(self.addresses, self.store, lambda client: None if client.ping() else "no answer to PING")
 
 
@@ -90,7 +90,7 @@ class FeaturesReady:
     generation: str
 
     def missing(self) -> str | None:
-        """See `servekit.stack.Readiness`."""
+        """See `workbench.stack.Readiness`."""
 
         def other(client: redis.Redis) -> str | None:
             held = client.get(GENERATION)

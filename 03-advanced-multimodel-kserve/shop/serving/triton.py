@@ -13,10 +13,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from servekit.environment import only
 from shop.addresses import Addresses
 from shop.serving.control_key import new_key, restrictions
 from shop.serving.settings import TritonSettings
+from workbench.environment import only
 
 __all__ = ["TritonError", "command", "environment", "main", "plain_path", "prepare_backends", "release_memory"]
 

@@ -52,7 +52,7 @@ all; with AUDIT_KEY digests are keyed too.
                output_digest=log.digest(probabilities), decision="setosa", latency_s=0.0012)   # each answer
     log.close()                                                 # at shutdown; AuditLossError: lines are lost
 
-``python -m servekit.audit verify DIR`` checks a directory, ``python -m servekit.audit bench`` measures the cost of
+``python -m workbench.audit verify DIR`` checks a directory, ``python -m workbench.audit bench`` measures the cost of
 a record.
 """
 

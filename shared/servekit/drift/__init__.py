@@ -12,7 +12,7 @@ and KS.
     monitor.observe(features, scores)
 
 The false-alarm guarantee and its derivation are in ``servekit.drift.threshold``, what a window can see in
-``servekit.drift.power``; ``python -m servekit.drift URL`` prints the verdict of a running server and both.
+``servekit.drift.power``; ``python -m workbench.drift URL`` prints the verdict of a running server and both.
 
 What drift is here: a change in the distribution of *rows served*, column by column. A client that sends one row five
 hundred times, or the data set sorted by class, does change that distribution, and is flagged. A change in how columns

@@ -9,7 +9,7 @@ in nine cases of ten the KS distance is above its threshold as soon as
     r/n · (2Φ(d/2) - 1) ≥ threshold + 1.28 · ½√(1/m + 1/n)
 
 That errs on the cautious side: KS takes the largest gap, not this one, PSI may see the shift earlier, and if one look
-misses it another may not. ``servekit.drift.characteristics`` holds the promise against simulations.
+misses it another may not. ``workbench.drift.characteristics`` holds the promise against simulations.
 """
 
 from __future__ import annotations

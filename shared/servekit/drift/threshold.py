@@ -27,7 +27,7 @@ million draws each, no tail from 1e-2 to 1e-5 was exceeded more than 0.15 times 
 monitor waits until each bin expects 25 rows.
 
 That costs power: what the windows see, and after how many rows, ``servekit.drift.power`` derives and ``make drift-N``
-prints. Simulated (``servekit.drift.characteristics``, with the thresholds of seven columns):
+prints. Simulated (``workbench.drift.characteristics``, with the thresholds of seven columns):
 
 - without a shift, and alpha = 0.1: an alarm in 0 of 150 stretches of 500 rows; with the defaults in none either.
 - reference of 150 rows: a shift by 0.3 standard deviations is flagged within 5,000 rows in 2 cases of 50, one by 0.5

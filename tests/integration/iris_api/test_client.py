@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from iris_api.adapters.golden import Golden, write_golden
-from iris_api.entrypoints.calls import CALLS
-from iris_api.entrypoints.client import main
+from iris_api.commands.calls import CALLS
+from iris_api.commands.client import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable

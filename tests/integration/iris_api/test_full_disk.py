@@ -47,7 +47,7 @@ def waiting(server: IrisServer) -> float:
 
 def verify(folder: Path) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "servekit.audit", "verify", folder], check=False, capture_output=True, text=True
+        [sys.executable, "-m", "workbench.audit", "verify", folder], check=False, capture_output=True, text=True
     )
     return done.returncode, done.stdout
 

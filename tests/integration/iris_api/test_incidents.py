@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from course.incidents.__main__ import main
 from iris_api.adapters.artefact import ArtefactError, read_artefact
-from iris_api.entrypoints.client import main as client
-from iris_api.entrypoints.stack import stack
-from servekit.drift.terminal import main as drift
-from servekit.incidents.__main__ import main
-from servekit.stack import down, up
-from servekit.stack.inspection import members
-from servekit.terminal import make_console
-from servekit.versions import ROOT
+from iris_api.commands.client import main as client
+from iris_api.commands.stack import stack
 from tests.patience import until
 from tests.ports import free_ports
+from workbench.drift.terminal import main as drift
+from workbench.stack import down, up
+from workbench.stack.inspection import members
+from workbench.terminal import make_console
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,7 +98,7 @@ def test_timeouts_stops_the_process_so_that_callers_wait_and_the_log_does_not_kn
 
 
 def test_restart_loop_damages_the_model_and_is_repaired_even_when_the_drill_is_killed(level: str) -> None:
-    command = [sys.executable, "-m", "servekit.incidents", "restart-loop", "--yes"]
+    command = [sys.executable, "-m", "course.incidents", "restart-loop", "--yes"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout
         lines = iter(killed.stdout)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from iris_api.adapters.golden import Golden
+from iris_api.commands import formats, ladder
+from iris_api.commands.codecs import CODECS
+from iris_api.commands.formats import measure
 from iris_api.domain.flower import named
-from iris_api.entrypoints import formats, ladder
-from iris_api.entrypoints.codecs import CODECS
-from iris_api.entrypoints.formats import measure
-from servekit.bench import Peer
+from workbench.bench import Peer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from ecs_logging import StdlibFormatter
 
-from servekit.observe.events import flatten
-from servekit.versions import ROOT, cluster
+from workbench.observe.events import flatten
+from workbench.versions import ROOT, cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

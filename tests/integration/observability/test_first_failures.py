@@ -12,10 +12,10 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from servekit.telemetry import TelemetrySettings
-from servekit.versions import ROOT
 from tests.ports import free_ports
 from tests.prometheus_program import find, needs_prometheus
 from tests.rated_series import Selector, rated, samples
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,7 +49,7 @@ def iris(model_dir: Path) -> TelemetryMiddleware:
     """Level 1, of a model that fails."""
     from iris_api.adapters.onnx_model import OnnxModel  # noqa: PLC0415 - one level's packages for one level's tests
     from iris_api.adapters.oversight import open_oversight  # noqa: PLC0415
-    from iris_api.entrypoints.app import create_app  # noqa: PLC0415
+    from iris_api.bootstrap import create_app  # noqa: PLC0415
     from iris_api.service.predictor import Predictor  # noqa: PLC0415
     from iris_api.settings import IrisSettings  # noqa: PLC0415
 
@@ -66,9 +66,9 @@ def iris(model_dir: Path) -> TelemetryMiddleware:
 @pytest.fixture
 def router() -> TelemetryMiddleware:
     """Level 2's router, of a step and a shadow that nobody runs."""
-    from recommender.adapters.deployment_yaml import read_deployment  # noqa: PLC0415 - as above
-    from recommender.entrypoints.router import build  # noqa: PLC0415
-    from recommender.settings import RouterSettings  # noqa: PLC0415
+    from graph_router.adapters.deployment_yaml import read_deployment  # noqa: PLC0415 - as above
+    from graph_router.entrypoints.router import build  # noqa: PLC0415
+    from graph_router.settings import RouterSettings  # noqa: PLC0415
 
     ports = dict(zip(("httpPort", "grpcPort"), free_ports(2), strict=True))
     graph = {"name": "model", "type": "MODEL", "endpoint": {"service_host": "127.0.0.1", "type": "REST", **ports}}
@@ -81,7 +81,7 @@ def router() -> TelemetryMiddleware:
 @pytest.fixture
 def gateway(tmp_path: Path) -> Any:
     """Level 3's gateway, alone: no model server, no feature store, no cache."""
-    from shop.gateway.server import build  # noqa: PLC0415 - as above
+    from shop.gateway.entrypoints.server import build  # noqa: PLC0415 - as above
     from shop.gateway.settings import GatewaySettings  # noqa: PLC0415
 
     triton, features, cache = free_ports(3)

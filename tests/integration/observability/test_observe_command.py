@@ -9,12 +9,12 @@ import httpx
 import pytest
 from rich.console import Console
 
-from servekit.observe import ObserveError
-from servekit.observe.__main__ import main
-from servekit.observe.deployment import compose_command, down, up
-from servekit.stack.inspection import members
 from tests.listeners import beyond_loopback, listeners
 from tests.web_page import answer, forms
+from workbench.observe import ObserveError
+from workbench.observe.__main__ import main
+from workbench.observe.deployment import compose_command, down, up
+from workbench.stack.inspection import members
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from recommender.adapters.deployment_yaml import read_deployment
-from recommender.entrypoints.router import build
-from recommender.settings import RouterSettings
+from graph_router.adapters.deployment_yaml import read_deployment
+from graph_router.entrypoints.router import build
+from graph_router.settings import RouterSettings
 from servekit.telemetry import TelemetrySettings
 from tests.integration.recommender.microservice import FeedbackFile, Letters, Routed, started
 

@@ -13,7 +13,7 @@ import grpc
 import pytest
 from google.protobuf.struct_pb2 import ListValue, Value
 
-from recommender.adapters import prediction_pb2 as pb
+from graph_router.adapters import prediction_pb2 as pb
 from tests.integration.recommender.microservice import Letters, Routed, deployment
 from tests.ports import free_ports
 

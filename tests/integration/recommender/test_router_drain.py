@@ -26,7 +26,7 @@ CONNECTIONS = 6
 
 
 class Router(NamedTuple):
-    """A running ``python -m recommender``."""
+    """A running ``python -m graph_router``."""
 
     process: subprocess.Popen[str]
     port: int
@@ -43,7 +43,7 @@ def router(letters: Letters, tmp_path: Path) -> Iterator[Router]:
     predictor = {"name": "default", "graph": a.unit("TRANSFORMER", b.unit("MODEL"))}
     graph.write_text(yaml.safe_dump(deployment(predictor)))
     (port,) = free_ports(1)
-    command = [sys.executable, "-m", "recommender", "--port", str(port), "--graph", str(graph), "--drain-s", "2"]
+    command = [sys.executable, "-m", "graph_router", "--port", str(port), "--graph", str(graph), "--drain-s", "2"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
             found = Router(process, port)

@@ -35,7 +35,7 @@ class Step:
         self.command = [sys.executable, str(program), str(self._marks)]
 
     def start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", "recommender.entrypoints.step_process", *self.command])
+        return subprocess.Popen([sys.executable, "-m", "recommender.commands.step_process", *self.command])
 
     def family(self) -> list[psutil.Process]:
         return [

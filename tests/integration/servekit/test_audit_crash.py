@@ -29,7 +29,7 @@ for number in range(10**9):
     if sys.argv[2] == "record":
         print(number, flush=True)
 """
-COMMAND = [sys.executable, "-m", "servekit.audit", "verify"]
+COMMAND = [sys.executable, "-m", "workbench.audit", "verify"]
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def training() -> ModuleType:
 def test_two_runs_give_the_same_files_besides_the_time(
     model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from iris_api.entrypoints import train as command  # noqa: PLC0415 - likewise
+    from iris_api.commands import train as command  # noqa: PLC0415 - likewise
 
     (tmp_path / "model.onnx").write_bytes(b"of a run before")
     command.main(tmp_path)

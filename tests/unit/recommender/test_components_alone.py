@@ -10,11 +10,11 @@ import pytest
 import redis
 
 from recommender.adapters.inventory import KEY
-from recommender.entrypoints import train
+from recommender.commands import train
 from recommender.settings import TrainingSettings
 from servekit.valkey import valkey_command
-from servekit.versions import ROOT
 from tests.patience import until
+from workbench.versions import ROOT
 
 PYTHON = ROOT / ".venvs/seldon/bin/python"
 TESTS = Path(__file__).parent / "components"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from recommender.adapters.deployment_yaml import load_deployment
-from recommender.adapters.operator import find_deployment, place, write
-from recommender.domain.graph import GraphError
+from graph_router.adapters.deployment_yaml import load_deployment
+from graph_router.domain.graph import GraphError
+from recommender.commands.operator import find_deployment, place, write
 from recommender.settings import PipelineSettings
 
 

@@ -14,12 +14,12 @@ import pytest
 
 from recommender.adapters.artefact import Artefact, ArtefactError
 from recommender.adapters.onnx_model import OnnxModel
+from recommender.commands import train
 from recommender.domain.request import Request
-from recommender.entrypoints import train
 from recommender.service.preparation import Preparation
 from recommender.settings import TrainingSettings
-from servekit.versions import ROOT
 from tests.external_onnx import external_model
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

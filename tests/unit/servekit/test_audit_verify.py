@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from servekit.audit import AuditError, AuditLog, AuditSealError, AuditSettings, verify
-from servekit.audit.terminal import main
+from workbench.audit.terminal import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable

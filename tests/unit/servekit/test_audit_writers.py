@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from servekit.audit import AuditLog, AuditSealError, AuditSettings, verify
-from servekit.audit.terminal import main
+from workbench.audit.terminal import main
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from servekit.bench import all_of, at_least, at_most
+from workbench.bench import all_of, at_least, at_most
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from urllib.request import proxy_bypass
 
 import pytest
 
-from servekit.drift.terminal import main as drift
 from servekit.loopback import client, direct
-from servekit.oip.conformance.target import Target
+from workbench.conformance.target import Target
+from workbench.drift.terminal import main as drift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,11 +15,11 @@ import httpx
 import pytest
 import redis
 
-from recommender.adapters import prediction_pb2 as pb
+from graph_router.adapters import prediction_pb2 as pb
 from servekit.valkey import valkey_command
-from servekit.versions import ROOT
 from tests.patience import until
 from tests.ports import free_block, free_ports
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.versions import ROOT
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from google.protobuf import json_format
 
-from recommender.adapters import prediction_pb2 as pb
+from graph_router.adapters import prediction_pb2 as pb
 from recommender.adapters.artefact import Artefact
 from recommender.adapters.inventory import Inventory
 from recommender.adapters.tensors import decode, encode

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recommender.entrypoints import stock
+from recommender.commands import stock
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recommender.entrypoints import transport
+from recommender.commands import transport
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,10 @@ import psutil
 import pytest
 import yaml
 
-from recommender.adapters.operator import find_deployment
-from servekit.manifests import build
-from servekit.versions import ROOT
+from recommender.commands.operator import find_deployment
 from tests.ports import free_block
+from workbench.manifests import build
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PREDICTIONS = "/api/v1.0/predictions"
 MODELS = ROOT / ".run/2/models/recommender"
 LEVEL = ROOT / "02-intermediate-seldon-pipeline"
-STEP = "recommender.entrypoints.step_process"
+STEP = "recommender.commands.step_process"
 
 
 @dataclass
@@ -49,11 +49,11 @@ class Running:
 
     def stack(self, command: str) -> str:
         """What ``make COMMAND-2`` would print."""
-        return self.run("recommender.entrypoints.stack", command)
+        return self.run("recommender.commands.stack", command)
 
     def stock(self, *arguments: str) -> str:
         """What ``make stock-2`` would print."""
-        return self.run("recommender.entrypoints.stock", *arguments)
+        return self.run("recommender.commands.stock", *arguments)
 
     def run(self, module: str, *arguments: str) -> str:
         """What a command prints."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from servekit.stack.inspection import members
 from tests.listeners import beyond_loopback, listeners
+from workbench.stack.inspection import members
 
 if TYPE_CHECKING:
     from tests.integration.recommender.pipeline.conftest import Running

@@ -12,22 +12,22 @@ import httpx
 import pytest
 
 from servekit.audit import verify
-from servekit.sla import Request
 from shop.addresses import Addresses
 from shop.canary.edge import Edge
 from shop.canary.traffic import ModelTraffic
-from shop.entrypoints import canary
-from shop.entrypoints.open_loop import encode
-from shop.entrypoints.replay import Replay
+from shop.commands import canary
+from shop.load.open_loop import encode
+from shop.load.replay import Replay
 from shop.serving.envoy.splits import Split, read_splits
 from tests.integration.shop.canary.toy_shop import FAULTS, ITEMS, QUALITY, USERS
+from workbench.sla import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from servekit.http_pool import HttpReply
-    from shop.entrypoints.open_loop import Message
+    from shop.load.open_loop import Message
     from tests.integration.shop.canary.toy_shop import ToyShop
 
 RPS = 80

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shop.canary.edge import Edge
 from shop.canary.traffic import ModelTraffic
-from shop.entrypoints import canary, client
+from shop.commands import canary, client
 
 if TYPE_CHECKING:
     from pathlib import Path

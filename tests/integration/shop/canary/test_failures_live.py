@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from servekit.sla import Request
-from servekit.stack import StackError
-from shop.entrypoints.failures import Load, Outage, cause
-from shop.entrypoints.open_loop import encode
+from shop.commands.failures import Load, Outage, cause
+from shop.load.open_loop import encode
 from tests.integration.shop.canary.toy_shop import ITEMS, USERS
+from workbench.sla import Request
+from workbench.stack import StackError
 
 if TYPE_CHECKING:
-    from shop.entrypoints.open_loop import Message
+    from shop.load.open_loop import Message
     from tests.integration.shop.canary.toy_shop import ToyShop
 
 RPS = 60

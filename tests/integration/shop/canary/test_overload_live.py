@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.sla import Request
 from shop.canary.edge import Edge
 from shop.canary.traffic import ModelTraffic
-from shop.entrypoints.open_loop import encode, offering
+from shop.load.open_loop import encode, offering
 from tests.integration.shop.canary.toy_shop import FAULTS, ITEMS, QUALITY, USERS
+from workbench.sla import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from servekit.http_pool import HttpReply
-    from shop.entrypoints.open_loop import Message
+    from shop.load.open_loop import Message
     from tests.integration.shop.canary.toy_shop import ToyShop
 
 

@@ -23,16 +23,16 @@ import pyarrow.parquet as pq
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from servekit.stack import down, up
-from servekit.terminal import make_console
 from shop.addresses import Addresses
 from shop.artefact import ModelCard, write_artefact
-from shop.entrypoints.stack import stack
+from shop.commands.stack import stack
 from shop.models import features_store as store
 from shop.models.ranking.features import ITEM
 from shop.world.traffic import Request as Row
 from shop.world.traffic import write_traffic
 from tests.ports import free_block
+from workbench.stack import down, up
+from workbench.terminal import make_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from servekit.stack import Stack
+    from workbench.stack import Stack
 
 __all__ = ["FAULTS", "QUALITY", "ToyShop", "make_run_dir"]
 

@@ -9,11 +9,11 @@ from time import monotonic
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from shop.gateway.cache import CachePolicy, InferenceCache
-from shop.gateway.entry import Entry
-from shop.gateway.metrics import GatewayMetrics
-from shop.gateway.valkey import Valkey, pack
-from shop.gateway.versions import Versions
+from shop.gateway.adapters.cache import CachePolicy, InferenceCache
+from shop.gateway.adapters.metrics import GatewayMetrics
+from shop.gateway.adapters.valkey import Valkey, pack
+from shop.gateway.domain.entry import Entry
+from shop.gateway.domain.versions import Versions
 
 _AT_ONCE = 200
 _PATIENT_S = 60.0

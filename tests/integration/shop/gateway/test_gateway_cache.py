@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shop.gateway.entry import Kept, dump, load
+from shop.gateway.domain.entry import Kept, dump, load
 from tests.integration.shop.gateway.conftest import load_features
 from tests.patience import until
 

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from shop.gateway.entry import Entry, Kept, dump
+from shop.gateway.domain.entry import Entry, Kept, dump
 from tests.patience import until
 
 if TYPE_CHECKING:

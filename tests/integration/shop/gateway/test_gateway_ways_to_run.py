@@ -56,7 +56,7 @@ def test_each_decision_is_a_line_of_the_audit_log(
     (head,) = re.findall(r'^serving_audit_head{level="3",writer="worker-0"} (.+)$', metrics, re.MULTILINE)
     gateway.process.terminate()
     assert gateway.process.wait(30) == 0
-    command = [sys.executable, "-m", "servekit.audit", "verify", str(tmp_path), "--anchor"]
+    command = [sys.executable, "-m", "workbench.audit", "verify", str(tmp_path), "--anchor"]
     assert [subprocess.run([*command, anchor], check=False).returncode for anchor in (head, "1")] == [0, 1]
     lines = [json.loads(line) for line in next(tmp_path.glob("*.jsonl")).read_text().splitlines()]
     decided = [(line["request_id"], line["decision"]) for line in lines if line["kind"] == "prediction"]
@@ -81,7 +81,7 @@ def test_a_full_disk_under_the_audit_log_is_not_ready_and_exit_code_1(
     gateway.process.terminate()
     assert gateway.process.wait(30) == 1
     verdict = subprocess.run(
-        [sys.executable, "-m", "servekit.audit", "verify", tmp_path], check=False, capture_output=True, text=True
+        [sys.executable, "-m", "workbench.audit", "verify", tmp_path], check=False, capture_output=True, text=True
     )
     assert (verdict.returncode, "truncated: the head knows seq 3 is missing" in verdict.stdout) == (1, True)
 

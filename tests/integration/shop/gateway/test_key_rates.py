@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from servekit.errors import ShedError
-from shop.gateway.rates import LEASE_S, KeyRates
-from shop.gateway.valkey import Valkey
+from shop.gateway.adapters.rates import LEASE_S, KeyRates
+from shop.gateway.adapters.valkey import Valkey
 from tests.integration.shop.gateway.conftest import Store
 from tests.patience import until
 
@@ -88,7 +88,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     for module in ("rates", "valkey"):
-        monkeypatch.setattr(f"shop.gateway.{module}.monotonic", clock)
+        monkeypatch.setattr(f"shop.gateway.adapters.{module}.monotonic", clock)
     return clock
 
 

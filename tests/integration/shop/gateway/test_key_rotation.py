@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shop.gateway.keys import KeyFile, Keys, KeysError
+from shop.gateway.domain.keys import KeyFile, Keys, KeysError
 from tests.patience import until
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import onnx
 import pytest
 
 from shop.artefact import CHECK, Artefact, write_artefact
-from shop.entrypoints.optimize import main
+from shop.commands.optimize import main
 from shop.models.openmp import provide
 from shop.optimize import openvino_runtime
 from shop.optimize.exam import Teacher
@@ -43,7 +43,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_command_judges_every_form_and_measures_every_runtime(
     in_run_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shop.entrypoints.optimize.missing", lambda: "no GPU")
+    monkeypatch.setattr("shop.commands.optimize.missing", lambda: "no GPU")
     assert main([]) == 0
     said = capsys.readouterr().out
     assert "TensorRT FP16, INT8: not measured here: no GPU" in said

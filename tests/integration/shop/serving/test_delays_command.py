@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.versions import ROOT
-from shop.entrypoints.delays import main
+from shop.commands.delays import main
 from tests.integration.shop.serving.triton_world import write_models
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

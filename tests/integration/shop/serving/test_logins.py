@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from shop.addresses import Addresses
-from shop.gateway.rates import KeyRates
-from shop.gateway.valkey import Valkey, ValkeyError, pack
+from shop.gateway.adapters.rates import KeyRates
+from shop.gateway.adapters.valkey import Valkey, ValkeyError, pack
 from shop.serving.logins import RIGHTS, Store, User, read_login
 from shop.serving.stores import ValkeyReady, cache_command, connect, features_command
 from tests.patience import GENEROUS_S, until

@@ -16,26 +16,26 @@ import httpx
 import psutil
 import pytest
 
-from servekit.incidents.__main__ import main as incident
-from servekit.stack import StackError, main
-from servekit.stack.config import render
-from servekit.stack.control import ask
-from servekit.stack.inspection import members
-from servekit.versions import ROOT
+from course.incidents.__main__ import main as incident
 from shop.addresses import MODELS, Addresses
-from shop.entrypoints import conformance
-from shop.entrypoints.stack import stack
+from shop.commands import conformance
+from shop.commands.stack import stack
 from shop.serving.stores import connect
 from tests.listeners import beyond_loopback, listeners
 from tests.patience import until
 from tests.ports import free_block
 from tests.web_page import answer, forms
+from workbench.stack import StackError, main
+from workbench.stack.config import render
+from workbench.stack.control import ask
+from workbench.stack.inspection import members
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from servekit.stack import Stack
     from shop.serving.logins import Store
+    from workbench.stack import Stack
 
 PORTS = (
     "PORT", "ENVOY_ADMIN_PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT", "FEATURES_PORT",

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from servekit.errors import InvalidValueError
-from servekit.oip.conformance.registry import Outcome
-from servekit.oip.conformance.suite import conforms, run
 from servekit.oip.rest import check_answer
 from shop.addresses import MODELS
-from shop.gateway.tensors import rewrite
+from shop.gateway.domain.tensors import rewrite
 from shop.serving.control import Control, ControlError, main
 from tests.integration.shop.serving.triton_world import BEST, Triton, computed, running_triton
+from workbench.conformance.registry import Outcome
+from workbench.conformance.suite import conforms, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,12 +17,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from servekit.oip import rest
 from servekit.oip.tensors import Inference, Tensor
-from servekit.versions import ROOT
 from shop.addresses import Addresses
 from shop.artefact import Artefact, ModelCard, write_artefact
 from shop.serving.repository import write_repository
 from shop.serving.triton import release_memory
 from tests.patience import until
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

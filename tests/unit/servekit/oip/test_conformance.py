@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from servekit.oip.conformance import CHECKS, Level, Outcome, Result, UnreachableError, conforms, run
-from servekit.oip.conformance.__main__ import main
-from servekit.oip.conformance.registry import NotApplicableError, ViolationError
-from servekit.oip.conformance.signature import Signature, fits, same_numbers, synthesise
 from servekit.oip.rest import TensorMetadata
 from servekit.oip.tensors import DTYPES, Tensor
 from tests.unit.servekit.oip.small_server import small_server
+from workbench.conformance import CHECKS, Level, Outcome, Result, UnreachableError, conforms, run
+from workbench.conformance.__main__ import main
+from workbench.conformance.registry import NotApplicableError, ViolationError
+from workbench.conformance.signature import Signature, fits, same_numbers, synthesise
 
 SPOILT_OVER_REST = {
     "an input that the model does not have is refused",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from servekit.verdicts import SEED
 from shop.canary.characteristics import HURRIED, outcomes
+from workbench.verdicts import SEED
 
 
 def test_candidates_like_stable_are_promoted() -> None:

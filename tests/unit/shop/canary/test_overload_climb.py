@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from servekit.errors import NotReadyError
-from shop.entrypoints.open_loop import NO_ANSWER, Answered, Offered, Phase
-from shop.entrypoints.overload import Overload, accepted_p99_ms, climb
+from shop.commands.overload import Overload, accepted_p99_ms, climb
+from shop.load.open_loop import NO_ANSWER, Answered, Offered, Phase
 
 
 class FakeCrew:

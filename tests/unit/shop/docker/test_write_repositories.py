@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.versions import ROOT
 from tests.integration.shop.serving.triton_world import write_models
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

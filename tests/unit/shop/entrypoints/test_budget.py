@@ -5,10 +5,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from servekit.observe.errors import ObserveError
-from servekit.observe.spans import Span
-from shop.entrypoints.budget import Hop, budget, main
-from shop.entrypoints.budget_picture import draw
+from shop.commands.budget import Hop, budget, main
+from shop.commands.budget_picture import draw
+from workbench.observe.errors import ObserveError
+from workbench.observe.spans import Span
 
 if TYPE_CHECKING:
     from pathlib import Path

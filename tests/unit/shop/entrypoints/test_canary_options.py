@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shop.entrypoints import canary
+from shop.commands import canary
 
 
 @pytest.mark.parametrize(

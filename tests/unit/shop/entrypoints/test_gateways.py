@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from shop.entrypoints.gateway_load import Cost, Ratio, same
-from shop.entrypoints.gateways import report
+from shop.commands.gateways import report
+from shop.load.gateway_load import Cost, Ratio, same
 
 ANSWER = {"items": [{"id": 5, "score": 0.97884}], "model": "ranking", "version": "1"}
 

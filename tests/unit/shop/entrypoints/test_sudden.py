@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
-from shop.entrypoints.bare_loop import arrivals
-from shop.entrypoints.open_loop import Answered, Offered, Phase
-from shop.entrypoints.sudden import CHANGES, Change, change_load
+from shop.load.bare_loop import arrivals
+from shop.load.open_loop import Answered, Offered, Phase
+from shop.load.sudden import CHANGES, Change, change_load
 
 
 class FakeCrew:

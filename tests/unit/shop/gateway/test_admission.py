@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shop.gateway.admission import AdaptiveLimit
+from shop.gateway.domain.admission import AdaptiveLimit
 from shop.gateway.settings import GatewaySettings
 
 SETTINGS = GatewaySettings(limit=10, limit_min=4, limit_max=12, target_ms=20)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from shop.gateway.admission import TICK_S, AdaptiveLimit
+from shop.gateway.domain.admission import TICK_S, AdaptiveLimit
 from shop.gateway.settings import GatewaySettings
 
 IN_TIME_S = 0.05

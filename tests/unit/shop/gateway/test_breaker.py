@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shop.gateway.breaker import Breaker
+from shop.gateway.domain.breaker import Breaker
 
 MODEL = ("ranking", "2")
 
@@ -21,7 +21,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("shop.gateway.breaker.monotonic", clock)
+    monkeypatch.setattr("shop.gateway.domain.breaker.monotonic", clock)
     return clock
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shop.gateway.entry import Entry, Kept, dump, load, written
+from shop.gateway.domain.entry import Entry, Kept, dump, load, written
 
 
 def test_items_are_written_as_json_the_best_first() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from shop.gateway.entry import Entry
-from shop.gateway.fallback import LastGood, Popular
+from shop.gateway.domain.entry import Entry
+from shop.gateway.domain.fallback import LastGood, Popular
 
 
 def test_the_answers_asked_for_longest_ago_are_forgotten() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shop.gateway.errors import UnauthorizedError
-from shop.gateway.keys import Keys, KeysError, parse_keys
+from shop.gateway.domain.errors import UnauthorizedError
+from shop.gateway.domain.keys import Keys, KeysError, parse_keys
 
 
 def test_keys_are_read_by_name() -> None:

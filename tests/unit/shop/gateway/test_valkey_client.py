@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shop.gateway.valkey import Valkey, ValkeyError, pack
+from shop.gateway.adapters.valkey import Valkey, ValkeyError, pack
 from tests.patience import async_until
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from shop.gateway.metrics import GatewayMetrics
-from shop.gateway.versions import OTHER, Versions
+from shop.gateway.adapters.metrics import GatewayMetrics
+from shop.gateway.domain.versions import OTHER, Versions
 
 
 def test_what_callers_invent_is_one_version_and_makes_the_gateway_ask() -> None:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from shop.addresses import MODELS
 from shop.artefact import Artefact, ArtefactError
-from shop.entrypoints.train import train
+from shop.commands.train import train
 from shop.models import features_store as store
 from shop.models.fraud.features import Payment, build
 from shop.models.fraud.history import KINDS, History

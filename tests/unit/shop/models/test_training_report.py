@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shop.artefact import ModelCard
-from shop.entrypoints.training_report import print_report
-from shop.entrypoints.training_steps import Trained
+from shop.commands.training_report import print_report
+from shop.models.training_steps import Trained
 
 if TYPE_CHECKING:
     from pathlib import Path

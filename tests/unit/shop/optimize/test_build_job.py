@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from servekit.manifests import check_policy, load, validate
-from servekit.versions import ROOT, load_versions
+from workbench.manifests import check_policy, load, validate
+from workbench.versions import ROOT, load_versions
 
 FOLDER = ROOT / "03-advanced-multimodel-kserve" / "deploy" / "tensorrt"
 

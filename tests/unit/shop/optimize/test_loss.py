@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from servekit.verdicts import rows_of
 from shop.models.marks import Marks, marks_of_means, marks_of_payments
 from shop.models.metrics import auc, average_precision, ndcg_of_lists
 from shop.optimize.gate import judge
 from shop.optimize.latency import Latencies
 from shop.optimize.loss import bounded_losses, estimated_losses
+from workbench.verdicts import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

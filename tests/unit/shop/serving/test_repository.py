@@ -11,7 +11,6 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from servekit.versions import ROOT
 from shop.artefact import ArtefactError, ModelCard, write_artefact
 from shop.models.personalisation.graphs import personalisation_onnx
 from shop.models.personalisation.merging import merge
@@ -19,6 +18,7 @@ from shop.serving.model_config import Backend
 from shop.serving.repository import add_version, main, remove_version, versions, write_repository
 from shop.serving.shards import write_shards
 from tests.external_onnx import external_model
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servekit.versions import ROOT
 from shop.addresses import Addresses
 from shop.serving.settings import TritonSettings
 from shop.serving.triton import TritonError, command, environment, prepare_backends
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,1 @@
+"""The graph: units, their children, and what may be asked of them."""

@@ -1,0 +1,1 @@
+"""What is called from outside: the executor's HTTP API, and the process that serves it."""

@@ -1,0 +1,201 @@
+"""What the executor answers over HTTP: predictions, feedback, metadata and health of a graph."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
+
+import msgspec
+
+from graph_router.adapters.graph_metadata import graph_metadata, unit_document
+from graph_router.adapters.seldon_message import (
+    checked_puid,
+    completed,
+    read_feedback,
+    read_prediction,
+    routing_of,
+)
+from servekit.errors import HeadersTooLargeError, InvalidValueError, NotReadyError, UnknownModelError
+
+if TYPE_CHECKING:
+    from graph_router.adapters.seldon_message import Message
+    from graph_router.adapters.step_calls import Steps
+    from graph_router.domain.graph import Call, Deployment, Predictor, Unit
+    from graph_router.service.routing import Headers, Routing
+    from servekit.telemetry import RequestRecord
+
+__all__ = ["PREDICTOR", "PUID", "GraphApi", "Incoming", "Outgoing"]
+
+PUID = b"seldon-puid"
+PREDICTOR = b"seldon-predictor"
+_HEALTH = "/health/status"
+# These belong to one connection, to one body, or are set anew for each call.
+_NOT_PASSED_ON = frozenset({
+    b"accept-encoding", b"connection", b"content-encoding", b"content-length", b"content-type", b"expect", b"host",
+    b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",
+    b"traceparent", b"transfer-encoding", b"upgrade", PREDICTOR, PUID,
+})  # fmt: skip
+# Every step reads the headers, too: a step's server (gunicorn) takes 8,190 bytes each, and 100 of them.
+_MAX_HEADER_BYTES = 8_000
+_MAX_HEADERS = 90
+# gRPC takes so much of all of them together, each counted with 32 bytes more.
+_MAX_METADATA_BYTES = 7_000
+_PER_HEADER = 32
+
+
+@dataclass(slots=True)
+class Incoming:
+    """A request.
+
+    Attributes:
+        body: its bytes.
+        headers: with lower-case names.
+        record: its place in a trace.
+        name: the last part of a path with a parameter.
+        predictor: who is to answer; None until that is chosen.
+    """
+
+    body: bytes
+    headers: Headers
+    record: RequestRecord
+    name: str = ""
+    predictor: Predictor | None = None
+
+    def header(self, wanted: bytes) -> str | None:
+        """The value of a header."""
+        return next((value.decode("latin-1") for name, value in self.headers if name == wanted), None)
+
+    def puid(self) -> str:
+        """The id that the client gave its request, else a new one.
+
+        Raises:
+            MalformedError: it gave one that is none.
+        """
+        sent = self.header(PUID)
+        return checked_puid("header seldon-puid", sent) if sent else str(uuid4())
+
+
+class Outgoing(NamedTuple):
+    """An answer: JSON, the predictor that gave it, further headers."""
+
+    body: bytes
+    predictor: Predictor
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class GraphApi:
+    """The operations; each raises `StepError` or `ServingError` for what it cannot answer.
+
+    Attributes:
+        draining: set once the process has been told to stop; it is then no longer ready, but still answers.
+    """
+
+    def __init__(
+        self, deployment: Deployment, routing: Routing[Message], steps: Steps, *, inject_routing: bool
+    ) -> None:
+        self.deployment = deployment
+        self.draining = False
+        self._routing = routing
+        self._steps = steps
+        self._inject_routing = inject_routing
+
+    async def predict(self, incoming: Incoming) -> Outgoing:
+        """A SeldonMessage through the graph."""
+        record, predictor = incoming.record, self._choose(incoming)
+        message, puid = read_prediction(incoming.body, incoming.puid())
+        record.lap("router")
+
+        def stepped(unit: Unit, _: Call) -> None:
+            record.lap(unit.name)
+
+        answer = await self._routing.predict(predictor, message, _passed_on(incoming, puid, predictor), stepped)
+        body = completed(answer.message, puid, answer.routing if self._inject_routing else None)
+        return Outgoing(body, predictor, ((PUID, puid.encode()),))
+
+    async def feedback(self, incoming: Incoming) -> Outgoing:
+        """A Feedback along the way of the answer that it is about."""
+        predictor = self._choose(incoming)
+        feedback = read_feedback(incoming.body)
+        puid = incoming.puid()
+        headers = _passed_on(incoming, puid, predictor)
+        answer = await self._routing.feedback(predictor, feedback, headers, routing_of(feedback))
+        return Outgoing(answer.json, predictor, ((PUID, puid.encode()),))
+
+    async def metadata(self, incoming: Incoming) -> Outgoing:
+        """What the units of a predictor say of themselves, and what goes in and comes out of the whole."""
+        predictor = self._choose(incoming)
+        return Outgoing(msgspec.json.encode(await graph_metadata(self._steps, predictor)), predictor)
+
+    async def unit_metadata(self, incoming: Incoming) -> Outgoing:
+        """What one unit says of itself."""
+        predictor, unit = self._unit(incoming)
+        return Outgoing(await unit_document(self._steps, predictor, unit, "/metadata"), predictor)
+
+    async def unit_status(self, incoming: Incoming) -> Outgoing:
+        """One unit's own health check."""
+        predictor, unit = self._unit(incoming)
+        return Outgoing(await unit_document(self._steps, predictor, unit, _HEALTH), predictor)
+
+    async def ready(self, incoming: Incoming) -> Outgoing:
+        """Whether every unit that requests may pass says that it is well.
+
+        Raises:
+            NotReadyError: one does not, or does not answer; or this process is draining.
+        """
+        del incoming
+        if self.draining:
+            raise NotReadyError("server", "draining", "call another replica")
+        asked = [(each, unit) for each in self.deployment.live for unit in each.graph.walk() if unit.endpoint]
+        health = [unit_document(self._steps, predictor, unit, _HEALTH) for predictor, unit in asked]
+        failed = [each for each in await asyncio.gather(*health, return_exceptions=True) if isinstance(each, Exception)]
+        if failed:
+            raise NotReadyError("graph", self.deployment.name, "; ".join(sorted({str(each) for each in failed})))
+        return Outgoing(b'{"status":"ready"}', self.deployment.live[0])
+
+    async def live(self, incoming: Incoming) -> Outgoing:
+        """That the process runs."""
+        del incoming
+        return Outgoing(b'{"status":"alive"}', self.deployment.live[0])
+
+    def _choose(self, incoming: Incoming) -> Predictor:
+        wanted = incoming.header(PREDICTOR)
+        try:
+            predictor = self._routing.choose(wanted)
+        except KeyError:
+            known = ", ".join(each.name for each in self.deployment.live)
+            raise InvalidValueError("header seldon-predictor", wanted, f"expected one of {known}") from None
+        incoming.record.model, incoming.record.version = self.deployment.name, predictor.version
+        incoming.predictor = predictor
+        return predictor
+
+    def _unit(self, incoming: Incoming) -> tuple[Predictor, Unit]:
+        predictor = self._choose(incoming)
+        for unit in predictor.graph.walk():
+            if unit.name == incoming.name and unit.endpoint is not None:
+                return predictor, unit
+        known = ", ".join(unit.name for unit in predictor.graph.walk() if unit.endpoint)
+        raise UnknownModelError("unit", incoming.name, f"unknown: expected one of {known}")
+
+
+def _passed_on(incoming: Incoming, puid: str, predictor: Predictor) -> Headers:
+    headers = [header for header in incoming.headers if header[0] not in _NOT_PASSED_ON]
+    if sum(len(name) + len(value) for name, value in headers) > _MAX_METADATA_BYTES - _MAX_HEADERS * _PER_HEADER:
+        _check_sizes(headers, predictor)
+    if len(headers) > _MAX_HEADERS:
+        raise HeadersTooLargeError("headers", len(headers), f"expected at most {_MAX_HEADERS}")
+    return [*headers, (b"traceparent", incoming.record.traceparent.encode()), (PUID, puid.encode())]
+
+
+def _check_sizes(headers: Headers, predictor: Predictor) -> None:
+    sizes = [len(name) + len(value) for name, value in headers]
+    largest = max(sizes)
+    name = headers[sizes.index(largest)][0].decode("latin-1")[:80]
+    if largest > _MAX_HEADER_BYTES:
+        raise HeadersTooLargeError(f"header {name}", f"{largest} bytes", f"expected at most {_MAX_HEADER_BYTES}")
+    total = sum(sizes) + len(sizes) * _PER_HEADER
+    over_grpc = [unit.name for unit in predictor.graph.walk() if unit.endpoint and unit.endpoint.grpc]
+    if over_grpc and total > _MAX_METADATA_BYTES:
+        expectation = f"expected at most {_MAX_METADATA_BYTES} for step {over_grpc[0]}, the largest is {name}"
+        raise HeadersTooLargeError("headers", f"{total} bytes", expectation)

@@ -1,0 +1,191 @@
+"""The graph router's HTTP: an ASGI application around `GraphApi`.
+
+It stands in for Seldon's executor (seldon-core 1.17.1) and for the ingress in front of it: one process where a cluster
+has an executor in each pod and Istio before them. The same: paths, the order in which units are asked, messages passed
+on as they are, `Seldon-Puid`, headers passed to every unit, a unit's error passed to the client under its own status,
+status objects, metric names and labels, routing injection, splits and mirrors by `traffic` and `shadow`. Different:
+
+- a unit that cannot be reached is 503 and one that is slow 504, each naming the unit (the executor: 500 for both);
+- a malformed message is refused here with 400 (the executor leaves that to the first unit), over 1 MiB with 413, a
+  header that the units' servers would refuse with 431;
+- a unit whose answer is no SeldonMessage, has not one payload, or is neither 200 nor an error, is 502 and named (the
+  executor: 500, or it passes the answer on);
+- feedback that names a route that is not there is 422;
+- a puid must be 1 to 256 printable ASCII characters, for it becomes a header;
+- the puid also stands in the answer's `meta.puid`, whether or not the units keep it;
+- a call without an annotation for its timeout may take 5 s (the executor waits for ever);
+- each unit may be called over gRPC by its own `endpoint.type`, JSON and protobuf being converted between units (the
+  executor uses one transport for a whole graph), but clients are answered over HTTP only;
+- `/ready` asks each unit's own health check (the executor's `--full_health_checks`), of all live predictors;
+- a request may name its predictor in the header `Seldon-Predictor`; every answer names it there;
+- no payload logging, no CloudEvents, no CORS, no TensorFlow or V2 protocol.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from graph_router.adapters.seldon_message import status_json
+from graph_router.domain.failure import StepError
+from graph_router.entrypoints.graph_api import PREDICTOR, GraphApi, Incoming, Outgoing
+from servekit.errors import MediaTypeError, ServingError
+from servekit.telemetry import request_record
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from graph_router.adapters.executor_metrics import ExecutorMetrics
+    from graph_router.domain.graph import Deployment
+    from servekit.http_body import BodyReader
+    from servekit.telemetry import Telemetry
+
+__all__ = ["QUIET", "GraphApp"]
+
+QUIET = frozenset({"/live", "/ready", "/metrics", "/prometheus"})
+_log = logging.getLogger("recommender.router")
+_JSON = (b"content-type", b"application/json")
+_TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+_SERVER_FAILURE = 500
+_REASONS = {400: "MICROSERVICE_BAD_DATA", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 503: "NOT_READY"}
+
+
+class _Route(NamedTuple):
+    """An operation; ``path`` is its template, ``service`` the executor's label."""
+
+    path: str
+    method: str
+    service: str
+    handler: Callable[[Incoming], Awaitable[Outgoing]]
+
+
+class GraphApp:
+    """The application.
+
+    Args:
+        api: the operations.
+        metrics: the executor's metrics.
+        watch: gives the text of ``/metrics``.
+        bodies: reads the bodies.
+        close: run after the last answer.
+    """
+
+    def __init__(
+        self,
+        api: GraphApi,
+        metrics: ExecutorMetrics,
+        watch: Telemetry,
+        bodies: BodyReader,
+        close: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._metrics = metrics
+        self._watch = watch
+        self._bodies = bodies
+        self._close = close
+        self._default = api.deployment.live[0]
+        self._routes = {route.path: route for route in _routes(api)}
+        self._expect(api.deployment)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answers one request, or takes part in the server's start and stop."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["path"] in {"/metrics", "/prometheus"} and scope["method"] == "GET":
+            scope["route"] = _Exposition("/metrics")
+            await _send(send, 200, self._watch.exposition(), [_TEXT])
+        else:
+            await self._answer(scope, receive, send)
+
+    def _expect(self, deployment: Deployment) -> None:
+        """Shows as 0 what will be counted, so that the first failures are seen as a rise from there."""
+        watch = self._watch.metrics
+        for route in self._routes.values():
+            watch.expect(route.path)
+            for predictor in deployment.live if route.method == "POST" else ():
+                watch.expect(route.path, deployment.name, predictor.version, timed=route.service == "predictions")
+                self._metrics.expect_served(predictor, route.service)
+        watch.expect_steps("router", *(unit.name for each in deployment.live for unit in each.graph.walk()))
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        while (await receive())["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        await self._close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        began, service = perf_counter(), ""
+        incoming = Incoming(b"", scope["headers"], request_record(scope))
+        try:
+            route, incoming.name = self._find(scope)
+            scope["route"], service = route, route.service
+            if route.method == "POST":
+                incoming.body = await self._body(scope, receive)
+            answer = await route.handler(incoming)
+            status, body, headers, incoming.predictor = 200, answer.body, answer.headers, answer.predictor
+        except StepError as error:
+            status, body, headers = error.status, error.body or status_json(error.status, error.reason, str(error)), ()
+            if error.status >= _SERVER_FAILURE:
+                _log.warning("%s", error)
+        except ServingError as error:
+            status, headers = int(error.status), error.headers
+            body = status_json(status, _REASONS.get(status, error.status.phrase.upper().replace(" ", "_")), str(error))
+        predictor = incoming.predictor or self._default  # one that fails is blamed itself
+        await _send(send, status, body, [_JSON, (PREDICTOR, predictor.name.encode()), *headers])
+        if service:
+            labels = (service, scope["method"].lower(), str(status))
+            self._metrics.served(predictor, labels, perf_counter() - began)
+
+    def _find(self, scope: Any) -> tuple[_Route, str]:
+        path, name = scope["path"], ""
+        route = self._routes.get(path)
+        if route is None:
+            parent, _, name = path.rpartition("/")
+            route = self._routes.get(f"{parent}/{{unit}}")
+        if route is None or (not name and "{" in route.path):
+            raise _NotFoundError("path", path, "no such endpoint")
+        if scope["method"] != route.method:
+            raise _MethodError("method", scope["method"], f"expected {route.method}")
+        return route, name
+
+    async def _body(self, scope: Any, receive: Any) -> bytes:
+        headers = dict(scope["headers"])
+        sent = headers.get(b"content-type", b"")
+        if sent.split(b";")[0].strip().lower() != b"application/json":
+            raise MediaTypeError("content-type", sent.decode("latin-1") or None, "expected application/json")
+        return await self._bodies.read(receive, scope["headers"])
+
+
+class _NotFoundError(ServingError):
+    status = HTTPStatus.NOT_FOUND
+
+
+class _MethodError(ServingError):
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+
+def _routes(api: GraphApi) -> list[_Route]:
+    return [
+        _Route("/api/v1.0/predictions", "POST", "predictions", api.predict),
+        _Route("/api/v0.1/predictions", "POST", "predictions", api.predict),
+        _Route("/api/v1.0/feedback", "POST", "feedback", api.feedback),
+        _Route("/api/v0.1/feedback", "POST", "feedback", api.feedback),
+        _Route("/api/v1.0/metadata", "GET", "metadata", api.metadata),
+        _Route("/api/v1.0/metadata/{unit}", "GET", "metadata", api.unit_metadata),
+        _Route("/api/v1.0/status", "GET", "status", api.ready),
+        _Route("/api/v1.0/status/{unit}", "GET", "status", api.unit_status),
+        _Route("/api/v1.0/health/status", "GET", "status", api.ready),
+        _Route("/ready", "GET", "", api.ready),
+        _Route("/live", "GET", "", api.live),
+    ]
+
+
+class _Exposition(NamedTuple):
+    path: str
+
+
+async def _send(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    headers = [*headers, (b"content-length", b"%d" % len(body)), (b"x-content-type-options", b"nosniff")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

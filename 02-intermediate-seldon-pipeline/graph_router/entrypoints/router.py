@@ -1,0 +1,110 @@
+"""``python -m graph_router``: the graph router. Its composition root."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import socket
+import sys
+from typing import Any
+
+import msgspec
+from prometheus_client import REGISTRY
+from pydantic import ValidationError
+
+from graph_router.adapters.deployment_yaml import load_deployment
+from graph_router.adapters.executor_metrics import ExecutorMetrics
+from graph_router.adapters.step_calls import StepCalls, Steps
+from graph_router.domain.graph import Deployment, GraphError, Predictor
+from graph_router.entrypoints.graph_api import GraphApi
+from graph_router.entrypoints.graph_asgi import QUIET, GraphApp
+from graph_router.service.routing import Headers, Routing
+from graph_router.settings import RouterSettings
+from servekit.http_body import BodyReader
+from servekit.http_server import DrainingServer
+from servekit.telemetry import Telemetry, TelemetryMiddleware, TelemetrySettings, configure_logging
+
+__all__ = ["build", "main"]
+
+_log = logging.getLogger("recommender.router")
+
+
+def build(
+    deployment: Deployment, settings: RouterSettings, observed: TelemetrySettings, **telemetry: Any
+) -> tuple[TelemetryMiddleware, GraphApi]:
+    """The application that serves a deployment, and its operations.
+
+    Args:
+        deployment: what to serve.
+        settings: the router's.
+        observed: where traces go.
+        telemetry: for `Telemetry`, e.g. a test's own registry.
+    """
+    watch = Telemetry("recommender-router", "2", observed, quiet=QUIET, **telemetry)
+    for predictor in deployment.live:  # the steps vouch for their artefacts; the router's own is the graph
+        digest = hashlib.sha256(msgspec.json.encode(predictor.graph, order="deterministic")).hexdigest()
+        watch.metrics.loaded(deployment.name, predictor.version, digest)
+    metrics = ExecutorMetrics(deployment, telemetry.get("registry", REGISTRY))
+    for shadow in deployment.shadows:
+        metrics.expect_mirrored(shadow, "answered", "failed", "dropped")
+    steps = Steps(deployment, metrics)
+
+    def connect(predictor: Predictor, headers: Headers) -> StepCalls:
+        return StepCalls(steps, predictor, headers)
+
+    routing = Routing(deployment, connect, metrics.mirrored, most_copies=settings.max_shadow_requests)
+
+    async def close() -> None:
+        await routing.close()
+        await steps.close()
+        watch.shutdown()
+
+    bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
+    api = GraphApi(deployment, routing, steps, inject_routing=settings.inject_routing)
+    return TelemetryMiddleware(GraphApp(api, metrics, watch, bodies, close), watch), api
+
+
+def main() -> int:
+    """Serves until told to stop: 0 after a clean stop, 1 with a one-line reason when the process cannot start."""
+    try:
+        settings = RouterSettings(_cli_parse_args=True, _cli_prog_name="python -m graph_router", _cli_kebab_case=True)
+        observed = TelemetrySettings()
+        deployment = load_deployment(settings.graph)
+        listener = _listen(settings)
+    except (GraphError, OSError) as error:
+        print(f"recommender router cannot start: {error}", file=sys.stderr)
+        return 1
+    except ValidationError as error:
+        for problem in error.errors():
+            name = f"RECOMMENDER_{problem['loc'][0]}".upper()
+            print(f"recommender router cannot start: {name} {problem['input']}: {problem['msg']}", file=sys.stderr)
+        return 1
+    configure_logging("recommender-router", observed.log_level)
+    app, api = build(deployment, settings, observed)
+    server = DrainingServer(
+        app,
+        api,
+        drain_s=settings.drain_s,
+        drain_timeout_s=settings.drain_timeout_s,
+        receive_timeout_s=settings.receive_timeout_s,
+    )
+    _log.info("serving %s on http://%s:%d", deployment.name, *listener.getsockname())
+    with listener:
+        server.serve_on(listener)
+    return 0
+
+
+def _listen(settings: RouterSettings) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        address = f"{settings.host}:{settings.port}"
+        raise OSError(f"{address}: {error.strerror}: free it, or set RECOMMENDER_PORT") from None
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())

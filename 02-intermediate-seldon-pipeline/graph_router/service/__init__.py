@@ -1,0 +1,1 @@
+"""The use cases: choose a predictor, walk its graph, copy to shadows, say who failed."""

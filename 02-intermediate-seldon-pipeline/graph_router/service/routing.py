@@ -1,0 +1,113 @@
+"""One request, from its arrival to its answer: who answers, the walk through that graph, copies to the shadows."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+
+from graph_router.domain.failure import StepError
+from graph_router.service.traffic import Traffic
+from graph_router.service.walk import Walk
+from servekit.errors import ServingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from random import Random
+
+    from graph_router.domain.graph import Call, Deployment, Predictor, Unit
+    from graph_router.service.walk import Caller
+
+__all__ = ["Answer", "Routing"]
+
+M = TypeVar("M")
+Headers = list[tuple[bytes, bytes]]
+
+
+class Answer(NamedTuple, Generic[M]):
+    """What a predictor answered, and the child that each of its units sent the request to."""
+
+    message: M
+    routing: Mapping[str, int]
+
+
+class _Connect(Protocol[M]):
+    def __call__(self, predictor: Predictor, headers: Headers) -> Caller[M]: ...
+
+
+class Routing(Generic[M]):
+    """Serves a deployment.
+
+    Args:
+        deployment: its predictors and shadows.
+        connect: gives the calls of one request to one predictor's units.
+        mirrored: told what became of each copy: ``answered``, ``failed``, or ``dropped``.
+        most_copies: on their way at once; a slow shadow must not grow a queue here.
+        random: for splits.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        connect: _Connect[M],
+        mirrored: Callable[[Predictor, str], None] = lambda _predictor, _result: None,
+        *,
+        most_copies: int = 32,
+        random: Random | None = None,
+    ) -> None:
+        self._traffic = Traffic(deployment, random)
+        self._named = {predictor.name: predictor for predictor in deployment.live}
+        self._connect = connect
+        self._mirrored = mirrored
+        self._most_copies = most_copies
+        self._copies: set[asyncio.Task[None]] = set()
+
+    def choose(self, wanted: str | None = None) -> Predictor:
+        """The predictor of that name, else the next one by the weights.
+
+        Raises:
+            KeyError: no live predictor has that name.
+        """
+        return self._traffic.predictor() if wanted is None else self._named[wanted]
+
+    async def predict(
+        self, predictor: Predictor, message: M, headers: Headers, stepped: Callable[[Unit, Call], None]
+    ) -> Answer[M]:
+        """The predictor's answer; shadows get their copies meanwhile.
+
+        Raises:
+            StepError: a unit gave none, or an error.
+        """
+        for shadow in self._traffic.shadows():
+            self._mirror(shadow, message, headers)
+        walk = Walk(self._connect(predictor, headers), stepped)
+        return Answer(await walk.predict(predictor, message), walk.routing)
+
+    async def feedback(self, predictor: Predictor, message: M, headers: Headers, routing: Mapping[str, int]) -> M:
+        """Passes feedback on, along the routes that its answer took.
+
+        Raises:
+            StepError: a unit gave no answer, or an error.
+        """
+        return await Walk(self._connect(predictor, headers)).feedback(predictor, message, routing)
+
+    async def close(self) -> None:
+        """Gives up the copies that are still on their way."""
+        for copy in self._copies:
+            copy.cancel()
+        await asyncio.gather(*self._copies, return_exceptions=True)
+
+    def _mirror(self, shadow: Predictor, message: M, headers: Headers) -> None:
+        if len(self._copies) >= self._most_copies:
+            self._mirrored(shadow, "dropped")
+            return
+        copy = asyncio.ensure_future(self._copy(shadow, message, headers))
+        self._copies.add(copy)
+        copy.add_done_callback(self._copies.discard)
+
+    async def _copy(self, shadow: Predictor, message: M, headers: Headers) -> None:
+        try:
+            await Walk(self._connect(shadow, headers)).predict(shadow, message)
+        except (StepError, ServingError):  # of the step, or of the message, which this graph cannot take
+            self._mirrored(shadow, "failed")
+        else:
+            self._mirrored(shadow, "answered")

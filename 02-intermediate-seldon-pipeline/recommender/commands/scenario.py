@@ -1,0 +1,70 @@
+"""The traffic of ``make sla-2``: people ask for recommendations, some far more often than others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from recommender.adapters.artefact import Artefact
+from recommender.adapters.golden import Golden
+from recommender.adapters.inventory import Inventory
+from recommender.settings import InventorySettings
+from workbench.sla import Request, Zipf
+
+if TYPE_CHECKING:
+    from random import Random
+
+__all__ = ["RecommenderScenario"]
+
+_PATH = "/api/v1.0/predictions"
+_K = 10
+_STRANGER = 1_000_000
+_RATED = (5, 20)
+
+
+class RecommenderScenario:
+    """Kinds ``user`` (known), ``genre`` (known, one genre), ``ratings`` (some, and no user), ``stranger`` (not known).
+
+    The oracle for ``user`` is NumPy's own ranking without what is out of stock now; of the others it is checked that
+    there are as many items as were asked for, each once, best first.
+    """
+
+    def __init__(self) -> None:
+        settings = InventorySettings()
+        self._golden = Golden(settings.models_dir)
+        catalogue = Artefact(settings.models_dir / "1").catalogue()
+        self._out = frozenset(Inventory(settings.url, catalogue, login=settings.login).out())
+        self._items = [item.id for item in catalogue.items]
+        self._genres = [genre for genre in catalogue.genres if int(catalogue.of_genre[genre].sum()) > 10 * _K]
+        self._users = self._golden.users
+        self._popularity = Zipf(len(self._users))
+
+    def request(self, kind: str, random: Random) -> Request:
+        """The next request of a kind."""
+        user = self._users[self._popularity.rank(random)]
+        match kind:
+            case "user":
+                return _request({"user": user, "k": _K}, oracle=user)
+            case "genre":
+                return _request({"user": user, "k": _K, "genre": random.choice(self._genres)})
+            case "ratings":
+                rated = random.sample(self._items, random.randint(*_RATED))
+                ratings = [{"item": item, "rating": random.randint(1, 5)} for item in rated]
+                return _request({"ratings": ratings, "k": _K})
+            case _:
+                return _request({"user": _STRANGER + user, "k": _K})
+
+    def check(self, request: Request, answer: bytes) -> str | None:
+        """Compare with the oracle, or check the order."""
+        if request.oracle is not None:
+            return self._golden.check(request.oracle, _K, self._out, answer)
+        items = msgspec.json.decode(answer)["jsonData"]["items"]
+        ids, scores = [item["id"] for item in items], [item["score"] for item in items]
+        if len(set(ids)) != len(ids) or scores != sorted(scores, reverse=True) or self._out & set(ids):
+            return f"items {ids} with scores {scores}: expected each once, best first, none of {sorted(self._out)}"
+        return None
+
+
+def _request(payload: dict[str, Any], oracle: int | None = None) -> Request:
+    return Request(_PATH, msgspec.json.encode({"jsonData": payload}), oracle=oracle)

@@ -1,0 +1,63 @@
+"""``make stock-2 OUT="50 172" IN="50" LIST=1``: what is out of stock; effective in the next request."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from recommender.adapters.artefact import Artefact, ArtefactError
+from recommender.adapters.inventory import Inventory
+from recommender.settings import InventorySettings
+from servekit.errors import ServingError
+from workbench.stack import join
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recommender.domain.catalogue import Catalogue
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0; 1 with one line that says what is wrong: an unknown item, no inventory, no catalogue."""
+    chosen = _parser().parse_args(arguments)
+    settings = InventorySettings()
+    try:
+        catalogue = Artefact(settings.models_dir / "1").catalogue()
+        inventory = Inventory(settings.url, catalogue, timeout_s=5, login=settings.login)
+        for items, out in ((chosen.out, True), (chosen.back, False)):
+            if items:
+                inventory.set_out(items, out=out)
+                _print(items, "out of stock" if out else "in stock", catalogue)
+        if chosen.list or not (chosen.out or chosen.back):
+            missing = inventory.out()
+            _print(missing, "out of stock", catalogue)
+            print(f"{len(missing)} of {len(catalogue)} items are out of stock")
+    except (ServingError, ArtefactError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make stock-2", description="What is out of stock.")
+    parser.add_argument("--out", type=_ids, default=[], metavar="'50 172'", help="items that are sold out")
+    parser.add_argument("--in", type=_ids, default=[], dest="back", metavar="'50'", help="items that are back")
+    parser.add_argument("--list", action="store_true", help="list what is out of stock (the default)")
+    return parser
+
+
+def _ids(text: str) -> list[int]:
+    return [int(word) for word in text.replace(",", " ").split()]
+
+
+def _print(items: Sequence[int], state: str, catalogue: Catalogue) -> None:
+    for item in items:
+        print(f"{state:12s} {item:5d}  {catalogue.items[catalogue.position[item]].title}")
+
+
+if __name__ == "__main__":
+    join(2, lambda: InventorySettings().valkey_port)
+    sys.exit(main())

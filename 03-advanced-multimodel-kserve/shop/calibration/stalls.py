@@ -1,0 +1,55 @@
+"""How often the host takes the CPU away from a process that does nothing but look at the clock."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from planner.calibration import Noise
+
+__all__ = ["StallProbe"]
+
+_STALL_S: Final = 200e-6
+_STEAL: Final = 7
+
+
+class StallProbe:
+    """Looks now and then, for a moment each time, while nothing else is being measured."""
+
+    def __init__(self) -> None:
+        self._watched_s = 0.0
+        self._stalls: list[float] = []
+        self._steal_before = _steal_and_total()
+
+    def look(self, seconds: float) -> None:
+        """Read the clock over and over; a gap of 0.2 ms or longer between two readings is a stall."""
+        clock = time.perf_counter
+        before = began = clock()
+        while before - began < seconds:
+            now = clock()
+            if now - before >= _STALL_S:
+                self._stalls.append(now - before)
+            before = now
+        self._watched_s += before - began
+
+    def noise(self) -> Noise:
+        """What was seen so far; the hypervisor's share since this probe was made."""
+        stalled = sum(self._stalls) / self._watched_s if self._watched_s else 0.0
+        steal, total = (now - then for now, then in zip(_steal_and_total(), self._steal_before, strict=True))
+        stolen = steal / total if total else 0.0
+        return Noise(
+            stalled=round(min(stalled, 1.0), 5),
+            longest_ms=round(max(self._stalls, default=0.0) * 1e3, 3),
+            stalls_per_s=round(len(self._stalls) / self._watched_s, 1) if self._watched_s else 0.0,
+            steal=round(stolen, 4),
+        )
+
+
+def _steal_and_total() -> tuple[int, int]:
+    try:
+        first = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0]
+    except OSError:
+        return 0, 0
+    times = [int(value) for value in first.split()[1:9]]
+    return times[_STEAL] if len(times) > _STEAL else 0, sum(times)

@@ -1,0 +1,175 @@
+"""``make failures-3``: kill parts of the running level under load, one after the other, and see what callers notice.
+
+Each is killed with SIGKILL, as the kernel does when memory runs out; supervisord starts it again, as a kubelet would.
+Asked of each: no server error, degraded answers at the most, and all well again within ten seconds. A gateway that dies
+takes the payments it was working on with it (the edge sends those never twice): they alone may fail then.
+
+Exit codes: 0 all kept, 1 one was not, 2 the level is not up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+from dataclasses import asdict, dataclass
+from itertools import cycle
+from threading import Thread
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from servekit.errors import ServingError
+from shop.addresses import Addresses
+from shop.commands.stack import stack
+from shop.load.open_loop import NO_ANSWER, Message, offering
+from shop.load.world_traffic import mixed_messages
+from workbench.arguments import positive
+from workbench.hardware import hardware_stamp
+from workbench.stack import StackError, join
+from workbench.stack.control import ask
+from workbench.terminal import make_console, make_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from servekit.http_pool import HttpReply
+    from workbench.stack import Stack
+
+__all__ = ["VICTIMS", "Load", "Outage", "cause", "main"]
+
+VICTIMS: Final = ("triton", "cache", "features", "gateway-0")
+_RECOVERY_S: Final = 10.0
+_OK, _SERVER_ERROR = 200, 500
+_PAYMENTS = "/v1/payments/score"
+
+
+@dataclass
+class Outage:
+    """What callers noticed of a process that was killed.
+
+    Attributes:
+        name: of the process.
+        requests: asked after it was killed.
+        degraded: answers that a fallback gave.
+        failed: server errors, and requests without any answer.
+        failed_payments: those of them that were payments.
+        shed: answers of 429.
+        recovery_s: from the kill until the last request that did not get a whole answer.
+    """
+
+    name: str
+    requests: int = 0
+    degraded: int = 0
+    failed: int = 0
+    failed_payments: int = 0
+    shed: int = 0
+    recovery_s: float = 0.0
+
+    @property
+    def kept(self) -> bool:
+        """Whether what was asked of it holds."""
+        allowed = self.failed_payments if self.name.startswith("gateway") else 0
+        return self.failed == allowed and self.recovery_s <= _RECOVERY_S
+
+
+class Load(NamedTuple):
+    """What is asked meanwhile: of which port, what, and how often a second."""
+
+    port: int
+    messages: Sequence[Message]
+    rate_rps: float
+
+
+class _Watch:
+    """Counts what comes back after the kill."""
+
+    def __init__(self, name: str, quiet_s: float) -> None:
+        self.outage = Outage(name)
+        self._quiet_s = quiet_s
+        self._killed_at = self._last_bad = float("inf")
+
+    def killed(self) -> None:
+        self._killed_at = self._last_bad = time.monotonic()
+
+    def heard(self, message: Message, reply: HttpReply | None) -> None:
+        if time.monotonic() < self._killed_at:
+            return
+        outage, status = self.outage, NO_ANSWER if reply is None else reply.status
+        degraded = reply is not None and bool(reply.header(b"x-degraded"))
+        failed = status == NO_ANSWER or status >= _SERVER_ERROR
+        outage.requests += 1
+        outage.degraded += degraded
+        outage.failed += failed
+        outage.failed_payments += failed and message.request.path == _PAYMENTS
+        outage.shed += status != _OK and not failed
+        if status != _OK or degraded:
+            self._last_bad = time.monotonic()
+            outage.recovery_s = round(self._last_bad - self._killed_at, 2)
+
+    def over(self) -> bool:
+        """Whether all has been well for a while, or has not for too long."""
+        now = time.monotonic()
+        return now - self._last_bad > self._quiet_s or now - self._killed_at > 2 * _RECOVERY_S + self._quiet_s
+
+
+def cause(level: Stack, name: str, load: Load, quiet_s: float = 3.0) -> Outage:
+    """Kill one process of a running level under load, and watch until all has been well for `quiet_s`.
+
+    Raises:
+        StackError: the level is not up, or has no such process running.
+    """
+    states = ask(level)
+    pid = states[name].pid if name in states else None
+    if pid is None:
+        raise StackError(f"{name}: does not run: make up-3")
+    watch = _Watch(name, quiet_s)
+    offered = offering(load.port, cycle(load.messages), load.rate_rps, heard=watch.heard, stop=watch.over)
+    thread = Thread(target=asyncio.run, args=(offered,))
+    thread.start()
+    try:
+        time.sleep(1)
+        os.kill(pid, signal.SIGKILL)
+    finally:
+        watch.killed()
+        thread.join()
+    return watch.outage
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Kill each in turn; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m shop.commands.failures", description="Kill parts under load.")
+    parser.add_argument("names", nargs="*", default=VICTIMS, help=f"processes ({' '.join(VICTIMS)})")
+    parser.add_argument("--rate", type=positive, default=100, metavar="RPS", help="requests a second meanwhile (100)")
+    options = parser.parse_args(argv)
+    console, addresses = make_console(), Addresses()
+    try:
+        load = Load(addresses.port, mixed_messages(addresses, 4000), options.rate)
+        outages = [cause(stack(renew=False), name, load) for name in options.names]
+    except (StackError, ServingError) as problem:
+        console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
+        return 2
+    _print(console, outages)
+    result = {"rate_rps": options.rate, "outages": [asdict(each) for each in outages], "hardware": hardware_stamp()}
+    path = addresses.run_dir / "failures.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+    return 0 if all(outage.kept for outage in outages) else 1
+
+
+def _print(console: Console, outages: Sequence[Outage]) -> None:
+    table = make_table(console, "killed", "requests", "degraded", "shed", "server errors", "well again after", "")
+    for outage in outages:
+        counts = (outage.requests, outage.degraded, outage.shed, outage.failed)
+        mark = "[green]✔[/]" if outage.kept else "[red]✘[/]"
+        table.add_row(outage.name, *map(str, counts), f"{outage.recovery_s:.1f} s", mark)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    join(3, lambda: Addresses().port, Addresses().run_dir)
+    sys.exit(main())

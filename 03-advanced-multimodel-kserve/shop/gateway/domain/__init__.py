@@ -1,0 +1,1 @@
+"""Rules that hold whatever the gateway speaks to: requests, admission, circuit breaking, fallbacks."""

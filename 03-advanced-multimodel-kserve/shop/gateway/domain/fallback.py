@@ -1,0 +1,64 @@
+"""What is answered when no model can be asked: the last good answer, then what is popular."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shop.gateway.domain.entry import Entry
+
+__all__ = ["LastGood", "Popular"]
+
+
+class LastGood:
+    """The newest answers of one process, by what was asked; the one asked for longest ago goes first.
+
+    Args:
+        size: how many are kept.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[bytes, Entry] = OrderedDict()
+
+    def keep(self, key: bytes, entry: Entry) -> None:
+        """Remembers an answer."""
+        entries = self._entries
+        entries[key] = entry
+        entries.move_to_end(key)
+        if len(entries) > self._size:
+            entries.popitem(last=False)
+
+    def get(self, key: bytes) -> Entry | None:
+        """The last answer under that key."""
+        return self._entries.get(key)
+
+
+class Popular:
+    """The most popular items, best first; kept here, for when the store is away."""
+
+    def __init__(self) -> None:
+        self._items: list[int] = []
+        self._rank: dict[int, int] = {}
+
+    def learn(self, items: list[int]) -> None:
+        """Takes over the store's list, unless that is empty."""
+        if items and items != self._items:
+            self._items = items
+            self._rank = {item: rank for rank, item in enumerate(items)}
+
+    def best(self, k: int) -> bytes:
+        """The first ``k``, written; they have no score."""
+        return _written(self._items[:k])
+
+    def among(self, candidates: Sequence[int], k: int) -> bytes:
+        """The most popular of the candidates, then the others in their order, written."""
+        last = len(self._rank)
+        return _written(sorted(candidates, key=lambda item: self._rank.get(item, last))[:k])
+
+
+def _written(items: Sequence[int]) -> bytes:
+    return b",".join(b'{"id":%d,"score":null}' % item for item in items)

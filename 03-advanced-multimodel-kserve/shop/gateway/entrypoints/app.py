@@ -1,0 +1,249 @@
+"""The gateway's HTTP: an ASGI application with as few layers as there are steps.
+
+A path leads to its use case by one look-up in a dict. A request takes one of the limit's places once its body is there:
+who sends slowly holds none. What a use case raises becomes ``{"error": …}`` under the error's own status.
+"""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
+
+from servekit.errors import MediaTypeError, ServingError, ShedError
+from servekit.http_body import BodyReader
+from shop.gateway.domain.errors import MethodError
+from shop.gateway.service.request import Incoming, Outgoing, deadline_of, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from servekit.telemetry import RequestRecord, Telemetry
+    from shop.gateway.adapters.metrics import GatewayMetrics
+    from shop.gateway.adapters.rates import KeyRates
+    from shop.gateway.domain.admission import AdaptiveLimit
+    from shop.gateway.domain.keys import Keys
+    from shop.gateway.entrypoints.passthrough import PassThrough
+    from shop.gateway.service.upkeep import Readiness
+    from shop.gateway.settings import GatewaySettings
+
+__all__ = ["QUIET", "Endpoint", "GatewayApp", "UseCase"]
+
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_log = logging.getLogger("shop.gateway")
+_JSON = b"application/json"
+_JSON_TYPE = (b"content-type", _JSON)
+_TEXT_TYPE = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+_UNMATCHED = "unmatched"
+_SHED = {"server": "limit", "key": "rate", "body": "body"}
+_encode = msgspec.json.Encoder().encode
+_Headers = list[tuple[bytes, bytes]]
+
+
+class UseCase(Protocol):
+    """What answers a request; ``model`` is whose answer it is, empty where none is asked."""
+
+    model: str
+
+    async def __call__(self, incoming: Incoming) -> Outgoing:
+        """Answers one request, or raises `ServingError`."""
+
+
+class Endpoint(NamedTuple):
+    """A POST operation; ``extra`` is room above the limit for what matters more than the rest."""
+
+    answer: UseCase
+    extra: int = 0
+
+
+class Door(NamedTuple):
+    """Who is let in, and the counting of who is not."""
+
+    limit: AdaptiveLimit
+    keys: Keys
+    rates: KeyRates
+    metrics: GatewayMetrics
+
+
+class _Exchange(NamedTuple):
+    """One request as ASGI has it, with its headers by name."""
+
+    scope: Any
+    headers: dict[bytes, bytes]
+    record: RequestRecord
+    receive: Any
+    send: Any
+
+
+class GatewayApp:
+    """The application.
+
+    Args:
+        settings: limits and defaults.
+        endpoints: by path.
+        passthrough: answers ``/v2``.
+        watch: observes every request.
+        door: lets requests in.
+        ready: whether they should come.
+        life: run before the first request, and after the last answer.
+    """
+
+    def __init__(  # noqa: PLR0913 - the composition root hands in each once
+        self,
+        settings: GatewaySettings,
+        endpoints: dict[str, Endpoint],
+        passthrough: PassThrough,
+        watch: Telemetry,
+        *,
+        door: Door,
+        ready: Readiness,
+        life: tuple[Callable[[], None], Callable[[], Awaitable[None]]],
+    ) -> None:
+        self._settings = settings
+        self._endpoints = endpoints
+        self._passthrough = passthrough
+        self._watch = watch
+        self._limit, self._keys, self._rates, self._metrics = door
+        self._ready = ready
+        self._start, self._close = life
+        self._bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answers one request, or takes part in the server's start and stop."""
+        if scope["type"] != "http":
+            await self._lifespan(receive, send)
+            return
+        headers = dict(scope["headers"])
+        record = self._watch.begin(headers.get(b"traceparent"))
+        exchange = _Exchange(scope, headers, record, receive, send)
+        endpoint = self._endpoints.get(scope["path"])
+        if endpoint is not None:
+            await self._answer(endpoint, exchange)
+        elif scope["path"] in QUIET:
+            await self._operations(scope["path"], exchange)
+        else:
+            await self._other(exchange)
+
+    async def _answer(self, endpoint: Endpoint, exchange: _Exchange) -> None:
+        """One of the API's own operations."""
+        scope, headers, record, receive, send = exchange
+        settings = self._settings
+        try:
+            _check_method(scope["method"], "POST")
+            await self._check_key(scope["headers"])
+            version = version_of(headers, settings.version)
+            _check_media_type(headers)
+            body = await self._bodies.read(receive, scope["headers"])
+            incoming = Incoming(body, record, deadline_of(headers, settings.deadline_s), version)
+            outgoing = await self._admitted(endpoint, incoming)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer without a traceback
+            await self._end(exchange, scope["path"], error)
+            return
+        sent = [_JSON_TYPE, (b"x-model-version", outgoing.version.encode())]
+        if outgoing.degraded:
+            sent.append((b"x-degraded", outgoing.degraded.encode()))
+        await _send(send, record, 200, outgoing.body, sent)
+        self._watch.finish(record, "POST", scope["path"], 200)
+
+    async def _admitted(self, endpoint: Endpoint, incoming: Incoming) -> Outgoing:
+        self._enter(endpoint.extra)
+        began = monotonic()
+        try:
+            if endpoint.answer.model:
+                record = incoming.record
+                record.model, record.version = endpoint.answer.model, self._metrics.version(incoming.version)
+            return await endpoint.answer(incoming)
+        finally:
+            self._limit.leave(monotonic() - began)
+
+    async def _check_key(self, headers: _Headers) -> None:
+        holder = self._keys.holder(headers)
+        if holder:
+            self._metrics.asked(holder)
+            await self._rates.take(holder)
+
+    def _enter(self, extra: int = 0) -> None:
+        if not self._limit.enter(extra):
+            raise ShedError("server", None, "too many requests at once, try again")
+
+    async def _other(self, exchange: _Exchange) -> None:
+        """The model server's own protocol, and what is nowhere."""
+        scope, headers, record, receive, send = exchange
+        settings, route, body = self._settings, _UNMATCHED, b""
+        try:
+            await self._check_key(scope["headers"])
+            found = self._passthrough.find(scope["path"], scope["method"])
+            route = found.route
+            if found.infer:
+                body = await self._bodies.read(receive, scope["headers"], settings.max_tensor_bytes)
+            deadline = deadline_of(headers, settings.tensor_deadline_s)
+            self._enter()
+            try:
+                reply = await self._passthrough.answer(found, headers, body, record, deadline)
+            finally:
+                self._limit.leave(0.0)  # there is no target for what others use the models for
+        except Exception as error:  # noqa: BLE001 - as above
+            await self._end(exchange, route, error)
+            return
+        await _send(send, record, reply.status, reply.body, reply.headers)
+        self._watch.finish(record, scope["method"], route, reply.status)
+
+    async def _operations(self, path: str, exchange: _Exchange) -> None:
+        record, send = exchange.record, exchange.send
+        try:
+            _check_method(exchange.scope["method"], "GET")
+            if path == "/readyz":
+                self._ready.check()
+        except ServingError as error:
+            await self._end(exchange, path, error)
+            return
+        if path == "/metrics":
+            await _send(send, record, 200, self._watch.exposition(), [_TEXT_TYPE])
+        else:
+            said = {"ready": True, "models": self._ready.models} if path == "/readyz" else {"live": True}
+            await _send(send, record, 200, _encode(said), [_JSON_TYPE])
+        self._watch.finish(record, "GET", path, 200)
+
+    async def _end(self, exchange: _Exchange, route: str, error: Exception) -> None:
+        """An answer that is an error."""
+        headers, method, record = [_JSON_TYPE], exchange.scope["method"], exchange.record
+        if isinstance(error, ServingError):
+            status, text = int(error.status), str(error)
+            headers += error.headers
+            if isinstance(error, ShedError):
+                self._metrics.shed(_SHED[error.thing])
+        else:
+            status, text = 500, "server: failed to answer; the log says why"
+            _log.error("%s %s failed", method, route, exc_info=error)
+        await _send(exchange.send, record, status, _encode({"error": text}), headers)
+        self._watch.finish(record, method if method in _METHODS else "_OTHER", route, status)
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        while (await receive())["type"] == "lifespan.startup":
+            self._start()
+            await send({"type": "lifespan.startup.complete"})
+        await self._close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _check_method(sent: str, wanted: str) -> None:
+    if sent != wanted:
+        raise MethodError("method", sent, f"expected {wanted}")
+
+
+def _check_media_type(headers: dict[bytes, bytes]) -> None:
+    sent = headers.get(b"content-type")
+    if sent != _JSON and (sent or b"").split(b";")[0].strip().lower() != _JSON:
+        shown = sent.decode("latin-1") if sent else None
+        raise MediaTypeError("content-type", shown, f"{'' if sent else 'missing: '}expected application/json")
+
+
+async def _send(send: Any, record: RequestRecord, status: int, body: bytes, headers: _Headers) -> None:
+    headers = [*headers, (b"content-length", b"%d" % len(body)), (b"x-trace-id", b"%032x" % record.trace_id)]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,234 @@
+"""``/v2``: the model server's own protocol, for those who bring their own tensors.
+
+Health, metadata and inference are passed on; everything else that the server can do (loading models, its log, shared
+memory) is not reachable from here. An inference request is checked against the model's metadata first: Triton 2.51
+answers 500 to some that are malformed. Where both ends agree on a compression, it goes through as it is; a compressed
+request is unpacked here, because what cannot be read cannot be checked.
+"""
+
+from __future__ import annotations
+
+import re
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from servekit.errors import (
+    DeadlineError,
+    InvalidValueError,
+    MalformedError,
+    MediaTypeError,
+    NotReadyError,
+    UnknownModelError,
+)
+from servekit.oip.rest import HEADER_LENGTH, ModelMetadata, check_answer
+from shop.gateway.domain.errors import MethodError, PathError
+from shop.gateway.domain.tensors import rewrite
+from shop.gateway.service.request import VERSION
+
+if TYPE_CHECKING:
+    from servekit.http_pool import HttpReply
+    from servekit.oip.rest import TensorMetadata
+    from servekit.oip.tensors import Inference
+    from servekit.telemetry import RequestRecord
+    from shop.gateway.adapters.inference import ModelPools
+
+__all__ = ["ROUTES", "Found", "PassThrough", "PassedBack"]
+
+_PATH = re.compile(
+    r"/v2(?P<health>/health/(?:live|ready))?"
+    r"|/v2/models/(?P<model>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})(?:/versions/(?P<version>[1-9][0-9]{0,8}))?"
+    r"(?P<verb>/ready|/config|/stats|/infer)?"
+)
+ROUTES = (
+    "/v2",
+    *(
+        f"/v2/models/{{model}}{version}{verb}"
+        for version in ("", "/versions/{version}")
+        for verb in ("", "/config", "/stats", "/infer")
+    ),
+)
+"""The templates of the paths that are passed on, without the probes'."""
+
+_HEADER_LENGTH = HEADER_LENGTH.encode()
+_JSON_TYPE = (b"content-type", b"application/json")
+_KEPT_S = 5.0
+_MOST_KEPT = 64
+_OK, _REFUSALS = 200, range(400, 500)
+_BACK = frozenset({b"content-type", _HEADER_LENGTH})
+
+
+class Found(NamedTuple):
+    """An operation: the template of its path, the path, and what the path names."""
+
+    route: str
+    path: str
+    model: str
+    version: str
+    infer: bool
+
+
+class PassedBack(NamedTuple):
+    """The server's answer."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class PassThrough:
+    """The operations that are passed on.
+
+    Args:
+        pools: connections to the server.
+        versioned: whether the version that the edge chose goes into the path of a request that names none.
+    """
+
+    def __init__(self, pools: ModelPools, *, versioned: bool) -> None:
+        self._pools = pools
+        self._versioned = versioned
+        self._metadata: dict[tuple[str, str], tuple[float, ModelMetadata]] = {}
+
+    def find(self, path: str, method: str) -> Found:
+        """The operation at a path.
+
+        Raises:
+            PathError: there is none.
+            MethodError: it takes another method.
+        """
+        match = _PATH.fullmatch(path)
+        if match is None:
+            raise PathError("path", path, "no such endpoint")
+        model, version, verb = match["model"] or "", match["version"] or "", match["verb"] or ""
+        wanted = "POST" if verb == "/infer" else "GET"
+        if method != wanted:
+            raise MethodError("method", method, f"expected {wanted}")
+        versions = "/versions/{version}" if version else ""
+        route = f"/v2/models/{{model}}{versions}{verb}" if model else path
+        return Found(route, path, model, version, verb == "/infer")
+
+    async def answer(
+        self, found: Found, headers: dict[bytes, bytes], body: bytes, record: RequestRecord, deadline: float
+    ) -> PassedBack:
+        """The server's answer, as it is.
+
+        Raises:
+            ServingError: the request is not one that the model takes, or the server does not answer.
+        """
+        passed = [(b"traceparent", record.traceparent.encode())]
+        if not found.infer:
+            if found.model:
+                await self._known(found.model, found.version, deadline)
+            return _said(found, _back(await self._ask(found.model, found.path, None, passed, deadline)))
+        version = found.version or (headers.get(VERSION, b"").decode("latin-1") if self._versioned else "")
+        model = await self._known(found.model, version, deadline)
+        record.model, record.version = found.model, version
+        _check_media_type(headers)
+        length = headers.get(_HEADER_LENGTH)
+        request = rewrite(body, None if length is None else length.decode("latin-1"))
+        check(model, request.inference)
+        record.lap("validate")
+        path = f"/v2/models/{found.model}/versions/{version}/infer" if version else found.path
+        reply = await self._ask(found.model, path, request.body, [*passed, *request.headers], deadline)
+        record.lap("infer")
+        if reply.status == _OK:
+            check_answer(_text(reply))
+        return _back(reply, version)
+
+    async def _known(self, model: str, version: str, deadline: float) -> ModelMetadata:
+        """The model's metadata; asked for again after a few seconds, for versions come and go."""
+        if version and not re.fullmatch("[1-9][0-9]{0,8}", version):
+            raise MalformedError("header x-model-version", version, "expected a version, 1 or above")
+        kept = self._metadata.get((model, version))
+        if kept is not None and kept[0] > monotonic():
+            return kept[1]
+        at = f"/v2/models/{model}/versions/{version}" if version else f"/v2/models/{model}"
+        reply = await self._ask(model, at, None, [], deadline)
+        if reply.status != _OK:
+            thing, value = ("version", version) if version else ("model", model)
+            raise UnknownModelError(thing, value, f"unknown: {model} has no such version" if version else "unknown")
+        try:
+            metadata = msgspec.json.decode(reply.body, type=ModelMetadata)
+        except msgspec.MsgspecError as error:
+            raise NotReadyError("model server", None, f"metadata not understood: {error}") from None
+        if len(self._metadata) >= _MOST_KEPT:
+            self._metadata.clear()
+        self._metadata[model, version] = monotonic() + _KEPT_S, metadata
+        return metadata
+
+    async def _ask(
+        self, model: str, path: str, body: bytes | None, headers: list[tuple[bytes, bytes]], deadline: float
+    ) -> HttpReply:
+        left = deadline - monotonic()
+        if left <= 0:
+            raise DeadlineError("deadline", None, "no time left for the model server")
+        pool = self._pools.of(model)
+        try:
+            if body is None:
+                return await pool.get(path, headers, left)
+            return await pool.post(path, body, headers, left)
+        except TimeoutError:
+            raise DeadlineError("deadline", None, "the model server did not answer in time") from None
+        except OSError as error:
+            raise NotReadyError("model server", None, f"not reachable: {error.strerror or error}") from None
+
+
+def _check_media_type(headers: dict[bytes, bytes]) -> None:
+    kind = headers.get(b"content-type", b"application/json")
+    if kind.split(b";")[0].strip().lower() not in {b"application/json", b"application/octet-stream"}:
+        expectation = "expected application/json or application/octet-stream"
+        raise MediaTypeError("content-type", kind.decode("latin-1"), expectation)
+
+
+def _text(reply: HttpReply) -> bytes:
+    """The JSON of an answer, without the binary tensors behind it."""
+    length = reply.header(_HEADER_LENGTH)
+    return reply.body[: int(length)] if length.isdigit() else reply.body
+
+
+def check(model: ModelMetadata, request: Inference) -> None:
+    """Raises `InvalidValueError` for tensors that the model does not declare."""
+    declared = {tensor.name: tensor for tensor in model.inputs}
+    for tensor in request.inputs:
+        wanted = declared.pop(tensor.name, None)
+        if wanted is None:
+            raise InvalidValueError(
+                "input", tensor.name, f"unknown or given twice: the model has {_names(model.inputs)}"
+            )
+        if tensor.datatype != wanted.datatype:
+            raise InvalidValueError(f"input {tensor.name} datatype", tensor.datatype, f"expected {wanted.datatype}")
+        shape = list(tensor.data.shape)
+        if len(shape) != len(wanted.shape) or any(w not in (-1, s) for s, w in zip(shape, wanted.shape, strict=True)):
+            raise InvalidValueError(f"input {tensor.name} shape", shape, f"expected {wanted.shape}")
+        if 0 in shape:
+            raise InvalidValueError(f"input {tensor.name} shape", shape, "expected at least one row")
+    if declared:
+        raise InvalidValueError("input", next(iter(declared)), "missing")
+    known = {tensor.name for tensor in model.outputs}
+    for name in request.outputs:
+        if name not in known:
+            raise InvalidValueError("output", name, f"unknown: the model has {_names(model.outputs)}")
+
+
+def _names(tensors: list[TensorMetadata]) -> str:
+    return ", ".join(tensor.name for tensor in tensors)
+
+
+def _said(found: Found, answer: PassedBack) -> PassedBack:
+    """Health as the protocol recommends it; Triton says it by the status alone."""
+    if answer.body or answer.status != _OK:
+        return answer
+    state = found.path.rpartition("/")[2]
+    said = {"name": found.model, state: True} if found.model else {state: True}
+    return answer._replace(headers=[*answer.headers, _JSON_TYPE], body=msgspec.json.encode(said))
+
+
+def _back(reply: HttpReply, version: str = "") -> PassedBack:
+    headers = [(name.lower(), value) for name, value in reply.headers if name.lower() in _BACK]
+    if reply.body and not any(name == b"content-type" for name, _ in headers):
+        headers.append(_JSON_TYPE)
+    if version:
+        headers.append((VERSION, version.encode()))
+    passed = reply.status == _OK or reply.status in _REFUSALS  # whatever else it says, it failed
+    return PassedBack(reply.status if passed else 503, headers, reply.body)

@@ -1,0 +1,1 @@
+"""The use cases: search, payments, recommendations, feedback, over what they share."""

@@ -1,0 +1,131 @@
+"""The level's Triton and its two stores on free ports, for a measurement of its own: nothing that runs is disturbed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+from shop.addresses import Addresses
+from shop.serving.feature_loader import load
+from shop.serving.feature_set import FeatureSet
+from shop.serving.repository import write_repository
+from shop.serving.stores import ValkeyReady, cache_command, connect, features_command
+from workbench.bench import free_ports
+from workbench.stack import HttpReady
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["PrivateStack", "cpu_s", "pin", "private_stack", "running"]
+
+_WITHIN_S = 90
+_STOP_S = 20
+
+
+@dataclass(frozen=True)
+class PrivateStack:
+    """Where it listens, and its processes."""
+
+    addresses: Addresses
+    triton: psutil.Popen
+    features: psutil.Popen
+    cache: psutil.Popen
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For processes that are to use it."""
+        return _environment(self.addresses)
+
+
+@contextmanager
+def private_stack(folder: Path) -> Iterator[PrivateStack]:
+    """Runs it on the artefacts of ``SHOP_RUN_DIR``, with ``folder`` as its own run folder.
+
+    Raises:
+        ArtefactError, FeatureSetError: what training leaves is not there.
+        RuntimeError: a process does not become ready.
+    """
+    source = Addresses()
+    names = ("triton_http", "triton_grpc", "triton_metrics", "features", "cache")
+    ports = dict(zip((f"{name}_port" for name in names), free_ports(len(names)), strict=True))
+    addresses = source.model_copy(update={"run_dir": folder, **ports})
+    for name in ("models", "features"):
+        (folder / name).symlink_to((source.run_dir / name).resolve())
+    write_repository(addresses.models_dir, folder / "triton" / "repository")
+    with ExitStack() as stack:
+        features, cache, triton = (
+            stack.enter_context(running(command, _environment(addresses)))
+            for command in (
+                features_command(addresses),
+                cache_command(addresses, "256mb"),
+                [sys.executable, "-m", "shop.serving.triton"],
+            )
+        )
+        _await(lambda: _ready(addresses), "Triton and the stores")
+        load(connect(addresses, "features", "loader"), FeatureSet(addresses.features_dir))
+        yield PrivateStack(addresses, triton, features, cache)
+
+
+@contextmanager
+def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[psutil.Popen]:
+    """Runs a process, and stops it at the end."""
+    process = psutil.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+        try:
+            process.wait(_STOP_S)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def cpu_s(process: psutil.Process) -> float:
+    """CPU time of a process and all that it started, so far."""
+    total = 0.0
+    for each in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = each.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def pin(core: int, *processes: psutil.Process) -> None:
+    """Keeps processes, with all that they started, on one core, where there are two to tell apart."""
+    if not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) < 2:  # noqa: PLR2004 - as said
+        return
+    for process in processes:
+        for each in (process, *process.children(recursive=True)):
+            for thread in each.threads():
+                os.sched_setaffinity(thread.id, {core})
+
+
+def _environment(addresses: Addresses) -> dict[str, str]:
+    fields = ("run_dir", "triton_http_port", "triton_grpc_port", "triton_metrics_port", "features_port", "cache_port")
+    return {f"SHOP_{name.upper()}": str(getattr(addresses, name)) for name in fields}
+
+
+def _ready(addresses: Addresses) -> bool:
+    url = f"http://127.0.0.1:{addresses.triton_http_port}/v2/health/ready"
+    stores = (ValkeyReady(addresses, "features"), ValkeyReady(addresses, "cache"))
+    return all(each.missing() is None for each in (*stores, HttpReady(url)))
+
+
+def _await(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + _WITHIN_S
+    while not true():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what}: not ready within {_WITHIN_S} s")
+        time.sleep(0.1)

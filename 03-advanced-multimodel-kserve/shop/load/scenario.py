@@ -1,0 +1,53 @@
+"""The traffic of ``make sla-3``: recommendations, searches of a hundred candidates, and payments, as the world asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shop.addresses import Addresses
+from shop.gateway.domain.contracts import Payment, Recommend, Search, decoder
+from shop.gateway.settings import GatewaySettings
+from shop.load.golden import Golden
+from shop.load.world_traffic import WorldTraffic
+
+if TYPE_CHECKING:
+    from random import Random
+
+    import msgspec
+
+    from workbench.sla import Request
+
+__all__ = ["ShopScenario", "asked"]
+
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    "/v1/search": decoder(Search),
+    "/v1/recommendations": decoder(Recommend),
+    "/v1/payments/score": decoder(Payment),
+}
+
+
+class ShopScenario:
+    """Kinds ``recommendations``, ``search``, ``payments``.
+
+    Requests were encoded when they were recorded. Answers are checked once the load is over: that computes each again,
+    with the version that gave it. A fallback's answer counts as wrong.
+    """
+
+    def __init__(self) -> None:
+        addresses = Addresses()
+        self._traffic = WorldTraffic(addresses, afresh=True)
+        self._golden = Golden(addresses, GatewaySettings())
+
+    def request(self, kind: str, random: Random) -> Request:
+        """The next request of a kind."""
+        return self._traffic.request(kind, random)
+
+    def check(self, request: Request, answer: bytes) -> str | None:
+        """Compare with ONNX Runtime's own answer."""
+        return self._golden.check(asked(request), answer)
+
+
+def asked(request: Request) -> Search | Recommend | Payment:
+    """What a request asks for."""
+    question: Search | Recommend | Payment = _DECODERS[request.path].decode(request.body)
+    return question

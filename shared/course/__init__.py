@@ -1,0 +1,1 @@
+"""What teaches: lessons that tests run, exercises, incidents, questions, designs, the demonstration."""

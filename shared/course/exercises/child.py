@@ -1,0 +1,65 @@
+"""One check, run in a process of its own: ``python -m course.exercises.child CHECKS NAME ANSWER VERDICT``.
+
+Whatever the learner's code does, the parent learns it from the verdict file, or from its absence.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from pathlib import Path
+
+from course.exercises.check import CheckFailedError, load
+
+__all__ = ["describe", "main"]
+
+_MEMORY_BYTES = 4 * 1024**3
+_FILE_BYTES = 16 * 1024**2
+
+
+def main(checks: str, name: str, answer: str, verdict: str) -> None:
+    """Runs the check and writes ``{"state": passed | failed | to do, "message": …}`` to the file `verdict`."""
+    _limit_appetite()
+    Path(verdict).write_text(json.dumps(_judge(Path(checks), name, Path(answer))), encoding="utf-8")
+
+
+def _judge(checks: Path, name: str, answer: Path) -> dict[str, str]:
+    if not answer.exists():
+        return {"state": "failed", "message": f"{answer.name}: no such file: git restore brings the stub back"}
+    try:
+        getattr(load(checks), name)(answer)
+    except NotImplementedError:
+        return {"state": "to do", "message": "not written yet"}
+    except Exception as error:  # noqa: BLE001 - whatever a learner's code raises
+        return {"state": "failed", "message": describe(error, answer)}
+    return {"state": "passed", "message": ""}
+
+
+def describe(error: Exception, answer: Path) -> str:
+    """What went wrong in one sentence, with the line of the learner's file that did it."""
+    if isinstance(error, CheckFailedError):
+        return str(error)
+    if isinstance(error, SyntaxError) and error.filename == str(answer):
+        return f"{answer.name}, line {error.lineno}: {type(error).__name__}: {error.msg}"
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(answer)]
+    if own:
+        return f"{answer.name}, line {own[-1].lineno}: {said}"
+    return f"{said} (seen by {Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else said
+
+
+def _limit_appetite() -> None:
+    """An endless list or an endless print ends as an error of its own, before the machine notices."""
+    import resource  # noqa: PLC0415 - POSIX only, as is the runner; imported here so that the module can be read anywhere
+
+    for limit, size in ((resource.RLIMIT_AS, _MEMORY_BYTES), (resource.RLIMIT_FSIZE, _FILE_BYTES)):
+        try:
+            resource.setrlimit(limit, (size, resource.getrlimit(limit)[1]))
+        except (ValueError, OSError):  # macOS has no limit on the address space
+            continue
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

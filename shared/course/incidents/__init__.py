@@ -1,0 +1,15 @@
+"""Incident drills: a real fault in a running level, what an operator sees of it, and the way back.
+
+``interview/incidents/ID.md`` tells the story, ``interview/incidents/ID.py`` (with underscores for dashes) has
+``fault()``, which makes the `Fault`. It is held by a process of its own, which restores the level when it is told to,
+or when whoever started it is gone.
+"""
+
+from __future__ import annotations
+
+from course.incidents.caller import Caller, Summary
+from course.incidents.fault import Fault
+from course.incidents.held import Held, IncidentError
+from course.incidents.story import Story, StoryError, read_stories
+
+__all__ = ["Caller", "Fault", "Held", "IncidentError", "Story", "StoryError", "Summary", "read_stories"]

@@ -1,0 +1,1 @@
+"""The commands over `servekit.audit`."""

@@ -1,0 +1,110 @@
+"""What a check is, how one is registered, and what it may say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workbench.conformance.target import Target
+
+__all__ = [
+    "Check",
+    "Level",
+    "NotApplicableError",
+    "Outcome",
+    "Registry",
+    "Result",
+    "UnreachableError",
+    "ViolationError",
+    "expect",
+]
+
+
+class Level(StrEnum):
+    """What the protocol says of it: demanded, or recommended."""
+
+    MUST = "MUST"
+    SHOULD = "SHOULD"
+
+
+class Outcome(StrEnum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing the protocol says of a server.
+
+    Attributes:
+        name: a sentence that is true of a server that passes.
+        source: the part of the protocol it comes from, ``<document>: <section>``.
+        level: whether the protocol demands or recommends it.
+        body: asks the server; raises `ViolationError` or `NotApplicableError`, or returns.
+    """
+
+    name: str
+    source: str
+    level: Level
+    body: Callable[[Target], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a check ended, and why when it did not pass.
+
+    Attributes:
+        check: which.
+        outcome: how.
+        level: the check's; SHOULD where a check fails in what the protocol only recommends.
+        detail: why it failed or was skipped.
+    """
+
+    check: Check
+    outcome: Outcome
+    level: Level
+    detail: str = ""
+
+
+class ViolationError(Exception):
+    """The server does not do what the check says; ``level`` where that is another than the check's."""
+
+    def __init__(self, violation: str, level: Level | None = None) -> None:
+        super().__init__(violation)
+        self.level = level
+
+
+class NotApplicableError(Exception):
+    """The check cannot be asked of this server or model."""
+
+
+class UnreachableError(Exception):
+    """Nothing answers at the address."""
+
+
+class Registry(list[Check]):
+    """Checks in the order they run; one for each module of checks."""
+
+    def check(
+        self, name: str, source: str, level: Level = Level.MUST
+    ) -> Callable[[Callable[[Target], None]], Callable[[Target], None]]:
+        """Registers the decorated function under that sentence."""
+
+        def register(body: Callable[[Target], None]) -> Callable[[Target], None]:
+            self.append(Check(name, source, level, body))
+            return body
+
+        return register
+
+
+def expect(condition: object, violation: str, level: Level | None = None) -> None:
+    """Raises `ViolationError` with that text, and that level, unless the condition holds."""
+    if not condition:
+        raise ViolationError(violation, level)

@@ -1,0 +1,121 @@
+"""Build an image from a recipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from workbench.images.engine import Engine, EngineError
+from workbench.images.recipe import Recipe, python_image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DEVELOPMENT", "STAND_IN", "Image", "build"]
+
+DEVELOPMENT = "dev"  # the tag that minikube overlays run
+STAND_IN = "serving.base.stand-in"  # the label that infra/docker/standin-base.sh puts on the base it makes
+
+_CA_BUNDLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # what pip itself reads, in its order
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy")
+_STANDARD_ERROR = 2
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built image: its reference, content id, size in bytes, base, and whether that base is the stand-in."""
+
+    reference: str
+    id: str
+    bytes: int
+    base: str
+    stand_in: bool
+
+    def __str__(self) -> str:
+        base = f"{self.base} (stand-in)" if self.stand_in else self.base
+        return f"{self.reference}  {self.bytes / 1e6:.0f} MB  {self.id[7:19]}  base {base}"
+
+
+def build(
+    engine: Engine,
+    recipe: Recipe,
+    *,
+    tag: str = DEVELOPMENT,
+    target: str = "",
+    environment: Mapping[str, str] = os.environ,
+) -> Image:
+    """Build ``recipe`` as ``NAME:tag``; the engine's progress goes to standard error.
+
+    ``target`` is a stage to build instead of the last one, in a Dockerfile that has it; others are built whole.
+
+    A proxy and a CA bundle that pip uses on this machine (``HTTPS_PROXY``, ``PIP_CERT`` and their like) also serve pip
+    inside the build; neither is left in the image. With ``SHOP_SIGNED_BY`` level 3's model server takes only models
+    that the owner of that key signed.
+
+    Raises:
+        RecipeError: something that the Dockerfile copies is missing.
+        EngineError: the build failed.
+    """
+    recipe.check()
+    reference = f"{recipe.name}:{tag}"
+    command = [
+        *_arguments(engine, recipe, environment),
+        f"--tag={reference}",
+        f"--build-arg=VERSION={tag}",
+        *([f"--target={target}"] if target in recipe.stages() else []),
+        str(recipe.root),
+    ]
+    settings = {**environment, "DOCKER_BUILDKIT": "1"}
+    done = subprocess.run([engine.docker, *command], env=settings, stdout=_STANDARD_ERROR, check=False)
+    if done.returncode:
+        raise EngineError(
+            f"image {reference}: `docker build` failed with exit code {done.returncode}, its reason is above"
+        )
+    return _inspect(engine, reference)
+
+
+def _arguments(engine: Engine, recipe: Recipe, environment: Mapping[str, str]) -> list[str]:
+    arguments = ["buildx", "build", "--load"] if engine.buildx else ["build"]
+    arguments += [f"--file={recipe.root / recipe.dockerfile}", f"--build-arg=PYTHON_IMAGE={_base(engine, recipe.root)}"]
+    arguments += [f"--build-arg=REVISION={_revision(recipe.root)}"]
+    arguments += [f"--build-arg={name}" for name in _PROXIES if environment.get(name)]
+    bundle = next((path for name in _CA_BUNDLES if (path := environment.get(name)) and Path(path).is_file()), None)
+    if bundle:
+        arguments.append(f"--secret=id=ca,src={bundle}")
+    if public_key := environment.get("SHOP_SIGNED_BY"):
+        arguments.append(f"--secret=id=signed_by,src={public_key}")
+    if _proxy_is_local(environment) or not engine.has_bridge():
+        arguments.append("--network=host")
+    return arguments
+
+
+def _base(engine: Engine, root: Path) -> str:
+    """The pinned base, by its digest; or the stand-in for it, which has the same name and another digest."""
+    pinned = python_image(root)
+    name = pinned.partition("@")[0]
+    labels = engine.run("image", "ls", "--quiet", f"--filter=label={STAND_IN}", f"--filter=reference={name}")
+    return name if labels.strip() else pinned
+
+
+def _proxy_is_local(environment: Mapping[str, str]) -> bool:
+    return any(urlsplit(environment.get(name, "")).hostname in _LOOPBACK for name in _PROXIES[:4])
+
+
+def _revision(root: Path) -> str:
+    asked = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=root, capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip() or "unknown"
+
+
+def _inspect(engine: Engine, reference: str) -> Image:
+    (seen,) = json.loads(engine.run("image", "inspect", reference))
+    labels = seen["Config"]["Labels"]
+    base = labels["org.opencontainers.image.base.name"]
+    return Image(reference, seen["Id"], seen["Size"], base, STAND_IN in labels)

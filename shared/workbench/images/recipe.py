@@ -1,0 +1,95 @@
+"""Which images a level has, and what each build needs from the repository.
+
+By convention a level's folder holds one ``Dockerfile``, whose image is called like the folder without its number and
+rank (``01-beginner-iris-api`` → ``iris-api``), or ``docker/NAME.Dockerfile`` for several.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.versions import ROOT, load_versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Recipe", "RecipeError", "python_image", "recipes"]
+
+_CONTINUATION = re.compile(r"\\\s*\n")
+
+
+class RecipeError(RuntimeError):
+    """A level has no Dockerfile, or a build would lack a file; the message names it and the remedy."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One image to build.
+
+    Args:
+        level: the level's number.
+        name: the image's name, without registry and tag.
+        dockerfile: path of the Dockerfile, below ``root``.
+        root: the repository's root, which is the build's context.
+    """
+
+    level: int
+    name: str
+    dockerfile: Path
+    root: Path = ROOT
+
+    def stages(self) -> list[str]:
+        """The stages that have a name; the last one is what is built when none is asked for."""
+        text = (self.root / self.dockerfile).read_text(encoding="utf-8")
+        return re.findall(r"^FROM \S+ AS (\S+)$", text, re.MULTILINE)
+
+    def sources(self) -> list[str]:
+        """What the Dockerfile copies from the context, as written there."""
+        text = _CONTINUATION.sub(" ", (self.root / self.dockerfile).read_text(encoding="utf-8"))
+        copies = [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("COPY ")]
+        return [
+            source
+            for words in copies
+            if "--from=" not in words[0]
+            for source in words[:-1]
+            if not source.startswith("--")
+        ]
+
+    def check(self) -> None:
+        """Every source is there.
+
+        Raises:
+            RecipeError: one is not, with the target that makes it.
+        """
+        for source in self.sources():
+            if not any(self.root.glob(source)):
+                remedy = (
+                    f"`make train-{self.level}` writes it"
+                    if source.startswith(".run/")
+                    else "restore it from version control"
+                )
+                raise RecipeError(f"{self.dockerfile}: copies {source}, which is not there: {remedy}")
+
+
+def recipes(level: int, root: Path = ROOT) -> list[Recipe]:
+    """The images of a level, in the order of their names.
+
+    Raises:
+        RecipeError: there is no such level, or it has no Dockerfile.
+    """
+    for folder in root.glob(f"{level:02}-*"):
+        single = [(folder.name.split("-", 2)[2], folder / "Dockerfile")]
+        several = [(path.name.removesuffix(".Dockerfile"), path) for path in sorted(folder.glob("docker/*.Dockerfile"))]
+        if found := [
+            Recipe(level, name, path.relative_to(root), root) for name, path in single + several if path.is_file()
+        ]:
+            return found
+    raise RecipeError(f"level {level}: no {level:02}-*/Dockerfile and no {level:02}-*/docker/*.Dockerfile in {root}")
+
+
+def python_image(root: Path = ROOT) -> str:
+    """The pinned base image of every Python service, from ``versions.toml``."""
+    return str(load_versions(root / "versions.toml")["images"]["python"]["reference"])

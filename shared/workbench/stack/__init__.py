@@ -1,0 +1,38 @@
+"""Starts, stops and watches the processes of a level through supervisord.
+
+A level describes its processes once and hands them to `main`::
+
+    ready = HttpReady("http://127.0.0.1:8100/readyz")
+    iris = Process("iris", [sys.executable, "-m", "iris_api"], ready, ports={"http": 8100})
+    sys.exit(main(Stack(level=1, processes=[iris], run_dir=Path(".run/1"))))
+"""
+
+from __future__ import annotations
+
+from workbench.stack.commands import main
+from workbench.stack.lifecycle import down, up
+from workbench.stack.readiness import CommandReady, HttpReady, Readiness, TcpReady
+from workbench.stack.spec import Process, Stack, StackError
+from workbench.stack.started import check_own, find_started, is_secret, join, own, remember, take_over
+from workbench.stack.status import status
+
+__all__ = [
+    "CommandReady",
+    "HttpReady",
+    "Process",
+    "Readiness",
+    "Stack",
+    "StackError",
+    "TcpReady",
+    "check_own",
+    "down",
+    "find_started",
+    "is_secret",
+    "join",
+    "main",
+    "own",
+    "remember",
+    "status",
+    "take_over",
+    "up",
+]

@@ -1,0 +1,175 @@
+"""`up` and `down`: from whatever state a stack is in to the one that is asked for."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from workbench.stack import control, inspection, logs
+from workbench.stack.guard import check_open
+from workbench.stack.progress import Progress
+from workbench.stack.spec import StackError
+from workbench.stack.started import forget, write_started
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+
+    from workbench.stack.spec import Process, Stack
+
+__all__ = ["down", "up"]
+
+_LAST_LINES = 20
+_POLL_S = 0.05
+_ENDED = {"backoff", "exited", "fatal", "unknown"}
+
+
+class _NotReadyError(StackError):
+    """A process that will not get ready."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+def up(stack: Stack, console: Console) -> None:
+    """Start the stack and return when every process is ready; repair it when it is half dead; else change nothing.
+
+    A failed `up` prints the last lines of the failing process and leaves nothing running.
+
+    Raises:
+        StackError: a port is taken, the pid file is stale, a process ends or is not ready in time; the stack would be
+            open to everybody, and nobody has said that it may be.
+    """
+    check_open(stack)
+    with _lock(stack, console):
+        if inspection.supervisord(stack) and not control.is_current(stack):
+            console.print(f"{stack.title}: its configuration changed, stopping it first")
+            control.stop(stack)
+        if inspection.supervisord(stack):
+            _repair(stack, console)
+        else:
+            _start(stack, console)
+        write_started(stack)
+
+
+def down(stack: Stack, console: Console) -> None:
+    """Stop everything that belongs to the stack, whatever state it is in; quiet when nothing does.
+
+    Raises:
+        StackError: a process survived SIGKILL.
+    """
+    if not stack.home.exists() and not inspection.members(stack.home):
+        return
+    with _lock(stack, console):
+        begun = time.monotonic()
+        forget(stack)
+        if control.stop(stack):
+            console.print(f"{stack.title}: stopped in {time.monotonic() - begun:.1f} s")
+
+
+def _start(stack: Stack, console: Console) -> None:
+    if left := inspection.members(stack.home):
+        names = ", ".join(map(inspection.describe, left))
+        raise StackError(f"{stack.title}: left over from an earlier run: {names}; `make down-{stack.level}` stops them")
+    inspection.check_ports(stack, list(stack.processes))
+    console.print(f"{stack.title}: starting {_names(stack.processes)}")
+    with _all_or_nothing(stack, console):
+        control.start(stack)
+        _await(stack, list(stack.processes), console)
+
+
+def _repair(stack: Stack, console: Console) -> None:
+    states = control.ask(stack)
+    broken = [p for p in stack.processes if states[p.name].pid is None or p.ready.missing()]
+    if not broken:
+        console.print(f"{stack.title}: up already, {_names(stack.processes)} ready; nothing to do")
+        return
+    console.print(f"{stack.title}: up, but not ready: starting {_names(broken)} anew")
+    with _all_or_nothing(stack, console):
+        for process in broken:
+            control.halt(stack, process)
+        inspection.check_ports(stack, broken)
+        for process in broken:
+            control.launch(stack, process)
+        _await(stack, broken, console)
+
+
+@contextmanager
+def _all_or_nothing(stack: Stack, console: Console) -> Iterator[None]:
+    begun = {process.name: logs.size(stack.log_file(process.name)) for process in stack.processes}
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, _NotReadyError):
+            _print_last_lines(stack, error.name, begun[error.name], console)
+        control.stop(stack)
+        forget(stack)
+        raise
+
+
+def _print_last_lines(stack: Stack, name: str, since: int, console: Console) -> None:
+    lines = logs.tail(stack.log_file(name), _LAST_LINES, since=since)
+    console.print(f"{name} printed:" if lines else f"{name} printed nothing")
+    for line in lines:
+        console.print(f"  {line}", markup=False)
+
+
+def _await(stack: Stack, processes: list[Process], console: Console) -> None:
+    deadline = time.monotonic() + stack.ready_timeout_s
+    pending = {process.name: process for process in processes}
+    pids: dict[str, int] = {}
+    with Progress(console, list(pending)) as progress:
+        try:
+            while pending:
+                states = control.ask(stack)
+                for process in list(pending.values()):
+                    _check_alive(stack, states[process.name], pids)
+                    if _is_ready(process, progress, stack.ready_timeout_s if time.monotonic() > deadline else None):
+                        del pending[process.name]
+                time.sleep(_POLL_S)
+            for state in control.ask(stack).values():
+                _check_alive(stack, state, pids)
+        except _NotReadyError as error:
+            progress.failed(error.name, error.reason)
+            raise
+
+
+def _is_ready(process: Process, progress: Progress, waited_s: float | None) -> bool:
+    reason = process.ready.missing()
+    if reason is None:
+        progress.ready(process.name)
+        return True
+    if waited_s is not None:
+        raise _NotReadyError(process.name, f"not ready after {waited_s:g} s: {reason}")
+    progress.waiting(process.name, reason)
+    return False
+
+
+def _check_alive(stack: Stack, state: control.ProcessState, pids: dict[str, int]) -> None:
+    replaced = state.pid is not None and pids.setdefault(state.name, state.pid) != state.pid
+    if replaced or state.status in _ENDED:
+        exits = re.findall(rf"exited: {state.name} \((.*?);", stack.daemon_log.read_text(encoding="utf-8"))
+        how = exits[-1] if exits else state.problem or state.status
+        raise _NotReadyError(state.name, f"ended before it was ready ({how})")
+
+
+def _names(processes: Sequence[Process]) -> str:
+    return ", ".join(process.name for process in processes)
+
+
+@contextmanager
+def _lock(stack: Stack, console: Console) -> Iterator[None]:
+    stack.home.mkdir(parents=True, exist_ok=True)
+    with (stack.home / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print(f"{stack.title}: waiting for another `up` or `down` to finish")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,121 @@
+"""What each process of a stack is doing now."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+from rich.text import Text
+
+from workbench.stack import control, inspection
+from workbench.stack.spec import StackError
+from workbench.terminal import make_table, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from workbench.stack.spec import Process, Stack
+
+__all__ = ["status"]
+
+_WINDOW_S = 0.3
+_COLUMNS = ("process", "state", "pid", "uptime", "memory", "cpu", "restarts", "ports", "ready")
+
+
+@dataclass(frozen=True)
+class _Usage:
+    """Resident bytes and CPU (1.0 is one core) of a process and its children."""
+
+    rss: int = 0
+    cpu: float = 0.0
+
+
+def _readiness(missing: str | None) -> Text:
+    return Text(printable(f"no: {missing}"), "red") if missing else Text("yes", "green")
+
+
+def status(stack: Stack, console: Console) -> bool:
+    """Print a table of the stack's processes; returns whether all of them are ready.
+
+    Memory (resident) and CPU (100 % is one core, over 0.3 s) include the processes' children.
+
+    Raises:
+        StackError: the pid file is stale, processes were left over, or supervisord does not answer.
+    """
+    if inspection.supervisord(stack) is None:
+        if left := inspection.members(stack.home):
+            raise StackError(
+                f"{stack.title}: {len(left)} processes run on without supervisord; `make down-{stack.level}` stops them"
+            )
+        console.print(f"{stack.title}: down; `make up-{stack.level}` starts it")
+        return False
+    states = control.ask(stack)
+    usage = _measure({name: state.pid for name, state in states.items() if state.pid})
+    table = make_table(console, *_COLUMNS)
+    missing = {process.name: process.ready.missing() for process in stack.processes}
+    starts = _starts(stack)
+    for process in stack.processes:
+        row = _row(process, states[process.name], usage.get(process.name, _Usage()), starts.get(process.name, 1))
+        table.add_row(*row, _readiness(missing[process.name]))
+    console.print(table)
+    return not any(missing.values())
+
+
+def _row(process: Process, state: control.ProcessState, usage: _Usage, starts: int) -> tuple[str, ...]:
+    ports = ", ".join(f"{port} {use}" for use, port in process.ports.items())
+    if state.pid is None:
+        return process.name, state.status, "", "", "", "", str(starts - 1), ports
+    resident, cpu = f"{usage.rss / 1e6:.0f} MB", f"{usage.cpu:.0%}"
+    return process.name, state.status, str(state.pid), _age(state.uptime_s), resident, cpu, str(starts - 1), ports
+
+
+def _age(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _starts(stack: Stack) -> dict[str, int]:
+    """How often supervisord has started each process since it runs, by its log."""
+    counts: dict[str, int] = {}
+    with suppress(FileNotFoundError):
+        for line in stack.daemon_log.read_text(encoding="utf-8").splitlines():
+            if " spawned: '" in line:
+                name = line.split("'")[1]
+                counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _measure(pids: dict[str, int]) -> dict[str, _Usage]:
+    families = {name: _family(pid) for name, pid in pids.items()}
+    before = {name: sum(map(_cpu_s, family)) for name, family in families.items()}
+    begun = time.monotonic()
+    time.sleep(_WINDOW_S)
+    elapsed_s = time.monotonic() - begun
+    return {
+        name: _Usage(sum(map(_rss, family)), max(0.0, sum(map(_cpu_s, family)) - before[name]) / elapsed_s)
+        for name, family in families.items()
+    }
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    return []
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    with suppress(psutil.Error):
+        times = process.cpu_times()
+        return times.user + times.system
+    return 0.0
+
+
+def _rss(process: psutil.Process) -> int:
+    with suppress(psutil.Error):
+        return process.memory_info().rss
+    return 0
