@@ -212,7 +212,13 @@ SAME = [
         r"recommendations 98 µs 1168 µs ([\d.]+) .+ search 137 µs 1458 µs ([\d.]+) ",
         2,
     ),
-    (LESSON_3, r"one thread \| [\d.]+×; [\d.]+× and ([\d.]+)×", LESSON_3, r"static chosen ([\d.]+)× FP32 at batch 100", 1),
+    (
+        LESSON_3,
+        r"one thread \| [\d.]+×; [\d.]+× and ([\d.]+)×",
+        LESSON_3,
+        r"static chosen ([\d.]+)× FP32 at batch 100",
+        1,
+    ),
     (LESSON_3, r"of its own, p99 is (\d+) ms", LESSON_3, r"p99, ms; a zone lost [\d.]+; ([\d.]+) ", 0),
     (
         LESSON_3,
