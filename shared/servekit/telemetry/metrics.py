@@ -21,7 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from prometheus_client import Metric
 
@@ -75,7 +75,12 @@ class RequestMetrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
-        gauge = partial(_gauge, registry)
+        self._add_gauges(partial(_gauge, registry), level)
+        # labels() costs more than observe(): the few combinations there are keep their child.
+        self._children_of: dict[tuple[str, str, str, int], tuple[Histogram, Counter]] = {}
+        self._step_of: dict[str, Histogram] = {}
+
+    def _add_gauges(self, gauge: Callable[[str, str, list[str], str], Gauge], level: str) -> None:
         self.in_flight = gauge("serving_requests_in_flight", "Requests being answered now.", [], "livesum").labels(
             level
         )
@@ -98,9 +103,6 @@ class RequestMetrics:
             ["writer"],
             "mostrecent",
         )
-        # labels() costs more than observe(): the few combinations there are keep their child.
-        self._children_of: dict[tuple[str, str, str, int], tuple[Histogram, Counter]] = {}
-        self._step_of: dict[str, Histogram] = {}
 
     def loaded(self, model: str, version: str, sha256: str) -> None:
         """Says that a model version is being served."""

@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 from contextlib import closing, suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from prometheus_client import REGISTRY
@@ -80,22 +81,23 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
     upkeep = Upkeep(hops, ModelCalls(links.models, versions, versioned=False), limit, ready)
     if key_file is not None:
         upkeep.watched.append(key_file.look)
-
-    async def close() -> None:
-        await upkeep.stop()
-        if hops.cache is not None:
-            await hops.cache.close()
-        for each in links:
-            each.close()
-        await asyncio.sleep(0)  # the transports end on the loop's next turn
-        watch.shutdown()
-
     passthrough = PassThrough(links.models, versioned=versioned)
     door = Door(limit, keys, _rates(settings, links.cache, metrics), metrics)
     endpoints = _endpoints(hops)
     _expect(watch, endpoints, versions, metrics)
-    app = GatewayApp(settings, endpoints, passthrough, watch, door=door, ready=ready, life=(upkeep.start, close))
+    life = upkeep.start, partial(_close, upkeep, hops, links, watch)
+    app = GatewayApp(settings, endpoints, passthrough, watch, door=door, ready=ready, life=life)
     return Gateway(app, ready, oversight)
+
+
+async def _close(upkeep: Upkeep, hops: Hops, links: _Links, watch: Telemetry) -> None:
+    await upkeep.stop()
+    if hops.cache is not None:
+        await hops.cache.close()
+    for each in links:
+        each.close()
+    await asyncio.sleep(0)  # the transports end on the loop's next turn
+    watch.shutdown()
 
 
 def _loaded(watch: Telemetry, settings: GatewaySettings) -> set[str]:
