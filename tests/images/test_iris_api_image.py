@@ -28,7 +28,18 @@ pytestmark = pytest.mark.images
 
 MODEL = ROOT / ".run/1/models/iris/1"
 PORTS = {"IRIS_PORT": 8100, "IRIS_GRPC_PORT": 8101}
-TRAINING = ("sklearn", "scipy", "joblib", "onnx", "skl2onnx", "locust", "pytest", "pip", "setuptools")
+TRAINING = (
+    "sklearn",
+    "scipy",
+    "joblib",
+    "onnx",
+    "skl2onnx",
+    "locust",
+    "pytest",
+    "pip",
+    "setuptools",
+    "iris_api.commands",
+)
 DRAIN_S = 15  # the drain and its limit, with room for the engine
 
 

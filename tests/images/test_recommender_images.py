@@ -43,7 +43,7 @@ NOWHERE = (
     "pytest",
     "coverage",
     "servekit.telemetry",
-    "recommender.commands.train",
+    "recommender.commands",
 )
 ONLY_IN = {"onnxruntime": "recommender-model", "redis": "recommender-postprocessor"}
 STOPS_WITHIN_S = 10

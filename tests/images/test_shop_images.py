@@ -22,7 +22,6 @@ from tests.integration.shop.serving.triton_world import computed
 from tests.patience import until
 from tests.shop_chart import CHART, gateway_environment, of_kind, variant
 from workbench.images import Container, Engine, EngineError, Image, build, recipes
-from workbench.images.recipe import python_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +49,8 @@ NOWHERE = {
         "pytest",
         "shop.world",
         "shop.canary",
+        "shop.commands",
+        "shop.load",
     ),
     "shop-triton": ("pip", "pytriton", "tritonclient", "grpc", "onnx", "shop", "servekit", "pytest"),
 }
@@ -244,7 +245,7 @@ def test_the_production_stage_has_the_repositories_of_nvidias_backends(
     recipe = next(recipe for recipe in recipes(3, context) if recipe.name == "shop-triton")
     dockerfile = context / recipe.dockerfile
     text = dockerfile.read_text()
-    dockerfile.write_text(re.sub(r"(?m)^ARG TRITON_IMAGE=.*$", f"ARG TRITON_IMAGE={python_image()}", text))
+    dockerfile.write_text(re.sub(r"(?m)^ARG TRITON_IMAGE=.*$", f"ARG TRITON_IMAGE={images[recipe.name].base}", text))
     built = build(engine, recipe, tag="test-production", target="production")
     dockerfile.write_text(text)
     try:

@@ -7,6 +7,8 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from workbench.images.engine import EngineError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -43,7 +45,7 @@ class Container:
     flags: tuple[str, ...] = HARDENED
     id: str = field(default="", init=False)
     addresses: dict[str, str] = field(default_factory=dict, init=False)
-    """``host:port`` at which this machine reaches each of ``ports``, by variable."""
+    """``host:port`` at which this machine reaches each of ``ports``, by variable; empty where it has ended at once."""
 
     def __enter__(self) -> Self:
         bridged = self.engine.has_bridge()
@@ -52,7 +54,7 @@ class Container:
         try:
             self.engine.run("start", self.id)
             if bridged:
-                self.addresses = {name: self._address(port) for name, port in self.ports.items()}
+                self.addresses = self._mapped()
         except BaseException:
             self._remove()
             raise
@@ -96,6 +98,14 @@ class Container:
         free = {name: _free_port() for name in self.ports}
         self.addresses = {name: f"127.0.0.1:{port}" for name, port in free.items()}
         return ["--network=host", *(f"--env={name}={port}" for name, port in free.items())]
+
+    def _mapped(self) -> dict[str, str]:
+        try:
+            return {name: self._address(port) for name, port in self.ports.items()}
+        except EngineError:
+            if self.state()["Running"]:
+                raise
+            return {}  # it has ended already, and its ports with it
 
     def _address(self, port: int) -> str:
         return self.engine.run("port", self.id, f"{port}/tcp").splitlines()[0]

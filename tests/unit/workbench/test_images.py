@@ -289,6 +289,24 @@ def test_a_container_that_does_not_start_is_removed(tmp_path: Path) -> None:
     assert client.asked[-1] == "rm --force --volumes c0ffee"
 
 
+def test_a_container_that_has_ended_at_once_has_no_ports_and_can_still_be_asked_why(tmp_path: Path) -> None:
+    gone = {
+        **ANSWERS,
+        "port": "No public port '8700/tcp' published",
+        "inspect": '{"Status": "exited", "Running": false}',
+    }
+    client = make_client(tmp_path / "bin", gone, fails=("port",))
+    with Container(client.engine, "oracle:dev", ports={"ORACLE_PORT": 8700}) as container:
+        assert (container.addresses, container.logs()) == ({}, "ready")
+    running = {**gone, "inspect": '{"Status": "running", "Running": true}'}
+    client = make_client(tmp_path / "other", running, fails=("port",))
+    with (
+        pytest.raises(EngineError, match="No public port"),
+        Container(client.engine, "oracle:dev", ports={"ORACLE_PORT": 8700}),
+    ):
+        pytest.fail("entered")
+
+
 # --- command ---------------------------------------------------------------------------------------------------------
 
 
