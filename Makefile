@@ -251,7 +251,7 @@ clean: ## stop every level and delete what can be rebuilt
 
 # The modules whose verdicts are simulated, each with characteristics(seed).
 VERDICTS := workbench.sla.characteristics workbench.drift.characteristics workbench.observe.characteristics \
-  shop.canary.characteristics shop.optimize.characteristics planner.characteristics
+  workbench.observe.latency_characteristics shop.canary.characteristics shop.optimize.characteristics planner.characteristics
 
 verdicts: $(SYNCED) ## how often each verdict is right, by simulation (1 minute)
 	@$(WITH_ARGS) workbench.verdicts $(VERDICTS)
