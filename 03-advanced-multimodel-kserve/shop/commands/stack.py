@@ -109,6 +109,8 @@ def _triton(addresses: Addresses) -> Process:
         ports={"http": http, "grpc": addresses.triton_grpc_port, "metrics": addresses.triton_metrics_port},
         environment=_chosen(),
         inherits=("CUDA_*", "NVIDIA_*"),
+        # its Python backend may abort as it starts, with boost's lock_exception: triton-inference-server/server#8882
+        retries=2,
     )
 
 

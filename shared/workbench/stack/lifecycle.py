@@ -26,6 +26,7 @@ __all__ = ["down", "up"]
 _LAST_LINES = 20
 _POLL_S = 0.05
 _ENDED = {"backoff", "exited", "fatal", "unknown"}
+_LOST = {"fatal", "unknown"}  # nobody starts it again
 
 
 class _NotReadyError(StackError):
@@ -123,18 +124,19 @@ def _print_last_lines(stack: Stack, name: str, since: int, console: Console) -> 
 def _await(stack: Stack, processes: list[Process], console: Console) -> None:
     deadline = time.monotonic() + stack.ready_timeout_s
     pending = {process.name: process for process in processes}
-    pids: dict[str, int] = {}
+    pids: dict[str, set[int]] = {}
     with Progress(console, list(pending)) as progress:
         try:
             while pending:
                 states = control.ask(stack)
                 for process in list(pending.values()):
-                    _check_alive(stack, states[process.name], pids)
+                    _check_alive(stack, process, states[process.name], pids)
                     if _is_ready(process, progress, stack.ready_timeout_s if time.monotonic() > deadline else None):
                         del pending[process.name]
                 time.sleep(_POLL_S)
-            for state in control.ask(stack).values():
-                _check_alive(stack, state, pids)
+            states = control.ask(stack)
+            for process in stack.processes:
+                _check_alive(stack, process, states[process.name], pids)
         except _NotReadyError as error:
             progress.failed(error.name, error.reason)
             raise
@@ -151,9 +153,13 @@ def _is_ready(process: Process, progress: Progress, waited_s: float | None) -> b
     return False
 
 
-def _check_alive(stack: Stack, state: control.ProcessState, pids: dict[str, int]) -> None:
-    replaced = state.pid is not None and pids.setdefault(state.name, state.pid) != state.pid
-    if replaced or state.status in _ENDED:
+def _check_alive(stack: Stack, process: Process, state: control.ProcessState, pids: dict[str, set[int]]) -> None:
+    """Raises when it has ended more often than it may; ``pids`` are those that it has had."""
+    seen = pids.setdefault(state.name, set())
+    if state.pid is not None:
+        seen.add(state.pid)
+    ended = max(len(seen) - (state.pid is not None), state.status in _ENDED)
+    if ended > process.retries or state.status in _LOST:
         exits = re.findall(rf"exited: {state.name} \((.*?);", stack.daemon_log.read_text(encoding="utf-8"))
         how = exits[-1] if exits else state.problem or state.status
         raise _NotReadyError(state.name, f"ended before it was ready ({how})")

@@ -35,6 +35,8 @@ class Process:
         inherits: names of the caller's variables that it gets besides the usual ones (`workbench.environment`), where
             ``*`` at the end stands for the rest of a name; None: all of them.
         stop_wait_s: seconds between SIGTERM and SIGKILL.
+        retries: how often it may end before it is ready and be started again, for a program that is known to fail at
+            its start now and then; 0: `up` gives up at once.
 
     Raises:
         ValueError: a name, a variable's name or the command is not usable.
@@ -47,6 +49,7 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
     inherits: Sequence[str] | None = None
     stop_wait_s: int = 15
+    retries: int = 0
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -165,6 +165,30 @@ def test_a_process_that_ends_shows_its_last_lines_and_takes_the_others_with_it(
         assert not is_taken(ports[0])
 
 
+MOODY = """
+import os, sys
+from pathlib import Path
+starts, fails = Path("starts"), int(sys.argv[1])
+before = len(starts.read_text()) if starts.exists() else 0
+starts.write_text("x" * (before + 1))
+if before < fails:
+    os.abort()
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+
+@pytest.mark.parametrize(("fails", "code"), [(2, 0), (3, 1)])
+def test_a_process_that_is_known_to_fail_at_its_start_may_try_again_so_often(
+    run: Run, server: str, ports: tuple[int, int, int], fails: int, code: int
+) -> None:
+    Path("moody.py").write_text(MOODY)
+    command = [sys.executable, "moody.py", str(fails), server, str(ports[0])]
+    ready = HttpReady(f"http://127.0.0.1:{ports[0]}/")
+    moody = Process("moody", command, ready, ports={"http": ports[0]}, retries=2)
+    assert run(Stack(7, [moody], RUN_DIR), "up") == code
+    assert Path("starts").read_text() == "xxx"
+
+
 @pytest.mark.parametrize(
     ("environment", "reason"), [({}, "can't find command 'no-such-program'"), ({"A": "1"}, "exit status 127")]
 )
