@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["PAGES", "Burn", "Traffic", "burns", "canary_errors", "characteristics", "fires", "simulated"]
+__all__ = ["PAGES", "Burn", "Traffic", "burns", "canary_errors", "characteristics", "fires", "increase", "simulated"]
 
 _LOOK_S: Final = 15
 _HOUR_S, _MINUTE_S, _DAY_MINUTES = 3600, 60, 1440
@@ -44,7 +44,7 @@ class Traffic(NamedTuple):
 
     def within(self, looks: int) -> Traffic:
         """What it counted in the last so many looks: PromQL's ``increase``."""
-        return Traffic(_increase(self.requests, looks), _increase(self.failures, looks))
+        return Traffic(increase(self.requests, looks), increase(self.failures, looks))
 
     @property
     def share(self) -> NDArray[np.float64]:
@@ -108,7 +108,7 @@ def burns(served: Traffic, burn: Burn, look_s: int = _LOOK_S) -> NDArray[np.bool
 
 def fires(holds: NDArray[np.bool_], for_looks: int) -> NDArray[np.bool_]:
     """Whether an alert fires: its expression has held at this look and at ``for_looks`` before it."""
-    return _increase(np.cumsum(holds, axis=1, dtype=np.float64), for_looks + 1) > for_looks
+    return increase(np.cumsum(holds, axis=1, dtype=np.float64), for_looks + 1) > for_looks
 
 
 def characteristics(seed: int) -> Iterator[Row]:
@@ -156,7 +156,8 @@ def _burn(rng: np.random.Generator, rate: float, fails: float, *, runs: int, hou
     return int(fired.sum()), runs
 
 
-def _increase(counts: NDArray[np.float64], looks: int) -> NDArray[np.float64]:
+def increase(counts: NDArray[np.float64], looks: int) -> NDArray[np.float64]:
+    """What was counted in the last so many looks, at each: (runs, looks, …)."""
     grown = counts.copy()
     grown[:, looks:] -= counts[:, :-looks]
     return grown

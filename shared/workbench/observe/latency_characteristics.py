@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from servekit.telemetry.metrics import LATENCY_BUCKETS
-from workbench.observe.characteristics import fires
+from workbench.observe.characteristics import fires, increase
 from workbench.verdicts import Row
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ def canary_latency(
 ) -> NDArray[np.bool_]:
     """Whether the expression of `CanaryLatency` holds of the canary, at each look: (runs, looks)."""
     hour, minutes = _HOUR_S // look_s, _MINUTES_S // look_s
-    latest = _within(canary, minutes)
+    latest = increase(canary, minutes)
     now = quantile(latest, 0.98)
     holds: NDArray[np.bool_] = (
-        (quantile(_within(canary, hour), 0.98) > _TIMES * quantile(_within(stable, hour), 0.99))
-        & (now > _TIMES * quantile(_within(stable, minutes), 0.99))
+        (quantile(increase(canary, hour), 0.98) > _TIMES * quantile(increase(stable, hour), 0.99))
+        & (now > _TIMES * quantile(increase(stable, minutes), 0.99))
         & (now > _LEAST_S)
         & (latest.sum(axis=-1) > _LEAST_RATE * _MINUTES_S)
     )
@@ -119,9 +119,3 @@ def _pages(rng: np.random.Generator, known: Latency, new: Latency, *, runs: int,
 
 def _below(median_s: float, spread: float) -> NDArray[np.float64]:
     return np.array([0.5 * (1 + erf(log(bound / median_s) / spread / sqrt(2))) for bound in LATENCY_BUCKETS])
-
-
-def _within(histograms: NDArray[np.float64], looks: int) -> NDArray[np.float64]:
-    grown = histograms.copy()
-    grown[:, looks:] -= histograms[:, :-looks]
-    return grown

@@ -21,13 +21,14 @@ from shop.artefact import Artefact, ArtefactError
 from shop.gateway.adapters.cache import CachePolicy, InferenceCache
 from shop.gateway.adapters.features import FeatureLookup
 from shop.gateway.adapters.inference import ModelCalls, ModelPools
+from shop.gateway.adapters.key_file import KeyFile
 from shop.gateway.adapters.metrics import OUTCOMES, GatewayMetrics
 from shop.gateway.adapters.oversight import Oversight, open_oversight
 from shop.gateway.adapters.rates import KeyRates
 from shop.gateway.adapters.valkey import Valkey
 from shop.gateway.domain.admission import AdaptiveLimit
 from shop.gateway.domain.fallback import LastGood, Popular
-from shop.gateway.domain.keys import KeyFile, Keys, KeysError, parse_keys
+from shop.gateway.domain.keys import Keys, KeysError, parse_keys
 from shop.gateway.domain.versions import OTHER, Versions
 from shop.gateway.entrypoints.app import QUIET, Door, Endpoint, GatewayApp
 from shop.gateway.entrypoints.passthrough import ROUTES, PassThrough

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shop.gateway.domain.keys import KeyFile, Keys, KeysError
+from shop.gateway.adapters.key_file import KeyFile
+from shop.gateway.domain.keys import Keys, KeysError
 from tests.patience import until
 
 if TYPE_CHECKING:
