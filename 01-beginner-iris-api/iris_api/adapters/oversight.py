@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from iris_api.domain.flower import CLASS_NAMES
-from servekit.audit import AuditBacklogError, AuditLog, AuditSettings
+from servekit.audit import Audited, AuditLog, AuditSettings, refused
 from servekit.drift import DriftMonitor, ReferenceProfile
-from servekit.errors import NotReadyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from iris_api.adapters.onnx_model import OnnxModel
-    from servekit.audit import AuditWatch
     from servekit.telemetry import RequestRecord
 
 __all__ = ["Oversight", "open_oversight"]
 
 
-class Oversight:
+class Oversight(Audited):
     """Drift and audit of one model version; either may be absent."""
 
     def __init__(self, model: OnnxModel, monitor: DriftMonitor | None = None, audit: AuditLog | None = None) -> None:
         self.model = model
         self.monitor = monitor
-        self._audit = audit
+        super().__init__(audit)
 
     def note(
         self, record: RequestRecord, rows: NDArray[Any], labels: NDArray[Any], probabilities: NDArray[Any]
@@ -45,7 +40,7 @@ class Oversight:
             self.monitor.observe(rows, probabilities)
         if self._audit is None:
             return
-        with _refused():
+        with refused():
             self._audit.record(
                 request_id=f"{record.trace_id:032x}",
                 model=self.model.name,
@@ -55,34 +50,6 @@ class Oversight:
                 decision=CLASS_NAMES[labels[0]] if len(labels) == 1 else f"{len(labels)} rows",
                 latency_s=(perf_counter_ns() - record.started_ns) / 1e9,
             )
-
-    def check_ready(self) -> None:
-        """Raises NotReadyError while `note` would."""
-        if self._audit is not None:
-            with _refused():
-                self._audit.check()
-
-    def watch(self, watch: AuditWatch) -> None:
-        """Has ``watch`` told how the audit log is doing."""
-        if self._audit is not None:
-            self._audit.watch(watch)
-
-    def close(self) -> None:
-        """Writes out what is buffered.
-
-        Raises:
-            AuditLossError: the disk did not take it all.
-        """
-        if self._audit is not None:
-            self._audit.close()
-
-
-@contextmanager
-def _refused() -> Iterator[None]:
-    try:
-        yield
-    except AuditBacklogError as error:
-        raise NotReadyError("audit log", None, str(error)) from None
 
 
 def open_oversight(model: OnnxModel, model_dir: Path) -> Oversight:

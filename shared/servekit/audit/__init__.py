@@ -58,6 +58,7 @@ a record.
 
 from __future__ import annotations
 
+from servekit.audit.audited import Audited, refused
 from servekit.audit.errors import AuditBacklogError, AuditError, AuditLockedError, AuditLossError, AuditSealError
 from servekit.audit.line import digest
 from servekit.audit.settings import AuditSettings
@@ -73,8 +74,10 @@ __all__ = [
     "AuditSealError",
     "AuditSettings",
     "AuditWatch",
+    "Audited",
     "DirectoryReport",
     "WriterReport",
     "digest",
+    "refused",
     "verify",
 ]

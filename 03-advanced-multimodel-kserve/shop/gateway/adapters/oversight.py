@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
-from servekit.audit import AuditBacklogError, AuditLog, AuditSettings
+from servekit.audit import Audited, AuditLog, AuditSettings, refused
 from servekit.drift import DriftMonitor, ProfileError, ReferenceProfile
-from servekit.errors import NotReadyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from servekit.audit import AuditWatch
     from servekit.telemetry import RequestRecord
 
 __all__ = ["Oversight", "open_oversight"]
@@ -28,12 +24,12 @@ _log = logging.getLogger("shop.gateway")
 _PROFILE = "drift.json"
 
 
-class Oversight:
+class Oversight(Audited):
     """Drift of each model version that has a reference profile; audit, where it is kept."""
 
     def __init__(self, monitors: dict[tuple[str, str], DriftMonitor], audit: AuditLog | None = None) -> None:
         self.monitors = monitors
-        self._audit = audit
+        super().__init__(audit)
 
     def seen(self, model: str, version: str, rows: NDArray[np.float32], scores: NDArray[np.generic]) -> None:
         """Remembers rows that a model was given, and what it said."""
@@ -52,7 +48,7 @@ class Oversight:
         audit = self._audit
         if audit is None:
             return
-        with _refused():
+        with refused():
             audit.record(
                 request_id=f"{record.trace_id:032x}",
                 model=model,
@@ -62,34 +58,6 @@ class Oversight:
                 decision=decision,
                 latency_s=(perf_counter_ns() - record.started_ns) / 1e9,
             )
-
-    def check_ready(self) -> None:
-        """Raises NotReadyError while `decided` would."""
-        if self._audit is not None:
-            with _refused():
-                self._audit.check()
-
-    def watch(self, watch: AuditWatch) -> None:
-        """Has ``watch`` told how the audit log is doing."""
-        if self._audit is not None:
-            self._audit.watch(watch)
-
-    def close(self) -> None:
-        """Writes out what is buffered.
-
-        Raises:
-            AuditLossError: the disk did not take it all.
-        """
-        if self._audit is not None:
-            self._audit.close()
-
-
-@contextmanager
-def _refused() -> Iterator[None]:
-    try:
-        yield
-    except AuditBacklogError as error:
-        raise NotReadyError("audit log", None, str(error)) from None
 
 
 def open_oversight(models_dir: Path) -> Oversight:
