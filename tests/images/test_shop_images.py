@@ -209,7 +209,7 @@ def test_the_gateway_starts_with_the_charts_own_environment_and_leaves_the_versi
 def test_the_cluster_runs_this_image_on_what_its_own_script_publishes(
     engine: Engine, images: dict[str, Image], tmp_path: Path
 ) -> None:
-    """The chart's Job and its runtime, with the chart's own arguments."""
+    """The chart's Job and its runtime, with the chart's own command."""
     image, store = images["shop-triton"].reference, tmp_path / "store"
     store.mkdir()
     store.chmod(0o777)
@@ -225,9 +225,16 @@ def test_the_cluster_runs_this_image_on_what_its_own_script_publishes(
     (runtime,) = of_kind(variant("minikube"), "ServingRuntime").values()
     model = of_kind(variant("minikube"), "InferenceService")["fraud"]["spec"]["predictor"]["model"]
     folder = store / model["storageUri"].removeprefix("pvc://models/")
-    arguments = (*runtime["spec"]["containers"][0]["args"], *model["args"])
+    (container,) = runtime["spec"]["containers"]
+    words: list[str] = [*container["command"], *container["args"]]
     with Container(
-        engine, image, TRITON_PORTS, mounts={folder: "/mnt/models"}, command=arguments, flags=TRITON_FLAGS
+        engine,
+        image,
+        TRITON_PORTS,
+        environment={each["name"]: each["value"] for each in model["env"]},
+        mounts={folder: "/mnt/models"},
+        command=tuple(words[1:]),
+        flags=(*TRITON_FLAGS, f"--entrypoint={words[0]}"),
     ) as server:
         until(lambda: answers(server, "TRITON_HTTP_PORT", "/v2/health/ready"), server.logs)
         assert answers(server, "TRITON_HTTP_PORT", "/v2/models/fraud/versions/2/ready")

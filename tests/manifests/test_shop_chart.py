@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,26 @@ def test_what_the_cluster_needs_beforehand_is_valid(crds: Path) -> None:
     (proxy,) = of_kind(documents, "EnvoyProxy").values()
     assert gateway["spec"]["infrastructure"]["parametersRef"]["name"] == proxy["metadata"]["name"]
     assert gateway["spec"]["gatewayClassName"] in of_kind(documents, "GatewayClass")
+
+
+def test_kserves_gateway_lets_through_what_a_client_of_a_model_needs_and_no_control() -> None:
+    documents = load(DEPLOY / "cluster" / "kserve-gateway.yaml")
+    (policy,) = of_kind(documents, "SecurityPolicy").values()
+    ((name, gateway),) = of_kind(documents, "Gateway").items()
+    assert policy["metadata"]["namespace"] == gateway["metadata"]["namespace"]
+    assert policy["spec"]["targetRefs"] == [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name}]
+    assert policy["spec"]["authorization"]["defaultAction"] == "Deny"
+    (rule,) = policy["spec"]["authorization"]["rules"]
+    path = rule["operation"]["path"]
+    assert (rule["action"], path["type"]) == ("Allow", "RegularExpression")
+    of_model = ["/v2/models/ranking", "/v2/models/personalisation-0/infer", "/v2/models/fraud/versions/2/ready"]
+    let = ["/v2", "/v2/health/live", "/v2/health/ready", *of_model, "/v2/models/fraud/config"]
+    refused = [
+        "/v2/repository/index", "/v2/repository/models/ranking/load", "/v2/models/ranking/trace/setting", "/v2/logging",
+        "/v2/systemsharedmemory/region/x/register", "/v2/cudasharedmemory/status", "/v2/trace/setting", "/metrics", "/",
+        "/v2/models/../repository/index", "/v2/models/%2e%2e/infer", "/v2/models/ranking/infer/x", "/v2/models//infer",
+    ]  # fmt: skip
+    assert [asked for asked in [*let, *refused] if re.fullmatch(path["value"], asked)] == let
 
 
 @pytest.mark.parametrize(

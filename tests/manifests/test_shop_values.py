@@ -252,9 +252,10 @@ def test_gpu_servers_get_one_each_and_run_where_they_are() -> None:
 
 
 @pytest.mark.parametrize("name", STANDARD)
-def test_each_server_loads_its_own_model_of_the_shared_repository(name: str) -> None:
+def test_each_server_is_told_its_own_model_of_the_shared_repository(name: str) -> None:
     for service, body in services(name).items():
-        assert body["spec"]["predictor"]["model"]["args"] == [f"--load-model={service.removesuffix('-candidate')}"]
+        environment = body["spec"]["predictor"]["model"]["env"]
+        assert environment == [{"name": "SHOP_MODEL", "value": service.removesuffix("-candidate")}]
 
 
 def test_a_server_takes_orders_from_nobody_and_keeps_its_arguments(tmp_path: Path) -> None:
@@ -262,13 +263,16 @@ def test_a_server_takes_orders_from_nobody_and_keeps_its_arguments(tmp_path: Pat
     server = tmp_path / "tritonserver"
     server.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     server.chmod(0o755)
-    path = {"PATH": f"{tmp_path}:{os.defpath}"}
-    command = [*container["command"], *container["args"]]
-    starts = [subprocess.check_output(command, env=path, text=True, timeout=30).splitlines() for _ in range(2)]
+    environment = {"PATH": f"{tmp_path}:{os.defpath}", "SHOP_MODEL": "ranking"}
+    command = [
+        word.replace("/tmp/repository", str(tmp_path / "repository"))  # noqa: S108 - the container's own
+        for word in [*container["command"], *container["args"]]
+    ]
+    starts = [subprocess.check_output(command, env=environment, text=True, timeout=30).splitlines() for _ in range(2)]
     secrets = {words[0].rpartition("=")[2] for words in starts}
     assert len(secrets) == len(starts)
     for words in starts:
-        assert words == [*restrictions(words[0].rpartition("=")[2]), *container["args"]]
+        assert words == [*restrictions(words[0].rpartition("=")[2]), *command[-len(container["args"]) :]]
     assert all(len(secret) == 36 for secret in secrets)
 
 

@@ -7,10 +7,11 @@ runtime: shop-triton
 protocolVersion: v2
 # Written out, and empty: KServe's schema wants a container's name, and gives it its own.
 name: ""
-# The parent of the models' folders; which of them is served is said to Triton.
+# The parent of the models' folders, and the one of them that is served.
 storageUri: pvc://models/{{ include "shop.set" . }}
-args:
-  - --load-model={{ .model }}
+env:
+  - name: SHOP_MODEL
+    value: {{ .model | quote }}
 resources:
   requests: {{- toYaml .spec.resources.requests | nindent 4 }}
     {{- with .root.Values.triton.gpus }}

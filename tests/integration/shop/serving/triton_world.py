@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ITEMS, BEST = 40, 10
+RETRIES = 2
 
 
 def write_models(models_dir: Path, versions: tuple[int, ...] = (1,)) -> None:
@@ -94,38 +95,49 @@ def computed(models_dir: Path, model: str, version: int, rows: NDArray[np.float3
     return outputs
 
 
+@contextmanager
+def running_server(command: list[str], environment: dict[str, str], log: Path, http_port: int) -> Iterator[None]:
+    """A Triton that is ready; one that its Python backend ended as it started is started again, as `make up-3` does."""
+    process, ended = _start(command, environment, log), 0
+
+    def is_ready() -> bool:
+        nonlocal process, ended
+        if process.poll() is not None:
+            text = log.read_text()
+            ended += 1
+            assert "lock_exception" in text, text  # triton-inference-server/server#8882
+            assert ended <= RETRIES, text
+            process = _start(command, environment, log)
+        try:
+            return httpx.get(f"http://127.0.0.1:{http_port}/v2/health/ready", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    try:
+        until(is_ready, log.read_text)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        finally:
+            process.kill()
+            release_memory(Addresses(triton_http_port=http_port))
+
+
+def _start(command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(command, env={**os.environ, **environment}, stdout=output, stderr=output)
+
+
 class Triton:
     """A running Triton and the run folder that it serves."""
 
-    def __init__(self, addresses: Addresses, folder: Path) -> None:
+    def __init__(self, addresses: Addresses, log: Path) -> None:
         self.addresses = addresses
         self.repository = addresses.run_dir / "triton" / "repository"
-        self.log = folder / "triton.log"
-        environment = {
-            "SHOP_RUN_DIR": str(addresses.run_dir),
-            "SHOP_TRITON_HTTP_PORT": str(addresses.triton_http_port),
-            "SHOP_TRITON_GRPC_PORT": str(addresses.triton_grpc_port),
-            "SHOP_TRITON_METRICS_PORT": str(addresses.triton_metrics_port),
-            "SHOP_TRITON_ENVIRONMENT": str(ROOT / ".venvs/triton"),
-            # once a load has failed, Triton waits for that model at its end as long as it may
-            "SHOP_TRITON_EXIT_TIMEOUT_S": "2",
-        }
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "shop.serving.triton"],
-                env={**os.environ, **environment},
-                stdout=output,
-                stderr=output,
-            )
+        self.log = log
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{addresses.triton_http_port}", timeout=30)
-        self._wait_ready()
-
-    def _wait_ready(self) -> None:
-        until(self._is_up, self.log.read_text)
-
-    def _is_up(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
-        return self.ready()
 
     def ready(self) -> bool:
         try:
@@ -145,15 +157,6 @@ class Triton:
             for tensor in rest.decode_response(answer.content, answer.headers.get(rest.HEADER_LENGTH)).outputs
         ]
 
-    def close(self) -> None:
-        self.client.close()
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(20)
-        finally:
-            self.process.kill()
-            release_memory(self.addresses)
-
 
 @contextmanager
 def running_triton(folder: Path, ports: list[int], versions: tuple[int, ...] = (1,)) -> Iterator[Triton]:
@@ -167,8 +170,16 @@ def running_triton(folder: Path, ports: list[int], versions: tuple[int, ...] = (
     repository.mkdir(parents=True)
     write_repository(addresses.models_dir, repository)
     write_models(addresses.models_dir, (2,))
-    triton = Triton(addresses, folder)
-    try:
+    environment = {
+        "SHOP_RUN_DIR": str(addresses.run_dir),
+        "SHOP_TRITON_HTTP_PORT": str(http),
+        "SHOP_TRITON_GRPC_PORT": str(grpc),
+        "SHOP_TRITON_METRICS_PORT": str(metrics),
+        "SHOP_TRITON_ENVIRONMENT": str(ROOT / ".venvs/triton"),
+        # once a load has failed, Triton waits for that model at its end as long as it may
+        "SHOP_TRITON_EXIT_TIMEOUT_S": "2",
+    }
+    log = folder / "triton.log"
+    triton = Triton(addresses, log)
+    with running_server([sys.executable, "-m", "shop.serving.triton"], environment, log, http), triton.client:
         yield triton
-    finally:
-        triton.close()
