@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from xdist.remote import Producer  # type: ignore[import-untyped]
 
-    from iris_api.adapters.golden import Golden
+    from iris_api.training.golden import Golden
     from servekit.telemetry import TelemetryMiddleware
     from tests.iris_process import StartIris
 
@@ -141,7 +141,7 @@ def recommender_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def golden(model_dir: Path) -> Golden:
     """The 150 flowers with scikit-learn's own answers."""
-    from iris_api.adapters.golden import read_golden  # noqa: PLC0415 - see model_dir
+    from iris_api.training.golden import read_golden  # noqa: PLC0415 - see model_dir
 
     return read_golden(model_dir)
 

@@ -27,11 +27,11 @@ from tritonclient.http import InferInput as TritonInput
 from tritonclient.http import InferRequestedOutput
 from tritonclient.http.aio import InferenceServerClient
 
-from shop.models import features_store as store
-from shop.models.fraud.features import Payment
-from shop.models.fraud.features import build as build_payment
-from shop.models.ranking.features import Query
-from shop.models.ranking.features import build as build_search
+from shop.features import store
+from shop.features.fraud import Payment
+from shop.features.fraud import build as build_payment
+from shop.features.ranking import Query
+from shop.features.ranking import build as build_search
 
 _TRITON = f"127.0.0.1:{os.environ['SHOP_TRITON_HTTP_PORT']}"
 _VERSION = "1"

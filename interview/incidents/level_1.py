@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from iris_api.adapters.golden import Golden, read_golden
 from iris_api.commands.stack import stack
 from iris_api.domain.flower import named
 from iris_api.settings import IrisSettings
+from iris_api.training.golden import Golden, read_golden
 from servekit.loopback import client
 from workbench.stack import StackError, control, take_over, up
 

@@ -14,10 +14,10 @@ from rich.console import Console
 from servekit.loopback import client
 from shop.addresses import Addresses
 from shop.commands.stack import stack
+from shop.features import store
 from shop.gateway.domain.contracts import Query, Search
 from shop.gateway.settings import GatewaySettings
 from shop.load.golden import Golden
-from shop.models import features_store as store
 from shop.serving.control import Control
 from workbench.stack import StackError, control, take_over, up
 

@@ -18,8 +18,8 @@ from course.incidents import Caller, Fault
 from interview.incidents.level_3 import Level3
 from servekit.http_ask import ask
 from shop.artefact import Artefact
-from shop.models.features_store import USER_WIDTH
-from shop.models.ranking.features import ITEM
+from shop.features.ranking import ITEM
+from shop.features.store import USER_WIDTH
 from shop.serving.control_key import HEADER, read_key
 from shop.serving.repository import versions
 from workbench.stack.inspection import members

@@ -14,7 +14,7 @@ from scipy.stats import beta, binom, expon, gamma, norm
 
 from course.drill import read_questions
 from course.drill.memory import INTERVALS_D
-from iris_api.adapters.iris_data import iris_rows
+from iris_api.training.iris_data import iris_rows
 from planner.calibration import REFERENCE, load
 from planner.characteristics import SHAPES, closed_form_p99_s, simulate
 from planner.fleet import Ask, plan_fleet

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shop.models.features_store import EMBEDDING, ENTITY_WIDTH, FILES, ITEM_WIDTH, MANIFEST, POPULAR_FILE, USER_WIDTH
+from shop.features.store import EMBEDDING, ENTITY_WIDTH, FILES, ITEM_WIDTH, MANIFEST, POPULAR_FILE, USER_WIDTH
 from tests.integration.shop.serving.triton_world import ITEMS, write_models
 from workbench.versions import ROOT
 

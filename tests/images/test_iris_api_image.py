@@ -13,9 +13,9 @@ import httpx
 import numpy as np
 import pytest
 
-from iris_api.adapters.golden import Golden, read_golden
 from iris_api.commands.calls import CALLS, Target
 from iris_api.commands.client import TOLERANCE
+from iris_api.training.golden import Golden, read_golden
 from tests.patience import until
 from workbench.images import Container, Engine, EngineError, Image, build, recipes
 from workbench.versions import ROOT

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from iris_api.adapters.golden import Golden, write_golden
 from iris_api.commands.scenario import IrisScenario
+from iris_api.training.golden import Golden, write_golden
 from workbench.sla import load_sla
 
 if TYPE_CHECKING:

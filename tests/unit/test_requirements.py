@@ -80,5 +80,5 @@ def test_every_installation_asks_for_the_hashes() -> None:
 
 
 def test_what_carries_the_films_is_downloaded_by_its_hash() -> None:
-    code = (ROOT / "02-intermediate-seldon-pipeline/recommender/adapters/movielens.py").read_text(encoding="utf-8")
+    code = (ROOT / "02-intermediate-seldon-pipeline/recommender/training/movielens.py").read_text(encoding="utf-8")
     assert len(INSTALLS.findall(code.replace('"', " ").replace(",", " "))) == code.count("--require-hashes") == 1

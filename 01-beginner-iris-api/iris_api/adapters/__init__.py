@@ -1,1 +1,1 @@
-"""Where the service meets libraries and files: the data set, model artefacts, ONNX Runtime, Arrow."""
+"""Where the service meets libraries and files: model artefacts, ONNX Runtime, Arrow."""

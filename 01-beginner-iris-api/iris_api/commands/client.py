@@ -11,9 +11,9 @@ import httpx
 import numpy as np
 
 from iris_api.adapters.artefact import ArtefactError
-from iris_api.adapters.golden import Golden, read_golden
 from iris_api.commands.calls import CALLS, Target
 from iris_api.settings import IrisSettings
+from iris_api.training.golden import Golden, read_golden
 from servekit.loopback import DIRECT, client
 from servekit.oip import rpc
 from workbench.stack import join

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from iris_api.adapters.golden import read_golden
 from iris_api.commands.codecs import CODECS, Codec
 from iris_api.settings import IrisSettings
+from iris_api.training.golden import read_golden
 from workbench.hardware import hardware_stamp
 from workbench.terminal import make_console, make_table
 

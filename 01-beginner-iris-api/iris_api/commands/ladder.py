@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from iris_api.adapters.golden import Golden, read_golden
 from iris_api.commands.ladder_report import conclude, ladder_table, write_report
 from iris_api.domain.flower import named
 from iris_api.settings import IrisSettings
+from iris_api.training.golden import Golden, read_golden
 from servekit.loopback import client
 from workbench.bench import Peer, compare, free_ports, http_request
 from workbench.terminal import make_console
@@ -53,8 +53,8 @@ def _train_tutorial_model(path: Path) -> None:
     """The tutorial keeps its model as a pickle; here alone, to be measured."""
     import joblib  # noqa: PLC0415 - scikit-learn takes a second to import
 
-    from iris_api.adapters.iris_data import iris_rows  # noqa: PLC0415
-    from iris_api.service.training import train  # noqa: PLC0415
+    from iris_api.training.fit import train  # noqa: PLC0415
+    from iris_api.training.iris_data import iris_rows  # noqa: PLC0415
 
     joblib.dump(train(*iris_rows())[0], path)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from iris_api.adapters.golden import read_golden
 from iris_api.domain.flower import FEATURES
 from iris_api.settings import IrisSettings
+from iris_api.training.golden import read_golden
 from servekit.oip import rest
 from servekit.oip.tensors import Inference, Tensor
 from workbench.sla import Request

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from iris_api.adapters.artefact import ModelCard, write_artefact
-from iris_api.adapters.golden import Golden, write_golden
-from iris_api.adapters.iris_data import data_sha256, iris_rows
-from iris_api.adapters.onnx_export import INPUTS, LIBRARIES, OUTPUTS, export_onnx
 from iris_api.domain.flower import CLASS_NAMES, FEATURES
-from iris_api.service.training import Report, out_of_fold, train
 from iris_api.settings import IrisSettings
+from iris_api.training.fit import Report, out_of_fold, train
+from iris_api.training.golden import Golden, write_golden
+from iris_api.training.iris_data import data_sha256, iris_rows
+from iris_api.training.onnx_export import INPUTS, LIBRARIES, OUTPUTS, export_onnx
 from servekit.drift import ReferenceProfile
 from servekit.shares import share_text
 from servekit.signing import SIGNATURE

@@ -1,1 +1,1 @@
-"""The use cases: predict, and train."""
+"""The use case: predict."""

@@ -1,1 +1,1 @@
-"""Where the service meets files, libraries and Valkey: MovieLens, artefacts, ONNX, wires, the inventory."""
+"""Where the service meets files, libraries and Valkey: artefacts, ONNX, wires, the inventory."""

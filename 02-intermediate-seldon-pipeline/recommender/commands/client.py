@@ -12,9 +12,9 @@ import httpx
 from rich.text import Text
 
 from recommender.adapters.artefact import Artefact, ArtefactError
-from recommender.adapters.golden import Golden
 from recommender.adapters.inventory import Inventory
 from recommender.settings import InventorySettings, PipelineSettings
+from recommender.training.golden import Golden
 from servekit.errors import ServingError
 from servekit.loopback import client
 from workbench.stack import join

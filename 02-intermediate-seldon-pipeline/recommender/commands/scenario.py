@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from recommender.adapters.artefact import Artefact
-from recommender.adapters.golden import Golden
 from recommender.adapters.inventory import Inventory
 from recommender.settings import InventorySettings
+from recommender.training.golden import Golden
 from workbench.sla import Request, Zipf
 
 if TYPE_CHECKING:

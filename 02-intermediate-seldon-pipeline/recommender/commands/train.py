@@ -13,11 +13,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from recommender.adapters.artefact import ModelCard, encode_parts, write_artefact
-from recommender.adapters.movielens import DataError, data_sha256, fetch_movielens, read_movielens
-from recommender.adapters.onnx_export import als_onnx, ease_onnx
 from recommender.domain.ranking import rank
-from recommender.service.training import HELD_OUT, LIKED_STARS, Training, train
 from recommender.settings import TrainingSettings
+from recommender.training.fit import HELD_OUT, LIKED_STARS, Training, train
+from recommender.training.movielens import DataError, data_sha256, fetch_movielens, read_movielens
+from recommender.training.onnx_export import als_onnx, ease_onnx
 
 if TYPE_CHECKING:
     from pathlib import Path

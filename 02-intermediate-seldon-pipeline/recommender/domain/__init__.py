@@ -1,1 +1,1 @@
-"""What recommending is, without any library of serving: interactions, features, models, ranking, evaluation."""
+"""What recommending is, without any library of serving: requests, histories, ranking, stock."""

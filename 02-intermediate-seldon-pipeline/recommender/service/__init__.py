@@ -1,1 +1,1 @@
-"""The use cases: train, prepare a request, recommend."""
+"""The use case that needs more than the domain: to prepare a request for the model."""

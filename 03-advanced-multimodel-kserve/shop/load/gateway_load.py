@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shop.features.store import USER_WIDTH
 from shop.load.private_stack import cpu_s
-from shop.models.features_store import USER_WIDTH
 from shop.serving.stores import connect
 from workbench.bench import closed_loop, http_request
 from workbench.stack import HttpReady

@@ -13,10 +13,8 @@ import numpy as np
 import onnxruntime as ort
 
 from shop.artefact import Artefact
+from shop.features import fraud, ranking, store
 from shop.gateway.domain.contracts import Payment, Recommend, Search
-from shop.models import features_store as store
-from shop.models.fraud import features as fraud
-from shop.models.ranking import features as ranking
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shop.models.features_store import FILES, FLOAT, MANIFEST, POPULAR_FILE
+from shop.features.store import FILES, FLOAT, MANIFEST, POPULAR_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

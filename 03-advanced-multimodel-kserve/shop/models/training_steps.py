@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shop.artefact import ModelCard, write_artefact
-from shop.models.features_store import EMBEDDING, FRAUD_WIDTH, RANKING_WIDTH
+from shop.features.store import EMBEDDING, FRAUD_WIDTH, RANKING_WIDTH
 from shop.models.fraud.student import fraud_onnx
 from shop.models.fraud.training import train_fraud
 from shop.models.judging import CHOOSING, TEST, Evaluation, write_evaluation

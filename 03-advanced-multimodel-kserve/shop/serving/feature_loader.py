@@ -17,7 +17,7 @@ import redis
 
 from servekit.telemetry import configure_logging
 from shop.addresses import Addresses
-from shop.models.features_store import FILES, GENERATION, POPULAR
+from shop.features.store import FILES, GENERATION, POPULAR
 from shop.serving.feature_set import FeatureSet, FeatureSetError, read_manifest
 from shop.serving.settings import StoreSettings
 from shop.serving.stores import connect

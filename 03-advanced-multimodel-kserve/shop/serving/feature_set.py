@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from servekit.artefact_folder import ArtefactError, ArtefactFolder
-from shop.models.features_store import FILES, FLOAT, MANIFEST, POPULAR_FILE
+from shop.features.store import FILES, FLOAT, MANIFEST, POPULAR_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

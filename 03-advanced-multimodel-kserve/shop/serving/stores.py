@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from servekit.valkey import valkey_command
-from shop.models.features_store import GENERATION
+from shop.features.store import GENERATION
 from shop.serving.logins import read_login, write_users
 
 if TYPE_CHECKING:

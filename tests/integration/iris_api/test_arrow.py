@@ -16,7 +16,7 @@ from iris_api.domain.flower import CLASS_NAMES, FEATURES, MAX_STREAM_ROWS
 if TYPE_CHECKING:
     import httpx
 
-    from iris_api.adapters.golden import Golden
+    from iris_api.training.golden import Golden
 
 ARROW = "application/vnd.apache.arrow.stream"
 NAMES = ", ".join(FEATURES)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from iris_api.adapters.golden import Golden, write_golden
 from iris_api.commands.calls import CALLS
 from iris_api.commands.client import main
+from iris_api.training.golden import Golden, write_golden
 
 if TYPE_CHECKING:
     from collections.abc import Callable

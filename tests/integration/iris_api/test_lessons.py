@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from iris_api.adapters.golden import Golden
 from iris_api.commands import formats, ladder
 from iris_api.commands.codecs import CODECS
 from iris_api.commands.formats import measure
 from iris_api.domain.flower import named
+from iris_api.training.golden import Golden
 from workbench.bench import Peer
 
 if TYPE_CHECKING:

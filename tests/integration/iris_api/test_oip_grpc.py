@@ -15,7 +15,7 @@ from servekit.oip.tensors import Inference, Tensor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iris_api.adapters.golden import Golden
+    from iris_api.training.golden import Golden
     from tests.iris_process import IrisServer
 
 Stub = inference_pb2_grpc.GRPCInferenceServiceStub

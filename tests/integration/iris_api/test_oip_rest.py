@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import httpx
     from numpy.typing import NDArray
 
-    from iris_api.adapters.golden import Golden
+    from iris_api.training.golden import Golden
 
 INFER = "/v2/models/iris/infer"
 JSON = {"content-type": "application/json"}

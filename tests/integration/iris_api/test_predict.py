@@ -18,7 +18,7 @@ from tests.patience import GENEROUS_S
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from iris_api.adapters.golden import Golden
+    from iris_api.training.golden import Golden
     from tests.iris_process import StartIris
 
 JSON = {"content-type": "application/json"}

@@ -12,8 +12,8 @@ import onnx
 import pytest
 
 from iris_api.adapters.artefact import ArtefactError, read_artefact, write_artefact
-from iris_api.adapters.golden import read_golden
 from iris_api.adapters.onnx_model import OnnxModel
+from iris_api.training.golden import read_golden
 from tests.external_onnx import external_model
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from iris_api.adapters.golden import Golden
+    from iris_api.training.golden import Golden
 
     Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -34,14 +34,14 @@ def model(model_dir: Path) -> OnnxModel:
 
 @pytest.fixture(scope="module")
 def rows() -> Rows:
-    from iris_api.adapters.iris_data import iris_rows  # noqa: PLC0415 - scikit-learn is for those who ask for it
+    from iris_api.training.iris_data import iris_rows  # noqa: PLC0415 - scikit-learn is for those who ask for it
 
     return iris_rows()
 
 
 @pytest.fixture(scope="module")
 def pipeline(rows: Rows) -> Any:
-    from iris_api.service.training import train  # noqa: PLC0415 - likewise
+    from iris_api.training.fit import train  # noqa: PLC0415 - likewise
 
     return train(*rows)[0]
 

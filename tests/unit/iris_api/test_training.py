@@ -21,16 +21,16 @@ OIP_TYPES = {"tensor(float)": "FP32", "tensor(int64)": "INT64"}
 
 @pytest.fixture
 def data() -> ModuleType:
-    from iris_api.adapters import iris_data  # noqa: PLC0415 - scikit-learn is for those who ask for it
+    from iris_api.training import iris_data  # noqa: PLC0415 - scikit-learn is for those who ask for it
 
     return iris_data
 
 
 @pytest.fixture
 def training() -> ModuleType:
-    from iris_api.service import training  # noqa: PLC0415 - likewise
+    from iris_api.training import fit  # noqa: PLC0415 - the same
 
-    return training
+    return fit
 
 
 def test_two_runs_give_the_same_files_besides_the_time(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.domain.evaluation import evaluate
+from recommender.training.evaluation import evaluate
 
 ITEMS = 30
 

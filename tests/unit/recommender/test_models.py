@@ -8,9 +8,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from recommender.adapters.onnx_export import als_onnx, ease_onnx
-from recommender.domain.als import AlsSettings, fit_als
-from recommender.domain.ease import fit_ease
+from recommender.training.als import AlsSettings, fit_als
+from recommender.training.ease import fit_ease
+from recommender.training.onnx_export import als_onnx, ease_onnx
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

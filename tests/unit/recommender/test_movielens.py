@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from recommender.adapters import movielens as adapter
-from recommender.adapters.movielens import DataError, data_sha256, fetch_movielens, read_movielens
+from recommender.training import movielens as adapter
+from recommender.training.movielens import DataError, data_sha256, fetch_movielens, read_movielens
 
 if TYPE_CHECKING:
     from pathlib import Path

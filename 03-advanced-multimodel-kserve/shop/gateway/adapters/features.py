@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import numpy as np
 
+from shop.features import store
 from shop.gateway.adapters.valkey import pack
 from shop.gateway.domain.errors import UnavailableError
-from shop.models import features_store as store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from shop.features.fraud import Payment, build
 from shop.gateway.adapters.inference import FRAUD
 from shop.gateway.domain.contracts import Payment as Request
 from shop.gateway.domain.contracts import decoder, read
 from shop.gateway.domain.errors import UnavailableError
 from shop.gateway.service.request import Outgoing
-from shop.models.fraud.features import Payment, build
 
 if TYPE_CHECKING:
     from shop.gateway.service.hops import Hops

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from shop.gateway.adapters.inference import PERSONALISATION
 from shop.gateway.domain.contracts import Recommend, decoder, read
 from shop.gateway.domain.entry import Entry, written
+from shop.gateway.domain.merging import merge
 from shop.gateway.service.hops import Wanted
-from shop.models.personalisation.merging import merge
 
 if TYPE_CHECKING:
     import numpy as np

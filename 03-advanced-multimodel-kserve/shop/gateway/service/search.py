@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shop.features.ranking import Query, build
 from shop.gateway.adapters.inference import RANKING
 from shop.gateway.domain.contracts import Search as Request
 from shop.gateway.domain.contracts import decoder, read
 from shop.gateway.domain.entry import Entry, written
 from shop.gateway.service.hops import Wanted
-from shop.models.ranking.features import Query, build
 
 if TYPE_CHECKING:
     from shop.gateway.service.hops import Hops

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shop.models.features_store import ENTITY_WIDTH, FLOAT
-from shop.models.fraud.features import ENTITY, RESALE
+from shop.features.fraud import ENTITY, RESALE
+from shop.features.store import ENTITY_WIDTH, FLOAT
 from shop.world.people import DAY, HOUR
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import helper
 from scipy.special import expit
 
-from shop.models.features_store import FRAUD_WIDTH
+from shop.features.store import FRAUD_WIDTH
 from shop.models.mlp import Fit, Mlp, train_mlp
 from shop.models.onnx_graph import FLOAT, graph, mlp_nodes
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from servekit.shares import share_margin
-from shop.models.fraud.features import build_many
+from shop.features.fraud import build_many
 from shop.models.fraud.history import KINDS, History
 from shop.models.fraud.network import Network
 from shop.models.fraud.student import fit_platt, fit_student

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from servekit.shares import mean_margin
-from shop.models.features_store import EMBEDDING, POPULAR_ITEMS
+from shop.features.store import EMBEDDING, POPULAR_ITEMS
 from shop.models.personalisation.als import AlsSettings, Embeddings, fit_als
 from shop.models.personalisation.evaluation import Quality, evaluate_each, top
 from shop.models.personalisation.graphs import TOP

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shop.models.features_store import RANKING_WIDTH
-from shop.models.ranking.features import Query, build
+from shop.features.ranking import Query, build
+from shop.features.store import RANKING_WIDTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

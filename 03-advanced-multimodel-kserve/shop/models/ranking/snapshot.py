@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shop.models.features_store import FLOAT, ITEM_WIDTH, USER_WIDTH
-from shop.models.ranking.features import CATEGORIES, ITEM, LATENT, STYLE, USER
+from shop.features.ranking import CATEGORIES, ITEM, LATENT, STYLE, USER
+from shop.features.store import FLOAT, ITEM_WIDTH, USER_WIDTH
 from shop.models.ranking.interest import Interest
 from shop.world.people import DAY, HOUR
 

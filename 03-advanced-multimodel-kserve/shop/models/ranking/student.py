@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shop.models.features_store import RANKING_WIDTH
+from shop.features.store import RANKING_WIDTH
 from shop.models.mlp import Fit, Mlp, train_mlp
 from shop.models.onnx_graph import FLOAT, graph, mlp_nodes
 

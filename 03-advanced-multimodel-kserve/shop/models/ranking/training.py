@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from servekit.shares import mean_margin
-from shop.models.features_store import USER_WIDTH
+from shop.features.ranking import ITEM
+from shop.features.store import USER_WIDTH
 from shop.models.metrics import ndcg_of_lists
-from shop.models.ranking.features import ITEM
 from shop.models.ranking.lists import gather
 from shop.models.ranking.snapshot import snapshot
 from shop.models.ranking.student import fit_student

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from recommender.adapters.golden import Golden
+from recommender.training.golden import Golden
 from tests.integration.recommender.pipeline.conftest import MODELS, PREDICTIONS
 from tests.patience import until
 

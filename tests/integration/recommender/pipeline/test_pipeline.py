@@ -10,8 +10,8 @@ import pytest
 import redis
 
 from recommender.adapters.artefact import Artefact
-from recommender.adapters.golden import Golden
 from recommender.adapters.inventory import KEY, Inventory
+from recommender.training.golden import Golden
 from servekit.valkey_users import read_login
 from tests.integration.recommender.pipeline.conftest import MODELS, PREDICTIONS
 from tests.patience import until

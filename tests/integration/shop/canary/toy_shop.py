@@ -26,8 +26,8 @@ from onnx import TensorProto, helper, numpy_helper
 from shop.addresses import Addresses
 from shop.artefact import ModelCard, write_artefact
 from shop.commands.stack import stack
-from shop.models import features_store as store
-from shop.models.ranking.features import ITEM
+from shop.features import store
+from shop.features.ranking import ITEM
 from shop.world.traffic import Request as Row
 from shop.world.traffic import write_traffic
 from tests.ports import free_block

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from shop.models.fraud.features import Payment
-from shop.models.fraud.features import build as fraud_features
-from shop.models.ranking.features import Query
-from shop.models.ranking.features import build as ranking_features
+from shop.features.fraud import Payment
+from shop.features.fraud import build as fraud_features
+from shop.features.ranking import Query
+from shop.features.ranking import build as ranking_features
 from tests.integration.shop.gateway.conftest import POPULAR
 from tests.patience import until
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from shop.addresses import Addresses
-from shop.models.features_store import (
+from shop.features.store import (
     FILES,
     FLOAT,
     GENERATION,

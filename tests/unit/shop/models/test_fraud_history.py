@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shop.models.features_store import ENTITY_WIDTH
-from shop.models.fraud.features import ENTITY
+from shop.features.fraud import ENTITY
+from shop.features.store import ENTITY_WIDTH
 from shop.models.fraud.history import KINDS, History
 from shop.models.fraud.network import Network
 from shop.world.paying import Payments

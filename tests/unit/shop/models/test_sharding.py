@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from shop.gateway.domain.merging import merge
 from shop.models.personalisation.evaluation import top
 from shop.models.personalisation.graphs import TOP, item_matrix, personalisation_onnx
-from shop.models.personalisation.merging import merge
 from shop.models.personalisation.sharding import bounds, shard
 
 RNG = np.random.default_rng(7)

@@ -14,8 +14,9 @@ from threadpoolctl import threadpool_limits
 from shop.addresses import MODELS
 from shop.artefact import Artefact, ArtefactError
 from shop.commands.train import train
-from shop.models import features_store as store
-from shop.models.fraud.features import Payment, build
+from shop.features import store
+from shop.features.fraud import Payment, build
+from shop.features.ranking import build as build_ranking
 from shop.models.fraud.history import KINDS, History
 from shop.models.fraud.network import Network
 from shop.models.fraud.training import payment_features, train_fraud
@@ -23,7 +24,6 @@ from shop.models.judging import HEADLINE, EvaluationError, read_evaluation
 from shop.models.metrics import ndcg
 from shop.models.periods import Periods
 from shop.models.personalisation.evaluation import top
-from shop.models.ranking.features import build as build_ranking
 from shop.models.ranking.lists import gather, query
 from shop.models.ranking.snapshot import snapshot
 from shop.models.ranking.training import train_ranking

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from shop.models.ranking.features import ITEM, STYLE, USER
+from shop.features.ranking import ITEM, STYLE, USER
 from shop.models.ranking.interest import Interest, propensities
 from shop.models.ranking.snapshot import snapshot
 from shop.world.browsing import Views

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from shop.gateway.domain.merging import merge
 from shop.models.personalisation.graphs import item_matrix, personalisation_onnx
-from shop.models.personalisation.merging import merge
 from shop.models.personalisation.sharding import shard
 from shop.optimize.calibration import CalibrationError
 from shop.optimize.item_matrix import int8_reranked, int8_scores, tensorrt_scores

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shop.models.features_store import MANIFEST, POPULAR_FILE
+from shop.features.store import MANIFEST, POPULAR_FILE
 from shop.serving.feature_set import FeatureSet, FeatureSetError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import onnxruntime as ort
 import pytest
 
 from shop.artefact import ArtefactError, ModelCard, write_artefact
+from shop.gateway.domain.merging import merge
 from shop.models.personalisation.graphs import personalisation_onnx
-from shop.models.personalisation.merging import merge
 from shop.serving.model_config import Backend
 from shop.serving.repository import add_version, main, remove_version, versions, write_repository
 from shop.serving.shards import write_shards

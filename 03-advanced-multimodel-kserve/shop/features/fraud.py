@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shop.models.features_store import FRAUD_WIDTH
+from shop.features.store import FRAUD_WIDTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

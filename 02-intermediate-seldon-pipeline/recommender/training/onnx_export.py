@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import NodeProto
 
-    from recommender.domain.als import ItemFactors
+    from recommender.training.als import ItemFactors
 
 __all__ = ["als_onnx", "ease_onnx"]
 

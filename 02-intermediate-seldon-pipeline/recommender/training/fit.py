@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recommender.domain.als import AlsSettings, ItemFactors, fit_als
-from recommender.domain.ease import fit_ease
-from recommender.domain.evaluation import Quality, evaluate
 from recommender.domain.interactions import Histories, Interactions, hold_out_last
 from recommender.domain.normalisation import Normalisation
+from recommender.training.als import AlsSettings, ItemFactors, fit_als
+from recommender.training.ease import fit_ease
+from recommender.training.evaluation import Quality, evaluate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

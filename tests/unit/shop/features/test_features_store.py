@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shop.models import features_store as store
+from shop.features import store
 
 
 def test_keys_are_a_letter_and_an_id() -> None:

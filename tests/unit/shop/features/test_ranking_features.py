@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shop.models.features_store import ITEM_WIDTH, RANKING_WIDTH, USER_WIDTH
-from shop.models.ranking.features import CATEGORIES, ITEM, STYLE, USER, Query, build
+from shop.features.ranking import CATEGORIES, ITEM, STYLE, USER, Query, build
+from shop.features.store import ITEM_WIDTH, RANKING_WIDTH, USER_WIDTH
 from shop.world.catalogue import CATEGORIES as NAMES
 from shop.world.catalogue import STYLE as WORLD_STYLE
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from shop.models.features_store import ENTITY_WIDTH, FRAUD_WIDTH
-from shop.models.fraud.features import ENTITY, RESALE, Payment, build, build_many
+from shop.features.fraud import ENTITY, RESALE, Payment, build, build_many
+from shop.features.store import ENTITY_WIDTH, FRAUD_WIDTH
 from shop.world.catalogue import RESALE as WORLD_RESALE
 
 RNG = np.random.default_rng(7)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shop.models.features_store import ITEM_WIDTH, RANKING_WIDTH, USER_WIDTH
+from shop.features.store import ITEM_WIDTH, RANKING_WIDTH, USER_WIDTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

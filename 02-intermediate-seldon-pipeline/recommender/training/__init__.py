@@ -1,0 +1,1 @@
+"""What makes the artefacts: MovieLens, two models and their quality, the ONNX graphs, answers that tests expect."""
