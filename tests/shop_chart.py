@@ -24,7 +24,6 @@ VARIANTS = {
     "region-eu": ("cpu", "multi-region", "regions/eu"),
     "region-us": ("gpu", "multi-region", "regions/us"),
 }
-MODELS = ("fraud", "personalisation", "ranking")
 
 
 @lru_cache

@@ -20,7 +20,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 # deployment, where something is missing.
 COPY shared/servekit /app/servekit
 COPY 03-advanced-multimodel-kserve/shop/__init__.py 03-advanced-multimodel-kserve/shop/addresses.py \
-     03-advanced-multimodel-kserve/shop/artefact.py 03-advanced-multimodel-kserve/shop/limits.py /app/shop/
+     03-advanced-multimodel-kserve/shop/artefact.py 03-advanced-multimodel-kserve/shop/endpoints.py \
+     03-advanced-multimodel-kserve/shop/limits.py /app/shop/
 COPY 03-advanced-multimodel-kserve/shop/features /app/shop/features
 COPY 03-advanced-multimodel-kserve/shop/serving /app/shop/serving
 COPY 03-advanced-multimodel-kserve/shop/gateway /app/shop/gateway

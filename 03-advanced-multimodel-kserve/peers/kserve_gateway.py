@@ -27,6 +27,7 @@ from tritonclient.http import InferInput as TritonInput
 from tritonclient.http import InferRequestedOutput
 from tritonclient.http.aio import InferenceServerClient
 
+from shop.endpoints import PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.features import store
 from shop.features.fraud import Payment
 from shop.features.fraud import build as build_payment
@@ -228,4 +229,4 @@ if __name__ == "__main__":
         event_loop="uvloop",
         enable_docs_url=False,
     )
-    server.start([Search("search"), Payments("payments"), Recommendations("recommendations")])
+    server.start([Search(SEARCH.kind), Payments(PAYMENTS.kind), Recommendations(RECOMMENDATIONS.kind)])

@@ -12,7 +12,7 @@ from servekit.errors import InvalidValueError
 from workbench.hardware import HardwareStamp
 
 __all__ = [
-    "MODEL_OF", "REFERENCE", "Calibration", "Comparison", "Cost", "HeldOut", "Noise", "Profile", "StoreSize", "load",
+    "REFERENCE", "Calibration", "Comparison", "Cost", "HeldOut", "Noise", "Profile", "StoreSize", "load",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 REFERENCE: Final = Path(__file__).with_name("reference.json")
 """The calibration that is shipped, so that a plan can be made before anybody has measured."""
-
-MODEL_OF: Final = {"search": "ranking", "payments": "fraud", "recommendations": "personalisation"}
-"""Which model a kind of request needs."""
 
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -43,6 +40,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of request, all answered from the cache (``hit``) or none (``miss``), measured alone.
 
     Attributes:
+        model: the one that answers this kind; its pods in the plan are named for it.
         rate_rps: a low one, at which the ``quiet`` cost and the times were measured.
         busy: the cost at a rate that keeps the machine busy.
         latency_ms: evenly spaced quantiles from 0 to 100 % of the time from intended start to last byte.
@@ -52,6 +50,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     kind: str
+    model: str
     result: Literal["hit", "miss"]
     requests: int
     rate_rps: Positive
@@ -148,7 +147,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         rss_mb: resident memory of one instance of each process.
     """
 
-    schema: Literal[2] = 2
+    schema: Literal[3] = 3
     profiles: Annotated[list[Profile], msgspec.Meta(min_length=1)]
     mix: dict[str, Positive]
     hit_ratio: dict[str, Share]

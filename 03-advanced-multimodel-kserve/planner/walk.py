@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from planner.calibration import MODEL_OF
 from planner.distribution import Service
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def walk(profile: Profile, utilisation: float, weight: float = 1.0, *, generator
     on_way = min(1.0, _FLOOR * fastest_s / max(sum(cpu_s.values()), 1e-9))
     scv = _largest_scv(profile)
     stages = [
-        Visit(_station(name, profile.kind), cpu_s.get(name, 0.0) * share, scv)
+        Visit(_station(name, profile.model), cpu_s.get(name, 0.0) * share, scv)
         for name, share in _STAGES
         if (generator or name != "generator") and cpu_s.get(name, 0.0) * share > _NEGLIGIBLE_S
     ]
@@ -133,5 +132,5 @@ def _largest_scv(profile: Profile) -> float:
     return float(np.var(profile.latency_ms)) / max(sum(ms * ms for ms in pieces_ms), 1e-12)
 
 
-def _station(process: str, kind: str) -> str:
-    return f"triton-{MODEL_OF.get(kind, kind)}" if process == "triton" else process
+def _station(process: str, model: str) -> str:
+    return f"triton-{model}" if process == "triton" else process

@@ -7,10 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["MODELS", "Addresses"]
-
-MODELS = ("ranking", "fraud", "personalisation")
-"""The three models, by their names in Triton."""
+__all__ = ["Addresses"]
 
 
 class Addresses(BaseSettings):

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from shop.endpoints import ENDPOINTS, MODELS
 from shop.gateway.settings import GatewaySettings
 from shop.serving.control_key import restrictions
 from shop.serving.settings import StoreSettings
 from tests.shop_chart import (
     CHART,
     DEPLOY,
-    MODELS,
     VARIANTS,
     changed,
     gateway_environment,
@@ -126,9 +126,7 @@ def test_at_the_edge_a_request_is_told_its_version_and_cannot_choose() -> None:
             assert header["name"] == "x-model-version"
             shares.setdefault(rule["matches"][0]["path"]["value"], {})[header["value"]] = backend["weight"]
     assert shares == {
-        "/v1/payments/score": {"1": 100, "2": 0},
-        "/v1/recommendations": {"1": 100, "2": 0},
-        "/v1/search": {"1": 75, "2": 25},
+        each.path: {"1": 75, "2": 25} if each.model == "ranking" else {"1": 100, "2": 0} for each in ENDPOINTS
     }
     assert rules[-1]["filters"][0]["requestHeaderModifier"]["remove"] == ["x-model-version"]
     assert all(each["model"]["storageUri"].endswith("/python/all") for each in predictors("minikube"))

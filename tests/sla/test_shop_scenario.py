@@ -9,11 +9,12 @@ import pytest
 
 from servekit.errors import InvalidValueError
 from shop.addresses import Addresses
+from shop.endpoints import BY_KIND
 from shop.gateway.domain.contracts import Payment, Recommend, Search
 from shop.gateway.settings import GatewaySettings
 from shop.load.golden import Golden
 from shop.load.scenario import ShopScenario, asked
-from shop.load.world_traffic import KIND_OF, WorldTraffic, mixed_messages
+from shop.load.world_traffic import WorldTraffic, mixed_messages
 from tests.integration.shop.canary.toy_shop import QUALITY, make_run_dir
 from workbench.sla import load_sla
 
@@ -54,7 +55,7 @@ def answered(addresses: Addresses, request: Request) -> dict[str, object]:
 
 
 def test_every_kind_of_the_mix_is_supplied(scenario: ShopScenario) -> None:
-    assert set(load_sla(SLA).mix) == set(KIND_OF.values())
+    assert set(load_sla(SLA).mix) == set(BY_KIND)
     for kind, question in QUESTIONS.items():
         assert isinstance(asked(scenario.request(kind, Random(1))), question)
 

@@ -6,8 +6,8 @@ import http.client
 import re
 from typing import TYPE_CHECKING, Final
 
-from planner.calibration import MODEL_OF
 from servekit.errors import NotReadyError
+from shop.endpoints import ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ def hit_ratios(before: Mapping[tuple[str, str], float], after: Mapping[tuple[str
     A stale answer is given at once and renewed behind it: it costs what a miss does.
     """
     ratios = {}
-    for kind, model in MODEL_OF.items():
+    for kind, _, model in ENDPOINTS:
         served, asked = (
             sum(after.get((model, result), 0.0) - before.get((model, result), 0.0) for result in results)
             for results in (_SERVED, _ASKED)

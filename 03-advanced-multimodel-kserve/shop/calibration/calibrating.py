@@ -13,6 +13,7 @@ from planner.fit import fit_delay
 from planner.forecast import Promise, capacity_rps, forecast
 from shop.calibration.phase import together
 from shop.calibration.processes import GENERATOR
+from shop.endpoints import BY_KIND
 from workbench.hardware import hardware_stamp
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def _profile(key: Key, found: Survey, cores: int) -> Profile:
     answer = float(np.mean(np.concatenate([phase.sent.size for phase in phases])))
     return Profile(
         kind=kind,
+        model=BY_KIND[kind].model,
         result=cast("Literal['hit', 'miss']", result),
         requests=requests,
         rate_rps=round(float(np.mean([phase.sent.rate_rps for phase in phases])), 2),

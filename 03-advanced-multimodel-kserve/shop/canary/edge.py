@@ -9,7 +9,8 @@ import msgspec
 
 from servekit.http_ask import ask
 from shop.canary.errors import CanaryError
-from shop.serving.envoy.routes import ENDPOINTS, VERSION_HEADER
+from shop.endpoints import BY_MODEL
+from shop.serving.envoy.routes import VERSION_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ class Edge:
         """
         plain = canary = ""
         for route in _routes(self._get("/config_dump?resource=dynamic_route_configs")):
-            if route["match"].get("path") == ENDPOINTS[model]:
+            if route["match"].get("path") == BY_MODEL[model].path:
                 if "runtime_fraction" in route["match"]:
                     canary = _version(route)
                 else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from prometheus_client.parser import text_string_to_metric_families
 
 from shop.canary.evidence import EMPTY, Histogram
+from shop.endpoints import FEEDBACK_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +25,6 @@ _DURATION = "serving_request_duration_seconds"
 _SCORE = "serving_score"
 _DEGRADED = "serving_degraded_total"
 _FEEDBACK = "serving_feedback_total"
-_FEEDBACK_ENDPOINT = "/v1/feedback"
 _WANTED = frozenset({f"{_DURATION}_bucket", f"{_SCORE}_bucket", _DEGRADED, _FEEDBACK})
 _FAMILIES = frozenset({_DURATION, _SCORE, "serving_degraded", "serving_feedback"})
 
@@ -95,7 +95,7 @@ def readings(counters: Counters, model: str) -> dict[str, Reading]:
     by_version: dict[str, list[tuple[str, dict[str, str], float]]] = defaultdict(list)
     for (name, labels), value in counters.items():
         of = dict(labels)
-        if of.get("model") == model and "version" in of and of.get("endpoint") != _FEEDBACK_ENDPOINT:
+        if of.get("model") == model and "version" in of and of.get("endpoint") != FEEDBACK_PATH:
             by_version[of["version"]].append((name, of, value))
     return {version: _reading(samples) for version, samples in by_version.items()}
 

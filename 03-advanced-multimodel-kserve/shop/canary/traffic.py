@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from shop.canary.errors import CanaryError
-from shop.serving.envoy.routes import ENDPOINTS, VERSION_HEADER, routes_file
+from shop.endpoints import BY_MODEL
+from shop.serving.envoy.routes import VERSION_HEADER, routes_file
 from shop.serving.envoy.splits import Split, read_splits, write_splits
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _reroute(path: Path, model: str, split: Split) -> None:
         content: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise CanaryError(f"{path}: {error}: expected the edge's routes: make down-3 up-3") from None
-    ours = {ENDPOINTS[model], f"/v2/models/{model}/infer"}
+    ours = {BY_MODEL[model].path, f"/v2/models/{model}/infer"}
     for host in content["resources"][0]["virtual_hosts"]:
         for route in host["routes"]:
             if route["match"].get("path") in ours:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from servekit.errors import ServingError
 from servekit.http_ask import ask
-from shop.addresses import MODELS, Addresses
+from shop.addresses import Addresses
 from shop.canary.board import Board
 from shop.canary.edge import Edge
 from shop.canary.errors import CanaryError
@@ -36,6 +36,7 @@ from shop.canary.judge import Policy
 from shop.canary.meter import GatewayMeter
 from shop.canary.traffic import ModelTraffic
 from shop.canary.walk import STEPS, Plan, Ports, Walk
+from shop.endpoints import MODELS
 from shop.load.world_traffic import world_replay
 from workbench.arguments import count, positive
 from workbench.stack import join

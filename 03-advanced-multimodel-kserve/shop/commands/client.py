@@ -17,11 +17,12 @@ from servekit.errors import ServingError
 from servekit.loopback import client
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
+from shop.endpoints import BY_KIND, RECOMMENDATIONS
 from shop.gateway.domain.contracts import Payment, Search
 from shop.gateway.settings import GatewaySettings
 from shop.load.golden import Golden, Ranked, Scored
 from shop.load.scenario import asked
-from shop.load.world_traffic import KIND_OF, WorldTraffic
+from shop.load.world_traffic import WorldTraffic
 from workbench.stack import join
 from workbench.terminal import make_console, make_table, printable, say
 
@@ -45,7 +46,7 @@ def main() -> int:
     try:
         traffic, golden = WorldTraffic(addresses), Golden(addresses, GatewaySettings())
         draw = random.Random(3)  # noqa: S311 - a sample, not a secret
-        requests = [traffic.request(kind, draw) for kind in KIND_OF.values() for _ in range(_OF_EACH)]
+        requests = [traffic.request(kind, draw) for kind in BY_KIND for _ in range(_OF_EACH)]
         with client(base_url=base_url, timeout=10) as http:
             _show(http, [requests[place] for place in (0, _OF_EACH, 2 * _OF_EACH)])
             return _check_all(http, golden, requests)
@@ -76,7 +77,9 @@ def _show(http: httpx.Client, requests: Sequence[Request]) -> None:
             decision = Text(printable(f"{scored.decision}: {scored.reason}"))
             table.add_row(f"payment of {question.amount:,.2f}", decision, score, version)
             continue
-        about = f"search, {len(question.candidates)} candidates" if isinstance(question, Search) else "recommendations"
+        about = RECOMMENDATIONS.kind
+        if isinstance(question, Search):
+            about = f"search, {len(question.candidates)} candidates"
         for place, item in enumerate(msgspec.json.decode(answer.content, type=Ranked).items[:_SHOWN]):
             score = "" if item.score is None else f"{item.score:.3f}"
             first = (f"{about}, user {question.user}", version) if not place else ("", "")

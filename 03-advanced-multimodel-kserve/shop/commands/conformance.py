@@ -9,7 +9,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from shop.addresses import MODELS, Addresses
+from shop.addresses import Addresses
+from shop.endpoints import MODELS
 from workbench.conformance.__main__ import main as check
 from workbench.stack import join
 

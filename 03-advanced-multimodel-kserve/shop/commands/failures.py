@@ -25,6 +25,7 @@ import msgspec
 from servekit.errors import ServingError
 from shop.addresses import Addresses
 from shop.commands.stack import stack
+from shop.endpoints import PAYMENTS
 from shop.load.open_loop import NO_ANSWER, Message, offering
 from shop.load.world_traffic import mixed_messages
 from workbench.arguments import positive
@@ -46,7 +47,6 @@ __all__ = ["VICTIMS", "Load", "Outage", "cause", "main"]
 VICTIMS: Final = ("triton", "cache", "features", "gateway-0")
 _RECOVERY_S: Final = 10.0
 _OK, _SERVER_ERROR = 200, 500
-_PAYMENTS = "/v1/payments/score"
 
 
 @dataclass
@@ -106,7 +106,7 @@ class _Watch:
         outage.requests += 1
         outage.degraded += degraded
         outage.failed += failed
-        outage.failed_payments += failed and message.request.path == _PAYMENTS
+        outage.failed_payments += failed and message.request.path == PAYMENTS.path
         outage.shed += status != _OK and not failed
         if status != _OK or degraded:
             self._last_bad = time.monotonic()

@@ -10,7 +10,8 @@ import numpy as np
 
 from servekit.oip import rest
 from servekit.oip.tensors import Inference, Tensor
-from shop.addresses import MODELS, Addresses
+from shop.addresses import Addresses
+from shop.endpoints import BY_KIND, FEEDBACK_PATH, MODELS, PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.gateway.settings import GatewaySettings
 from shop.load.golden import Golden
 from shop.load.scenario import asked
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["surface"]
 
-_KINDS = ("search", "payments", "recommendations")
 _SEARCH = b'{"user":1,"query":{"category":3,"price":20.5},"candidates":[1,2,3,4,5],"k":3}'
 _PAYMENT = b'{"payment":"p-1","user":1,"card":1,"device":1,"ip":1,"amount":12.5,"category":3,"hour":12}'
 _FEEDBACK = b'{"model":"ranking","version":"1","outcome":"click"}'
@@ -45,8 +45,8 @@ def surface(doors: list[str], home: Path | None = None) -> Surface:
     traffic, golden = WorldTraffic(addresses), Golden(addresses, GatewaySettings())
 
     def right(draw: Random, nonce: str) -> Request:
-        request = traffic.request(draw.choice(_KINDS), draw)
-        if not request.path.startswith("/v1/payments"):
+        request = traffic.request(draw.choice(list(BY_KIND)), draw)
+        if request.path != PAYMENTS.path:
             return request
         payment = msgspec.json.decode(request.body)
         return request._replace(body=msgspec.json.encode(payment | {"payment": nonce}))
@@ -64,10 +64,10 @@ def _turned_away(status: int, headers: Mapping[bytes, bytes]) -> bool:
 def _endpoints() -> list[Endpoint]:
     gets = ["/readyz", "/healthz", "/v2", "/v2/health/ready", *(f"/v2/models/{model}" for model in MODELS)]
     return [
-        Endpoint("/v1/search", [_SEARCH]),
-        Endpoint("/v1/payments/score", [_PAYMENT]),
-        Endpoint("/v1/recommendations", [b'{"user":7,"k":3}']),
-        Endpoint("/v1/feedback", [_FEEDBACK]),
+        Endpoint(SEARCH.path, [_SEARCH]),
+        Endpoint(PAYMENTS.path, [_PAYMENT]),
+        Endpoint(RECOMMENDATIONS.path, [b'{"user":7,"k":3}']),
+        Endpoint(FEEDBACK_PATH, [_FEEDBACK]),
         *_tensors(),
         *(Endpoint(path, method="GET", headers={"accept": "application/json"}) for path in gets),
     ]

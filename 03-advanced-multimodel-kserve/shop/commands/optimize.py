@@ -7,8 +7,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from shop.addresses import MODELS, Addresses
+from shop.addresses import Addresses
 from shop.artefact import Artefact, ArtefactError
+from shop.endpoints import MODELS
 from shop.models.judging import CHOOSING, EvaluationError
 from shop.optimize.attempt import attempt_all
 from shop.optimize.calibration import CalibrationError

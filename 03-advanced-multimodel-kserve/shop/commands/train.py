@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
-from shop.addresses import MODELS, Addresses
+from shop.addresses import Addresses
 from shop.commands.training_report import print_report
 from shop.commands.world import make_world
+from shop.endpoints import MODELS
 from shop.models.openmp import OpenMpError
 from shop.models.store import write_features
 from shop.models.training_steps import fit_fraud, fit_personalisation, fit_ranking

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shop.endpoints import BY_KIND, PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.features.store import USER_WIDTH
 from shop.load.private_stack import cpu_s
 from shop.serving.stores import connect
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 
     from shop.load.private_stack import PrivateStack
 
-__all__ = ["KINDS", "Candidate", "Cost", "Ratio", "check_same", "measure_costs", "measure_hits", "ready", "same"]
-
-KINDS = {"search": "/v1/search", "payments": "/v1/payments/score", "recommendations": "/v1/recommendations"}
-"""What is asked, and where; the peer has the same below its own path."""
+__all__ = ["Candidate", "Cost", "Ratio", "check_same", "measure_costs", "measure_hits", "ready", "same"]
 
 _CANDIDATES, _K = 100, 10
 _BODIES = 512
@@ -53,7 +51,7 @@ class Candidate:
 
     def path(self, kind: str) -> str:
         """Where it answers a kind of request."""
-        return f"/v1/models/{kind}:predict" if self.peer else KINDS[kind]
+        return f"/v1/models/{kind}:predict" if self.peer else BY_KIND[kind].path
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def ready(candidate: Candidate) -> None:
 
 def check_same(candidates: Sequence[Candidate], stack: PrivateStack) -> None:
     """Raises RuntimeError where two of them answer the same request differently."""
-    for kind in KINDS:
+    for kind in BY_KIND:
         for body in _bodies(kind, stack, 20):
             first, *others = [_answer(each, kind, body) for each in candidates]
             for candidate, other in zip(candidates[1:], others, strict=True):
@@ -109,7 +107,7 @@ def measure_costs(
 ) -> list[Cost]:
     """Each of them under the same closed loop, in turn."""
     costs = []
-    for kind in KINDS:
+    for kind in BY_KIND:
         bodies = _bodies(kind, stack, _BODIES)
         runs: dict[str, list[tuple[float, float, float]]] = {each.name: [] for each in candidates}
         for number in range(rounds):
@@ -133,7 +131,7 @@ def measure_hits(
     """What all processes spend on answers that are in the cache, and on others, in turn."""
     processes = (candidate.process, stack.triton, stack.features, stack.cache)
     ratios = []
-    for kind in ("recommendations", "search"):
+    for kind in (RECOMMENDATIONS.kind, SEARCH.kind):
         fresh = count(1)
         spent: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
         hits = _bodies(kind, stack, _HIT_USERS)
@@ -173,23 +171,27 @@ def _bodies(kind: str, stack: PrivateStack, number: int, seed: int = 0) -> list[
         return random.randrange(sizes[name])
 
     kinds: dict[str, Callable[[int], dict[str, Any]]] = {
-        "search": lambda _: {
+        SEARCH.kind: lambda _: {
             "user": one("users"),
             "query": {"category": random.randrange(16), "price": round(random.uniform(5, 200), 2)},
             "candidates": random.sample(range(sizes["items"]), min(_CANDIDATES, sizes["items"])),
             "k": _K,
         },
-        "payments": lambda place: {
+        PAYMENTS.kind: lambda place: {
             "payment": f"p-{place}", "user": one("users"), "card": one("cards"), "device": one("devices"),
             "ip": one("ips"), "amount": round(random.uniform(1, 500), 2), "category": random.randrange(16),
             "hour": random.randrange(24),
         },
-        "recommendations": lambda _: {"user": random.choice(known), "k": _K},
+        RECOMMENDATIONS.kind: lambda _: {"user": random.choice(known), "k": _K},
     }  # fmt: skip
     return [json.dumps(kinds[kind](place)).encode() for place in range(number)]
 
 
-_DRAWN = {"search": ("users", "items"), "payments": ("users", "cards", "devices", "ips"), "recommendations": ("users",)}
+_DRAWN = {
+    SEARCH.kind: ("users", "items"),
+    PAYMENTS.kind: ("users", "cards", "devices", "ips"),
+    RECOMMENDATIONS.kind: ("users",),
+}
 
 
 def _answer(candidate: Candidate, kind: str, body: bytes) -> dict[str, Any]:

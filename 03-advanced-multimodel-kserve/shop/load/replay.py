@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from servekit.http_pool import HttpPool
+from shop.endpoints import FEEDBACK_PATH
 from shop.load.open_loop import Answered, offering
 
 if TYPE_CHECKING:
@@ -79,6 +80,6 @@ class Replay:
         for outcome in outcomes:
             body = msgspec.json.encode({"model": self._model, "version": version, "outcome": outcome})
             try:
-                await pool.post("/v1/feedback", body, timeout_s=1.0)
+                await pool.post(FEEDBACK_PATH, body, timeout_s=1.0)
             except OSError:
                 return  # feedback is worth no retry: the next answer brings more

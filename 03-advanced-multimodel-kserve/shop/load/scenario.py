@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shop.addresses import Addresses
+from shop.endpoints import PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.gateway.domain.contracts import Payment, Recommend, Search, decoder
 from shop.gateway.settings import GatewaySettings
 from shop.load.golden import Golden
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["ShopScenario", "asked"]
 
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
-    "/v1/search": decoder(Search),
-    "/v1/recommendations": decoder(Recommend),
-    "/v1/payments/score": decoder(Payment),
+    SEARCH.path: decoder(Search),
+    RECOMMENDATIONS.path: decoder(Recommend),
+    PAYMENTS.path: decoder(Payment),
 }
 
 

@@ -19,8 +19,9 @@ import msgspec
 import numpy as np
 
 from servekit.http_ask import ask
-from shop.addresses import MODELS, Addresses
+from shop.addresses import Addresses
 from shop.artefact import Artefact
+from shop.endpoints import MODELS
 from shop.load.triton_traffic import typical_request
 from shop.serving.control import Control
 from shop.serving.model_config import Backend, render, serving_of

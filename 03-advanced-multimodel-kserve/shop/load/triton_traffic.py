@@ -8,8 +8,9 @@ import numpy as np
 
 from servekit.oip import rest
 from servekit.oip.tensors import Inference, Tensor
-from shop.addresses import MODELS, Addresses
+from shop.addresses import Addresses
 from shop.artefact import Artefact
+from shop.endpoints import MODELS
 from shop.serving.model_config import serving_of
 from workbench.sla.scenario import Request
 

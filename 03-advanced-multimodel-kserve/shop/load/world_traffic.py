@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import random
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from servekit.errors import InvalidValueError
+from shop.endpoints import BY_MODEL, RECOMMENDATIONS, SEARCH
 from shop.load.open_loop import SLOT, Message, encode
 from shop.load.replay import Replay
 from shop.world.traffic import MIX
@@ -29,10 +30,7 @@ if TYPE_CHECKING:
     from servekit.http_pool import HttpReply
     from shop.addresses import Addresses
 
-__all__ = ["KIND_OF", "WorldTraffic", "mixed_messages", "world_replay"]
-
-KIND_OF: Final = {"ranking": "search", "fraud": "payments", "personalisation": "recommendations"}
-"""The kind of request that a model answers."""
+__all__ = ["WorldTraffic", "mixed_messages", "world_replay"]
 
 _PER_MODEL = 4000
 
@@ -66,8 +64,8 @@ class WorldTraffic:
         for kind, *row in zip(*columns.values(), strict=True):
             where, body, truth = row
             self._rows.setdefault(kind, []).append(_Row(where, body.encode(), truth.encode()))
-        searchers = [int(row.body.partition(b",")[0].rpartition(b":")[2]) for row in self._rows["search"]]
-        self._askers = {"search": searchers, "recommendations": visitors.to_pylist()}
+        searchers = [int(row.body.partition(b",")[0].rpartition(b":")[2]) for row in self._rows[SEARCH.kind]]
+        self._askers = {SEARCH.kind: searchers, RECOMMENDATIONS.kind: visitors.to_pylist()}
         if afresh:
             for rows in (*self._rows.values(), *self._askers.values()):
                 random.shuffle(rows)
@@ -105,7 +103,7 @@ def world_replay(addresses: Addresses, model: str, rate_rps: float) -> Replay:
         InvalidValueError: there is no traffic to replay.
     """
     traffic, draw = WorldTraffic(addresses, afresh=True), random.Random(1)  # noqa: S311 - likewise
-    requests = [traffic.recorded(KIND_OF[model], draw) for _ in range(_PER_MODEL)]
+    requests = [traffic.recorded(BY_MODEL[model].kind, draw) for _ in range(_PER_MODEL)]
     return Replay(addresses.port, model, encode(addresses.port, requests), rate_rps, _outcomes)
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from servekit.artefact_folder import CARD, MODEL
-from shop.addresses import MODELS, Addresses
+from shop.addresses import Addresses
 from shop.artefact import CHECK, Artefact, ArtefactError
+from shop.endpoints import MODELS
 from shop.serving.model_config import Backend, render
 from shop.serving.settings import TritonSettings
 

@@ -23,17 +23,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shop.endpoints import PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.world.searching import appeal, clicks, retrieve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from shop.endpoints import Endpoint
     from shop.world.simulation import World
 
 __all__ = ["CANDIDATES", "MIX", "Request", "make_traffic", "read_traffic", "write_traffic"]
 
-MIX = {"recommendations": 0.6, "search": 0.3, "payments": 0.1}
+MIX = {RECOMMENDATIONS.kind: 0.6, SEARCH.kind: 0.3, PAYMENTS.kind: 0.1}
 """Share of each kind of request."""
 
 CANDIDATES = 100
@@ -55,8 +57,10 @@ class Request:
 
 def make_traffic(world: World, rng: np.random.Generator, since: int, count: int) -> list[Request]:
     """``count`` requests of what happens after ``since``, or as many as there are."""
-    kinds = {"recommendations": _recommendations, "search": _searches, "payments": _payments}
-    requests = [request for kind, make in kinds.items() for request in make(world, rng, since, int(count * MIX[kind]))]
+    makers = {RECOMMENDATIONS: _recommendations, SEARCH: _searches, PAYMENTS: _payments}
+    requests: list[Request] = []
+    for endpoint, make in makers.items():
+        requests.extend(make(world, rng, since, int(count * MIX[endpoint.kind])))
     return sorted(requests, key=lambda request: request.time)
 
 
@@ -92,7 +96,7 @@ def _recommendations(world: World, rng: np.random.Generator, since: int, count: 
         following = by_user[first : first + _NEXT]
         seen = views.item[following[views.user[following] == user]]
         body = {"user": user, "k": 10}
-        yield Request(int(views.time[row]), "recommendations", "/v1/recommendations", body, {"viewed": seen.tolist()})
+        yield _request(RECOMMENDATIONS, views.time[row], body, {"viewed": seen.tolist()})
 
 
 def _searches(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[Request]:
@@ -108,7 +112,7 @@ def _searches(world: World, rng: np.random.Generator, since: int, count: int) ->
             query["price"] = float(price[place])
         body = {"user": int(user[place]), "query": query, "candidates": found[place][there].tolist(), "k": 10}
         truth = {"clicked": found[place][there & clicked[place]].tolist()}
-        yield Request(int(time[place]), "search", "/v1/search", body, truth)
+        yield _request(SEARCH, time[place], body, truth)
 
 
 def _payments(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[Request]:
@@ -117,9 +121,11 @@ def _payments(world: World, rng: np.random.Generator, since: int, count: int) ->
         ids = {name: int(getattr(payments, name)[row]) for name in ("user", "card", "device", "ip")}
         what = {"amount": float(payments.amount[row]), "category": int(payments.category[row])}
         body = {"payment": f"p-{row}", **ids, **what, "hour": int(payments.hour[row])}
-        yield Request(
-            int(payments.time[row]), "payments", "/v1/payments/score", body, {"fraud": bool(payments.fraud[row])}
-        )
+        yield _request(PAYMENTS, payments.time[row], body, {"fraud": bool(payments.fraud[row])})
+
+
+def _request(endpoint: Endpoint, time: Any, body: dict[str, Any], truth: dict[str, Any]) -> Request:
+    return Request(int(time), endpoint.kind, endpoint.path, body, truth)
 
 
 def _some(rng: np.random.Generator, rows: Any, count: int) -> Any:

@@ -9,6 +9,7 @@ from planner.calibration import Calibration, Cost, Noise, Profile, StoreSize
 from planner.distribution import QUANTILES
 from planner.fleet import Ask
 from planner.prices import Prices, load_prices
+from shop.endpoints import BY_KIND
 
 
 def profile(kind: str, result: str, cpu_us: dict[str, float], delay_ms: float) -> Profile:
@@ -17,6 +18,7 @@ def profile(kind: str, result: str, cpu_us: dict[str, float], delay_ms: float) -
     latency = delay + sum(cpu_us.values()) * 1e-3
     return Profile(
         kind=kind,
+        model=BY_KIND[kind].model,
         result="hit" if result == "hit" else "miss",
         requests=500,
         rate_rps=50,

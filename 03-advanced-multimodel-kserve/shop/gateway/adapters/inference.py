@@ -11,6 +11,7 @@ import numpy as np
 from servekit.http_pool import HttpPool
 from servekit.oip.rest import HEADER_LENGTH, ModelMetadata, WireResponse
 from servekit.oip.tensors import DTYPES
+from shop.endpoints import PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.gateway.domain.breaker import Breaker
 from shop.gateway.domain.entry import VERSION
 from shop.gateway.domain.errors import UnavailableError
@@ -53,9 +54,9 @@ class Signature(NamedTuple):
     outputs: tuple[str, ...]
 
 
-RANKING = Signature("ranking", "features", 128, ("scores",))
-FRAUD = Signature("fraud", "features", 64, ("probability",))
-PERSONALISATION = Signature("personalisation", "user", 64, ("items", "scores"))
+RANKING = Signature(SEARCH.model, "features", 128, ("scores",))
+FRAUD = Signature(PAYMENTS.model, "features", 64, ("probability",))
+PERSONALISATION = Signature(RECOMMENDATIONS.model, "user", 64, ("items", "scores"))
 
 
 class Inferred(NamedTuple):

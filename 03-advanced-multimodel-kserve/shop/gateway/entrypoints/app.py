@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shop.gateway.service.upkeep import Readiness
     from shop.gateway.settings import GatewaySettings
 
-__all__ = ["QUIET", "Endpoint", "GatewayApp", "UseCase"]
+__all__ = ["QUIET", "GatewayApp", "Handler", "UseCase"]
 
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _log = logging.getLogger("shop.gateway")
@@ -51,7 +51,7 @@ class UseCase(Protocol):
         """Answers one request, or raises `ServingError`."""
 
 
-class Endpoint(NamedTuple):
+class Handler(NamedTuple):
     """A POST operation; ``extra`` is room above the limit for what matters more than the rest."""
 
     answer: UseCase
@@ -82,7 +82,7 @@ class GatewayApp:
 
     Args:
         settings: limits and defaults.
-        endpoints: by path.
+        handlers: by path.
         passthrough: answers ``/v2``.
         watch: observes every request.
         door: lets requests in.
@@ -93,7 +93,7 @@ class GatewayApp:
     def __init__(  # noqa: PLR0913 - the composition root hands in each once
         self,
         settings: GatewaySettings,
-        endpoints: dict[str, Endpoint],
+        handlers: dict[str, Handler],
         passthrough: PassThrough,
         watch: Telemetry,
         *,
@@ -102,7 +102,7 @@ class GatewayApp:
         life: tuple[Callable[[], None], Callable[[], Awaitable[None]]],
     ) -> None:
         self._settings = settings
-        self._endpoints = endpoints
+        self._handlers = handlers
         self._passthrough = passthrough
         self._watch = watch
         self._limit, self._keys, self._rates, self._metrics = door
@@ -118,15 +118,15 @@ class GatewayApp:
         headers = dict(scope["headers"])
         record = self._watch.begin(headers.get(b"traceparent"))
         exchange = _Exchange(scope, headers, record, receive, send)
-        endpoint = self._endpoints.get(scope["path"])
-        if endpoint is not None:
-            await self._answer(endpoint, exchange)
+        handler = self._handlers.get(scope["path"])
+        if handler is not None:
+            await self._answer(handler, exchange)
         elif scope["path"] in QUIET:
             await self._operations(scope["path"], exchange)
         else:
             await self._other(exchange)
 
-    async def _answer(self, endpoint: Endpoint, exchange: _Exchange) -> None:
+    async def _answer(self, handler: Handler, exchange: _Exchange) -> None:
         """One of the API's own operations."""
         scope, headers, record, receive, send = exchange
         settings = self._settings
@@ -137,7 +137,7 @@ class GatewayApp:
             _check_media_type(headers)
             body = await self._bodies.read(receive, scope["headers"])
             incoming = Incoming(body, record, deadline_of(headers, settings.deadline_s), version)
-            outgoing = await self._admitted(endpoint, incoming)
+            outgoing = await self._admitted(handler, incoming)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer without a traceback
             await self._end(exchange, scope["path"], error)
             return
@@ -147,14 +147,14 @@ class GatewayApp:
         await _send(send, record, 200, outgoing.body, sent)
         self._watch.finish(record, "POST", scope["path"], 200)
 
-    async def _admitted(self, endpoint: Endpoint, incoming: Incoming) -> Outgoing:
-        self._enter(endpoint.extra)
+    async def _admitted(self, handler: Handler, incoming: Incoming) -> Outgoing:
+        self._enter(handler.extra)
         began = monotonic()
         try:
-            if endpoint.answer.model:
+            if handler.answer.model:
                 record = incoming.record
-                record.model, record.version = endpoint.answer.model, self._metrics.version(incoming.version)
-            return await endpoint.answer(incoming)
+                record.model, record.version = handler.answer.model, self._metrics.version(incoming.version)
+            return await handler.answer(incoming)
         finally:
             self._limit.leave(monotonic() - began)
 

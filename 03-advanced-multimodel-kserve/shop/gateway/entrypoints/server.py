@@ -18,6 +18,7 @@ from servekit.drift import DriftCollector
 from servekit.http_server import DrainingServer
 from servekit.telemetry import Telemetry, TelemetrySettings, configure_logging
 from shop.artefact import Artefact, ArtefactError
+from shop.endpoints import FEEDBACK_PATH, PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.gateway.adapters.cache import CachePolicy, InferenceCache
 from shop.gateway.adapters.features import FeatureLookup
 from shop.gateway.adapters.inference import ModelCalls, ModelPools
@@ -30,7 +31,7 @@ from shop.gateway.domain.admission import AdaptiveLimit
 from shop.gateway.domain.fallback import LastGood, Popular
 from shop.gateway.domain.keys import Keys, KeysError, parse_keys
 from shop.gateway.domain.versions import OTHER, Versions
-from shop.gateway.entrypoints.app import QUIET, Door, Endpoint, GatewayApp
+from shop.gateway.entrypoints.app import QUIET, Door, GatewayApp, Handler
 from shop.gateway.entrypoints.passthrough import ROUTES, PassThrough
 from shop.gateway.service.feedback import Feedback
 from shop.gateway.service.hops import Hops
@@ -84,10 +85,10 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
         upkeep.watched.append(key_file.look)
     passthrough = PassThrough(links.models, versioned=versioned)
     door = Door(limit, keys, _rates(settings, links.cache, metrics), metrics)
-    endpoints = _endpoints(hops)
-    _expect(watch, endpoints, versions, metrics)
+    handlers = _handlers(hops)
+    _expect(watch, handlers, versions, metrics)
     life = upkeep.start, partial(_close, upkeep, hops, links, watch)
-    app = GatewayApp(settings, endpoints, passthrough, watch, door=door, ready=ready, life=life)
+    app = GatewayApp(settings, handlers, passthrough, watch, door=door, ready=ready, life=life)
     return Gateway(app, ready, oversight)
 
 
@@ -112,18 +113,18 @@ def _loaded(watch: Telemetry, settings: GatewaySettings) -> set[str]:
     return versions
 
 
-def _expect(watch: Telemetry, endpoints: dict[str, Endpoint], versions: Versions, metrics: GatewayMetrics) -> None:
+def _expect(watch: Telemetry, handlers: dict[str, Handler], versions: Versions, metrics: GatewayMetrics) -> None:
     """Shows as 0 what will be counted, so that the first failures are seen as a rise from there."""
 
     def expect(version: str) -> None:
         metrics.expect(version)
-        for path, endpoint in endpoints.items():
-            watch.metrics.expect(path, endpoint.answer.model, version, timed=version not in {"", OTHER})
+        for path, handler in handlers.items():
+            watch.metrics.expect(path, handler.answer.model, version, timed=version not in {"", OTHER})
         for model in OUTCOMES:
             for route in ("/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer"):
                 watch.metrics.expect(route, model, version)
 
-    for path in (*endpoints, *ROUTES):
+    for path in (*handlers, *ROUTES):
         watch.metrics.expect(path)
     watch.metrics.expect_steps("cache", "lookup", "features", "validate", "infer", "postprocess", "fallback")
     versions.expect = expect
@@ -198,12 +199,12 @@ def main() -> int:
     return 0
 
 
-def _endpoints(hops: Hops) -> dict[str, Endpoint]:
+def _handlers(hops: Hops) -> dict[str, Handler]:
     return {
-        "/v1/search": Endpoint(Search(hops)),
-        "/v1/payments/score": Endpoint(Payments(hops), _PAYMENTS_EXTRA),
-        "/v1/recommendations": Endpoint(Recommendations(hops)),
-        "/v1/feedback": Endpoint(Feedback(hops.metrics)),
+        SEARCH.path: Handler(Search(hops)),
+        PAYMENTS.path: Handler(Payments(hops), _PAYMENTS_EXTRA),
+        RECOMMENDATIONS.path: Handler(Recommendations(hops)),
+        FEEDBACK_PATH: Handler(Feedback(hops.metrics)),
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shop.endpoints import ENDPOINTS
+
 if TYPE_CHECKING:
     from shop.serving.envoy.settings import EdgeSettings
 
@@ -38,7 +40,7 @@ def local_replies(settings: EdgeSettings) -> dict[str, Any]:
         # a circuit breaker is open: too much at once, as above, which Envoy calls 503
         _reply(overflow, "requests: too many at once, expected a retry", status_code=429, headers_to_add=wait),
         _reply(_status(429), "requests: too many at once, expected a retry", headers_to_add=wait),
-        _reply(_status(404), "path: expected one of /v1/search, /v1/payments/score, /v1/recommendations, /v2"),
+        _reply(_status(404), f"path: expected one of {', '.join(each.path for each in ENDPOINTS)}, /v2"),
         _reply(
             _status(413),
             f"body: too large, expected at most {settings.max_body_bytes} bytes, {settings.max_tensor_bytes} for /v2",

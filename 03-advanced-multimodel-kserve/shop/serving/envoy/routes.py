@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from shop.endpoints import ENDPOINTS, PAYMENTS
 from shop.serving.envoy.splits import read_splits
 
 if TYPE_CHECKING:
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
     from shop.serving.envoy.settings import EdgeSettings
     from shop.serving.envoy.splits import Split
 
-__all__ = ["CLUSTER", "ENDPOINTS", "NAME", "VERSION_HEADER", "route_configuration", "routes_file", "write_routes"]
+__all__ = ["CLUSTER", "NAME", "VERSION_HEADER", "route_configuration", "routes_file", "write_routes"]
 
 NAME, CLUSTER = "edge", "gateways"
 VERSION_HEADER = "x-model-version"
-ENDPOINTS = {"ranking": "/v1/search", "fraud": "/v1/payments/score", "personalisation": "/v1/recommendations"}
 
 _TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 _FILTER_OFF = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
@@ -40,7 +40,7 @@ Route = dict[str, Any]
 
 def route_configuration(splits: Mapping[str, Split], settings: EdgeSettings) -> dict[str, Any]:
     """Envoy's RouteConfiguration for these versions and weights."""
-    v1 = [route for model, path in ENDPOINTS.items() for route in _of_model(model, {"path": path}, splits[model])]
+    v1 = [route for each in ENDPOINTS for route in _of_model(each.model, {"path": each.path}, splits[each.model])]
     v2 = [
         route
         for model, split in splits.items()
@@ -125,7 +125,7 @@ def _retry(path: str) -> dict[str, Any]:
     they are sent again also when a gateway dies over them; a payment is not, lest it be recorded twice.
     """
     unbegun = ["connect-failure", "refused-stream", "reset-before-request"]
-    harmless = [] if path.startswith(ENDPOINTS["fraud"]) or path == "/v1/" else ["reset"]
+    harmless = [] if path.startswith(PAYMENTS.path) or path == "/v1/" else ["reset"]
     return {
         "retry_on": ",".join([*unbegun, *harmless]),
         "num_retries": 1,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from shop.addresses import MODELS
+from shop.endpoints import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shop.addresses import MODELS
 from shop.artefact import Artefact
+from shop.endpoints import MODELS
 from shop.optimize.attempt import marks_of
 from shop.optimize.exams import read_exam
 from shop.optimize.forms import forms_of, tensorrt_exports

@@ -17,9 +17,10 @@ import psutil
 import pytest
 
 from course.incidents.__main__ import main as incident
-from shop.addresses import MODELS, Addresses
+from shop.addresses import Addresses
 from shop.commands import conformance
 from shop.commands.stack import stack
+from shop.endpoints import MODELS
 from shop.serving.stores import connect
 from tests.listeners import beyond_loopback, listeners
 from tests.patience import until

@@ -13,7 +13,7 @@ import pytest
 
 from servekit.errors import InvalidValueError
 from servekit.oip.rest import check_answer
-from shop.addresses import MODELS
+from shop.endpoints import MODELS
 from shop.gateway.domain.tensors import rewrite
 from shop.serving.control import Control, ControlError, main
 from tests.integration.shop.serving.triton_world import BEST, Triton, computed, running_triton

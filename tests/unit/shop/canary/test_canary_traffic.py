@@ -8,7 +8,8 @@ import pytest
 from shop.addresses import Addresses
 from shop.canary.errors import CanaryError
 from shop.canary.traffic import ModelTraffic
-from shop.serving.envoy.routes import ENDPOINTS, VERSION_HEADER, routes_file, write_routes
+from shop.endpoints import BY_MODEL
+from shop.serving.envoy.routes import VERSION_HEADER, routes_file, write_routes
 from shop.serving.envoy.settings import EdgeSettings
 from shop.serving.envoy.splits import Split, read_splits, write_splits
 
@@ -26,7 +27,7 @@ class FakeEdge:
 
     def versions(self, model: str) -> tuple[str, str]:
         routes = json.loads(self._file.read_text())["resources"][0]["virtual_hosts"][0]["routes"]
-        found = [route for route in routes if route["match"].get("path") == ENDPOINTS[model]]
+        found = [route for route in routes if route["match"].get("path") == BY_MODEL[model].path]
         canary, plain = (
             next(
                 each["header"]["value"]

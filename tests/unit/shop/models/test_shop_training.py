@@ -11,9 +11,9 @@ import onnxruntime as ort
 import pytest
 from threadpoolctl import threadpool_limits
 
-from shop.addresses import MODELS
 from shop.artefact import Artefact, ArtefactError
 from shop.commands.train import train
+from shop.endpoints import MODELS
 from shop.features import store
 from shop.features.fraud import Payment, build
 from shop.features.ranking import build as build_ranking

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shop.addresses import MODELS, Addresses
+from shop.addresses import Addresses
+from shop.endpoints import MODELS
 from shop.serving.envoy import EdgeSettings, Split, bootstrap, read_splits, route_configuration, write_splits
 
 if TYPE_CHECKING:
