@@ -27,7 +27,7 @@ FILES = sorted(
     if path != LEVEL / "shop/endpoints.py"
 )
 ANOTHER_THING = {
-    "shop/models/fraud/features.py": "a column of a stored entity",
+    "shop/features/fraud.py": "a column of a stored entity",
     "shop/models/fraud/history.py": "the same column",
     "shop/models/training_steps.py": "how many payments a model was trained with",
     "shop/world/record.py": "a table of the world's record",
