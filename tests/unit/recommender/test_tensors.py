@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import json
 import struct
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.adapters.tensors import decode, encode
 from servekit.errors import MalformedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def document(header: object, data: bytes = b"") -> bytes:
@@ -27,15 +32,36 @@ def test_what_was_encoded_is_decoded(dtype: type[np.generic]) -> None:
         assert decoded[name].dtype == tensor.dtype
 
 
-def test_the_layout_is_that_of_safetensors() -> None:
-    content = encode({"x": np.array([1, 2], np.float32)}, {"a": "b"})
-    (length,) = struct.unpack_from("<Q", content)
-    assert length % 8 == 0
-    assert json.loads(content[8 : 8 + length]) == {
-        "__metadata__": {"a": "b"},
-        "x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
-    }
-    assert content[8 + length :] == np.array([1, 2], "<f4").tobytes()
+TENSORS = {
+    "a": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "b": np.arange(4, dtype=np.int64),
+    "c": np.array([[0.5]], np.float64),
+    "empty": np.zeros(0, np.int32),
+}
+
+
+def test_the_library_reads_what_was_encoded() -> None:
+    content = encode(TENSORS, {"k": "10", "title": "Amélie"})
+    assert struct.unpack_from("<Q", content)[0] % 8 == 0, "the arrays begin at a multiple of eight bytes"
+    read = safetensors.numpy.load(content)
+    assert read.keys() == TENSORS.keys()
+    for name, tensor in TENSORS.items():
+        np.testing.assert_array_equal(read[name], tensor, strict=True)
+
+
+def test_the_library_reads_the_metadata(tmp_path: Path) -> None:
+    file = tmp_path / "histories.safetensors"
+    file.write_bytes(encode(TENSORS, {"k": "10", "title": "Amélie"}))
+    with safetensors.safe_open(file, framework="numpy") as opened:  # `load` returns the arrays alone
+        assert opened.metadata() == {"k": "10", "title": "Amélie"}
+
+
+def test_what_the_library_wrote_is_decoded() -> None:
+    decoded, metadata = decode(safetensors.numpy.save(TENSORS, {"k": "10", "title": "Amélie"}))
+    assert metadata == {"k": "10", "title": "Amélie"}
+    assert decoded.keys() == TENSORS.keys()
+    for name, tensor in TENSORS.items():
+        np.testing.assert_array_equal(decoded[name], tensor, strict=True)
 
 
 def test_an_array_that_is_not_contiguous_arrives_as_it_looks() -> None:
