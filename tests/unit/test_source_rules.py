@@ -7,10 +7,12 @@ import ast
 import pytest
 
 from tests.unit.source_rules import RULES, found, sources
+from workbench.versions import ROOT
 
 BREAKS = {
     "proxy": ["httpx.Client(timeout=5)", "httpx.get(url)", "grpc.insecure_channel(address)", "request.urlopen(url)"],
     "number": ['parser.add_argument("--qps", type=float)', 'parser.add_argument("-n", "--count", type=int, default=5)'],
+    "process": ["process.cpu_times()", "psutil.Process(pid).memory_info().rss", 'Path("/proc/stat").read_text()'],
     "dollar": [
         're.compile(rf"^{a}+$")',
         're.match(A + r"$", text)',
@@ -23,6 +25,7 @@ BREAKS = {
 KEEPS = {
     "proxy": ["client(timeout=5)", "httpx.AsyncClient(transport=wire)", "grpc.insecure_channel(address, DIRECT)"],
     "number": ['parser.add_argument("--qps", type=positive)', 'parser.add_argument("--seed", type=int)'],
+    "process": ["psutil.cpu_times()", "cpu_s(family(pid))", "machine_time()"],
     "dollar": ['re.compile(r"^[0-9]+\\Z")', 're.split(r"^#$", text, flags=re.MULTILINE)', 're.compile(r"a\\$")'],
 }
 
@@ -32,10 +35,17 @@ def test_nothing_breaks_the_rule(name: str) -> None:
     rule = RULES[name]
     places = [
         f"{path}:{line}: {rule.instead}"
-        for path in sources(rule.folders)
+        for path in sources(rule)
         for line in found(ast.parse(path.read_text(encoding="utf-8")), rule)
     ]
     assert places == []
+
+
+def test_what_a_rule_points_to_exists_and_needs_its_exception() -> None:
+    for name, rule in RULES.items():
+        if rule.home:
+            tree = ast.parse((ROOT / rule.home).read_text(encoding="utf-8"))
+            assert list(found(tree, rule)), f"{name}: {rule.home} no longer needs it"
 
 
 @pytest.mark.parametrize("name", RULES)

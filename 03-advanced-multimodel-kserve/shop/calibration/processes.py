@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psutil
 
 from servekit.errors import NotReadyError
+from workbench.processes import cpu_s, family, resident_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = ["GENERATOR", "Processes", "Usage", "find_processes"]
 
@@ -53,7 +53,7 @@ class Processes:
     """
 
     def __init__(self, pids: Mapping[str, list[int]]) -> None:
-        self._families = {name: [_family(pid) for pid in each] for name, each in pids.items()}
+        self._families = {name: [family(pid) for pid in each] for name, each in pids.items()}
 
     @property
     def names(self) -> list[str]:
@@ -66,10 +66,7 @@ class Processes:
 
     def usage(self) -> Usage:
         """Now."""
-        used = {
-            name: sum(_cpu_s(process.pid) for family in families for process in family)
-            for name, families in self._families.items()
-        }
+        used = {name: sum(map(cpu_s, families)) for name, families in self._families.items()}
         used[GENERATOR] = time.process_time()
         return Usage(time.monotonic(), used, _machine_cpu_s(), _loopback_bytes())
 
@@ -84,8 +81,7 @@ class Processes:
         """Memory of one process of each kind with its children, in megabytes (10⁶ bytes)."""
         sizes = {}
         for name, families in self._families.items():
-            total = sum(_resident(process) for family in families for process in family)
-            sizes[name] = round(total / max(len(families), 1) / 1e6, 1)
+            sizes[name] = round(sum(map(resident_bytes, families)) / max(len(families), 1) / 1e6, 1)
         return sizes
 
 
@@ -108,34 +104,6 @@ def find_processes(run_dir: Path) -> Processes:
     if not found:
         raise NotReadyError("level 3", None, "its processes are gone: make down-3 up-3")
     return Processes(found)
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    return []
-
-
-def _cpu_s(pid: int) -> float:
-    """In nanoseconds' resolution where the kernel keeps it, in hundredths of a second elsewhere."""
-    total = 0
-    with suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with suppress(OSError):
-                total += int((task / "schedstat").read_bytes().split()[0])
-    if total:
-        return total * 1e-9
-    with suppress(psutil.Error):
-        times = psutil.Process(pid).cpu_times()
-        return float(times.user + times.system)
-    return 0.0
-
-
-def _resident(process: psutil.Process) -> int:
-    with suppress(psutil.Error):
-        return int(process.memory_info().rss)
-    return 0
 
 
 def _machine_cpu_s() -> float:

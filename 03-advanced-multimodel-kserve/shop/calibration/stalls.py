@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from contextlib import suppress
 from typing import Final
 
 from planner.calibration import Noise
+from workbench.processes import MachineTime, machine_time
 
 __all__ = ["StallProbe"]
 
 _STALL_S: Final = 200e-6
-_STEAL: Final = 7
 
 
 class StallProbe:
@@ -20,7 +20,7 @@ class StallProbe:
     def __init__(self) -> None:
         self._watched_s = 0.0
         self._stalls: list[float] = []
-        self._steal_before = _steal_and_total()
+        self._before = _machine_time()
 
     def look(self, seconds: float) -> None:
         """Read the clock over and over; a gap of 0.2 ms or longer between two readings is a stall."""
@@ -36,8 +36,8 @@ class StallProbe:
     def noise(self) -> Noise:
         """What was seen so far; the hypervisor's share since this probe was made."""
         stalled = sum(self._stalls) / self._watched_s if self._watched_s else 0.0
-        steal, total = (now - then for now, then in zip(_steal_and_total(), self._steal_before, strict=True))
-        stolen = steal / total if total else 0.0
+        now = _machine_time()
+        stolen = (now.steal - self._before.steal) / max(now.total - self._before.total, 1)
         return Noise(
             stalled=round(min(stalled, 1.0), 5),
             longest_ms=round(max(self._stalls, default=0.0) * 1e3, 3),
@@ -46,10 +46,7 @@ class StallProbe:
         )
 
 
-def _steal_and_total() -> tuple[int, int]:
-    try:
-        first = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0]
-    except OSError:
-        return 0, 0
-    times = [int(value) for value in first.split()[1:9]]
-    return times[_STEAL] if len(times) > _STEAL else 0, sum(times)
+def _machine_time() -> MachineTime:
+    with suppress(OSError):
+        return machine_time()
+    return MachineTime(0, 0, 0)

@@ -20,11 +20,12 @@ import psutil
 
 from servekit.artefact_folder import ArtefactError
 from shop.load.gateway_load import Candidate, Cost, Ratio, check_same, measure_costs, measure_hits, ready
-from shop.load.private_stack import PrivateStack, pin, private_stack, running
+from shop.load.private_stack import PrivateStack, private_stack
 from shop.serving.feature_set import FeatureSetError
 from workbench.arguments import count, positive
 from workbench.bench import all_of, at_least, at_most, free_ports
 from workbench.hardware import describe, hardware_stamp
+from workbench.processes import pin, running
 from workbench.terminal import make_console, make_table, say
 
 if TYPE_CHECKING:

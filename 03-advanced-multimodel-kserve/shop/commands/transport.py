@@ -29,9 +29,10 @@ from servekit.oip.rpc import UNLIMITED
 from servekit.oip.tensors import DTYPES
 from shop.gateway.adapters.inference import FRAUD, PERSONALISATION, RANKING, ModelCalls, ModelPools, Signature
 from shop.gateway.domain.versions import Versions
-from shop.load.private_stack import pin, private_stack
+from shop.load.private_stack import private_stack
 from shop.serving.feature_set import FeatureSetError
 from workbench.hardware import describe, hardware_stamp
+from workbench.processes import pin
 from workbench.terminal import make_console, make_table, say
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import numpy as np
 
 from shop.endpoints import BY_KIND, PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.features.store import USER_WIDTH
-from shop.load.private_stack import cpu_s
 from shop.serving.stores import connect
 from workbench.bench import closed_loop, http_request
+from workbench.processes import cpu_s, family
 from workbench.stack import HttpReady
 
 if TYPE_CHECKING:
@@ -114,9 +114,9 @@ def measure_costs(
             for each in candidates if number % 2 == 0 else reversed(candidates):
                 progress(f"{kind}, round {number + 1} of {rounds}: {each.name}")
                 requests = [http_request(each.path(kind), body) for body in bodies]
-                before = cpu_s(each.process)
+                before = cpu_s(family(each.process.pid))
                 result = closed_loop(each.port, requests, None, _CONNECTIONS, seconds)
-                cpu_us = (cpu_s(each.process) - before) / (result.requests * _WARM) * 1e6
+                cpu_us = (cpu_s(family(each.process.pid)) - before) / (result.requests * _WARM) * 1e6
                 runs[each.name].append((cpu_us, result.rps, result.p50_ms))
         for name, measured in runs.items():
             cpu_us, rps, p50_ms = (median(column) for column in zip(*measured, strict=True))
@@ -144,10 +144,10 @@ def measure_hits(
                     cache.flushall()
                 if hit:
                     closed_loop(candidate.port, requests, None, _CONNECTIONS, 0.5)
-                before = [cpu_s(each) for each in processes]
+                before = [cpu_s(family(each.pid)) for each in processes]
                 result = closed_loop(candidate.port, requests, None, _CONNECTIONS, seconds)
                 each_us = [
-                    (cpu_s(process) - was) / (result.requests * _WARM) * 1e6
+                    (cpu_s(family(process.pid)) - was) / (result.requests * _WARM) * 1e6
                     for process, was in zip(processes, before, strict=True)
                 ]
                 spent[hit].append((sum(each_us), each_us[0]))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import psutil
 
 from shop.addresses import Addresses
 from shop.serving.feature_loader import load
@@ -18,16 +15,18 @@ from shop.serving.feature_set import FeatureSet
 from shop.serving.repository import write_repository
 from shop.serving.stores import ValkeyReady, cache_command, connect, features_command
 from workbench.bench import free_ports
+from workbench.processes import running
 from workbench.stack import HttpReady
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["PrivateStack", "cpu_s", "pin", "private_stack", "running"]
+    import psutil
+
+__all__ = ["PrivateStack", "private_stack"]
 
 _WITHIN_S = 90
-_STOP_S = 20
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def private_stack(folder: Path) -> Iterator[PrivateStack]:
     write_repository(addresses.models_dir, folder / "triton" / "repository")
     with ExitStack() as stack:
         features, cache, triton = (
-            stack.enter_context(running(command, _environment(addresses)))
+            stack.enter_context(running(command, _environment(addresses), subprocess.DEVNULL))
             for command in (
                 features_command(addresses),
                 cache_command(addresses, "256mb"),
@@ -72,44 +71,6 @@ def private_stack(folder: Path) -> Iterator[PrivateStack]:
         _await(lambda: _ready(addresses), "Triton and the stores")
         load(connect(addresses, "features", "loader"), FeatureSet(addresses.features_dir))
         yield PrivateStack(addresses, triton, features, cache)
-
-
-@contextmanager
-def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[psutil.Popen]:
-    """Runs a process, and stops it at the end."""
-    process = psutil.Popen(
-        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield process
-    finally:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def cpu_s(process: psutil.Process) -> float:
-    """CPU time of a process and all that it started, so far."""
-    total = 0.0
-    for each in (process, *process.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):
-            times = each.cpu_times()
-            total += times.user + times.system
-    return total
-
-
-def pin(core: int, *processes: psutil.Process) -> None:
-    """Keeps processes, with all that they started, on one core, where there are two to tell apart."""
-    if not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) < 2:  # noqa: PLR2004 - as said
-        return
-    for process in processes:
-        for each in (process, *process.children(recursive=True)):
-            for thread in each.threads():
-                os.sched_setaffinity(thread.id, {core})
 
 
 def _environment(addresses: Addresses) -> dict[str, str]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import os
 import random
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING
 
 import msgspec
-import psutil
 
 from workbench.bench.load import WARM_SHARE, LoadResult, closed_loop
+from workbench.processes import cpu_s, family, pin_threads, resident_bytes, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import psutil
 
 __all__ = ["Peer", "Row", "compare", "free_ports"]
 
@@ -86,19 +85,19 @@ def compare(  # noqa: PLR0913 - an experiment has that many knobs
     runs: dict[str, list[tuple[LoadResult, float]]] = {peer.name: [] for peer in peers}
     with ExitStack() as stack:
         progress("starting")
-        running = {peer.name: stack.enter_context(_started(peer)) for peer in peers}
+        processes = {peer.name: stack.enter_context(running(peer.command, peer.environment)) for peer in peers}
         for peer in peers:
-            _pin_when_ready(peer, running[peer.name])
+            _pin_when_ready(peer, processes[peer.name])
         expected = {peer.name: answers(peer) for peer in peers}
-        _pin(_CORES[1], 0)
+        pin_threads(_CORES[1], 0)
         stack.callback(_unpin)
         for number in range(rounds):
             for peer in peers if number % 2 == 0 else reversed(peers):
                 progress(f"round {number + 1} of {rounds}: {peer.name}")
-                before = _cpu_s(running[peer.name])
+                before = cpu_s(family(processes[peer.name].pid))
                 result = closed_loop(peer.port, requests, expected[peer.name], connections, seconds)
-                runs[peer.name].append((result, _cpu_s(running[peer.name]) - before))
-        return [_row(peer.name, runs[peer.name], running[peer.name].memory_info().rss) for peer in peers]
+                runs[peer.name].append((result, cpu_s(family(processes[peer.name].pid)) - before))
+        return [_row(peer.name, runs[peer.name], resident_bytes([processes[peer.name]])) for peer in peers]
 
 
 def free_ports(count: int) -> list[int]:
@@ -128,22 +127,7 @@ def _row(name: str, runs: list[tuple[LoadResult, float]], rss: int) -> Row:
 
 def _pin_when_ready(peer: Peer, process: psutil.Popen) -> None:
     _wait_for(peer, process)
-    _pin(_CORES[0], *(thread.id for thread in process.threads()))
-
-
-@contextmanager
-def _started(peer: Peer) -> Iterator[psutil.Popen]:
-    process = psutil.Popen(peer.command, env={**os.environ, **peer.environment}, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-        try:
-            process.wait(10)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait()
+    pin_threads(_CORES[0], *(thread.id for thread in process.threads()))
 
 
 def _wait_for(peer: Peer, process: psutil.Popen) -> None:
@@ -156,21 +140,6 @@ def _wait_for(peer: Peer, process: psutil.Popen) -> None:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"{peer.name}: not listening on port {peer.port} within {_READY_WITHIN_S} s")
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
-
-
-def _pin(core: int, *threads: int) -> None:
-    """Pins threads (0: this one) where the platform can, and where there are two cores to tell apart.
-
-    Threads that they start later inherit the core.
-    """
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > max(_CORES):
-        for thread in threads:
-            os.sched_setaffinity(thread, {core})
 
 
 def _unpin() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import psutil
 
 from servekit.http_ask import ask
+from workbench.processes import resident_bytes
 from workbench.stack.inspection import members
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def usage(home: Path | None) -> dict[int, Usage]:
     found = {}
     for process in members(home.resolve()) if home else []:
         with suppress(psutil.Error), process.oneshot():
-            memory = process.memory_info().rss // _MIB
+            memory = resident_bytes([process]) // _MIB
             found[process.pid] = Usage(" ".join(process.cmdline()[-2:])[-60:], process.num_fds(), memory)
     return found
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from pathlib import Path
-from typing import Final, NamedTuple, Self
-
-import psutil
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from workbench.hardware import hardware_stamp
+from workbench.processes import STAT, MachineTime, cpu_s, family, machine_time
 from workbench.sla.result import Host
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["HostWatch"]
 
 _EVERY_S: Final = 0.1
 _NOISY_STEAL: Final = 0.02
 _NOISY_QUEUE: Final = 1.5
-_STEAL: Final = 7
 
 
 class _Reading(NamedTuple):
     at: float
-    steal: int
-    total: int
-    runnable: int
+    machine: MachineTime
     generator_s: float
 
 
@@ -36,7 +34,7 @@ class HostWatch:
     processes per core wanted to run. ``pid`` is the load generator, whose CPU use is counted with its children's.
     """
 
-    def __init__(self, pid: int | None = None, stat: Path = Path("/proc/stat")) -> None:
+    def __init__(self, pid: int | None = None, stat: Path = STAT) -> None:
         self._pid = pid
         self._stat = stat
         self._cores = hardware_stamp()["cores"]
@@ -54,16 +52,19 @@ class HostWatch:
 
     def sample(self) -> None:
         """Takes one reading; the thread does so ten times a second."""
-        with contextlib.suppress(OSError, psutil.Error):  # no /proc, or the generator has just ended
-            self._readings.append(_read(self._stat, self._pid))
+        with suppress(OSError):  # no /proc
+            machine = machine_time(self._stat)
+            used_s = cpu_s(family(self._pid)) if self._pid else 0.0
+            self._readings.append(_Reading(time.monotonic(), machine, used_s))
 
     def host(self) -> Host:
         """What was seen so far."""
         if len(self._readings) < 2:  # noqa: PLR2004 - a rate takes two readings
             return Host(cores=self._cores)
         first, last = self._readings[0], self._readings[-1]
-        queues = [reading.runnable for reading in self._readings]
-        steal = (last.steal - first.steal) / max(last.total - first.total, 1)
+        queues = [reading.machine.runnable for reading in self._readings]
+        total = last.machine.total - first.machine.total
+        steal = (last.machine.steal - first.machine.steal) / max(total, 1)
         queue = sum(queues) / len(queues)
         used = max(reading.generator_s for reading in self._readings)  # a worker that ended counts no more
         return Host(
@@ -79,19 +80,3 @@ class HostWatch:
         while not self._over.is_set():
             self.sample()
             self._over.wait(_EVERY_S)
-
-
-def _read(stat: Path, pid: int | None) -> _Reading:
-    lines = stat.read_text(encoding="ascii").splitlines()
-    times = [int(value) for value in lines[0].split()[1:9]]
-    runnable = next((int(line.split()[1]) for line in lines if line.startswith("procs_running")), 0)
-    steal = times[_STEAL] if len(times) > _STEAL else 0
-    return _Reading(time.monotonic(), steal, sum(times), runnable, _cpu_seconds(pid))
-
-
-def _cpu_seconds(pid: int | None) -> float:
-    if pid is None:
-        return 0.0
-    root = psutil.Process(pid)
-    times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
-    return float(sum(used.user + used.system for used in times))

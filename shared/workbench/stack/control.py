@@ -21,6 +21,7 @@ from supervisor.states import RUNNING_STATES, ProcessStates
 from supervisor.xmlrpc import SupervisorTransport
 
 from servekit.loopback import direct
+from workbench.processes import is_alive
 from workbench.stack import inspection
 from workbench.stack.config import render
 from workbench.stack.spec import StackError
@@ -151,7 +152,7 @@ def _terminate(stack: Stack) -> None:
         _wake(stack)
         # looking at every process of the machine takes its time: not while the same ones are still there
         until = min((due[pid] for pid in pids if pid in due), default=now)
-        while all(map(inspection.lives, found)) and time.monotonic() < until:
+        while all(map(is_alive, found)) and time.monotonic() < until:
             _wake(stack)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from workbench.environment import MARKER
+from workbench.processes import is_alive
 from workbench.stack.spec import StackError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from workbench.stack.spec import Process, Stack
 
 __all__ = [
-    "MARKER", "check_ports", "describe", "home_of", "is_supervisord", "is_taken", "lives", "members", "port_holder",
+    "MARKER", "check_ports", "describe", "home_of", "is_supervisord", "is_taken", "members", "port_holder",
     "supervisord",
 ]  # fmt: skip
 
@@ -58,14 +59,6 @@ def supervisord(stack: Stack) -> psutil.Process | None:
         return process
     why = f"pid {text} is another program, {describe(process)}" if process else f"its process {text} is gone"
     raise StackError(f"pid file {stack.pid_file}: stale, {why}; `make down-{stack.level}` cleans up")
-
-
-def lives(process: psutil.Process) -> bool:
-    """Whether a process has not ended; a zombie has."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def is_supervisord(process: psutil.Process) -> bool:
@@ -131,7 +124,7 @@ def _spawned(home: Path) -> set[int]:
 
 def _is_of(session: int, pid: int) -> bool:
     try:
-        return os.getsid(pid) == session and lives(psutil.Process(pid))
+        return os.getsid(pid) == session and is_alive(psutil.Process(pid))
     except (OSError, psutil.NoSuchProcess):
         return False
 
@@ -139,7 +132,7 @@ def _is_of(session: int, pid: int) -> bool:
 def _living(pid: int | str) -> psutil.Process | None:
     try:
         process = psutil.Process(int(pid))
-        return process if lives(process) else None
+        return process if is_alive(process) else None
     except (ValueError, psutil.NoSuchProcess):
         return None
 

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import psutil
 from rich.text import Text
 
+from workbench.processes import cpu_s, family, resident_bytes
 from workbench.stack import control, inspection
 from workbench.stack.spec import StackError
 from workbench.terminal import make_table, printable
@@ -90,32 +90,12 @@ def _starts(stack: Stack) -> dict[str, int]:
 
 
 def _measure(pids: dict[str, int]) -> dict[str, _Usage]:
-    families = {name: _family(pid) for name, pid in pids.items()}
-    before = {name: sum(map(_cpu_s, family)) for name, family in families.items()}
+    families = {name: family(pid) for name, pid in pids.items()}
+    before = {name: cpu_s(processes) for name, processes in families.items()}
     begun = time.monotonic()
     time.sleep(_WINDOW_S)
     elapsed_s = time.monotonic() - begun
     return {
-        name: _Usage(sum(map(_rss, family)), max(0.0, sum(map(_cpu_s, family)) - before[name]) / elapsed_s)
-        for name, family in families.items()
+        name: _Usage(resident_bytes(processes), max(0.0, cpu_s(processes) - before[name]) / elapsed_s)
+        for name, processes in families.items()
     }
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    return []
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    with suppress(psutil.Error):
-        times = process.cpu_times()
-        return times.user + times.system
-    return 0.0
-
-
-def _rss(process: psutil.Process) -> int:
-    with suppress(psutil.Error):
-        return process.memory_info().rss
-    return 0

@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.patience import GENEROUS_S, until
+from workbench.processes import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,19 +41,12 @@ def start_two(start_iris: StartIris, tmp_path: Path) -> Iterator[StartIris]:
     yield start
     for server in servers:  # one that a failed test left running
         server.stop()
-    until(lambda: not any(map(alive, started)))
+    until(lambda: not any(map(is_alive, started)))
     assert not list((tmp_path / "metrics").iterdir())
 
 
 def workers(server: IrisServer) -> list[psutil.Process]:
-    return [child for child in psutil.Process(server.process.pid).children() if alive(child)]
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return [child for child in psutil.Process(server.process.pid).children() if is_alive(child)]
 
 
 def sockets(worker: psutil.Process, port: int, status: str) -> int:
@@ -95,7 +89,7 @@ def test_workers_share_the_load_and_are_replaced(start_two: StartIris) -> None:
 
     killed, kept = workers(server)
     killed.send_signal(signal.SIGKILL)
-    until(lambda: listeners(server) == 2 and not alive(killed))
+    until(lambda: listeners(server) == 2 and not is_alive(killed))
     assert kept in workers(server)
     assert killed not in workers(server)
     every_worker_counts(server, REQUESTS)
@@ -153,6 +147,6 @@ def test_workers_whose_parent_is_killed_end_too(start_two: StartIris, tmp_path: 
     server = start_two(IRIS_DRAIN_S="0")
     orphans = workers(server)
     server.process.kill()
-    until(lambda: not any(map(alive, orphans)))
+    until(lambda: not any(map(is_alive, orphans)))
     for left in (tmp_path / "metrics").iterdir():
         shutil.rmtree(left)

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import msgspec
-import psutil
 import pytest
 
 from course.exercises import CheckFailedError, expect, expect_equal, load
@@ -14,6 +13,7 @@ from course.exercises.child import main as child
 from course.exercises.grade import read_grade
 from course.exercises.isolation import Verdict, run_check
 from tests.patience import until
+from workbench.processes import family, is_alive
 
 CHECKS = """
 from course.exercises import expect_equal, load
@@ -104,13 +104,6 @@ def test_whatever_an_answer_does_is_told_in_a_sentence(folder: Path, code: str, 
     assert "Traceback" not in found.message
 
 
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 def test_an_endless_loop_is_ended_with_all_it_started(folder: Path) -> None:
     started = folder / "pid"
     code = (
@@ -121,7 +114,7 @@ def test_an_endless_loop_is_ended_with_all_it_started(folder: Path) -> None:
     )
     found = verdict(folder, code, timeout_s=2)
     assert found.message == "still running after 2 s: an endless loop, or a wait for what never comes?"
-    until(lambda: is_gone(int(started.read_text())), "ended with its parent")
+    until(lambda: not any(map(is_alive, family(int(started.read_text())))), "ended with its parent")
 
 
 def test_a_flood_of_output_or_memory_ends_as_an_error_of_its_own(folder: Path) -> None:

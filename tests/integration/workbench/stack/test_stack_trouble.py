@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.patience import until
+from workbench.processes import is_alive
 from workbench.stack import Process, Stack, TcpReady
 from workbench.stack.inspection import is_taken, members, supervisord
 
@@ -48,7 +49,7 @@ def kill_supervisord(stack: Stack) -> int:
     daemon = supervisord(stack)
     assert daemon
     daemon.kill()
-    until(lambda: not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE, "dead")
+    until(lambda: not is_alive(daemon), "dead")
     return daemon.pid
 
 

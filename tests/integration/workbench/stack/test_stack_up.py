@@ -11,7 +11,6 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 
 from tests.patience import until
@@ -38,10 +37,6 @@ def get(port: int) -> Any:
 
 def answers(port: int) -> bool:
     return TcpReady(port).missing() is None
-
-
-def stopped(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_level_comes_up_ready_and_goes_down_without_a_trace(
