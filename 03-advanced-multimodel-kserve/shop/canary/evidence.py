@@ -5,13 +5,14 @@ from __future__ import annotations
 from math import exp, inf, lgamma, log, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
+from servekit.drift.distance import psi
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["EMPTY", "Histogram", "Quantile", "binomial_tail", "fisher", "psi", "quantile"]
+__all__ = ["EMPTY", "Histogram", "Quantile", "binomial_tail", "fisher", "histogram_psi", "quantile"]
 
 _NEGLIGIBLE = 1e-12
-_PSEUDO_COUNT = 0.5
 _LEAST_EXPECTED = 5.0
 _Z = 1.96
 
@@ -108,17 +109,14 @@ def _log_choose(n: int, k: int) -> float:
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) if 0 <= k <= n else -inf
 
 
-def psi(stable: Histogram, candidate: Histogram) -> tuple[float, int]:
+def histogram_psi(stable: Histogram, candidate: Histogram) -> tuple[float, int]:
     """The population stability index of two samples in the same buckets, and how many bins it was taken over.
 
     Neighbouring buckets are joined until the smaller sample would expect five values in each: sparse tails say nothing.
-    One bin (nothing to compare) gives 0. Half a count is added to each bin (Jeffreys' prior).
+    One bin (nothing to compare) gives 0.
     """
     bins = list(_joined(stable.counts, candidate.counts))
-    p_all = stable.total + _PSEUDO_COUNT * len(bins)
-    q_all = candidate.total + _PSEUDO_COUNT * len(bins)
-    shares = [((p + _PSEUDO_COUNT) / p_all, (q + _PSEUDO_COUNT) / q_all) for p, q in bins]
-    return sum((q - p) * log(q / p) for p, q in shares), len(bins)
+    return psi(*zip(*bins, strict=True)), len(bins)
 
 
 def _joined(stable: Sequence[float], candidate: Sequence[float]) -> Iterable[tuple[float, float]]:

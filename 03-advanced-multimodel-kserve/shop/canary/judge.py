@@ -13,7 +13,7 @@ from math import log
 from typing import TYPE_CHECKING, Final, Literal
 
 from servekit.drift.threshold import AlarmPolicy
-from shop.canary.evidence import binomial_tail, fisher, psi, quantile
+from shop.canary.evidence import binomial_tail, fisher, histogram_psi, quantile
 from shop.canary.proof import Loss
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _drift(stable: Reading, candidate: Reading, policy: Policy) -> Finding:
     before, after = stable.scores, candidate.scores
     if not before.total or not after.total or before.edges != after.edges:
         return Finding("score drift", "", "no scores", worse=False, why="no scores to compare")
-    distance, bins = psi(before, after)
+    distance, bins = histogram_psi(before, after)
     # several scores of one answer are no independent observations: as many rows as there were answers
     rows, of = (round(min(each.scores.total, each.answers or each.scores.total)) for each in (stable, candidate))
     limit = AlarmPolicy(minimum_psi=policy.minimum_psi).psi(bins, rows, of, -log(policy.alpha))

@@ -1,6 +1,6 @@
 """PSI and KS of a window against a reference column.
 
-Both take the window's values sorted. NaN sorts last, so a NaN that slipped past validation counts as a value above
+The window's values are taken sorted. NaN sorts last, so a NaN that slipped past validation counts as a value above
 every other: it moves the statistics and raises an alarm instead of an exception.
 """
 
@@ -11,25 +11,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from servekit.drift.reference import Column
 
-__all__ = ["ks", "psi"]
+__all__ = ["counts", "ks", "psi"]
 
 _PSEUDO_COUNT = 0.5  # per bin, on both sides: an empty bin keeps PSI finite (Jeffreys' prior)
 
 
-def psi(column: Column, ordered: NDArray[Any]) -> float:
+def psi(reference: ArrayLike, window: ArrayLike) -> float:
     """The population stability index, ``Σ (q - p) ln(q / p)`` over the bins: 0 for equal shares, in nats.
 
-    ``p`` are the reference's shares of the bins, ``q`` those of ``ordered`` [n], each with half a count added.
+    ``p`` are the shares of the ``reference`` counts [bins], ``q`` those of the ``window``, each with
+    half a count added to each bin.
     """
-    upper = np.searchsorted(ordered, np.asarray(column.edges, dtype=np.float32), side="right")
-    window = np.diff(upper, prepend=0, append=len(ordered)) + _PSEUDO_COUNT
-    reference = np.asarray(column.counts) + _PSEUDO_COUNT
-    q, p = window / window.sum(), reference / reference.sum()
+    counted, seen = np.asarray(reference) + _PSEUDO_COUNT, np.asarray(window) + _PSEUDO_COUNT
+    q, p = seen / seen.sum(), counted / counted.sum()
     return float(((q - p) * np.log(q / p)).sum())
+
+
+def counts(column: Column, ordered: NDArray[Any]) -> NDArray[np.intp]:
+    """How many of the values ``ordered`` [n] are in each bin of a column [bins]."""
+    upper = np.searchsorted(ordered, np.asarray(column.edges, dtype=np.float32), side="right")
+    return np.diff(upper, prepend=0, append=len(ordered))
 
 
 def ks(column: Column, ordered: NDArray[Any]) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from servekit.drift.distance import ks, psi
+from servekit.drift.distance import counts, ks, psi
 from servekit.drift.power import SHIFTS, flagged_after, smallest_shift
 from servekit.drift.reference import ROWS_PER_BIN, Column, ReferenceProfile
 from servekit.drift.threshold import AlarmPolicy
@@ -175,7 +175,7 @@ class DriftMonitor:
         m, n = self.profile.rows, len(ordered)
         return ColumnDrift(
             column.name,
-            psi(column, ordered),
+            psi(column.counts, counts(column, ordered)),
             self._policy.psi(len(column.counts), m, n, exponent),
             ks(column, ordered),
             self._policy.ks(m, n, exponent),

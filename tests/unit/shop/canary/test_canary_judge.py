@@ -5,8 +5,9 @@ from random import Random
 
 import pytest
 
+from servekit.drift.distance import psi
 from servekit.telemetry.metrics import LATENCY_BUCKETS
-from shop.canary.evidence import EMPTY, Histogram, binomial_tail, fisher, psi, quantile
+from shop.canary.evidence import EMPTY, Histogram, binomial_tail, fisher, histogram_psi, quantile
 from shop.canary.judge import Policy, judge
 from shop.canary.proof import Loss
 from shop.canary.reading import Reading
@@ -54,9 +55,12 @@ def test_a_quantile_says_between_which_edges_it_surely_is() -> None:
 
 def test_psi_is_nothing_for_equal_samples_and_joins_buckets_that_are_too_thin() -> None:
     same = Histogram((1.0, 2.0, 3.0), (50, 40, 9, 1))
-    assert psi(same, same) == (0.0, 3)
-    distance, _ = psi(same, Histogram(same.edges, (1, 9, 40, 50)))
-    assert distance > 1
+    assert histogram_psi(same, same) == (0.0, 3)
+    moved = Histogram(same.edges, (1, 9, 40, 50))
+    assert histogram_psi(same, moved) == (psi(same.counts, moved.counts), 4)
+    thin = Histogram(same.edges, (50, 40, 6, 4))
+    assert histogram_psi(same, thin) == (psi((50, 40, 10), (50, 40, 10)), 3)
+    assert psi(same.counts, moved.counts) > 1
 
 
 @pytest.mark.parametrize(("stable", "candidate"), [(10_000, 10), (2000, 40), (600, 200), (200, 200)])
