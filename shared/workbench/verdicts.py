@@ -56,7 +56,7 @@ class Row(msgspec.Struct, frozen=True):
 
     @property
     def share(self) -> float:
-        """How often."""
+        """The share of the runs in which the verdict said so, from 0 to 1."""
         return self.times / self.runs
 
     @property
@@ -73,7 +73,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class _Report(msgspec.Struct, frozen=True):
-    """``.run/verdicts.json``."""
+    """The contents of ``.run/verdicts.json``."""
 
     seed: int
     seconds: float

@@ -59,7 +59,7 @@ async def served(answer: Path, drain_s: float) -> AsyncIterator[tuple[asyncio.su
 
 
 async def until_ready(process: asyncio.subprocess.Process, port: int) -> None:
-    """Polls /readyz."""
+    """Waits until GET /readyz answers 200; the check fails when the server ends or takes too long."""
     for _ in range(int(PATIENCE_S / 0.05)):
         if await get(port, "/readyz") == 200:  # noqa: PLR2004
             return

@@ -30,7 +30,7 @@ class ModelCard(msgspec.Struct, frozen=True):
 
 
 def artefact_in(folder: Path) -> ArtefactFolder:
-    """Its files."""
+    """The files of an iris artefact in that folder; errors name ``make train-1`` and ``IRIS_MODEL_DIR``."""
     return ArtefactFolder(folder, "make train-1", "IRIS_MODEL_DIR", name="iris")
 
 

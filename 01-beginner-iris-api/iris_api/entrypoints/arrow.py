@@ -25,7 +25,7 @@ _DESCRIPTION = (
 
 
 def arrow_route(predictor: Predictor, oversight: Oversight, bodies: BodyReader) -> DirectRoute:
-    """The route."""
+    """The `DirectRoute` of ``POST /v1/predict/arrow``."""
     model = predictor.model
 
     async def predict_arrow(scope: Any, body: bytes) -> Reply:

@@ -26,7 +26,7 @@ class Notes:
         return f"{unit.name}({message})"
 
     async def aggregate(self, unit: Unit, messages: Sequence[str]) -> str:
-        """A combiner's."""
+        """The combiner's name, and in brackets the messages of its children."""
         return f"{unit.name}({' + '.join(messages)})"
 
     def route_of(self, message: str) -> int:

@@ -94,19 +94,19 @@ class StepCalls:
         self._headers = headers
 
     async def call(self, unit: Unit, call: Call, message: Message) -> Message:
-        """See `graph_router.service.walk.Caller`."""
+        """As `Caller.call` of `graph_router.service.walk` says."""
         form = pb.Feedback if call is Call.FEEDBACK else pb.SeldonMessage
         return await self._ask(unit, call, message.proto(form) if _over_grpc(unit) else message.json)
 
     async def aggregate(self, unit: Unit, messages: Sequence[Message]) -> Message:
-        """See `graph_router.service.walk.Caller`."""
+        """As `Caller.aggregate` of `graph_router.service.walk` says."""
         if not _over_grpc(unit):
             return await self._ask(unit, Call.AGGREGATE, _json_list(messages))
         listed = pb.SeldonMessageList(seldonMessages=[each.proto(pb.SeldonMessage) for each in messages])
         return await self._ask(unit, Call.AGGREGATE, listed)
 
     def route_of(self, message: Message) -> int:
-        """See `graph_router.service.walk.Caller`."""
+        """As `Caller.route_of` of `graph_router.service.walk` says."""
         try:
             return route_of(message)
         except MalformedError as error:

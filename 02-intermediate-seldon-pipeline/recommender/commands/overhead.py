@@ -143,7 +143,7 @@ def _picture(console: Console, parts: dict[str, float]) -> None:
 
 
 def _quantile(seconds: Sequence[float], share: float) -> float:
-    """In milliseconds."""
+    """The quantile of the durations, in milliseconds."""
     return sorted(seconds)[min(int(len(seconds) * share), len(seconds) - 1)] * 1e3
 
 

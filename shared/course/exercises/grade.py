@@ -48,7 +48,7 @@ class Graded(msgspec.Struct, frozen=True):
 
 
 class Grade(msgspec.Struct, frozen=True):
-    """``.run/grade/N.json``."""
+    """The contents of ``.run/grade/N.json``."""
 
     level: int
     solved: int

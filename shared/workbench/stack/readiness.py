@@ -32,7 +32,7 @@ class HttpReady:
     timeout_s: float = 2.0
 
     def missing(self) -> str | None:
-        """See `Readiness`."""
+        """As `Readiness.missing` says."""
         try:
             status = ask(self.url, self.timeout_s).status
         except OSError as error:
@@ -51,7 +51,7 @@ class TcpReady:
     timeout_s: float = 2.0
 
     def missing(self) -> str | None:
-        """See `Readiness`."""
+        """As `Readiness.missing` says."""
         try:
             socket.create_connection((self.host, self.port), timeout=self.timeout_s).close()
         except OSError as error:
@@ -67,7 +67,7 @@ class CommandReady:
     timeout_s: float = 5.0
 
     def missing(self) -> str | None:
-        """See `Readiness`."""
+        """As `Readiness.missing` says."""
         try:
             done = subprocess.run(
                 self.command, capture_output=True, stdin=subprocess.DEVNULL, timeout=self.timeout_s, check=False

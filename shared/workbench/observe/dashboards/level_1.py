@@ -24,7 +24,7 @@ _OURS = '* on (job, instance) group_left () max by (job, instance) (serving_mode
 
 
 def level_1(uid: str) -> Dashboard:
-    """Builds it."""
+    """The dashboard of level 1, under that uid."""
     rows = {
         "At a glance": _glance(),
         "Requests, errors, duration by endpoint": _endpoints(),

@@ -28,7 +28,7 @@ _OURS = 'job=~"(recommender/)?recommender"'
 
 
 def level_2(uid: str) -> Dashboard:
-    """Builds it."""
+    """The dashboard of level 2, under that uid."""
     rows = {
         "At a glance": _glance(),
         "The pipeline, by predictor": _predictors(),

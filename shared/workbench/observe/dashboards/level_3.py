@@ -31,7 +31,7 @@ _GATEWAY = 'job=~"(shop/)?gateway"'
 
 
 def level_3(uid: str) -> Dashboard:
-    """Builds it."""
+    """The dashboard of level 3, under that uid."""
     rows = {
         "At a glance": _glance(),
         "Requests": _requests(),

@@ -24,7 +24,7 @@ _OURS = f"* on (job, instance) group_left (level) {_LEVEL_OF}"
 
 
 def overview(uid: str) -> Dashboard:
-    """Builds it."""
+    """The dashboard of all levels, under that uid."""
     rows = {
         "Objectives": _objectives(),
         "Rate, errors, duration by model and version": _red(),
