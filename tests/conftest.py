@@ -151,18 +151,18 @@ def iris_app(model_dir: Path, free_ports: Callable[[int], list[int]]) -> Telemet
     """The application, wired as the process wires it, with a metrics registry of its own."""
     from prometheus_client import CollectorRegistry  # noqa: PLC0415 - see model_dir
 
+    from iris_api.adapters.model_monitor import open_model_monitor  # noqa: PLC0415
     from iris_api.adapters.onnx_model import OnnxModel  # noqa: PLC0415
-    from iris_api.adapters.oversight import open_oversight  # noqa: PLC0415
     from iris_api.bootstrap import create_app  # noqa: PLC0415
     from iris_api.service.predictor import Predictor  # noqa: PLC0415
     from iris_api.settings import IrisSettings  # noqa: PLC0415
     from servekit.telemetry import TelemetrySettings  # noqa: PLC0415
 
     model = OnnxModel(model_dir)
-    oversight = open_oversight(model, model_dir)
+    monitor = open_model_monitor(model, model_dir)
     settings = IrisSettings(grpc_port=free_ports(1)[0])
     return create_app(
-        settings, TelemetrySettings(), Predictor(model), oversight, registry=CollectorRegistry(), log_descriptor=2
+        settings, TelemetrySettings(), Predictor(model), monitor, registry=CollectorRegistry(), log_descriptor=2
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from iris_api.adapters.artefact import ArtefactError, read_artefact
-from iris_api.entrypoints.listener import StartupError, check_ports
+from iris_api.entrypoints.sockets import StartupError, check_ports
 from iris_api.entrypoints.workers import Workers
 from iris_api.settings import IrisSettings
 from servekit.audit import AuditError, AuditLossError

@@ -1,4 +1,4 @@
-"""The composition root: settings in, a server out. What knows everything is here, and here alone."""
+"""The composition root: settings in, a server out. No other module knows all the parts."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
+from iris_api.adapters.model_monitor import open_model_monitor
 from iris_api.adapters.onnx_model import OnnxModel
-from iris_api.adapters.oversight import open_oversight
 from iris_api.entrypoints.arrow import arrow_route
+from iris_api.entrypoints.direct_router import DirectRouter
 from iris_api.entrypoints.docs import docs_router
-from iris_api.entrypoints.errors import render_http_error, render_serving_error
-from iris_api.entrypoints.front_door import FrontDoor
-from iris_api.entrypoints.listener import listen
+from iris_api.entrypoints.exception_handlers import http_exception_handler, serving_error_handler
+from iris_api.entrypoints.health import QUIET, health_router
 from iris_api.entrypoints.oip_grpc import start_grpc
 from iris_api.entrypoints.oip_model import SERVER, OipModel
 from iris_api.entrypoints.oip_rest import infer_route, oip_router
-from iris_api.entrypoints.operations import QUIET, operations_router
 from iris_api.entrypoints.predict import predict_route
+from iris_api.entrypoints.sockets import bind_socket
 from iris_api.service.predictor import Predictor
 from servekit.drift import DriftCollector
 from servekit.errors import ServingError
@@ -31,8 +31,8 @@ from servekit.telemetry import Telemetry, TelemetryMiddleware, TelemetrySettings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from iris_api.adapters.oversight import Oversight
-    from iris_api.entrypoints.direct import DirectRoute
+    from iris_api.adapters.model_monitor import ModelMonitor
+    from iris_api.entrypoints.direct_route import DirectRoute
     from iris_api.settings import IrisSettings
 
 __all__ = ["build_server", "create_app", "serve"]
@@ -48,29 +48,29 @@ _ABOUT: Any = {
 
 
 def serve(settings: IrisSettings) -> None:
-    """Serves until told to stop.
+    """Serves until a signal stops the process.
 
     Raises:
-        AuditLossError: the audit log's last lines cannot be written.
+        AuditLossError: the last lines of the audit log cannot be written.
     """
     configure_logging("iris-api", TelemetrySettings().log_level)
-    server, oversight = build_server(settings)
-    with closing(oversight), listen(settings) as listener:
+    server, monitor = build_server(settings)
+    with closing(monitor), bind_socket(settings) as listener:
         _log.info("serving iris on http://%s:%d, gRPC on %d", *listener.getsockname(), settings.grpc_port)
         server.serve_on(listener)
 
 
-def build_server(settings: IrisSettings) -> tuple[DrainingServer, Oversight]:
-    """Loads the model and wires the application around it; the oversight is to be closed when the server has ended.
+def build_server(settings: IrisSettings) -> tuple[DrainingServer, ModelMonitor]:
+    """The server of a loaded model, and its monitor, which the caller closes when the server has ended.
 
     Raises:
-        ArtefactError: the model must not be served.
+        ArtefactError: the model's files are missing, damaged, or not signed as they must be.
     """
     model = OnnxModel(settings.model_dir)
     predictor = Predictor(model)
     predictor.check_ready()
-    oversight = open_oversight(model, settings.model_dir)
-    app = create_app(settings, TelemetrySettings(), predictor, oversight)
+    monitor = open_model_monitor(model, settings.model_dir)
+    app = create_app(settings, TelemetrySettings(), predictor, monitor)
     server = DrainingServer(
         app,
         predictor,
@@ -79,65 +79,65 @@ def build_server(settings: IrisSettings) -> tuple[DrainingServer, Oversight]:
         receive_timeout_s=settings.receive_timeout_s,
         worker=settings.share_ports,
     )
-    return server, oversight
+    return server, monitor
 
 
 def create_app(
-    settings: IrisSettings, observed: TelemetrySettings, predictor: Predictor, oversight: Oversight, **telemetry: Any
+    settings: IrisSettings, observed: TelemetrySettings, predictor: Predictor, monitor: ModelMonitor, **options: Any
 ) -> TelemetryMiddleware:
-    """The HTTP application; its lifespan runs the gRPC server beside it, on the same loop and the same model.
+    """The HTTP application. Its lifespan also runs the gRPC server, on the same event loop and with the same model.
 
     Args:
         settings: ports and limits.
         observed: where traces go.
-        predictor: the use case; its ``draining`` is set by who stops the process.
-        oversight: drift and audit of its answers; whoever serves closes it, once no answer can follow.
-        telemetry: further arguments of `Telemetry`, e.g. a registry of its own for a test.
+        predictor: the use case; the server sets its ``draining`` when the process is told to stop.
+        monitor: drift and audit of the answers; the caller closes it after the last answer.
+        options: further arguments of `Telemetry`, e.g. a registry of its own for a test.
     """
-    watch = Telemetry("iris-api", "1", observed, quiet=QUIET, **telemetry)
-    model = oversight.model
-    watch.metrics.loaded(model.name, model.version, model.sha256)
-    if oversight.monitor:
-        watch.register(DriftCollector([oversight.monitor]))
-    oversight.watch(watch.metrics)
-    predictor.conditions.append(oversight.check_ready)
-    tensors = OipModel(predictor, oversight, model.card)
+    telemetry = Telemetry("iris-api", "1", observed, quiet=QUIET, **options)
+    model = monitor.model
+    telemetry.metrics.loaded(model.name, model.version, model.sha256)
+    if monitor.drift:
+        telemetry.register(DriftCollector([monitor.drift]))
+    monitor.watch(telemetry.metrics)
+    predictor.conditions.append(monitor.check_ready)
+    tensors = OipModel(predictor, monitor, model.card)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        grpc = await start_grpc(tensors, predictor, watch, settings)
+        grpc = await start_grpc(tensors, predictor, telemetry, settings)
         yield
         await grpc.stop(settings.drain_timeout_s)
-        watch.shutdown()
+        telemetry.shutdown()
 
     app = FastAPI(**_ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
-    direct = _direct_routes(tensors, predictor, oversight, bodies)
+    direct = _direct_routes(tensors, predictor, monitor, bodies)
     app.router.routes[:0] = direct
     app.include_router(oip_router(tensors, predictor))
-    app.include_router(operations_router(predictor, watch))
+    app.include_router(health_router(predictor, telemetry))
     app.include_router(docs_router())
-    _expect(watch, app, [route.path for route in direct], predictor)
-    app.add_exception_handler(ServingError, render_serving_error)
-    app.add_exception_handler(HTTPException, render_http_error)
-    return TelemetryMiddleware(FrontDoor(app, direct), watch)
+    _start_counters(telemetry, app, [route.path for route in direct], predictor)
+    app.add_exception_handler(ServingError, serving_error_handler)
+    app.add_exception_handler(HTTPException, http_exception_handler)
+    return TelemetryMiddleware(DirectRouter(app, direct), telemetry)
 
 
-def _expect(watch: Telemetry, app: FastAPI, inferring: list[str], predictor: Predictor) -> None:
-    """Shows as 0 what will be counted, so that the first failures are seen as a rise from there."""
+def _start_counters(telemetry: Telemetry, app: FastAPI, inferring: list[str], predictor: Predictor) -> None:
+    """Starts every counter at 0: Prometheus sees the first failure only as a rise from a sample that is there."""
     for route in app.routes:
-        watch.metrics.expect(str(getattr(route, "path", "")))
+        telemetry.metrics.expect(str(getattr(route, "path", "")))
     for path in inferring:
-        watch.metrics.expect(path, predictor.model.name, predictor.model.version, timed=True)
-    watch.metrics.expect_steps("decode", "infer", "encode")
+        telemetry.metrics.expect(path, predictor.model.name, predictor.model.version, timed=True)
+    telemetry.metrics.expect_steps("decode", "infer", "encode")
 
 
 def _direct_routes(
-    tensors: OipModel, predictor: Predictor, oversight: Oversight, bodies: BodyReader
+    tensors: OipModel, predictor: Predictor, monitor: ModelMonitor, bodies: BodyReader
 ) -> list[DirectRoute]:
     return [
-        predict_route(predictor, oversight, bodies),
+        predict_route(predictor, monitor, bodies),
         infer_route("/v2/models/{model}/infer", tensors, bodies),
         infer_route("/v2/models/{model}/versions/{version}/infer", tensors, bodies),
-        arrow_route(predictor, oversight, bodies),
+        arrow_route(predictor, monitor, bodies),
     ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from iris_api.commands.stack import stack
-from iris_api.domain.flower import named
+from iris_api.domain.flower import as_dict
 from iris_api.settings import IrisSettings
 from iris_api.training.golden import Golden, read_golden
 from servekit.loopback import client
@@ -86,7 +86,7 @@ class Level1:
         """The next flowers of the data set, each length times `scale`."""
         first = next(self._turns) * count
         rows = [self.golden.features[(first + n) % len(self.golden.labels)] for n in range(count)]
-        return [named(row * scale) for row in rows]
+        return [as_dict(row * scale) for row in rows]
 
     def ask(self, count: int = 1, scale: float = 1.0) -> httpx.Response:
         """Asks for the species of the next flowers."""

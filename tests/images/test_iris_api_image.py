@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from iris_api.commands.calls import CALLS, Target
+from iris_api.commands.calls import CALLS, ApiClient
 from iris_api.commands.client import TOLERANCE
 from iris_api.training.golden import Golden, read_golden
 from tests.patience import until
@@ -92,7 +92,7 @@ def test_every_answer_is_the_one_scikit_learn_gave(serving: Container, golden: G
         httpx.Client(base_url=url(serving), trust_env=False, timeout=30) as http,
         grpc.insecure_channel(serving.addresses["IRIS_GRPC_PORT"]) as channel,
     ):
-        labels, probabilities = CALLS[protocol](Target(http, channel), golden.features)
+        labels, probabilities = CALLS[protocol](ApiClient(http, channel), golden.features)
     np.testing.assert_array_equal(labels, golden.labels)
     np.testing.assert_allclose(probabilities, golden.probabilities, atol=TOLERANCE)
 

@@ -61,8 +61,8 @@ def ask(request: str) -> httpx.Response:
     # here, because they take half a second that the other checks need not wait
     import httpx  # noqa: PLC0415
 
+    from iris_api.adapters.model_monitor import ModelMonitor  # noqa: PLC0415
     from iris_api.adapters.onnx_model import OnnxModel  # noqa: PLC0415
-    from iris_api.adapters.oversight import Oversight  # noqa: PLC0415
     from iris_api.bootstrap import create_app  # noqa: PLC0415
     from iris_api.service.predictor import Predictor  # noqa: PLC0415
     from iris_api.settings import IrisSettings  # noqa: PLC0415
@@ -70,7 +70,7 @@ def ask(request: str) -> httpx.Response:
 
     settings = IrisSettings()
     model = OnnxModel(settings.model_dir)
-    app = create_app(settings, TelemetrySettings(), Predictor(model), Oversight(model))
+    app = create_app(settings, TelemetrySettings(), Predictor(model), ModelMonitor(model))
     headers = {"content-type": "application/json"}
 
     async def post() -> httpx.Response:

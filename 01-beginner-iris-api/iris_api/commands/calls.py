@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from iris_api.adapters.arrow_stream import read_answer, write_rows
-from iris_api.domain.flower import named
+from iris_api.domain.flower import as_dict
 from servekit.oip import inference_pb2_grpc, rest, rpc
 from servekit.oip.tensors import Inference, InferenceResult, Tensor
 
@@ -19,62 +19,62 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CALLS", "Labelled", "Target"]
+__all__ = ["CALLS", "ApiClient", "Labelled"]
 
 Labelled = tuple["NDArray[Any]", "NDArray[Any]"]
 """Labels (n,) and probabilities (n, 3)."""
 
 
-class Target(msgspec.Struct, frozen=True):
+class ApiClient(msgspec.Struct, frozen=True):
     """Connections to a running API."""
 
     http: httpx.Client
     grpc: grpc.Channel
 
 
-def one_by_one(target: Target, rows: NDArray[Any]) -> Labelled:
+def one_by_one(api: ApiClient, rows: NDArray[Any]) -> Labelled:
     """JSON, a request for each flower."""
-    answers = [target.http.post("/v1/predict", json=named(row)).raise_for_status().json() for row in rows]
+    answers = [api.http.post("/v1/predict", json=as_dict(row)).raise_for_status().json() for row in rows]
     return _predictions([answer["predictions"][0] for answer in answers])
 
 
-def json_batch(target: Target, rows: NDArray[Any]) -> Labelled:
+def json_batch(api: ApiClient, rows: NDArray[Any]) -> Labelled:
     """JSON, all flowers in one request."""
-    answer = target.http.post("/v1/predict", json=[named(row) for row in rows]).raise_for_status().json()
+    answer = api.http.post("/v1/predict", json=[as_dict(row) for row in rows]).raise_for_status().json()
     return _predictions(answer["predictions"])
 
 
-def arrow(target: Target, rows: NDArray[Any]) -> Labelled:
+def arrow(api: ApiClient, rows: NDArray[Any]) -> Labelled:
     """An Arrow IPC stream in and out."""
     headers = {"content-type": "application/vnd.apache.arrow.stream"}
     body = write_rows(rows.astype(np.float32))
-    return read_answer(target.http.post("/v1/predict/arrow", content=body, headers=headers).raise_for_status().content)
+    return read_answer(api.http.post("/v1/predict/arrow", content=body, headers=headers).raise_for_status().content)
 
 
-def oip_json(target: Target, rows: NDArray[Any]) -> Labelled:
+def oip_json(api: ApiClient, rows: NDArray[Any]) -> Labelled:
     """The Open Inference Protocol in JSON."""
     body = rest.encode_request(_inference(rows))[0]
     headers = {"content-type": "application/json"}
-    answer = target.http.post("/v2/models/iris/infer", content=body, headers=headers).raise_for_status()
+    answer = api.http.post("/v2/models/iris/infer", content=body, headers=headers).raise_for_status()
     return _tensors(rest.decode_response(answer.content))
 
 
-def oip_binary(target: Target, rows: NDArray[Any]) -> Labelled:
+def oip_binary(api: ApiClient, rows: NDArray[Any]) -> Labelled:
     """The Open Inference Protocol with binary tensors: JSON for the names, raw bytes for the numbers."""
     body, json_length = rest.encode_request(_inference(rows, binary=None), binary_inputs=True)
     headers = {"content-type": "application/octet-stream", rest.HEADER_LENGTH: str(json_length)}
-    answer = target.http.post("/v2/models/iris/versions/1/infer", content=body, headers=headers).raise_for_status()
+    answer = api.http.post("/v2/models/iris/versions/1/infer", content=body, headers=headers).raise_for_status()
     return _tensors(rest.decode_response(answer.content, answer.headers[rest.HEADER_LENGTH]))
 
 
-def oip_grpc(target: Target, rows: NDArray[Any]) -> Labelled:
+def oip_grpc(api: ApiClient, rows: NDArray[Any]) -> Labelled:
     """The Open Inference Protocol over gRPC."""
-    stub = inference_pb2_grpc.GRPCInferenceServiceStub(target.grpc)  # type: ignore[no-untyped-call]
+    stub = inference_pb2_grpc.GRPCInferenceServiceStub(api.grpc)  # type: ignore[no-untyped-call]
     answer = stub.ModelInfer(rpc.encode_request("iris", "1", _inference(rows, binary=None)), timeout=10)
     return _tensors(rpc.decode_response(answer))
 
 
-CALLS: dict[str, Callable[[Target, NDArray[Any]], Labelled]] = {
+CALLS: dict[str, Callable[[ApiClient, NDArray[Any]], Labelled]] = {
     "JSON, one by one": one_by_one,
     "JSON, one batch": json_batch,
     "Arrow stream": arrow,

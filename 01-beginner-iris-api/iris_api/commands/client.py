@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 
 from iris_api.adapters.artefact import ArtefactError
-from iris_api.commands.calls import CALLS, Target
+from iris_api.commands.calls import CALLS, ApiClient
 from iris_api.settings import IrisSettings
 from iris_api.training.golden import Golden, read_golden
 from servekit.loopback import DIRECT, client
@@ -43,10 +43,10 @@ def main() -> int:
         client(base_url=base_url, timeout=10) as http,
         grpc.insecure_channel(f"127.0.0.1:{settings.grpc_port}", [*DIRECT, *rpc.UNLIMITED]) as channel,
     ):
-        target = Target(http, channel)
+        api = ApiClient(http, channel)
         try:
             http.get("/readyz").raise_for_status()
-            rows = [_check(name, call, target, golden) for name, call in CALLS.items()]
+            rows = [_check(name, call, api, golden) for name, call in CALLS.items()]
         except (httpx.HTTPError, grpc.RpcError) as error:
             reason = error.details() if isinstance(error, grpc.Call) else str(error)
             say(f"{base_url}: {reason}: run make up-1, then make logs-1", stderr=True)
@@ -58,10 +58,10 @@ def main() -> int:
 
 
 def _check(
-    name: str, call: Callable[[Target, np.ndarray], Labelled], target: Target, golden: Golden
+    name: str, call: Callable[[ApiClient, np.ndarray], Labelled], api: ApiClient, golden: Golden
 ) -> tuple[str, int, int, float]:
     started = perf_counter()
-    labels, probabilities = call(target, golden.features)
+    labels, probabilities = call(api, golden.features)
     elapsed_ms = (perf_counter() - started) * 1e3
     right = (labels == golden.labels) & np.isclose(probabilities, golden.probabilities, rtol=0, atol=TOLERANCE).all(1)
     return name, len(labels), int((~right).sum()), elapsed_ms

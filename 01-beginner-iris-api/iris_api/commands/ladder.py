@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from iris_api.commands.ladder_report import conclude, ladder_table, write_report
-from iris_api.domain.flower import named
+from iris_api.domain.flower import as_dict
 from iris_api.settings import IrisSettings
 from iris_api.training.golden import Golden, read_golden
 from servekit.loopback import client
@@ -31,7 +31,7 @@ def main() -> int:
     """Prints and writes the table. ``LADDER_ROUNDS`` and ``LADDER_SECONDS`` (of each measurement) shorten a try-out."""
     settings = IrisSettings()
     golden = read_golden(settings.model_dir)
-    bodies = [msgspec.json.encode(named(row)) for row in golden.features]
+    bodies = [msgspec.json.encode(as_dict(row)) for row in golden.features]
     console = make_console()
     with tempfile.TemporaryDirectory(prefix="iris-ladder-") as folder, console.status("") as status:
         _train_tutorial_model(Path(folder, "model.joblib"))

@@ -11,7 +11,7 @@ import msgspec
 from iris_api.adapters.artefact import ModelCard, write_artefact
 from iris_api.domain.flower import CLASS_NAMES, FEATURES
 from iris_api.settings import IrisSettings
-from iris_api.training.fit import Report, out_of_fold, train
+from iris_api.training.fit import TrainingReport, out_of_fold, train
 from iris_api.training.golden import Golden, write_golden
 from iris_api.training.iris_data import data_sha256, iris_rows
 from iris_api.training.onnx_export import INPUTS, LIBRARIES, OUTPUTS, export_onnx
@@ -56,7 +56,7 @@ def main(folder: Path | None = None) -> None:
     _print(report, card, folder)
 
 
-def _print(report: Report, card: ModelCard, folder: Path) -> None:
+def _print(report: TrainingReport, card: ModelCard, folder: Path) -> None:
     print(f"trained        iris {card.version}: {report.train_rows} flowers to fit, {report.test_rows} held out")
     folds = share_text(round(report.cross_validated_accuracy * report.train_rows), report.train_rows)
     held_out = share_text(round(report.test_accuracy * report.test_rows), report.test_rows)

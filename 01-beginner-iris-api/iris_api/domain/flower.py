@@ -20,10 +20,10 @@ __all__ = [
     "MAX_STREAM_ROWS",
     "Batch",
     "Flower",
+    "as_dict",
     "as_row",
     "as_rows",
     "check_rows",
-    "named",
 ]
 
 CLASS_NAMES = ("setosa", "versicolor", "virginica")
@@ -66,7 +66,7 @@ def as_rows(flowers: list[Flower]) -> NDArray[np.float32]:
     return np.array([msgspec.structs.astuple(flower) for flower in flowers], np.float32)
 
 
-def named(row: NDArray[Any]) -> dict[str, float]:
+def as_dict(row: NDArray[Any]) -> dict[str, float]:
     """A row (4,) as a JSON object, the inverse of `as_row`."""
     return dict(zip(FEATURES, row.tolist(), strict=True))
 

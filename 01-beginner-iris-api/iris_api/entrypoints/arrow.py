@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iris_api.domain.flower import CLASS_NAMES, FEATURES, MAX_STREAM_ROWS
-from iris_api.entrypoints.direct import ARROW, DirectRoute, check_media_type
+from iris_api.entrypoints.direct_route import ARROW, DirectRoute, check_media_type
 from iris_api.entrypoints.openapi import binary, body_operation
 from servekit.telemetry import request_record
 
 if TYPE_CHECKING:
-    from iris_api.adapters.oversight import Oversight
-    from iris_api.entrypoints.direct import Reply
+    from iris_api.adapters.model_monitor import ModelMonitor
+    from iris_api.entrypoints.direct_route import Reply
     from iris_api.service.predictor import Predictor
     from servekit.http_body import BodyReader
 
@@ -24,7 +24,7 @@ _DESCRIPTION = (
 )
 
 
-def arrow_route(predictor: Predictor, oversight: Oversight, bodies: BodyReader) -> DirectRoute:
+def arrow_route(predictor: Predictor, monitor: ModelMonitor, bodies: BodyReader) -> DirectRoute:
     """The `DirectRoute` of ``POST /v1/predict/arrow``."""
     model = predictor.model
 
@@ -39,7 +39,7 @@ def arrow_route(predictor: Predictor, oversight: Oversight, bodies: BodyReader) 
         record.lap("decode")
         labels, probabilities = await predictor.predict(rows)
         record.lap("infer")
-        oversight.note(record, rows, labels, probabilities)
+        monitor.observe(record, rows, labels, probabilities)
         encoded = write_answer(model.name, model.version, labels, probabilities)
         record.lap("encode")
         return encoded, [(b"content-type", ARROW)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from iris_api.adapters.artefact import ModelCard
-    from iris_api.adapters.oversight import Oversight
+    from iris_api.adapters.model_monitor import ModelMonitor
     from iris_api.service.predictor import Predictor
     from servekit.telemetry import RequestRecord
 
@@ -26,9 +26,9 @@ SERVER = ServerMetadata("iris-api", "0.1.0", ["binary_tensor_data"])
 class OipModel:
     """Checks requests against the model's signature and runs them."""
 
-    def __init__(self, predictor: Predictor, oversight: Oversight, card: ModelCard) -> None:
+    def __init__(self, predictor: Predictor, monitor: ModelMonitor, card: ModelCard) -> None:
         self._predictor = predictor
-        self._oversight = oversight
+        self._monitor = monitor
         self._input = card.inputs[0]
         self._outputs = {tensor.name: tensor.datatype for tensor in card.outputs}
         self.metadata = ModelMetadata(card.name, [card.version], "onnxruntime_onnx", card.inputs, card.outputs)
@@ -54,7 +54,7 @@ class OipModel:
         rows = self._rows(request)
         labels, probabilities = await self._predictor.predict(rows)
         record.lap("infer")
-        self._oversight.note(record, rows, labels, probabilities)
+        self._monitor.observe(record, rows, labels, probabilities)
         data: dict[str, NDArray[Any]] = {"label": labels, "probabilities": probabilities}
         tensors = tuple(Tensor(name, self._outputs[name], data[name]) for name in wanted)
         return InferenceResult(self.metadata.name, self.metadata.versions[0], tensors)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from iris_api.entrypoints.direct import BINARY, JSON, DirectRoute, Reply, check_media_type, header
+from iris_api.entrypoints.direct_route import BINARY, JSON, DirectRoute, Reply, check_media_type, header
 from iris_api.entrypoints.oip_model import SERVER, OipModel
 from iris_api.entrypoints.openapi import answers, binary, body_operation, json, path_parameters
 from servekit.oip.rest import (

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from fastapi import Response
 
-from iris_api.entrypoints.direct import JSON
+from iris_api.entrypoints.direct_route import JSON
 
 __all__ = ["Problem", "answers", "binary", "body_operation", "json", "path_parameters", "problems"]
 

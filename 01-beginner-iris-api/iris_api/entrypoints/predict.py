@@ -9,13 +9,13 @@ import msgspec
 from iris_api.domain.diagnosis import diagnose
 from iris_api.domain.flower import FEATURES, Batch, Flower, as_row, as_rows
 from iris_api.domain.prediction import Answer, answer
-from iris_api.entrypoints.direct import JSON, DirectRoute, check_media_type
+from iris_api.entrypoints.direct_route import JSON, DirectRoute, check_media_type
 from iris_api.entrypoints.openapi import body_operation, json
 from servekit.telemetry import request_record
 
 if TYPE_CHECKING:
-    from iris_api.adapters.oversight import Oversight
-    from iris_api.entrypoints.direct import Reply
+    from iris_api.adapters.model_monitor import ModelMonitor
+    from iris_api.entrypoints.direct_route import Reply
     from iris_api.service.predictor import Predictor
     from servekit.http_body import BodyReader
 
@@ -30,12 +30,12 @@ _QUOTES = 2 * len(FEATURES)
 """Quotation marks in a flower that gives each name once. More: a name is repeated, and msgspec has kept the last."""
 
 
-def predict_route(predictor: Predictor, oversight: Oversight, bodies: BodyReader) -> DirectRoute:
+def predict_route(predictor: Predictor, monitor: ModelMonitor, bodies: BodyReader) -> DirectRoute:
     """The route. Its handler neither awaits nor hops to a thread between body and answer: this is the hot path."""
     decode = msgspec.json.Decoder(Flower | Batch).decode
     encode = msgspec.json.Encoder().encode
     model = predictor.model
-    run, name, version, note = model.run, model.name, model.version, oversight.note
+    run, name, version, note = model.run, model.name, model.version, monitor.observe
 
     async def predict(scope: Any, body: bytes) -> Reply:
         check_media_type(scope, JSON)

@@ -14,12 +14,12 @@ from sklearn.preprocessing import StandardScaler
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Report", "out_of_fold", "train"]
+__all__ = ["TrainingReport", "out_of_fold", "train"]
 
 _SEED = 20260101
 
 
-class Report(msgspec.Struct, frozen=True):
+class TrainingReport(msgspec.Struct, frozen=True):
     """How good the model is; accuracies from 0 to 1.
 
     Attributes:
@@ -39,7 +39,7 @@ class Report(msgspec.Struct, frozen=True):
     test_rows: int
 
 
-def train(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Pipeline, Report]:
+def train(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Pipeline, TrainingReport]:
     """A fitted pipeline (standardise, multinomial logistic regression) and its report.
 
     The split is stratified and seeded, so two runs fit the same model.
@@ -51,7 +51,7 @@ def train(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Pipeline, Repor
     scores = cross_val_score(pipeline, fitting, fitting_labels, cv=_folds())
     pipeline.fit(fitting, fitting_labels)
     most_frequent = np.bincount(fitting_labels).argmax()
-    report = Report(
+    report = TrainingReport(
         cross_validated_accuracy=round(float(scores.mean()), 4),
         cross_validated_deviation=round(float(scores.std()), 4),
         test_accuracy=round(float(pipeline.score(held_out, held_out_labels)), 4),

@@ -25,7 +25,7 @@ class Golden(msgspec.Struct, frozen=True):
     probabilities: NDArray[np.float64]
 
 
-class _Json(msgspec.Struct):
+class _GoldenJson(msgspec.Struct):
     features: list[list[float]]
     label: list[int]
     probabilities: list[list[float]]
@@ -33,7 +33,7 @@ class _Json(msgspec.Struct):
 
 def write_golden(folder: Path, golden: Golden) -> None:
     """Writes the oracle beside the artefact."""
-    document = _Json(golden.features.tolist(), golden.labels.tolist(), golden.probabilities.tolist())
+    document = _GoldenJson(golden.features.tolist(), golden.labels.tolist(), golden.probabilities.tolist())
     (folder / "golden.json").write_bytes(msgspec.json.encode(document))
 
 
@@ -45,7 +45,7 @@ def read_golden(folder: Path) -> Golden:
     """
     files = artefact_in(folder)
     try:
-        document = msgspec.json.decode(files.read("golden.json"), type=_Json)
+        document = msgspec.json.decode(files.read("golden.json"), type=_GoldenJson)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise files.unreadable("golden.json", "golden answers", error) from None
     return Golden(np.array(document.features), np.array(document.label), np.array(document.probabilities))

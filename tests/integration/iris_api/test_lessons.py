@@ -10,7 +10,7 @@ import pytest
 from iris_api.commands import formats, ladder
 from iris_api.commands.codecs import CODECS
 from iris_api.commands.formats import measure
-from iris_api.domain.flower import named
+from iris_api.domain.flower import as_dict
 from iris_api.training.golden import Golden
 from workbench.bench import Peer
 
@@ -54,7 +54,7 @@ def test_the_ladder_measures_every_rung_and_the_api(folder: Path, capsys: pytest
 
 def test_a_rung_with_wrong_answers_does_not_count(iris_server: IrisServer, golden: Golden) -> None:
     peer = Peer("2 onnx", [], iris_server.port)
-    bodies = [msgspec.json.encode(named(row)) for row in golden.features]
+    bodies = [msgspec.json.encode(as_dict(row)) for row in golden.features]
     assert len(ladder._checked_answers(peer, bodies, golden)) == len(bodies)
     probabilities = golden.probabilities.copy()
     probabilities[0] = [0.0, 0.0, 1.0]

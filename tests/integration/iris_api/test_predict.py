@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from iris_api.domain.flower import CLASS_NAMES, FEATURES, named
+from iris_api.domain.flower import CLASS_NAMES, FEATURES, as_dict
 from tests.patience import GENEROUS_S
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def post(client: httpx.AsyncClient, body: str | bytes) -> tuple[int, Any]:
 
 
 async def test_one_flower_gets_scikit_learns_answer(iris_client: httpx.AsyncClient, golden: Golden) -> None:
-    status, answer = await post(iris_client, json.dumps(named(golden.features[0])))
+    status, answer = await post(iris_client, json.dumps(as_dict(golden.features[0])))
     assert status == 200
     (prediction,) = answer.pop("predictions")
     assert answer == {"model": "iris", "version": "1"}
@@ -45,7 +45,7 @@ async def test_one_flower_gets_scikit_learns_answer(iris_client: httpx.AsyncClie
 
 async def test_a_batch_gets_an_answer_for_each_flower_in_order(iris_client: httpx.AsyncClient, golden: Golden) -> None:
     order = np.random.default_rng(7).permutation(150)
-    status, answer = await post(iris_client, json.dumps([named(row) for row in golden.features[order]]))
+    status, answer = await post(iris_client, json.dumps([as_dict(row) for row in golden.features[order]]))
     assert status == 200
     predictions = answer["predictions"]
     assert [each["label"] for each in predictions] == golden.labels[order].tolist()

@@ -47,8 +47,8 @@ class Server(NamedTuple):
 @pytest.fixture
 def iris(model_dir: Path) -> TelemetryMiddleware:
     """Level 1, of a model that fails."""
+    from iris_api.adapters.model_monitor import open_model_monitor  # noqa: PLC0415
     from iris_api.adapters.onnx_model import OnnxModel  # noqa: PLC0415 - one level's packages for one level's tests
-    from iris_api.adapters.oversight import open_oversight  # noqa: PLC0415
     from iris_api.bootstrap import create_app  # noqa: PLC0415
     from iris_api.service.predictor import Predictor  # noqa: PLC0415
     from iris_api.settings import IrisSettings  # noqa: PLC0415
@@ -58,9 +58,9 @@ def iris(model_dir: Path) -> TelemetryMiddleware:
 
     model = OnnxModel(model_dir)
     vars(model)["run"] = fail
-    oversight, settings = open_oversight(model, model_dir), IrisSettings(grpc_port=free_ports(1)[0])
+    monitor, settings = open_model_monitor(model, model_dir), IrisSettings(grpc_port=free_ports(1)[0])
     own: dict[str, Any] = {"registry": CollectorRegistry(), "log_descriptor": 2}
-    return create_app(settings, TelemetrySettings(), Predictor(model), oversight, **own)
+    return create_app(settings, TelemetrySettings(), Predictor(model), monitor, **own)
 
 
 @pytest.fixture

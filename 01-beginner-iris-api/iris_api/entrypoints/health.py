@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from iris_api.service.predictor import Predictor
     from servekit.telemetry import Telemetry
 
-__all__ = ["QUIET", "operations_router"]
+__all__ = ["QUIET", "health_router"]
 
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """These leave no line in the log: a probe each second would drown the requests."""
 
 
-def operations_router(predictor: Predictor, watch: Telemetry) -> APIRouter:
+def health_router(predictor: Predictor, telemetry: Telemetry) -> APIRouter:
     """Liveness never depends on the model; readiness is proven by a prediction."""
     router = APIRouter(tags=["operations"])
 
@@ -38,6 +38,6 @@ def operations_router(predictor: Predictor, watch: Telemetry) -> APIRouter:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
     async def metrics() -> Response:
-        return Response(watch.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router

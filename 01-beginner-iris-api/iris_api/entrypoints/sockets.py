@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from iris_api.settings import IrisSettings
 
-__all__ = ["StartupError", "check_ports", "listen"]
+__all__ = ["StartupError", "bind_socket", "check_ports"]
 
 
 class StartupError(Exception):
@@ -28,7 +28,7 @@ def check_ports(settings: IrisSettings) -> None:
         _bind(settings.host, port, name, shared=False).close()
 
 
-def listen(settings: IrisSettings) -> socket.socket:
+def bind_socket(settings: IrisSettings) -> socket.socket:
     """The bound HTTP socket.
 
     Raises:

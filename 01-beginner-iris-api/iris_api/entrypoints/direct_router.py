@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from iris_api.entrypoints.direct import DirectRoute
+    from iris_api.entrypoints.direct_route import DirectRoute
 
-__all__ = ["FrontDoor"]
+__all__ = ["DirectRouter"]
 
 
-class FrontDoor:
+class DirectRouter:
     """An ASGI application: direct routes first, FastAPI for all else."""
 
     def __init__(self, app: FastAPI, routes: Sequence[DirectRoute]) -> None:

@@ -1,4 +1,4 @@
-"""What is kept of every answer: its rows in the drift window, and its line in the audit log."""
+"""Monitoring of the model in service: each answer goes into the drift window and into the audit log."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from iris_api.adapters.onnx_model import OnnxModel
     from servekit.telemetry import RequestRecord
 
-__all__ = ["Oversight", "open_oversight"]
+__all__ = ["ModelMonitor", "open_model_monitor"]
 
 
-class Oversight(Audited):
+class ModelMonitor(Audited):
     """Drift and audit of one model version; either may be absent."""
 
-    def __init__(self, model: OnnxModel, monitor: DriftMonitor | None = None, audit: AuditLog | None = None) -> None:
+    def __init__(self, model: OnnxModel, drift: DriftMonitor | None = None, audit: AuditLog | None = None) -> None:
         self.model = model
-        self.monitor = monitor
+        self.drift = drift
         super().__init__(audit)
 
-    def note(
+    def observe(
         self, record: RequestRecord, rows: NDArray[Any], labels: NDArray[Any], probabilities: NDArray[Any]
     ) -> None:
-        """Takes note of an answer before it leaves.
+        """Adds an answer to the drift window and the audit log, before it is sent.
 
         Raises:
-            NotReadyError: the audit log cannot be written any more; what cannot be audited is not answered.
+            NotReadyError: the audit log can no longer be written, and no answer is sent that is not in it.
         """
-        if self.monitor is not None:
-            self.monitor.observe(rows, probabilities)
+        if self.drift is not None:
+            self.drift.observe(rows, probabilities)
         if self._audit is None:
             return
         with refused():
@@ -52,17 +52,17 @@ class Oversight(Audited):
             )
 
 
-def open_oversight(model: OnnxModel, model_dir: Path) -> Oversight:
-    """Drift where the artefact has a reference profile, audit where ``AUDIT_DIR`` says; shared among workers.
+def open_model_monitor(model: OnnxModel, model_dir: Path) -> ModelMonitor:
+    """A monitor with drift where the artefact has a reference profile, and audit where ``AUDIT_DIR`` is set.
 
     Raises:
         ProfileError: the profile is damaged.
         AuditError: the audit log cannot be continued.
     """
     profile = model_dir / "drift.json"
-    # several workers have a folder for their metrics: their drift windows meet there too
+    # several workers write their metrics to one folder: their drift windows are merged there too
     shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    monitor = None
+    drift = None
     if profile.exists():
-        monitor = DriftMonitor(ReferenceProfile.load(profile), directory=Path(shared) if shared else None)
-    return Oversight(model, monitor, AuditLog(AuditSettings()) if "AUDIT_DIR" in os.environ else None)
+        drift = DriftMonitor(ReferenceProfile.load(profile), directory=Path(shared) if shared else None)
+    return ModelMonitor(model, drift, AuditLog(AuditSettings()) if "AUDIT_DIR" in os.environ else None)
