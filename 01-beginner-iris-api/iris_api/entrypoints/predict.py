@@ -27,15 +27,16 @@ _LARGER = {"sepal_length_cm": 6.7, "sepal_width_cm": 3.0, "petal_length_cm": 5.2
 _BODY = json(Flower | Batch, one_flower=_FLOWER, a_batch=[_FLOWER, _LARGER])
 
 _QUOTES = 2 * len(FEATURES)
-"""Quotation marks in a flower that gives each name once. More: a name is repeated, and msgspec has kept the last."""
+"""Quotation marks in a flower that gives each name once."""
 
 
 def predict_route(predictor: Predictor, monitor: ModelMonitor, bodies: BodyReader) -> DirectRoute:
-    """The route. Its handler neither awaits nor hops to a thread between body and answer: this is the hot path."""
+    """The `DirectRoute` of ``POST /v1/predict``, the hot path: its handler neither awaits nor changes the thread."""
     decode = msgspec.json.Decoder(Flower | Batch).decode
     encode = msgspec.json.Encoder().encode
     model = predictor.model
-    run, name, version, note = model.run, model.name, model.version, monitor.observe
+    name, version, observe = model.name, model.version, monitor.observe
+    run = predictor.predict_checked  # decoding has checked the rows: checking them again would cost 3 µs a request
 
     async def predict(scope: Any, body: bytes) -> Reply:
         check_media_type(scope, JSON)
@@ -46,12 +47,12 @@ def predict_route(predictor: Predictor, monitor: ModelMonitor, bodies: BodyReade
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise diagnose(body) from None
         rows = as_row(flowers) if isinstance(flowers, Flower) else as_rows(flowers)
-        if body.count(b'"') != _QUOTES * len(rows):
+        if body.count(b'"') != _QUOTES * len(rows):  # a name is repeated: msgspec kept its last value without a word
             raise diagnose(body)
         record.lap("decode")
         labels, probabilities = run(rows)
         record.lap("infer")
-        note(record, rows, labels, probabilities)
+        observe(record, rows, labels, probabilities)
         encoded = encode(answer(name, version, labels, probabilities))
         record.lap("encode")
         return encoded, [(b"content-type", JSON)]

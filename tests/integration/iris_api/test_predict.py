@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 
+from iris_api.adapters.model_monitor import ModelMonitor
+from iris_api.adapters.onnx_model import OnnxModel
+from iris_api.bootstrap import create_app
 from iris_api.domain.flower import CLASS_NAMES, FEATURES, as_dict
+from iris_api.service.predictor import Predictor
+from iris_api.settings import IrisSettings
+from servekit.telemetry import TelemetrySettings
 from tests.patience import GENEROUS_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from iris_api.training.golden import Golden
     from tests.iris_process import StartIris
@@ -51,6 +59,22 @@ async def test_a_batch_gets_an_answer_for_each_flower_in_order(iris_client: http
     assert [each["label"] for each in predictions] == golden.labels[order].tolist()
     assert [each["class_name"] for each in predictions] == [CLASS_NAMES[label] for label in golden.labels[order]]
     assert np.allclose([each["probabilities"] for each in predictions], golden.probabilities[order], rtol=0, atol=1e-5)
+
+
+async def test_a_json_prediction_is_made_by_the_use_case(model_dir: Path) -> None:
+    class Counted(Predictor):
+        asked = 0
+
+        def predict_checked(self, rows: Any) -> Any:
+            self.asked += len(rows)
+            return super().predict_checked(rows)
+
+    model = OnnxModel(model_dir)
+    predictor, own = Counted(model), {"registry": CollectorRegistry(), "log_descriptor": 2}
+    app = create_app(IrisSettings(), TelemetrySettings(), predictor, ModelMonitor(model), **own)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://iris") as client:
+        assert (await post(client, VALID))[0] == (await post(client, f"[{VALID}, {VALID}]"))[0] == 200
+    assert predictor.asked == 3
 
 
 @pytest.mark.parametrize("length", ["0", "-0.0", "100", "100.0", "1e-400", "1E1", "5"])
