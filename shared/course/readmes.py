@@ -2,8 +2,8 @@
 
 A block is a Markdown fence of the language ``console``. A line that starts with ``$ `` is a command for bash, further
 lines with ``> `` continue it, and the lines below are its output. In the output ``…`` matches any text within a line, a
-line of ``…`` alone any number of lines; runs of blanks are equal to one. ``<!-- run elsewhere: the reason -->`` on the
-line before a block leaves it to others.
+line of ``…`` alone any number of lines; runs of blanks are equal to one. A block after a line
+``<!-- not run by the README tests: the reason -->`` is skipped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Step", "matches", "read_steps", "run"]
 
-_BLOCK = re.compile(r"(?:<!-- run elsewhere: (?P<elsewhere>.*?) -->\n)?```console\n(?P<body>.*?)```", re.DOTALL)
+_SKIPPED = r"<!-- not run by the README tests: (?P<skipped>.*?) -->\n"
+_BLOCK = re.compile(rf"(?:{_SKIPPED})?```console\n(?P<body>.*?)```", re.DOTALL)
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -30,13 +31,13 @@ class Step(msgspec.Struct, frozen=True):
         command: for bash.
         output: what it prints, with ``…`` for what differs from run to run.
         line: where the README has it, from 1.
-        elsewhere: why it is not run from here; empty when it is.
+        skipped: why the README tests do not run it; empty when they do.
     """
 
     command: str
     output: str
     line: int
-    elsewhere: str = ""
+    skipped: str = ""
 
 
 def read_steps(markdown: str) -> list[Step]:
@@ -48,8 +49,8 @@ def read_steps(markdown: str) -> list[Step]:
     steps = []
     for block in _BLOCK.finditer(markdown):
         first = markdown.count("\n", 0, block.start("body")) + 1
-        elsewhere = block["elsewhere"] or ""
-        steps += [Step(command, output, line, elsewhere) for command, output, line in _commands(block["body"], first)]
+        skipped = block["skipped"] or ""
+        steps += [Step(command, output, line, skipped) for command, output, line in _commands(block["body"], first)]
     return steps
 
 

@@ -30,7 +30,7 @@ __all__ = ["SEED", "Row", "main", "readme_table", "rows_of"]
 
 SEED: Final = 20_261_128
 _BEGIN, _END = "<!-- verdicts: make verdicts writes this table -->", "<!-- end of verdicts -->"
-_COLUMNS: Final = ("verdict", "when in truth", "says", "how often", "wanted")
+_COLUMNS: Final = ("verdict", "what is true", "what it says", "how often", "required")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -129,7 +129,7 @@ def _print(report: _Report) -> None:
         table.add_row(*_cells(row), style=None if row.kept else "bold red")
     console.print(table)
     for row in (row for row in report.rows if not row.kept):
-        missed = f"✗ {row.verdict}, {row.truth}: {row.says} {_often(row)}, wanted {row.wanted}"
+        missed = f"✗ {row.verdict}, {row.truth}: {row.says} {_often(row)}, required {row.wanted}"
         console.print(missed, style="bold red", markup=False, soft_wrap=True)
     console.print(
         f"{report.seconds:g} s, seed {report.seed} · {describe(report.hardware)}", style="dim", soft_wrap=True

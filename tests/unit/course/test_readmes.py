@@ -21,7 +21,7 @@ $ printf 'two\\n' |
 Two
 ```
 
-<!-- run elsewhere: it takes an hour -->
+<!-- not run by the README tests: it takes an hour -->
 ```console
 $ sleep 3600
 ```
@@ -36,7 +36,7 @@ def test_commands_are_read_with_their_output_and_line() -> None:
     first, second, third = read_steps(README)
     assert (first.command, first.output, first.line) == ("echo one", "one", 5)
     assert (second.command, second.output) == ("printf 'two\\n' |\ntr t T", "Two")
-    assert third.elsewhere == "it takes an hour"
+    assert third.skipped == "it takes an hour"
 
 
 def test_output_before_a_command_is_refused() -> None:

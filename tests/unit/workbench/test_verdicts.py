@@ -57,7 +57,7 @@ def test_the_table_goes_to_terminal_json_and_readme_and_a_bad_verdict_fails(
     readme.write_text(f"before\n{verdicts._BEGIN}\nold\n{verdicts._END}\nafter\n")
     assert main(["coins", "--readme", str(readme), "--output", str(output)]) == 1
     printed = capsys.readouterr().out
-    assert "✗ coin, loaded: heads 90 % (82.6 to 94.5), wanted ≤ 60 %" in printed
+    assert "✗ coin, loaded: heads 90 % (82.6 to 94.5), required ≤ 60 %" in printed
     rows = msgspec.convert(msgspec.json.decode(output.read_bytes())["rows"], list[Row])
     assert rows == rows_of("coins")
     assert readme.read_text() == f"before\n{verdicts._BEGIN}\n{readme_table(rows)}\n{verdicts._END}\nafter\n"
