@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 __all__ = ["RULES", "Rule", "found", "sources"]
@@ -34,11 +34,11 @@ def found(tree: ast.AST, rule: Rule) -> Iterator[int]:
     return (node.lineno for node in ast.walk(tree) if isinstance(node, ast.expr | ast.stmt) and rule.broken(node))
 
 
-def sources(rule: Rule) -> Iterator[Path]:
-    """The Python files that a rule holds for; generated ones are left out."""
-    for folder in rule.folders:
+def sources(folders: Iterable[str], home: str = "") -> Iterator[Path]:
+    """The Python files in these folders, without generated ones and the one that may do what others may not."""
+    for folder in folders:
         for path in sorted(ROOT.glob(f"{folder}/**/*.py")):
-            if "_pb2" not in path.name and path != ROOT / rule.home:
+            if "_pb2" not in path.name and path != ROOT / home:
                 yield path
 
 

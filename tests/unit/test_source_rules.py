@@ -35,7 +35,7 @@ def test_nothing_breaks_the_rule(name: str) -> None:
     rule = RULES[name]
     places = [
         f"{path}:{line}: {rule.instead}"
-        for path in sources(rule)
+        for path in sources(rule.folders, rule.home)
         for line in found(ast.parse(path.read_text(encoding="utf-8")), rule)
     ]
     assert places == []

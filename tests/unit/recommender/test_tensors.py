@@ -15,6 +15,9 @@ from servekit.errors import MalformedError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
+
+    from numpy.typing import NDArray
 
 
 def document(header: object, data: bytes = b"") -> bytes:
@@ -32,7 +35,7 @@ def test_what_was_encoded_is_decoded(dtype: type[np.generic]) -> None:
         assert decoded[name].dtype == tensor.dtype
 
 
-TENSORS = {
+TENSORS: dict[str, NDArray[Any]] = {
     "a": np.arange(6, dtype=np.float32).reshape(2, 3),
     "b": np.arange(4, dtype=np.int64),
     "c": np.array([[0.5]], np.float64),
