@@ -1,4 +1,4 @@
-"""``python -m iris_api``: serve, with one process or several."""
+"""``python -m iris_api`` starts the server, in one process or several."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """0 after a clean stop; 1 with a one-line reason when the process cannot start, or loses lines as it stops."""
+    """The exit status: 0 after a clean stop; 1, with one line on stderr, after a failed start or lost audit lines."""
     try:
         settings = IrisSettings(_cli_parse_args=True, _cli_prog_name="python -m iris_api", _cli_kebab_case=True)
         read_artefact(settings.model_dir)

@@ -1,4 +1,4 @@
-"""The service's settings, from its environment."""
+"""The settings of the service, read from its environment."""
 
 from __future__ import annotations
 

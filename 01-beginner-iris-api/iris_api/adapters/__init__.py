@@ -1,1 +1,1 @@
-"""Where the service meets libraries and files: model artefacts, ONNX Runtime, Arrow."""
+"""The service's libraries and files: model artefacts, ONNX Runtime, Arrow, drift and audit."""

@@ -27,10 +27,10 @@ _BUFFER = 16
 
 
 def decompressed_bytes(stream: bytes) -> int:
-    """What the buffers of all its compressed record batches claim to decompress to; 0 when none is compressed.
+    """The size that the compressed record batches of the stream claim to have when decompressed; 0 when none is.
 
     Raises:
-        pyarrow.ArrowException, OSError: not an Arrow IPC stream, or one with more than plain record batches.
+        pyarrow.ArrowException, OSError: the bytes are no Arrow IPC stream, or hold more than plain record batches.
     """
     _, *batches = pa.ipc.MessageReader.open_stream(stream)
     for message in batches:

@@ -26,9 +26,9 @@ def read_rows(stream: bytes) -> NDArray[np.float32]:
     """The rows of a stream, shape (n, 4), from numeric columns named as the features, in any order.
 
     Raises:
-        MalformedError: not an Arrow IPC stream.
+        MalformedError: the bytes are no Arrow IPC stream.
         InvalidValueError: a column is missing, unknown, not numeric, or holds nulls; or there are too many rows.
-        TooLargeError: it is compressed, and would take more memory than so many rows can need.
+        TooLargeError: the stream is compressed and would take more memory than 500,000 rows can need.
     """
     table = _read(stream, _check)
     if table.num_rows > MAX_STREAM_ROWS:
@@ -44,12 +44,12 @@ def read_rows(stream: bytes) -> NDArray[np.float32]:
 
 
 def write_rows(rows: NDArray[np.float32]) -> bytes:
-    """The stream of rows (n, 4), for clients."""
+    """The Arrow IPC stream of rows (n, 4), as a client sends it."""
     return _write(pa.table({name: rows[:, index] for index, name in enumerate(FEATURES)}))
 
 
 def write_answer(model: str, version: str, labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> bytes:
-    """The stream of an answer: label, class name, and a column of probabilities for each class."""
+    """The Arrow IPC stream of an answer: label, class name, and a column of probabilities for each class."""
     names = pa.DictionaryArray.from_arrays(labels.astype(np.int8), pa.array(CLASS_NAMES))
     columns = {"label": labels, "class_name": names}
     columns |= {name: probabilities[:, index] for index, name in enumerate(CLASS_NAMES)}
@@ -57,7 +57,7 @@ def write_answer(model: str, version: str, labels: NDArray[np.int64], probabilit
 
 
 def read_answer(stream: bytes) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Labels (n,) and probabilities (n, 3) of an answer, for clients."""
+    """Labels (n,) and probabilities (n, 3) from an answer's stream, as a client reads it."""
     table = _read(stream)
     probabilities = np.column_stack([table.column(name).to_numpy() for name in CLASS_NAMES])
     return table.column("label").to_numpy(), probabilities
@@ -77,7 +77,7 @@ def _read(stream: bytes, check: Callable[[bytes, pa.Schema], None] | None = None
 
 
 def _check(stream: bytes, schema: pa.Schema) -> None:
-    """What can be told before any column is read."""
+    """Checks the schema and the decompressed size, before any column is read."""
     for name in FEATURES:
         if schema.names.count(name) != 1:
             expectation = "given more than once" if name in schema.names else "missing"

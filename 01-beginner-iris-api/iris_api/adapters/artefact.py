@@ -1,4 +1,4 @@
-"""A model artefact: a folder with ``model.onnx``, and ``model.json`` that says what it is and vouches for its bytes."""
+"""A model artefact: a folder with ``model.onnx`` and ``model.json``, which describes the model and has its sha256."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def artefact_in(folder: Path) -> ArtefactFolder:
 
 
 def write_artefact(folder: Path, onnx: bytes, card: ModelCard) -> None:
-    """Writes both files."""
+    """Writes ``model.onnx``, then ``model.json``."""
     artefact_in(folder).write({MODEL: onnx}, msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
 
 
@@ -43,8 +43,8 @@ def read_artefact(folder: Path) -> tuple[bytes, ModelCard]:
     """The ONNX bytes and their card.
 
     Raises:
-        ArtefactError: a file is missing or unreadable, the bytes are not those the card vouches for, or it
-            is not signed although it must be.
+        ArtefactError: a file is missing or unreadable, the sha256 differs from the card's, or the card is not signed
+            although it must be.
     """
     files = artefact_in(folder)
     try:

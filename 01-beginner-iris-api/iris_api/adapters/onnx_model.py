@@ -27,7 +27,7 @@ class OnnxModel:
     whatever the container is granted.
 
     Raises:
-        ArtefactError: the artefact is missing or damaged, or ONNX Runtime does not take it.
+        ArtefactError: the artefact is missing or damaged, or ONNX Runtime cannot load it.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""One function for each way to ask the API about flowers: read them to learn how to call it from your own code."""
+"""One function for each way to call the API. Read them to learn how to call it from your own code."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ class ApiClient(msgspec.Struct, frozen=True):
 
 
 def one_by_one(api: ApiClient, rows: NDArray[Any]) -> Labelled:
-    """JSON, a request for each flower."""
+    """Sends JSON, one request for each flower."""
     answers = [api.http.post("/v1/predict", json=as_dict(row)).raise_for_status().json() for row in rows]
     return _predictions([answer["predictions"][0] for answer in answers])
 
 
 def json_batch(api: ApiClient, rows: NDArray[Any]) -> Labelled:
-    """JSON, all flowers in one request."""
+    """Sends JSON, all flowers in one request."""
     answer = api.http.post("/v1/predict", json=[as_dict(row) for row in rows]).raise_for_status().json()
     return _predictions(answer["predictions"])
 
 
 def arrow(api: ApiClient, rows: NDArray[Any]) -> Labelled:
-    """An Arrow IPC stream in and out."""
+    """Sends an Arrow IPC stream and reads one."""
     headers = {"content-type": "application/vnd.apache.arrow.stream"}
     body = write_rows(rows.astype(np.float32))
     return read_answer(api.http.post("/v1/predict/arrow", content=body, headers=headers).raise_for_status().content)
 
 
 def oip_json(api: ApiClient, rows: NDArray[Any]) -> Labelled:
-    """The Open Inference Protocol in JSON."""
+    """Speaks the Open Inference Protocol in JSON."""
     body = rest.encode_request(_inference(rows))[0]
     headers = {"content-type": "application/json"}
     answer = api.http.post("/v2/models/iris/infer", content=body, headers=headers).raise_for_status()
@@ -60,7 +60,7 @@ def oip_json(api: ApiClient, rows: NDArray[Any]) -> Labelled:
 
 
 def oip_binary(api: ApiClient, rows: NDArray[Any]) -> Labelled:
-    """The Open Inference Protocol with binary tensors: JSON for the names, raw bytes for the numbers."""
+    """Speaks the Open Inference Protocol with binary tensors: JSON for the names, raw bytes for the numbers."""
     body, json_length = rest.encode_request(_inference(rows, binary=None), binary_inputs=True)
     headers = {"content-type": "application/octet-stream", rest.HEADER_LENGTH: str(json_length)}
     answer = api.http.post("/v2/models/iris/versions/1/infer", content=body, headers=headers).raise_for_status()
@@ -68,7 +68,7 @@ def oip_binary(api: ApiClient, rows: NDArray[Any]) -> Labelled:
 
 
 def oip_grpc(api: ApiClient, rows: NDArray[Any]) -> Labelled:
-    """The Open Inference Protocol over gRPC."""
+    """Speaks the Open Inference Protocol over gRPC."""
     stub = inference_pb2_grpc.GRPCInferenceServiceStub(api.grpc)  # type: ignore[no-untyped-call]
     answer = stub.ModelInfer(rpc.encode_request("iris", "1", _inference(rows, binary=None)), timeout=10)
     return _tensors(rpc.decode_response(answer))

@@ -1,4 +1,4 @@
-"""``make client-1``: the 150 flowers over every protocol, each answer checked against scikit-learn's own."""
+"""``make client-1`` sends the 150 flowers over every protocol and checks each answer against scikit-learn's own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TOLERANCE = 1e-5
 
 
 def main() -> int:
-    """Prints a row for each protocol; 0 when every answer is right, 1 when one is not, 2 when none can be had."""
+    """Prints a row for each protocol; returns 0 when all answers are right, 1 when one is wrong, 2 without answers."""
     settings = IrisSettings()
     try:
         golden = read_golden(settings.model_dir)

@@ -18,7 +18,7 @@ from servekit.oip.tensors import Inference, Tensor
 __all__ = ["CODECS", "Codec"]
 
 Codec = tuple[Callable[[NDArray[np.float64]], bytes], Callable[[bytes], NDArray[Any]]]
-"""Rows (n, 4) to bytes as a client would send them, and bytes to the float32 rows that the model takes."""
+"""A function from rows (n, 4) to the bytes that a client sends, and one from these to the model's float32 rows."""
 
 _read_flowers = msgspec.json.Decoder(list[Flower]).decode
 

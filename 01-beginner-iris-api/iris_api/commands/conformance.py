@@ -1,4 +1,4 @@
-"""``make conformance-1``: does the level speak the Open Inference Protocol, over REST and gRPC?"""
+"""``make conformance-1`` checks that the level speaks the Open Inference Protocol, over REST and gRPC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """0 when it conforms, 1 when it does not, 2 when nobody answers."""
+    """The exit status: 0 when the server conforms, 1 when it does not, 2 when it does not answer."""
     settings = IrisSettings()
     return check([f"http://127.0.0.1:{settings.port}", "--model", "iris", "--grpc", f"127.0.0.1:{settings.grpc_port}"])
 

@@ -1,4 +1,4 @@
-"""``make formats-1``: JSON, protobuf and Arrow for the same rows: bytes on the wire, time to write and to read them."""
+"""``make formats-1`` writes the same rows as JSON, protobuf and Arrow, and compares sizes and times."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Measurement(msgspec.Struct, frozen=True):
 
 
 def main() -> int:
-    """Prints and writes the table. ``FORMATS_SECONDS`` is how long each figure is repeated."""
+    """Prints the table and writes it as JSON; each figure is measured for ``FORMATS_SECONDS``."""
     enough_ns = int(float(os.environ.get("FORMATS_SECONDS", "0.2")) * 1e9)
     features = read_golden(IrisSettings().model_dir).features
     batches = [np.resize(features, (size, features.shape[1])) for size in _SIZES]
@@ -52,9 +52,9 @@ def main() -> int:
 
 
 def measure(name: str, codec: Codec, rows: NDArray[np.float64], enough_ns: int) -> Measurement:
-    """Checks that the format gives the rows back, and times it.
+    """The size and the times of one format, once it has given the rows back unchanged.
 
-    The time is the fastest of as many repeats as fit in ``enough_ns``: noise can only slow a run down.
+    A time is the fastest of as many repeats as fit in ``enough_ns``: noise can only slow a run down.
     """
     encode, decode = codec
     data = encode(rows)

@@ -1,4 +1,4 @@
-"""``make fuzz-1``: thousands of wrong requests, while flowers are asked for beside them."""
+"""``make fuzz-1`` sends thousands of wrong requests, and valid ones beside them that must still be answered."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ROWS = np.array([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]], np.float32)
 
 
 def surface(url: str, home: Path | None = None) -> Surface:
-    """Everything that level 1 answers over HTTP."""
+    """All endpoints of level 1 over HTTP."""
     scenario = IrisScenario()
 
     def right(draw: Random, nonce: str) -> Request:

@@ -28,7 +28,7 @@ LADDER = Path(__file__).parents[2] / "ladder"
 
 
 def main() -> int:
-    """Prints and writes the table. ``LADDER_ROUNDS`` and ``LADDER_SECONDS`` (of each measurement) shorten a try-out."""
+    """Prints the table, writes it as JSON; ``LADDER_ROUNDS`` and ``LADDER_SECONDS`` (a round's) shorten a try-out."""
     settings = IrisSettings()
     golden = read_golden(settings.model_dir)
     bodies = [msgspec.json.encode(as_dict(row)) for row in golden.features]
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def _train_tutorial_model(path: Path) -> None:
-    """The tutorial keeps its model as a pickle; here alone, to be measured."""
+    """Writes the tutorial's model as a pickle, as tutorials do; only the ladder's servers load it."""
     import joblib  # noqa: PLC0415 - scikit-learn takes a second to import
 
     from iris_api.training.fit import train  # noqa: PLC0415
@@ -79,7 +79,7 @@ def _rung(module: str, port: int, environment: dict[str, str]) -> Peer:
 
 
 def _checked_answers(peer: Peer, bodies: list[bytes], golden: Golden) -> list[bytes]:
-    """How the peer's answers to all flowers begin (up to the species), once they are known to be right."""
+    """The beginnings of the peer's answers to all flowers, up to the species; every answer has been checked."""
     headers = {"content-type": "application/json"}
     with client(base_url=f"http://127.0.0.1:{peer.port}", headers=headers) as http:
         answers = [http.post("/v1/predict", content=body).raise_for_status().content for body in bodies]

@@ -24,7 +24,7 @@ _GOAL = 4.0
 
 
 def ladder_table(rows: list[Row], console: Console) -> Table:
-    """One row a rung; CPU time is a request's, the ratio is of requests per second to the tutorial's."""
+    """The table of the rungs: CPU time for one request; ``ratio`` of requests per second to the tutorial's."""
     title = "one core, one worker, 16 keep-alive connections"
     table = make_table(console, "rung", "req/s", "p50 ms", "p99 ms", "CPU µs", "MB", "ratio", title=title)
     for column in table.columns[1:]:
@@ -36,14 +36,14 @@ def ladder_table(rows: list[Row], console: Console) -> Table:
 
 
 def write_report(rows: list[Row], path: Path) -> None:
-    """The rows with the hardware they were measured on."""
+    """Writes the rows, and the hardware they were measured on, as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     report = {"command": "make ladder-1", "hardware": hardware_stamp(), "rows": rows}
     path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
 
 
 def conclude(rows: list[Row], console: Console) -> None:
-    """Says whether the last row beats the first by the goal, in every round."""
+    """Prints whether the last row beats the first by the goal, in every round."""
     tutorial, ours = rows[0], rows[-1]
     rounds = list(zip(ours.rounds, tutorial.rounds, strict=True))
     ratios = [mine.rps / theirs.rps for mine, theirs in rounds]

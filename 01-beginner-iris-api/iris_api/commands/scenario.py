@@ -1,4 +1,4 @@
-"""The traffic of ``make sla-1``: the flowers of the Iris data, asked for one by one, in batches and as tensors."""
+"""The traffic of ``make sla-1``: the flowers of the Iris data, one by one, in batches and as tensors."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class IrisScenario:
         }
 
     def request(self, kind: str, random: Random) -> Request:
-        """One of the bodies prepared for the kind."""
+        """A request of that kind, drawn from the prepared ones."""
         prepared = self._requests[kind]
         return prepared[random.randrange(len(prepared))]
 
     def check(self, request: Request, answer: bytes) -> str | None:
-        """Compare labels and probabilities with scikit-learn's."""
+        """None when labels and probabilities match scikit-learn's, else how they differ."""
         read: Callable[[bytes], tuple[Any, Any]] = _tensors if request.path.startswith("/v2") else _predictions
         labels, probabilities = read(answer)
         if not np.array_equal(labels, self._golden.labels[request.oracle]):

@@ -1,4 +1,4 @@
-"""``make up-1``, ``down-1``, ``status-1``, ``logs-1``: the level's one process under supervision."""
+"""``make up-1``, ``down-1``, ``status-1`` and ``logs-1``: the level's one process under supervision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``make train-1``: fit, evaluate, export, and write the artefact."""
+"""``make train-1`` fits and evaluates the model, exports it, and writes the artefact."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["main"]
 
 
 def main(folder: Path | None = None) -> None:
-    """Writes the artefact, ``golden.json`` (scikit-learn's own answers: the oracle) and ``drift.json``."""
+    """Writes the artefact, ``golden.json`` (scikit-learn's own answers, the oracle) and ``drift.json``."""
     folder = folder or IrisSettings().model_dir
     features, labels = iris_rows()
     pipeline, report = train(features, labels)

@@ -1,1 +1,1 @@
-"""What the service is about, free of frameworks: flowers, predictions, and what is a valid measurement."""
+"""Flowers, predictions and valid measurements. Their JSON form is msgspec's; no server and no file is known here."""

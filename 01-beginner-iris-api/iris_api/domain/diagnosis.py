@@ -1,6 +1,6 @@
-"""Why a document is not a flower: the exact field, its value, and what was expected.
+"""The diagnosis of an invalid request: the exact field, its value, and what was expected.
 
-The fast decoder only says that a request is invalid. This slow path runs for those few alone, and names the culprit.
+The fast decoder only says that a request is invalid. This slow path then finds the cause; valid requests never take it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAMES = ", ".join(FEATURES)
 
 
 class _Object(dict[str, Any]):
-    """A JSON object that knows which names it was given: a `dict` keeps the last of two and tells nobody."""
+    """A JSON object that remembers every name it was given: a `dict` silently keeps the last of two."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)

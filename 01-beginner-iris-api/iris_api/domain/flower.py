@@ -1,4 +1,4 @@
-"""A flower as it is measured, and what counts as a measurement."""
+"""A flower as it is measured, and which measurements are valid."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def as_rows(flowers: list[Flower]) -> NDArray[np.float32]:
 
 
 def as_dict(row: NDArray[Any]) -> dict[str, float]:
-    """A row (4,) as a JSON object, the inverse of `as_row`."""
+    """A row (4,) as a dictionary of named features, as JSON has it."""
     return dict(zip(FEATURES, row.tolist(), strict=True))
 
 
 def check_rows(rows: NDArray[Any]) -> None:
-    """Holds an (n, 4) array to what `Flower` allows.
+    """Checks an (n, 4) array against what `Flower` allows.
 
     Raises:
         InvalidValueError: no rows, or a value that is not a number from 0 to 100, named by row and feature.

@@ -1,4 +1,4 @@
-"""What the service answers."""
+"""The answer of the service, as JSON has it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """One prediction for each flower sent, in their order, and the model version that made them."""
+    """One prediction for each flower, in the order of the request, and the model version that made them."""
 
     model: str
     version: str

@@ -1,1 +1,1 @@
-"""What is called from outside: the HTTP and gRPC servers."""
+"""What clients call: the HTTP and gRPC servers."""

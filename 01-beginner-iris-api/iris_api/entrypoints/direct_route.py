@@ -34,13 +34,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class DirectRoute(APIRoute):
-    """One POST operation.
+    """A FastAPI route of one POST operation, called straight from ASGI.
 
     Args:
         path: the route's template.
-        handler: answers a body.
-        bodies: reads the body.
-        docs: what FastAPI's routes take to describe an operation (summary, openapi_extra, …).
+        handler: makes an answer of a request's body.
+        bodies: reads the body, within its limits.
+        docs: FastAPI's own arguments that describe an operation (summary, openapi_extra, …).
     """
 
     def __init__(self, path: str, handler: Handler, bodies: BodyReader, **docs: Any) -> None:
@@ -67,7 +67,7 @@ def header(scope: Any, name: bytes) -> bytes | None:
 
 
 def check_media_type(scope: Any, *allowed: bytes) -> None:
-    """Raises `MediaTypeError` unless the body is said to be of one of those types."""
+    """Raises `MediaTypeError` unless the request's content type is one of those allowed."""
     sent = header(scope, b"content-type")
     if sent not in allowed and (sent or b"").split(b";")[0].strip().lower() not in allowed:
         shown = sent.decode("latin-1") if sent else None
@@ -87,5 +87,5 @@ async def _send(send: Any, status: int, body: bytes, headers: Headers) -> None:
 
 
 async def _documented() -> None:
-    # stands for the handler in FastAPI's signature analysis; requests never reach it
+    # FastAPI analyses this signature instead of the handler's; requests never reach it
     return

@@ -1,8 +1,8 @@
-"""The busiest routes ahead of FastAPI's own stack.
+"""Sends requests for the busiest routes past FastAPI's own stack.
 
 FastAPI passes a request through five middlewares and a list of regular expressions before a route sees it: half of
-what a prediction costs. A `DirectRoute` needs none of that, so a request for one whose path has no parameters goes
-straight to it. FastAPI keeps those routes too, for /docs and for every other method.
+what a prediction costs. A `DirectRoute` needs none of that, so the router hands a POST to it directly if its path has
+no parameters. FastAPI keeps those routes too, for /docs and for every other method.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["DirectRouter"]
 
 
 class DirectRouter:
-    """An ASGI application: direct routes first, FastAPI for all else."""
+    """An ASGI application that looks for a direct route first, and leaves all other requests to FastAPI."""
 
     def __init__(self, app: FastAPI, routes: Sequence[DirectRoute]) -> None:
         self._app = app
         self._direct = {route.path: route for route in routes if not route.param_convertors}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Dispatches one request."""
+        """Passes one ASGI request on."""
         route = self._direct.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if route is None:
             await self._app(scope, receive, send)

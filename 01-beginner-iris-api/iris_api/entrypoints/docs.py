@@ -1,8 +1,8 @@
 """``/docs``: every operation, to read and to try, in Swagger UI.
 
-Its script and style come from a package that the lock file pins by hash. FastAPI's own page has the reader's browser
-fetch them from another host, whichever version that host has today: its owner could run anything in our name. The
-policy has the browser hold what the page promises: it loads from here alone, and runs no script that stands in a page.
+Its script and style come from a package that the lock file pins by hash. FastAPI's own page makes the reader's browser
+fetch them from another host, in whatever version that host has today, so its owner could run anything in our name. The
+content security policy makes the browser load from this server alone, and run no script that is written in a page.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _ASSETS: Final = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "
 
 
 def docs_router() -> APIRouter:
-    """The page, and below it what it loads: these files and no others."""
+    """The router of the page and of the files that it loads; no other file can be read."""
     router = APIRouter(include_in_schema=False)
     folder = files("fastapi_offline") / "static"
 

@@ -1,4 +1,4 @@
-"""Errors as every caller gets them, whatever route they come from: ``{"error": "<thing> <value>: <expectation>"}``."""
+"""The one form of every error, whichever route it comes from: ``{"error": "<thing> <value>: <expectation>"}``."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["http_exception_handler", "serving_error_handler"]
 
 
 async def serving_error_handler(_: Request, error: Exception) -> Response:
-    """What the server says of itself: the error's own status and words."""
+    """The response to an error of this service: its own status and text."""
     status = error.status if isinstance(error, ServingError) else 500
     return Response(msgspec.json.encode({"error": str(error)}), status, media_type=JSON.decode())
 
 
 async def http_exception_handler(request: Request, error: Exception) -> Response:
-    """What the framework says: no such path, or not this method."""
+    """The response to an error of the framework: an unknown path, or a method that the path does not allow."""
     status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
     thing = f"method {request.method}" if status == 405 else f"path {request.url.path[:80]}"  # noqa: PLR2004
     expectation = "not allowed here" if status == 405 else "no such endpoint: see /docs"  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""What an operator and a cluster ask of the process: is it alive, is it ready, how does it do."""
+"""The endpoints for operators and clusters: liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["QUIET", "health_router"]
 
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-"""These leave no line in the log: a probe each second would drown the requests."""
+"""Paths that leave no line in the log: a probe each second would bury the other requests."""
 
 
 def health_router(predictor: Predictor, telemetry: Telemetry) -> APIRouter:
-    """Liveness never depends on the model; readiness is proven by a prediction."""
+    """The router of ``/healthz`` (the process runs), ``/readyz`` (a warm-up prediction succeeds) and ``/metrics``."""
     router = APIRouter(tags=["operations"])
 
     @router.get("/healthz", summary="The process runs: restart it when this fails")

@@ -25,7 +25,7 @@ _Tensor = pb.ModelMetadataResponse.TensorMetadata
 
 
 class InferenceService(rpc.GRPCInferenceServiceServicer):
-    """The protocol's six calls; their names are the protocol's."""
+    """The protocol's six calls, by the names that the protocol gives them."""
 
     def __init__(self, model: OipModel, predictor: Predictor) -> None:
         self._model = model

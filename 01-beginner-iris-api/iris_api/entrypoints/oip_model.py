@@ -1,4 +1,4 @@
-"""The iris model as the Open Inference Protocol sees it: tensors in, tensors out, whichever wire they came over."""
+"""The iris model as the Open Inference Protocol sees it: tensors in and tensors out, over REST and gRPC alike."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OipModel:
         self.metadata = ModelMetadata(card.name, [card.version], "onnxruntime_onnx", card.inputs, card.outputs)
 
     def check_known(self, model: str, version: str) -> None:
-        """Raises `UnknownModelError` unless that model and version are served; an empty version is any."""
+        """Raises `UnknownModelError` unless that model and version are served; an empty version stands for any."""
         if model != self.metadata.name:
             raise UnknownModelError("model", model, f"unknown: this server has {self.metadata.name}")
         if version and version not in self.metadata.versions:
@@ -42,10 +42,10 @@ class OipModel:
             raise UnknownModelError("version", version, expectation)
 
     async def infer(self, request: Inference, record: RequestRecord) -> InferenceResult:
-        """Runs the request.
+        """The answer to an inference request.
 
         Raises:
-            InvalidValueError: names, datatype, shape or values are not the model's.
+            InvalidValueError: a name, a datatype, a shape or a value does not fit the model's signature.
         """
         wanted = request.outputs or tuple(self._outputs)
         for name in wanted:

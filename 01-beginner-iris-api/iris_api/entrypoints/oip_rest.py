@@ -31,7 +31,7 @@ _EXAMPLE = {"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 4],
 
 
 def oip_router(model: OipModel, predictor: Predictor) -> APIRouter:
-    """What the protocol asks of a server besides inference."""
+    """The router of the protocol's health and metadata endpoints."""
     router = APIRouter(tags=["open inference protocol"])
 
     @router.get("/v2", summary="Which server this is", **answers(ServerMetadata))
@@ -67,7 +67,7 @@ def oip_router(model: OipModel, predictor: Predictor) -> APIRouter:
 
 
 def infer_route(path: str, oip: OipModel, bodies: BodyReader) -> DirectRoute:
-    """The infer operation at that path, which names the model and perhaps a version."""
+    """The `DirectRoute` that infers at that path, which names the model and perhaps a version."""
 
     async def infer(scope: Any, body: bytes) -> Reply:
         check_media_type(scope, JSON, BINARY)

@@ -26,13 +26,13 @@ Content = dict[str, Any]
 
 
 class Problem(msgspec.Struct):
-    """Every error's body: ``<thing> <value>: <expectation>``."""
+    """The body of every error: ``<thing> <value>: <expectation>``."""
 
     error: str
 
 
 def json(kind: Any, **examples: Any) -> Content:
-    """JSON content of a msgspec type, with named examples. Its schema is inlined: complete in itself."""
+    """JSON content of a msgspec type, with named examples; its schema contains all types that it refers to."""
     content = {"schema": _schema(kind)}
     if examples:
         content["examples"] = {name.replace("_", " "): {"value": value} for name, value in examples.items()}
@@ -56,7 +56,7 @@ def answers(kind: Any, *codes: int) -> dict[str, Any]:
 
 
 def path_parameters(path: str) -> list[dict[str, Any]]:
-    """The ``{model}`` and ``{version}`` of a path."""
+    """The OpenAPI parameters for the ``{model}`` and ``{version}`` in a path."""
     examples = {"model": "iris", "version": "1"}
     schema = {"type": "string", "minLength": 1}
     return [

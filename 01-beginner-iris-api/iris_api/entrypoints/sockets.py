@@ -1,4 +1,4 @@
-"""The ports of a process, and the reasons why it may not start that are not its own fault."""
+"""The ports of a process, and clear errors when it cannot have them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["StartupError", "bind_socket", "check_ports"]
 
 
 class StartupError(Exception):
-    """The process cannot start, and what would help."""
+    """The process cannot start; the text says why and what would help."""
 
 
 def check_ports(settings: IrisSettings) -> None:
-    """Proves that both ports can be had, before anything is loaded and before workers share them.
+    """Checks that both ports are free, before the model is loaded and before workers share them.
 
     Raises:
         StartupError: a port is taken, or the address is not this machine's.
@@ -29,7 +29,7 @@ def check_ports(settings: IrisSettings) -> None:
 
 
 def bind_socket(settings: IrisSettings) -> socket.socket:
-    """The bound HTTP socket.
+    """A socket that is bound to the HTTP port.
 
     Raises:
         StartupError: the port is taken or the address is not this machine's.

@@ -1,4 +1,4 @@
-"""Several server processes on the same ports: the kernel spreads the connections over them."""
+"""Several server processes on the same ports; the kernel spreads the connections over them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _POLL_S = 0.1
 
 
 class Workers:
-    """Starts the workers, replaces one that dies, stops them together.
+    """Starts the workers, replaces one that dies, and stops them together.
 
     Each worker is ``python -m iris_api`` with one process. They write their metrics to a shared folder, so a scrape of
-    any of them shows all. Workers that do not start are tried again, ever later, as long as another one answers.
+    any of them shows all. A worker that does not start is tried again after ever longer waits, as long as another runs.
     """
 
     def __init__(self, settings: IrisSettings) -> None:
@@ -43,10 +43,10 @@ class Workers:
         self._code = 0
 
     def run(self) -> int:
-        """Blocks until a signal stops all workers; 1 when one of them ended badly then, else 0.
+        """Blocks until a signal stops all workers; returns 1 when one of them then ended with an error, else 0.
 
         Raises:
-            StartupError: they die as soon as they start, and none is left.
+            StartupError: three workers in a row ended as they started, and none is left.
         """
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, self._stop)
@@ -78,7 +78,7 @@ class Workers:
             self._failed()
             return
         self._running[worker.pid] = worker, time.monotonic()
-        if self._stopping:  # told to while this one was being started
+        if self._stopping:  # the signal came while this one was being started
             os.kill(worker.pid, signal.SIGTERM)
 
     def _reap(self) -> None:
@@ -95,7 +95,7 @@ class Workers:
         worker.returncode = code
         mark_process_dead(pid, self._environment["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
         if self._stopping:
-            # one that is ended by the signal itself had not begun to serve: it loses nothing
+            # a worker killed by the signal itself had not begun to serve, so it lost nothing
             self._code = max(self._code, int(code not in {0, -signal.SIGTERM}))
         elif code == 1 or time.monotonic() - started < _TOO_SOON_S:
             self._failed()

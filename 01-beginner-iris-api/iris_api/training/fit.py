@@ -1,4 +1,4 @@
-"""Train: fit, evaluate, and say how good the model is before anyone serves it."""
+"""The training use case: fit a model and report how good it is, before anyone serves it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SEED = 20260101
 
 
 class TrainingReport(msgspec.Struct, frozen=True):
-    """How good the model is; accuracies from 0 to 1.
+    """How good a model is; accuracies from 0 to 1.
 
     Attributes:
         cross_validated_accuracy: mean over five stratified folds of the training part.
         cross_validated_deviation: standard deviation over those folds.
-        test_accuracy: on the 30 flowers it never saw.
-        baseline_accuracy: of always answering the most frequent class of the training part, on the same flowers.
+        test_accuracy: on the 30 flowers that the model never saw.
+        baseline_accuracy: of the most frequent class of the training part as the only answer, on the same flowers.
         train_rows: flowers it was fitted on.
         test_rows: flowers held out.
     """
@@ -63,7 +63,7 @@ def train(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Pipeline, Train
 
 
 def out_of_fold(features: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float64]:
-    """Probabilities (n, 3) of every row by a model that was not fitted on it: what live scores should look like."""
+    """Probabilities (n, 3) of every row, by a model that was not fitted on it: live scores should look like these."""
     probabilities: NDArray[np.float64] = cross_val_predict(
         _pipeline(), features, labels, cv=_folds(), method="predict_proba"
     )

@@ -38,10 +38,10 @@ def write_golden(folder: Path, golden: Golden) -> None:
 
 
 def read_golden(folder: Path) -> Golden:
-    """Reads it back.
+    """The oracle from an artefact's folder.
 
     Raises:
-        ArtefactError: there is none, or it is not one.
+        ArtefactError: ``golden.json`` is missing or damaged.
     """
     files = artefact_in(folder)
     try:

@@ -21,7 +21,7 @@ def iris_rows() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 
 def data_sha256(*arrays: NDArray[Any]) -> str:
-    """The sha256 of the data a model was fitted on: it ties the artefact to its training set."""
+    """The sha256 of the arrays that a model was fitted on, which ties the artefact to its training set."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())

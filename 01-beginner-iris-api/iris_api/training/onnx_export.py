@@ -1,4 +1,4 @@
-"""From a scikit-learn pipeline to ONNX."""
+"""The conversion of a scikit-learn pipeline to ONNX."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OPSET = {"": 17, "ai.onnx.ml": 3}
 
 
 def export_onnx(pipeline: Pipeline) -> bytes:
-    """The pipeline as ONNX bytes, the same for the same pipeline: preprocessing and model travel together."""
+    """The pipeline, preprocessing included, as ONNX bytes; equal pipelines give equal bytes."""
     model = to_onnx(
         pipeline,
         initial_types=[(INPUTS[0].name, FloatTensorType([None, 4]))],
