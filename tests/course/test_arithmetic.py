@@ -26,6 +26,7 @@ from shop.canary.proof import answers_to_prove
 from workbench.versions import ROOT
 
 QUESTIONS = {question.id: question for question in read_questions(ROOT / "interview" / "questions")}
+README = "README.md"
 LESSON_1, LESSON_2, LESSON_3 = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("0*/README.md"))
 LOADED = "03-advanced-multimodel-kserve/planner/adr-cost-falls-with-load.md"
 BATCHING = "03-advanced-multimodel-kserve/shop/serving/adr-dynamic-batching.md"
@@ -227,6 +228,10 @@ SAME = [
         r"six searches of one afternoon found (\d+) to (\d+)\.",
         0,
     ),
+    (LESSON_3, r"at this rate \(p99 ([\d.]+) ms of 50\)", LESSON_3, r"\| p99 ([\d.]+) ms, no error", 1),
+    (LESSON_3, r"all processes: (\d+) against ([\d,]+) µs", LESSON_3, r"recommendations (\d+) µs (\d+) µs", 0),
+    (LESSON_3, r"passes ([\d.]+) % of the versions that", README, r"gate \| loses nothing \| passed \| ([\d.]+) %", 1),
+    (LESSON_3, r"([\d.]+) % of those at twice", README, r"twice the margin \| promoted \| ([\d.]+) %", 1),
 ]
 
 
