@@ -8,12 +8,13 @@ FROM ${PYTHON_IMAGE} AS builder
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 
 # Some of what Seldon's wrapper needs exists as source alone (opentracing's packages), all of it pure Python.
-COPY infra/requirements/recommender-model.txt /build/
+COPY infra/docker/trim.sh infra/requirements/recommender-model.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
     if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
  && /opt/pip/bin/pip --disable-pip-version-check --python /opt/venv/bin/python install \
       --no-compile --prefer-binary --require-hashes --requirement /build/recommender-model.txt \
+ && sh /build/trim.sh /opt/venv \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 # Only what a component is made of: neither the router nor training is in here.

@@ -8,12 +8,13 @@ FROM ${PYTHON_IMAGE} AS builder
 
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 
-COPY infra/requirements/shop-gateway.txt /build/
+COPY infra/docker/trim.sh infra/requirements/shop-gateway.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
     if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
  && /opt/pip/bin/pip --disable-pip-version-check --python /opt/venv/bin/python install \
       --no-compile --only-binary :all: --require-hashes --requirement /build/shop-gateway.txt \
+ && sh /build/trim.sh /opt/venv \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 # The gateway and what it stands on: neither training nor the canary is in here. The import fails the build, not the

@@ -61,7 +61,7 @@ FROM ${PYTHON_IMAGE} AS builder
 
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 
-COPY infra/requirements/shop-triton.txt /build/
+COPY infra/docker/trim.sh infra/requirements/shop-triton.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
     if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
@@ -72,6 +72,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 # library, the build fails.
 COPY 03-advanced-multimodel-kserve/docker/install-triton.sh 03-advanced-multimodel-kserve/docker/tritonserver.sh /build/
 RUN sh /build/install-triton.sh /opt/venv /opt/tritonserver \
+ && sh /build/trim.sh /opt/venv \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 # --- embedded: the base, that Triton, the repositories -----------------------------------------------------------------

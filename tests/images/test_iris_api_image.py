@@ -18,7 +18,7 @@ from iris_api.commands.client import TOLERANCE
 from iris_api.training.golden import Golden, read_golden
 from tests.patience import until
 from workbench.images import Container, Engine, EngineError, Image, build, recipes
-from workbench.versions import ROOT
+from workbench.versions import ROOT, load_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,7 @@ TRAINING = (
     "pip",
     "setuptools",
     "iris_api.commands",
+    "iris_api.training",
 )
 DRAIN_S = 15  # the drain and its limit, with room for the engine
 
@@ -104,6 +105,10 @@ def test_the_engine_finds_it_healthy(serving: Container) -> None:
 def test_its_log_is_nothing_but_json_lines(serving: Container) -> None:
     messages = [json.loads(line)["message"] for line in serving.logs().splitlines()]
     assert any(message.startswith("serving iris on ") for message in messages)
+
+
+def test_it_is_no_larger_than_versions_toml_lets_it_be(image: Image) -> None:
+    assert image.own_mb <= load_versions()["images"]["iris-api"]["own_mb"]
 
 
 # --- hardening -------------------------------------------------------------------------------------------------------

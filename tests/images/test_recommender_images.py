@@ -17,7 +17,7 @@ import redis
 from servekit.valkey import valkey_command
 from tests.patience import until
 from workbench.images import Container, Engine, EngineError, Image, build, recipes
-from workbench.versions import ROOT
+from workbench.versions import ROOT, load_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,7 @@ NOWHERE = (
     "coverage",
     "servekit.telemetry",
     "recommender.commands",
+    "recommender.training",
 )
 ONLY_IN = {"onnxruntime": "recommender-model", "redis": "recommender-postprocessor"}
 STOPS_WITHIN_S = 10
@@ -98,6 +99,11 @@ def serving(engine: Engine, images: dict[str, Image], inventory: redis.Redis) ->
         for container in containers.values():
             until(lambda each=container: is_ready(each), "ready")  # type: ignore[misc]  # bound now
         yield containers
+
+
+def test_none_is_larger_than_versions_toml_lets_it_be(images: dict[str, Image]) -> None:
+    most = {name: load_versions()["images"][name]["own_mb"] for name in images}
+    assert {name: image.own_mb for name, image in images.items() if image.own_mb > most[name]} == {}
 
 
 def url(container: Container) -> str:

@@ -22,6 +22,7 @@ from tests.integration.shop.serving.triton_world import computed
 from tests.patience import until
 from tests.shop_chart import CHART, gateway_environment, of_kind, variant
 from workbench.images import Container, Engine, EngineError, Image, build, recipes
+from workbench.versions import load_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,8 @@ NOWHERE = {
         "shop.world",
         "shop.canary",
         "shop.commands",
+        "shop.models",
+        "shop.optimize",
         "shop.load",
     ),
     "shop-triton": ("pip", "pytriton", "tritonclient", "grpc", "onnx", "shop", "servekit", "pytest"),
@@ -187,6 +190,12 @@ def test_a_search_and_a_payment_are_answered_by_their_models(shop: Shop) -> None
     scored = ask(shop, "/v1/payments/score", payment).json()
     assert scored["decision"] in {"approve", "review", "decline"}
     assert 0 <= scored["probability"] <= 1
+
+
+def test_none_is_larger_than_versions_toml_lets_it_be(images: dict[str, Image]) -> None:
+    """The limits are for the small models of these tests; what is trained comes on top."""
+    most = {name: load_versions()["images"][name]["own_mb"] for name in images}
+    assert {name: image.own_mb for name, image in images.items() if image.own_mb > most[name]} == {}
 
 
 def test_the_gateway_starts_with_the_charts_own_environment_and_leaves_the_version_to_the_server(

@@ -193,5 +193,5 @@ def test_the_image_is_the_pinned_one(container: dict[str, Any]) -> None:
 
 
 def dockerfile(pattern: str) -> list[str]:
-    text = (ROOT / "01-beginner-iris-api" / "Dockerfile").read_text(encoding="utf-8")
+    text = (ROOT / "01-beginner-iris-api/docker/iris-api.Dockerfile").read_text(encoding="utf-8")
     return re.findall(pattern, text, re.MULTILINE)

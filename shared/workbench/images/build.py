@@ -29,17 +29,28 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True)
 class Image:
-    """A built image: its reference, content id, size in bytes, base, and whether that base is the stand-in."""
+    """A built image.
+
+    Attributes:
+        reference: its name and tag.
+        id: the digest of its content.
+        size_mb: how large it is, its base included.
+        own_mb: what it adds to its base.
+        base: what it is built on.
+        stand_in: whether that base is the stand-in that ``infra/docker/standin-base.sh`` makes.
+    """
 
     reference: str
     id: str
-    bytes: int
+    size_mb: float
+    own_mb: float
     base: str
     stand_in: bool
 
     def __str__(self) -> str:
         base = f"{self.base} (stand-in)" if self.stand_in else self.base
-        return f"{self.reference}  {self.bytes / 1e6:.0f} MB  {self.id[7:19]}  base {base}"
+        size = f"{self.size_mb:.0f} MB, {self.own_mb:.0f} MB without its base"
+        return f"{self.reference}  {size}  {self.id[7:19]}  base {base}"
 
 
 def build(
@@ -118,4 +129,6 @@ def _inspect(engine: Engine, reference: str) -> Image:
     (seen,) = json.loads(engine.run("image", "inspect", reference))
     labels = seen["Config"]["Labels"]
     base = labels["org.opencontainers.image.base.name"]
-    return Image(reference, seen["Id"], seen["Size"], base, STAND_IN in labels)
+    (below,) = json.loads(engine.run("image", "inspect", base))
+    size, own = seen["Size"] / 1e6, (seen["Size"] - below["Size"]) / 1e6
+    return Image(reference, seen["Id"], size, own, base, STAND_IN in labels)

@@ -1,7 +1,6 @@
 """Which images a level has, and what each build needs from the repository.
 
-By convention a level's folder holds one ``Dockerfile``, whose image is called like the folder without its number and
-rank (``01-beginner-iris-api`` → ``iris-api``), or ``docker/NAME.Dockerfile`` for several.
+By convention a level's folder holds ``docker/NAME.Dockerfile`` for the image NAME.
 """
 
 from __future__ import annotations
@@ -81,13 +80,12 @@ def recipes(level: int, root: Path = ROOT) -> list[Recipe]:
         RecipeError: there is no such level, or it has no Dockerfile.
     """
     for folder in root.glob(f"{level:02}-*"):
-        single = [(folder.name.split("-", 2)[2], folder / "Dockerfile")]
-        several = [(path.name.removesuffix(".Dockerfile"), path) for path in sorted(folder.glob("docker/*.Dockerfile"))]
         if found := [
-            Recipe(level, name, path.relative_to(root), root) for name, path in single + several if path.is_file()
+            Recipe(level, path.name.removesuffix(".Dockerfile"), path.relative_to(root), root)
+            for path in sorted(folder.glob("docker/*.Dockerfile"))
         ]:
             return found
-    raise RecipeError(f"level {level}: no {level:02}-*/Dockerfile and no {level:02}-*/docker/*.Dockerfile in {root}")
+    raise RecipeError(f"level {level}: no {level:02}-*/docker/*.Dockerfile in {root}")
 
 
 def python_image(root: Path = ROOT) -> str:

@@ -44,6 +44,10 @@ class Client:
         return self.log.read_text().splitlines()
 
     @property
+    def last_build(self) -> str:
+        return [line for line in self.asked if line.startswith(("build ", "buildx build "))][-1]
+
+    @property
     def engine(self) -> Engine:
         return Engine(str(self.path), "20.10.24", buildx=False)
 
@@ -72,10 +76,10 @@ def client(tmp_path: Path) -> Client:
 def repository(tmp_path: Path) -> Path:
     """A repository with one image of level 7, whose model is not trained yet."""
     root = tmp_path / "repository"
-    (root / "07-expert-oracle").mkdir(parents=True)
+    (root / "07-expert-oracle/docker").mkdir(parents=True)
     (root / "07-expert-oracle/oracle").mkdir()
     (root / "versions.toml").write_text('[images.python]\nreference = "python:3.11.0"\n')
-    (root / "07-expert-oracle/Dockerfile").write_text(
+    (root / "07-expert-oracle/docker/oracle.Dockerfile").write_text(
         "FROM scratch\nCOPY --chown=1:1 07-expert-oracle/oracle \\\n  /app\nCOPY --from=builder /opt/venv /opt/venv\n"
         "COPY .run/7/models/oracle /models\n"
     )
@@ -143,22 +147,20 @@ def test_a_command_that_hangs_is_given_up(client: Client) -> None:
 # --- recipe ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_image_is_called_like_its_folder(repository: Path) -> None:
+def test_an_image_is_called_like_its_dockerfile(repository: Path) -> None:
     (recipe,) = recipes(7, repository)
     assert recipe.name == "oracle"
     assert recipe.sources() == ["07-expert-oracle/oracle", ".run/7/models/oracle"]
 
 
 def test_a_level_may_have_several_images(repository: Path) -> None:
-    (repository / "07-expert-oracle/Dockerfile").unlink()
-    (repository / "07-expert-oracle/docker").mkdir()
     for name in ("router", "gateway"):
         (repository / f"07-expert-oracle/docker/{name}.Dockerfile").touch()
-    assert [recipe.name for recipe in recipes(7, repository)] == ["gateway", "router"]
+    assert [recipe.name for recipe in recipes(7, repository)] == ["gateway", "oracle", "router"]
 
 
 def test_an_unknown_level_is_named(repository: Path) -> None:
-    with pytest.raises(RecipeError, match=r"^level 8: no 08-\*/Dockerfile and no 08-\*/docker/\*\.Dockerfile in "):
+    with pytest.raises(RecipeError, match=r"^level 8: no 08-\*/docker/\*\.Dockerfile in "):
         recipes(8, repository)
 
 
@@ -167,7 +169,8 @@ def test_a_missing_model_names_the_target_that_makes_it(repository: Path) -> Non
     with pytest.raises(RecipeError) as caught:
         recipe.check()
     assert str(caught.value) == (
-        "07-expert-oracle/Dockerfile: copies .run/7/models/oracle, which is not there: `make train-7` writes it"
+        "07-expert-oracle/docker/oracle.Dockerfile: copies .run/7/models/oracle, which is not there: "
+        "`make train-7` writes it"
     )
 
 
@@ -183,10 +186,10 @@ def test_a_missing_source_is_to_be_restored(repository: Path) -> None:
 def test_a_build_hands_over_the_pinned_base_and_reports_the_image(client: Client, repository: Path) -> None:
     train(repository)
     image = build(client.engine, recipes(7, repository)[0], tag="1.0", environment={"PATH": os.environ["PATH"]})
-    assert str(image) == "oracle:1.0  123 MB  0123456789ab  base python:3.11 (stand-in)"
-    command = client.asked[-2]
+    assert str(image) == "oracle:1.0  123 MB, 0 MB without its base  0123456789ab  base python:3.11 (stand-in)"
+    command = client.last_build
     assert command.startswith(
-        f"build --file={repository}/07-expert-oracle/Dockerfile --build-arg=PYTHON_IMAGE=python:3.11.0 "
+        f"build --file={repository}/07-expert-oracle/docker/oracle.Dockerfile --build-arg=PYTHON_IMAGE=python:3.11.0 "
     )
     assert command.endswith(f"--tag=oracle:1.0 --build-arg=VERSION=1.0 {repository}")
     assert "--secret" not in command
@@ -195,14 +198,14 @@ def test_a_build_hands_over_the_pinned_base_and_reports_the_image(client: Client
 
 def test_a_stage_is_built_alone_where_the_dockerfile_has_it(client: Client, repository: Path) -> None:
     train(repository)
-    dockerfile = repository / "07-expert-oracle/Dockerfile"
+    dockerfile = repository / "07-expert-oracle/docker/oracle.Dockerfile"
     text = dockerfile.read_text()
     environment = {"PATH": os.environ["PATH"]}
     build(client.engine, recipes(7, repository)[0], target="production", environment=environment)
-    assert "--target" not in client.asked[-2]
+    assert "--target" not in client.last_build
     dockerfile.write_text(f"FROM scratch AS production\n{text}")
     build(client.engine, recipes(7, repository)[0], target="production", environment=environment)
-    assert "--target=production" in client.asked[-2]
+    assert "--target=production" in client.last_build
 
 
 def test_a_ca_bundle_is_a_secret_and_a_proxy_an_argument_without_its_value(client: Client, repository: Path) -> None:
@@ -211,7 +214,7 @@ def test_a_ca_bundle_is_a_secret_and_a_proxy_an_argument_without_its_value(clien
     bundle.touch()
     settings = {"PATH": os.environ["PATH"], "PIP_CERT": str(bundle), "HTTPS_PROXY": "http://user:secret@proxy:3128"}
     build(client.engine, recipes(7, repository)[0], environment=settings)
-    command = client.asked[-2]
+    command = client.last_build
     assert f"--secret=id=ca,src={bundle}" in command
     assert "--build-arg=HTTPS_PROXY --" in command
     assert "user:secret" not in command
@@ -221,22 +224,22 @@ def test_who_must_have_signed_the_models_is_told_to_the_build(client: Client, re
     train(repository)
     settings = {"PATH": os.environ["PATH"], "SHOP_SIGNED_BY": "/keys/models.pub"}
     build(client.engine, recipes(7, repository)[0], environment=settings)
-    assert "--secret=id=signed_by,src=/keys/models.pub" in client.asked[-2]
+    assert "--secret=id=signed_by,src=/keys/models.pub" in client.last_build
 
 
 def test_a_proxy_on_this_machine_needs_its_network(client: Client, repository: Path) -> None:
     train(repository)
     settings = {"PATH": os.environ["PATH"], "HTTPS_PROXY": "http://127.0.0.1:3128"}
     build(client.engine, recipes(7, repository)[0], environment=settings)
-    assert "--network=host" in client.asked[-2]
+    assert "--network=host" in client.last_build
 
 
 def test_with_the_buildx_plugin_the_image_is_loaded_into_the_engine(tmp_path: Path, repository: Path) -> None:
     train(repository)
     client = make_client(tmp_path / "bin", {**ANSWERS, "network": "", "buildx": "v0.20"}, fails=())
     build(Engine(str(client.path), "28.2.2", buildx=True), recipes(7, repository)[0], environment=os.environ)
-    assert client.asked[-2].startswith("buildx build --load ")
-    assert "--network=host" in client.asked[-2]
+    assert client.last_build.startswith("buildx build --load ")
+    assert "--network=host" in client.last_build
 
 
 def test_a_failed_build_points_at_its_output(tmp_path: Path, repository: Path) -> None:
@@ -329,7 +332,10 @@ def test_the_command_builds_every_image_of_the_level(
     monkeypatch.setenv("DOCKER", str(client.path))
     monkeypatch.setattr("workbench.images.__main__.recipes", lambda level: recipes(level, repository))
     assert main(["build", "7", "--tag", "2.0"]) == 0
-    assert capfd.readouterr().out == "oracle:2.0  123 MB  0123456789ab  base python:3.11 (stand-in)\n"
+    assert (
+        capfd.readouterr().out
+        == "oracle:2.0  123 MB, 0 MB without its base  0123456789ab  base python:3.11 (stand-in)\n"
+    )
 
 
 @pytest.mark.parametrize(("listed", "base"), [("0123456789ab", "python:3.11.0"), ("", "python:3.11.0@sha256:0a")])

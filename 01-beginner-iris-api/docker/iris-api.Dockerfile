@@ -11,15 +11,15 @@ FROM ${PYTHON_IMAGE} AS builder
 # pip gets an environment of its own, so that the one that ships has no installer in it
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 
-# Dependencies change seldom: they come first, so that an edit of the code reinstalls none of them. Arrow's RPC, its S3
-# client, headers and tests are a ninth of the image that this server never loads, and one thing less to patch.
-COPY infra/requirements/iris-api.txt /build/
+# Dependencies change seldom: they come first, so that an edit of the code reinstalls none of them. What the server never
+# loads is taken out: a smaller image, and less to patch.
+COPY infra/docker/trim.sh infra/requirements/iris-api.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
     if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
  && /opt/pip/bin/pip --disable-pip-version-check --python /opt/venv/bin/python install \
       --no-compile --only-binary :all: --require-hashes --requirement /build/iris-api.txt \
- && (cd /opt/venv/lib/python3*/site-packages/pyarrow && rm -r *flight* *s3* include src tests) \
+ && sh /build/trim.sh /opt/venv \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 # Bytecode that trusts its source: a read-only root cannot write it later, and equal sources give equal layers. The import
