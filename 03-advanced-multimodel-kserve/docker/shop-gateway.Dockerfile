@@ -27,7 +27,7 @@ COPY 03-advanced-multimodel-kserve/shop/features /app/shop/features
 COPY 03-advanced-multimodel-kserve/shop/serving /app/shop/serving
 COPY 03-advanced-multimodel-kserve/shop/gateway /app/shop/gateway
 RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app \
- && cd /app && /opt/venv/bin/python -B -c "import shop.gateway.entrypoints.server, shop.serving.feature_loader, uvloop"
+ && cd /app && /opt/venv/bin/python -B -c "import shop.gateway.__main__, shop.serving.feature_loader, uvloop"
 
 # Of the models only what drift is measured against; Triton has the graphs.
 COPY .run/3/models /data/models

@@ -15,7 +15,7 @@ from servekit.loopback import client
 from shop.addresses import Addresses
 from shop.commands.stack import stack
 from shop.features import store
-from shop.gateway.domain.contracts import Query, Search
+from shop.gateway.domain.contracts import SearchQuery, SearchRequest
 from shop.gateway.settings import GatewaySettings
 from shop.load.golden import Golden
 from shop.serving.control import Control
@@ -77,12 +77,12 @@ class Level3:
         """
         up(self.stack, Console(file=io.StringIO()))
 
-    def search(self) -> Search:
+    def search(self) -> SearchRequest:
         """The next search; nobody asked it before, so no cache has its answer."""
         candidates = self._draw.sample(range(len(self.items)), _CANDIDATES)
-        query = Query(category=self._draw.randrange(16), price=round(self._draw.uniform(5, 500), 6))
-        return Search(user=self._draw.randrange(100), query=query, candidates=candidates, k=10)
+        query = SearchQuery(category=self._draw.randrange(16), price=round(self._draw.uniform(5, 500), 6))
+        return SearchRequest(user=self._draw.randrange(100), query=query, candidates=candidates, k=10)
 
-    def ask(self, search: Search) -> httpx.Response:
+    def ask(self, search: SearchRequest) -> httpx.Response:
         """The edge's answer."""
         return self.http.post("/v1/search", content=msgspec.json.encode(search), headers=_JSON)

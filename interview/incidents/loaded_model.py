@@ -25,7 +25,7 @@ from shop.serving.repository import versions
 from workbench.stack.inspection import members
 
 if TYPE_CHECKING:
-    from shop.gateway.domain.contracts import Search
+    from shop.gateway.domain.contracts import SearchRequest
 
 __all__ = ["fault"]
 
@@ -48,7 +48,7 @@ class _LoadedModel:
     def __init__(self) -> None:
         self._level = Level3()
         self._caller = Caller(self._ask, _RATE_RPS)
-        self._places: deque[tuple[Search, int]] = deque(maxlen=100)
+        self._places: deque[tuple[SearchRequest, int]] = deque(maxlen=100)
         self._versions: set[str] = set()
         self._planted = False
 

@@ -10,7 +10,7 @@ import pytest
 from servekit.errors import InvalidValueError
 from shop.addresses import Addresses
 from shop.endpoints import BY_KIND
-from shop.gateway.domain.contracts import Payment, Recommend, Search
+from shop.gateway.domain.contracts import PaymentRequest, RecommendationRequest, SearchRequest
 from shop.gateway.settings import GatewaySettings
 from shop.load.golden import Golden
 from shop.load.scenario import ShopScenario, asked
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workbench.sla import Request
 
 SLA = Path(__file__).parents[2] / "03-advanced-multimodel-kserve" / "sla.toml"
-QUESTIONS = {"search": Search, "payments": Payment, "recommendations": Recommend}
+QUESTIONS = {"search": SearchRequest, "payments": PaymentRequest, "recommendations": RecommendationRequest}
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +42,11 @@ def scenario(addresses: Addresses, monkeypatch: pytest.MonkeyPatch) -> ShopScena
 def answered(addresses: Addresses, request: Request) -> dict[str, object]:
     """The right answer, as the API words it."""
     golden, question = Golden(addresses, GatewaySettings()), asked(request)
-    if isinstance(question, Payment):
+    if isinstance(question, PaymentRequest):
         probability = round(golden.fraud(question, "1"), 6)
         found = {"decision": "approve", "probability": probability, "reason": "low_risk"}
         return {"payment": question.payment, **found, "model": "fraud", "version": "1"}
-    if isinstance(question, Search):
+    if isinstance(question, SearchRequest):
         scores, model = golden.relevance(question, "1", question.candidates), "ranking"
     else:
         scores, model = golden.suits(question.user, "1"), "personalisation"
@@ -79,7 +79,7 @@ def test_answers_are_compared_with_onnx_runtimes(scenario: ShopScenario, address
 
 def test_the_oracle_knows_what_the_planted_model_does(scenario: ShopScenario, addresses: Addresses) -> None:
     question = asked(scenario.request("search", Random(3)))
-    assert isinstance(question, Search)
+    assert isinstance(question, SearchRequest)
     scores = Golden(addresses, GatewaySettings()).relevance(question, "1", question.candidates)
     assert scores == pytest.approx({item: float(QUALITY[item]) for item in question.candidates})
 

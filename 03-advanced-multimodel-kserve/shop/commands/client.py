@@ -18,9 +18,9 @@ from servekit.loopback import client
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
 from shop.endpoints import BY_KIND, RECOMMENDATIONS
-from shop.gateway.domain.contracts import Payment, Search
+from shop.gateway.domain.contracts import PaymentRequest, SearchRequest
 from shop.gateway.settings import GatewaySettings
-from shop.load.golden import Golden, Ranked, Scored
+from shop.load.golden import Golden, ItemsAnswer, PaymentAnswer
 from shop.load.scenario import asked
 from shop.load.world_traffic import WorldTraffic
 from workbench.stack import join
@@ -71,16 +71,16 @@ def _show(http: httpx.Client, requests: Sequence[Request]) -> None:
     for request in requests:
         answer = _ask(http, request)
         version, question = answer.headers["x-model-version"], asked(request)
-        if isinstance(question, Payment):
-            scored = msgspec.json.decode(answer.content, type=Scored)
+        if isinstance(question, PaymentRequest):
+            scored = msgspec.json.decode(answer.content, type=PaymentAnswer)
             score = "" if scored.probability is None else f"{scored.probability:.3f}"
             decision = Text(printable(f"{scored.decision}: {scored.reason}"))
             table.add_row(f"payment of {question.amount:,.2f}", decision, score, version)
             continue
         about = RECOMMENDATIONS.kind
-        if isinstance(question, Search):
+        if isinstance(question, SearchRequest):
             about = f"search, {len(question.candidates)} candidates"
-        for place, item in enumerate(msgspec.json.decode(answer.content, type=Ranked).items[:_SHOWN]):
+        for place, item in enumerate(msgspec.json.decode(answer.content, type=ItemsAnswer).items[:_SHOWN]):
             score = "" if item.score is None else f"{item.score:.3f}"
             first = (f"{about}, user {question.user}", version) if not place else ("", "")
             table.add_row(first[0], f"item {item.id}", score, first[1])

@@ -14,7 +14,7 @@ import onnxruntime as ort
 
 from shop.artefact import Artefact
 from shop.features import fraud, ranking, store
-from shop.gateway.domain.contracts import Payment, Recommend, Search
+from shop.gateway.domain.contracts import PaymentRequest, RecommendationRequest, SearchRequest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from shop.addresses import Addresses
     from shop.gateway.settings import GatewaySettings
 
-__all__ = ["Golden", "Ranked", "Scored"]
+__all__ = ["Golden", "ItemsAnswer", "PaymentAnswer"]
 
 _TOLERANCE: Final = 2e-3
 """Of a score, relative where it is above 1: an INT8 graph may round an input at the edge of two steps either way."""
 
-Request = Search | Payment | Recommend
+Request = SearchRequest | PaymentRequest | RecommendationRequest
 
 
 class Item(msgspec.Struct):
@@ -37,7 +37,7 @@ class Item(msgspec.Struct):
     score: float | None
 
 
-class Ranked(msgspec.Struct):
+class ItemsAnswer(msgspec.Struct):
     """An answer of search or recommendations."""
 
     items: list[Item]
@@ -45,7 +45,7 @@ class Ranked(msgspec.Struct):
     version: str
 
 
-class Scored(msgspec.Struct):
+class PaymentAnswer(msgspec.Struct):
     """An answer to a payment."""
 
     payment: str
@@ -78,10 +78,10 @@ class Golden:
         Equal scores may come in either order. An answer from a fallback is no answer of a model: that is said, too.
         """
         match request:
-            case Payment():
-                return self._payment(request, msgspec.json.decode(answer, type=Scored))
-            case Search():
-                ranked = msgspec.json.decode(answer, type=Ranked)
+            case PaymentRequest():
+                return self._payment(request, msgspec.json.decode(answer, type=PaymentAnswer))
+            case SearchRequest():
+                ranked = msgspec.json.decode(answer, type=ItemsAnswer)
                 ids = list(dict.fromkeys(request.candidates))
                 return _places(
                     f"search of user {request.user}",
@@ -89,13 +89,13 @@ class Golden:
                     self.relevance(request, ranked.version, ids),
                     request.count,
                 )
-            case Recommend():
-                ranked, who = msgspec.json.decode(answer, type=Ranked), f"user {request.user}"
+            case RecommendationRequest():
+                ranked, who = msgspec.json.decode(answer, type=ItemsAnswer), f"user {request.user}"
                 if not self._embedding(request.user).any():  # someone new, to the model: what is popular is right
                     return _popular(who, ranked, self.popular()[: request.count])
                 return _places(who, ranked, self.suits(request.user, ranked.version), request.count)
 
-    def relevance(self, request: Search, version: str, ids: list[int]) -> dict[int, float]:
+    def relevance(self, request: SearchRequest, version: str, ids: list[int]) -> dict[int, float]:
         """Each candidate's score."""
         user = self._row("u:", request.user)[: store.USER_WIDTH]
         items = np.stack([self._row("i:", item) for item in ids])
@@ -112,7 +112,7 @@ class Golden:
         """The most popular items, best first."""
         return msgspec.json.decode((self._addresses.features_dir / store.POPULAR_FILE).read_bytes(), type=list[int])
 
-    def fraud(self, request: Payment, version: str) -> float:
+    def fraud(self, request: PaymentRequest, version: str) -> float:
         """The probability that a payment is none of its user's."""
         prefixes = {"f:": request.user, "c:": request.card, "d:": request.device, "p:": request.ip}
         entities = [self._row(prefix, number) for prefix, number in prefixes.items()]
@@ -120,7 +120,7 @@ class Golden:
         (probability,) = self._run("fraud", version, fraud.build(payment, *entities).reshape(1, -1))
         return float(probability[0])
 
-    def _payment(self, request: Payment, scored: Scored) -> str | None:
+    def _payment(self, request: PaymentRequest, scored: PaymentAnswer) -> str | None:
         who = f"payment {request.payment}, version {scored.version}"
         if scored.probability is None:
             return f"{who}: {scored.decision} because {scored.reason}, expected a probability"
@@ -155,7 +155,7 @@ class Golden:
         return outputs
 
 
-def _places(who: str, answer: Ranked, scores: dict[int, float], k: int) -> str | None:
+def _places(who: str, answer: ItemsAnswer, scores: dict[int, float], k: int) -> str | None:
     """Each place holds an item with the score it should have, and no better one was left out."""
     who = f"{who}, version {answer.version}"
     best = sorted(scores.values(), reverse=True)[:k]
@@ -171,6 +171,6 @@ def _places(who: str, answer: Ranked, scores: dict[int, float], k: int) -> str |
     return None
 
 
-def _popular(who: str, answer: Ranked, expected: list[int]) -> str | None:
+def _popular(who: str, answer: ItemsAnswer, expected: list[int]) -> str | None:
     ids = [item.id for item in answer.items]
     return None if ids == expected else f"{who}, whom no model knows: items {ids}, expected the popular ones {expected}"

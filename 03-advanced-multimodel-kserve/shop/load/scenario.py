@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shop.addresses import Addresses
 from shop.endpoints import PAYMENTS, RECOMMENDATIONS, SEARCH
-from shop.gateway.domain.contracts import Payment, Recommend, Search, decoder
+from shop.gateway.domain.contracts import PaymentRequest, RecommendationRequest, SearchRequest, decoder
 from shop.gateway.settings import GatewaySettings
 from shop.load.golden import Golden
 from shop.load.world_traffic import WorldTraffic
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["ShopScenario", "asked"]
 
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
-    SEARCH.path: decoder(Search),
-    RECOMMENDATIONS.path: decoder(Recommend),
-    PAYMENTS.path: decoder(Payment),
+    SEARCH.path: decoder(SearchRequest),
+    RECOMMENDATIONS.path: decoder(RecommendationRequest),
+    PAYMENTS.path: decoder(PaymentRequest),
 }
 
 
@@ -48,7 +48,7 @@ class ShopScenario:
         return self._golden.check(asked(request), answer)
 
 
-def asked(request: Request) -> Search | Recommend | Payment:
+def asked(request: Request) -> SearchRequest | RecommendationRequest | PaymentRequest:
     """What a request asks for."""
-    question: Search | Recommend | Payment = _DECODERS[request.path].decode(request.body)
+    question: SearchRequest | RecommendationRequest | PaymentRequest = _DECODERS[request.path].decode(request.body)
     return question

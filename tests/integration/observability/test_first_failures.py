@@ -81,7 +81,7 @@ def router() -> TelemetryMiddleware:
 @pytest.fixture
 def gateway(tmp_path: Path) -> Any:
     """Level 3's gateway, alone: no model server, no feature store, no cache."""
-    from shop.gateway.entrypoints.server import build  # noqa: PLC0415 - as above
+    from shop.gateway.bootstrap import build  # noqa: PLC0415 - as above
     from shop.gateway.settings import GatewaySettings  # noqa: PLC0415
 
     triton, features, cache = free_ports(3)

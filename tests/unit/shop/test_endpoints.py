@@ -58,7 +58,7 @@ def test_a_file_that_no_longer_means_another_thing_is_not_excused() -> None:
 def test_the_models_are_the_same_wherever_they_are_keys() -> None:
     assert set(OUTCOMES) == set(MODELS)
     assert {each.model for each in (RANKING, FRAUD, PERSONALISATION)} == set(MODELS)
-    assert set(get_args(get_type_hints(contracts.Feedback)["model"])) == set(MODELS)
+    assert set(get_args(get_type_hints(contracts.FeedbackRequest)["model"])) == set(MODELS)
 
 
 @pytest.mark.parametrize("kind", BY_KIND)

@@ -20,7 +20,7 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from shop.gateway.adapters.valkey import pack
-from shop.gateway.domain.entry import Kept, dump, load
+from shop.gateway.domain.entry import CachedEntry, dump, load
 from shop.gateway.domain.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -89,13 +89,13 @@ class InferenceCache:
         except OSError:
             self._metrics.cached(model, "bypass")
             return await self._shared(key, compute, deadline, self._alone)
-        kept = load(value)
-        if kept is None:
+        cached = load(value)
+        if cached is None:
             self._metrics.cached(model, "miss")
             return await self._shared(key, compute, deadline, self._locked)
-        if kept.fresh_until > time():
+        if cached.fresh_until > time():
             self._metrics.cached(model, "hit")
-            return kept.entry
+            return cached.entry
         self._metrics.cached(model, "stale")
         if key not in self._flights and len(self._renewals) < self._policy.refreshes:
             renewal = asyncio.get_running_loop().create_task(
@@ -103,7 +103,7 @@ class InferenceCache:
             )
             self._renewals.add(renewal)
             renewal.add_done_callback(self._renewals.discard)
-        return kept.entry
+        return cached.entry
 
     async def close(self) -> None:
         """Lets the renewals end."""
@@ -132,7 +132,7 @@ class InferenceCache:
             entry = await lead(key, compute, deadline)
         except BaseException as error:
             flight.set_exception(error if isinstance(error, UnavailableError) else UnavailableError("deadline", "left"))
-            flight.exception()  # perhaps nobody waits for it
+            flight.exception()  # reads it: asyncio complains of an exception that nobody waited for
             raise
         else:
             flight.set_result(entry)
@@ -147,32 +147,32 @@ class InferenceCache:
     async def _locked(self, key: bytes, compute: Compute, deadline: float) -> Entry:
         """Computes under the lock, or waits for the process that has it."""
         try:
-            kept, ours = await self._lock(key, deadline)
-            if kept is None and not ours:
-                kept = await self._wait(key, deadline)
+            cached, ours = await self._lock(key, deadline)
+            if cached is None and not ours:
+                cached = await self._wait(key, deadline)
         except OSError:
             return await compute(deadline)
-        if kept is not None:
-            return kept.entry
+        if cached is not None:
+            return cached.entry
         return await self._computed(key, compute, deadline)
 
-    async def _lock(self, key: bytes, deadline: float) -> tuple[Kept | None, bool]:
+    async def _lock(self, key: bytes, deadline: float) -> tuple[CachedEntry | None, bool]:
         """What is there by now, and whether the lock is ours; both in one round trip, so that nobody slips between."""
         lock = pack((b"SET", b"l:" + key, b"1", b"NX", b"PX", self._lock_ms))
         won, value = await self._valkey.ask_all(lock + pack((b"GET", b"a:" + key)), 2, self._budget(deadline))
-        kept = load(value)
-        return (kept if kept is not None and kept.fresh_until > time() else None), won is not None
+        cached = load(value)
+        return (cached if cached is not None and cached.fresh_until > time() else None), won is not None
 
-    async def _wait(self, key: bytes, deadline: float) -> Kept | None:
+    async def _wait(self, key: bytes, deadline: float) -> CachedEntry | None:
         """What another process computes meanwhile; ``None`` when it takes too long."""
         until = min(monotonic() + self._policy.wait_s, deadline)
         pause = _POLL_S
         command = pack((b"GET", b"a:" + key))
         while (left := until - monotonic()) > 0:
             await asyncio.sleep(min(pause, left))
-            kept = load(await self._valkey.ask(command, self._budget(deadline)))
-            if kept is not None and kept.fresh_until > time():
-                return kept
+            cached = load(await self._valkey.ask(command, self._budget(deadline)))
+            if cached is not None and cached.fresh_until > time():
+                return cached
             pause *= 1.5
         return None
 
@@ -183,17 +183,17 @@ class InferenceCache:
             self._valkey.tell(pack((b"DEL", b"l:" + key)))  # the next one need not wait for what will not come
             raise
         fresh_s = self._policy.ttl_s * (1 + _JITTER * (2 * random() - 1))  # noqa: S311 - only to spread expiries
-        kept = dump(Kept(time() + fresh_s, entry))
+        value = dump(CachedEntry(time() + fresh_s, entry))
         lasts_ms = b"%d" % max((fresh_s + self._policy.stale_s) * 1e3, 1)
         # perhaps the lock ran out and is another's by now: whoever gets it next still finds the answer
-        stored = pack((b"SET", b"a:" + key, kept, b"PX", lasts_ms))
+        stored = pack((b"SET", b"a:" + key, value, b"PX", lasts_ms))
         self._valkey.tell(stored + pack((b"DEL", b"l:" + key)), 2)
         return entry
 
     async def _renew(self, key: bytes, compute: Compute, deadline: float) -> None:
         try:
-            kept, ours = await self._lock(key, deadline)
-            if kept is None and ours:
+            cached, ours = await self._lock(key, deadline)
+            if cached is None and ours:
                 await self._shared(key, compute, deadline, self._computed)
         except (OSError, UnavailableError) as error:
             _log.info("a stale answer was not renewed: %s", error)

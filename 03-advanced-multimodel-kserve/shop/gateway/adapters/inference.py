@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from servekit.http_pool import HttpReply
     from shop.gateway.domain.versions import Versions
 
-__all__ = ["FRAUD", "PERSONALISATION", "RANKING", "Inferred", "ModelCalls", "ModelPools", "Signature"]
+__all__ = [
+    "FRAUD",
+    "PERSONALISATION",
+    "RANKING",
+    "Inferred",
+    "ModelCalls",
+    "ModelPools",
+    "Signature",
+    "personalisation_shards",
+]
 
 _UNAVAILABLE = "model_unavailable"
 _OK = 200
@@ -57,6 +66,11 @@ class Signature(NamedTuple):
 RANKING = Signature(SEARCH.model, "features", 128, ("scores",))
 FRAUD = Signature(PAYMENTS.model, "features", 64, ("probability",))
 PERSONALISATION = Signature(RECOMMENDATIONS.model, "user", 64, ("items", "scores"))
+
+
+def personalisation_shards(count: int) -> list[Signature]:
+    """The models that have a slice of the catalogue each; none where one model has it whole, ``count`` 0."""
+    return [PERSONALISATION._replace(model=f"{PERSONALISATION.model}-{shard}") for shard in range(count)]
 
 
 class Inferred(NamedTuple):

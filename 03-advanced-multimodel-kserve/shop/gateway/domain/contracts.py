@@ -10,7 +10,15 @@ from msgspec import Meta
 
 from servekit.errors import InvalidValueError, MalformedError
 
-__all__ = ["Feedback", "Payment", "Query", "Recommend", "Search", "decoder", "read"]
+__all__ = [
+    "FeedbackRequest",
+    "PaymentRequest",
+    "RecommendationRequest",
+    "SearchQuery",
+    "SearchRequest",
+    "decoder",
+    "read",
+]
 
 _Id = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _Category = Annotated[int, Meta(ge=0, le=15)]
@@ -24,18 +32,18 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """A misspelt name is an error, not a default; ``null`` for what is optional is as good as absent."""
 
 
-class Query(_Strict, frozen=True):
+class SearchQuery(_Strict, frozen=True):
     """What is searched for: a category of the shop, and perhaps what it may cost."""
 
     category: _Category
     price: _Amount | None = None
 
 
-class Search(_Strict, frozen=True):
+class SearchRequest(_Strict, frozen=True):
     """``POST /v1/search``: the best ``k`` of the candidates."""
 
     user: _Id
-    query: Query
+    query: SearchQuery
     candidates: Annotated[list[_Id], Meta(min_length=1, max_length=_MAX_CANDIDATES)]
     k: Annotated[int, Meta(ge=1, le=_MAX_CANDIDATES)] | None = None
 
@@ -45,7 +53,7 @@ class Search(_Strict, frozen=True):
         return _COUNT if self.k is None else self.k
 
 
-class Payment(_Strict, frozen=True):
+class PaymentRequest(_Strict, frozen=True):
     """``POST /v1/payments/score``: may this payment go through?"""
 
     payment: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+\Z")]
@@ -58,7 +66,7 @@ class Payment(_Strict, frozen=True):
     hour: Annotated[int, Meta(ge=0, le=23)]
 
 
-class Recommend(_Strict, frozen=True):
+class RecommendationRequest(_Strict, frozen=True):
     """``POST /v1/recommendations``: the ``k`` items that suit a user best."""
 
     user: _Id
@@ -70,7 +78,7 @@ class Recommend(_Strict, frozen=True):
         return _COUNT if self.k is None else self.k
 
 
-class Feedback(_Strict, frozen=True):
+class FeedbackRequest(_Strict, frozen=True):
     """``POST /v1/feedback``: what became of an answer; model and version are those that it named."""
 
     model: Literal["ranking", "fraud", "personalisation"]

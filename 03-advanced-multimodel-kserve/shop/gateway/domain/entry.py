@@ -1,4 +1,4 @@
-"""An answer as the cache keeps it: its items already written, to be cut where a request wants fewer."""
+"""An answer as the cache keeps it: its items as JSON already, to be cut where a request wants fewer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["VERSION", "Entry", "Kept", "dump", "load", "written"]
+__all__ = ["VERSION", "CachedEntry", "Entry", "dump", "entry_of", "load"]
 
 VERSION: Final = re.compile(rb"[0-9]{1,9}")
 """A version, wherever it comes from: it becomes a header and a label of metrics."""
@@ -31,28 +31,28 @@ class Entry(NamedTuple):
         return self.items if len(parts) <= k else b"},".join(parts[:k]) + b"}"
 
 
-class Kept(NamedTuple):
+class CachedEntry(NamedTuple):
     """An entry with the moment (Unix time) after which it is stale."""
 
     fresh_until: float
     entry: Entry
 
 
-def written(ids: Sequence[int], scores: Sequence[float], version: str) -> Entry:
-    """An entry of items and their scores, in that order; one formatting for all, not one for each."""
+def entry_of(ids: Sequence[int], scores: Sequence[float], version: str) -> Entry:
+    """The entry of these items and scores, in that order; formatted all at once, which is faster than one by one."""
     pairs = [0] * (2 * len(ids))
     pairs[::2], pairs[1::2] = ids, scores  # type: ignore[assignment]  # whole and broken numbers, in turn
     return Entry(version, (_ITEM * len(ids) % tuple(pairs))[:-1])
 
 
-def dump(kept: Kept) -> bytes:
-    """As it lies in Valkey."""
-    version = kept.entry.version.encode()
-    return b"%b%b%b" % (_HEAD.pack(_FORM, kept.fresh_until, len(version)), version, kept.entry.items)
+def dump(cached: CachedEntry) -> bytes:
+    """The value as Valkey holds it; `load` reads it."""
+    version = cached.entry.version.encode()
+    return b"%b%b%b" % (_HEAD.pack(_FORM, cached.fresh_until, len(version)), version, cached.entry.items)
 
 
-def load(value: bytes | None) -> Kept | None:
-    """What lies in Valkey; ``None`` for what is not there or not ours."""
+def load(value: bytes | None) -> CachedEntry | None:
+    """The entry in a value from Valkey; ``None`` where there is no value, or one that `dump` did not write."""
     if value is None or len(value) <= _HEAD.size:
         return None
     form, fresh_until, length = _HEAD.unpack_from(value)
@@ -60,4 +60,4 @@ def load(value: bytes | None) -> Kept | None:
     version = value[_HEAD.size : at]
     if form != _FORM or at > len(value) or not VERSION.fullmatch(version):  # it becomes a header
         return None
-    return Kept(fresh_until, Entry(version.decode(), value[at:]))
+    return CachedEntry(fresh_until, Entry(version.decode(), value[at:]))

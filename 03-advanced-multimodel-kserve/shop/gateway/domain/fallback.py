@@ -51,14 +51,14 @@ class Popular:
             self._rank = {item: rank for rank, item in enumerate(items)}
 
     def best(self, k: int) -> bytes:
-        """The first ``k``, written; they have no score."""
-        return _written(self._items[:k])
+        """The first ``k`` as JSON objects with commas between them; their score is null."""
+        return _as_json(self._items[:k])
 
     def among(self, candidates: Sequence[int], k: int) -> bytes:
-        """The most popular of the candidates, then the others in their order, written."""
+        """Likewise ``k`` of the candidates: the most popular first, then the others in their order."""
         last = len(self._rank)
-        return _written(sorted(candidates, key=lambda item: self._rank.get(item, last))[:k])
+        return _as_json(sorted(candidates, key=lambda item: self._rank.get(item, last))[:k])
 
 
-def _written(items: Sequence[int]) -> bytes:
+def _as_json(items: Sequence[int]) -> bytes:
     return b",".join(b'{"id":%d,"score":null}' % item for item in items)

@@ -15,6 +15,7 @@ import msgspec
 from servekit.errors import MediaTypeError, ServingError, ShedError
 from servekit.http_body import BodyReader
 from shop.gateway.domain.errors import MethodError
+from shop.gateway.entrypoints.health import QUIET, Health
 from shop.gateway.service.request import Incoming, Outgoing, deadline_of, version_of
 
 if TYPE_CHECKING:
@@ -29,13 +30,11 @@ if TYPE_CHECKING:
     from shop.gateway.service.upkeep import Readiness
     from shop.gateway.settings import GatewaySettings
 
-__all__ = ["QUIET", "GatewayApp", "Handler", "UseCase"]
+__all__ = ["Admission", "GatewayApp", "Handler", "UseCase"]
 
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _log = logging.getLogger("shop.gateway")
 _JSON = b"application/json"
 _JSON_TYPE = (b"content-type", _JSON)
-_TEXT_TYPE = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 _UNMATCHED = "unmatched"
 _SHED = {"server": "limit", "key": "rate", "body": "body"}
 _encode = msgspec.json.Encoder().encode
@@ -58,8 +57,8 @@ class Handler(NamedTuple):
     extra: int = 0
 
 
-class Door(NamedTuple):
-    """Who is let in, and the counting of who is not."""
+class Admission(NamedTuple):
+    """What decides whether a request is let in: the limit, the keys and their rates; ``metrics`` counts refusals."""
 
     limit: AdaptiveLimit
     keys: Keys
@@ -85,7 +84,7 @@ class GatewayApp:
         handlers: by path.
         passthrough: answers ``/v2``.
         watch: observes every request.
-        door: lets requests in.
+        admission: decides which requests are let in.
         ready: whether they should come.
         life: run before the first request, and after the last answer.
     """
@@ -97,7 +96,7 @@ class GatewayApp:
         passthrough: PassThrough,
         watch: Telemetry,
         *,
-        door: Door,
+        admission: Admission,
         ready: Readiness,
         life: tuple[Callable[[], None], Callable[[], Awaitable[None]]],
     ) -> None:
@@ -105,8 +104,8 @@ class GatewayApp:
         self._handlers = handlers
         self._passthrough = passthrough
         self._watch = watch
-        self._limit, self._keys, self._rates, self._metrics = door
-        self._ready = ready
+        self._limit, self._keys, self._rates, self._metrics = admission
+        self._health = Health(ready, watch)
         self._start, self._close = life
         self._bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
 
@@ -122,7 +121,7 @@ class GatewayApp:
         if handler is not None:
             await self._answer(handler, exchange)
         elif scope["path"] in QUIET:
-            await self._operations(scope["path"], exchange)
+            await self._probe(exchange)
         else:
             await self._other(exchange)
 
@@ -190,20 +189,15 @@ class GatewayApp:
         await _send(send, record, reply.status, reply.body, reply.headers)
         self._watch.finish(record, scope["method"], route, reply.status)
 
-    async def _operations(self, path: str, exchange: _Exchange) -> None:
-        record, send = exchange.record, exchange.send
+    async def _probe(self, exchange: _Exchange) -> None:
+        """Health and metrics: answered whatever the load, and to whoever asks."""
+        path, record = exchange.scope["path"], exchange.record
         try:
-            _check_method(exchange.scope["method"], "GET")
-            if path == "/readyz":
-                self._ready.check()
+            body, content_type = self._health.answer(path, exchange.scope["method"])
         except ServingError as error:
             await self._end(exchange, path, error)
             return
-        if path == "/metrics":
-            await _send(send, record, 200, self._watch.exposition(), [_TEXT_TYPE])
-        else:
-            said = {"ready": True, "models": self._ready.models} if path == "/readyz" else {"live": True}
-            await _send(send, record, 200, _encode(said), [_JSON_TYPE])
+        await _send(exchange.send, record, 200, body, [content_type])
         self._watch.finish(record, "GET", path, 200)
 
     async def _end(self, exchange: _Exchange, route: str, error: Exception) -> None:

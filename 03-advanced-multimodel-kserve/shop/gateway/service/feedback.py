@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from servekit.errors import InvalidValueError
 from shop.gateway.adapters.metrics import OUTCOMES
-from shop.gateway.domain.contracts import Feedback as Request
-from shop.gateway.domain.contracts import decoder, read
+from shop.gateway.domain.contracts import FeedbackRequest, decoder, read
 from shop.gateway.service.request import Outgoing
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Feedback"]
 
-_decoder = decoder(Request)
+_decoder = decoder(FeedbackRequest)
 
 
 class Feedback:

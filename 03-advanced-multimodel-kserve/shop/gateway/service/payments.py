@@ -8,23 +8,21 @@ import msgspec
 
 from shop.features.fraud import Payment, build
 from shop.gateway.adapters.inference import FRAUD
-from shop.gateway.domain.contracts import Payment as Request
-from shop.gateway.domain.contracts import decoder, read
+from shop.gateway.domain.contracts import PaymentRequest, decoder, read
 from shop.gateway.domain.errors import UnavailableError
 from shop.gateway.service.request import Outgoing
 
 if TYPE_CHECKING:
-    from shop.gateway.service.hops import Hops
+    from shop.gateway.service.collaborators import Collaborators
     from shop.gateway.service.request import Incoming
 
-__all__ = ["Payments", "Scored"]
+__all__ = ["PaymentDecision", "Payments"]
 
-MODEL = FRAUD.model
-_decoder = decoder(Request)
+_decoder = decoder(PaymentRequest)
 _encode = msgspec.json.Encoder().encode
 
 
-class Scored(msgspec.Struct, frozen=True):
+class PaymentDecision(msgspec.Struct, frozen=True):
     """The answer; ``probability`` is null where ``reason`` says what was not available."""
 
     payment: str
@@ -38,10 +36,10 @@ class Scored(msgspec.Struct, frozen=True):
 class Payments:
     """The use case. Answers are neither cached nor remembered: a score of a moment ago is not this payment's."""
 
-    model = MODEL
+    model = FRAUD.model
 
-    def __init__(self, hops: Hops) -> None:
-        self._hops = hops
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._collaborators = collaborators
 
     async def __call__(self, incoming: Incoming) -> Outgoing:
         """Answers one request; raises `ServingError` for one that cannot be understood."""
@@ -51,31 +49,34 @@ class Payments:
             probability, version = await self._score(request, incoming)
         except UnavailableError as error:
             degraded = error.reason
-            self._hops.metrics.degraded(MODEL, version, degraded)
+            self._collaborators.metrics.degraded(self.model, version, degraded)
         decision, reason = self._decide(probability, degraded)
-        body = _encode(Scored(request.payment, decision, probability, reason, MODEL, version))
-        self._hops.oversight.decided(
-            incoming.record, model=MODEL, version=version, request=incoming.body, answer=body, decision=decision
+        body = _encode(PaymentDecision(request.payment, decision, probability, reason, self.model, version))
+        self._collaborators.monitor.audit_decision(
+            incoming.record, model=self.model, version=version, request=incoming.body, answer=body, decision=decision
         )
         return Outgoing(body, version, degraded)
 
-    async def _score(self, request: Request, incoming: Incoming) -> tuple[float, str]:
-        hops, record = self._hops, incoming.record
-        timeout_s = hops.lookup_s(incoming.deadline)
-        entities = await hops.lookup.payment(request.user, request.card, request.device, request.ip, timeout_s)
+    async def _score(self, request: PaymentRequest, incoming: Incoming) -> tuple[float, str]:
+        """The probability of fraud, to six decimals, and the version that computed it."""
+        collaborators, record = self._collaborators, incoming.record
+        timeout_s = collaborators.lookup_s(incoming.deadline)
+        entities = await collaborators.lookup.payment(request.user, request.card, request.device, request.ip, timeout_s)
         record.lap("lookup")
         features = build(Payment(request.amount, request.category, request.hour), *entities).reshape(1, -1)
         record.lap("features")
-        (probabilities,), version = await hops.infer(FRAUD, incoming.version, features, record, incoming.deadline)
+        inferred = await collaborators.infer(FRAUD, incoming.version, features, record, incoming.deadline)
+        (probabilities,), version = inferred
         record.lap("infer")
         probability = float(probabilities[0])
-        hops.metrics.score(MODEL, version, probability)
-        hops.oversight.seen(MODEL, version, features, probabilities)
+        collaborators.metrics.score(self.model, version, probability)
+        collaborators.monitor.observe(self.model, version, features, probabilities)
         record.version = version
         return round(probability, 6), version
 
     def _decide(self, probability: float | None, degraded: str) -> tuple[str, str]:
-        settings = self._hops.settings
+        """The decision and its reason; without a probability, what was not available is the reason."""
+        settings = self._collaborators.settings
         if probability is None:
             return "review", degraded
         if probability >= settings.decline_at:

@@ -5,76 +5,87 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from shop.gateway.adapters.inference import PERSONALISATION
-from shop.gateway.domain.contracts import Recommend, decoder, read
-from shop.gateway.domain.entry import Entry, written
+from shop.gateway.adapters.inference import PERSONALISATION, personalisation_shards
+from shop.gateway.domain.contracts import RecommendationRequest, decoder, read
+from shop.gateway.domain.entry import Entry, entry_of
 from shop.gateway.domain.merging import merge
-from shop.gateway.service.hops import Wanted
+from shop.gateway.service.best_items import best_items
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from servekit.telemetry import RequestRecord
-    from shop.gateway.service.hops import Hops
+    from shop.gateway.adapters.inference import Signature
+    from shop.gateway.service.collaborators import Collaborators
     from shop.gateway.service.request import Incoming, Outgoing
 
-__all__ = ["KEPT", "Recommendations"]
+__all__ = ["CACHED_ITEMS", "Recommendations"]
 
-MODEL = PERSONALISATION.model
-KEPT = 50
+CACHED_ITEMS = 50
 """How many items an answer in the cache has: as many as a request may want, so that one serves every k."""
 
-_decoder = decoder(Recommend)
+_decoder = decoder(RecommendationRequest)
 
 
 class Recommendations:
     """The use case; someone unknown gets what is popular."""
 
-    model = MODEL
+    model = PERSONALISATION.model
 
-    def __init__(self, hops: Hops) -> None:
-        self._hops = hops
-        shards = range(hops.settings.shards)
-        self._shards = [PERSONALISATION._replace(model=f"{MODEL}-{each}") for each in shards]
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._collaborators = collaborators
+        self._shards = personalisation_shards(collaborators.settings.shards)
 
     async def __call__(self, incoming: Incoming) -> Outgoing:
         """Answers one request; raises `ServingError` for one that cannot be understood."""
         request = read(_decoder, incoming.body)
-        hops, record, version = self._hops, incoming.record, incoming.version
+        wanted = _Personalisation(self._collaborators, incoming, request, self._shards)
+        return await best_items(self._collaborators, incoming, wanted)
 
-        async def compute(deadline: float) -> Entry:
-            return await self._compute(request.user, version, record, deadline)
 
-        def popular() -> bytes:
-            return hops.popular.best(request.count)
+class _Personalisation:
+    """The best items for one user: look up the embedding, ask the model or each of its shards."""
 
-        return await hops.items(incoming, Wanted(MODEL, b"%d" % request.user, request.count, compute, popular))
+    model = PERSONALISATION.model
 
-    async def _compute(self, user: int, version: str, record: RequestRecord, deadline: float) -> Entry:
-        hops = self._hops
+    def __init__(
+        self,
+        collaborators: Collaborators,
+        incoming: Incoming,
+        request: RecommendationRequest,
+        shards: list[Signature],
+    ) -> None:
+        self._collaborators, self._incoming = collaborators, incoming
+        self._user, self._shards = request.user, shards
+        self.key = b"%d" % request.user
+        self.count = request.count
+
+    async def compute(self, deadline: float) -> Entry:
+        """The user's best items with their scores; raises `UnavailableError` where they cannot be had in time."""
+        collaborators, record = self._collaborators, self._incoming.record
         record.lap("cache")
-        embedding = await hops.lookup.embedding(user, hops.lookup_s(deadline))
+        embedding = await collaborators.lookup.embedding(self._user, collaborators.lookup_s(deadline))
         record.lap("lookup")
         if embedding is None:  # a user whom the model does not know either
-            return Entry(version, hops.popular.best(KEPT))
-        items, scores, version = await self._infer(embedding.reshape(1, -1), version, record, deadline)
+            return Entry(self._incoming.version, collaborators.popular.best(CACHED_ITEMS))
+        items, scores, version = await self._infer(embedding.reshape(1, -1), deadline)
         record.lap("infer")
-        hops.metrics.score(MODEL, version, float(scores[0]))
-        entry = written(items[:KEPT].tolist(), scores[:KEPT].tolist(), version)
+        collaborators.metrics.score(self.model, version, float(scores[0]))
+        entry = entry_of(items[:CACHED_ITEMS].tolist(), scores[:CACHED_ITEMS].tolist(), version)
         record.lap("postprocess")
         return entry
 
-    async def _infer(
-        self, user: NDArray[np.float32], version: str, record: RequestRecord, deadline: float
-    ) -> tuple[NDArray[Any], NDArray[Any], str]:
+    def popular(self) -> bytes:
+        """The most popular items of the shop."""
+        return self._collaborators.popular.best(self.count)
+
+    async def _infer(self, user: NDArray[np.float32], deadline: float) -> tuple[NDArray[Any], NDArray[Any], str]:
+        infer, version, record = self._collaborators.infer, self._incoming.version, self._incoming.record
         if not self._shards:
-            (items, scores), version = await self._hops.infer(PERSONALISATION, version, user, record, deadline)
+            (items, scores), version = await infer(PERSONALISATION, version, user, record, deadline)
             return items, scores, version
-        answers = await asyncio.gather(
-            *(self._hops.infer(shard, version, user, record, deadline) for shard in self._shards)
-        )
+        answers = await asyncio.gather(*(infer(shard, version, user, record, deadline) for shard in self._shards))
         items, scores = merge(
-            [(each.outputs[0].reshape(1, -1), each.outputs[1].reshape(1, -1)) for each in answers], KEPT
+            [(each.outputs[0].reshape(1, -1), each.outputs[1].reshape(1, -1)) for each in answers], CACHED_ITEMS
         )
         return items[0], scores[0], answers[0].version

@@ -12,7 +12,7 @@ from shop.gateway.domain.errors import UnavailableError
 if TYPE_CHECKING:
     from servekit.telemetry import RequestRecord
 
-__all__ = ["TIMEOUT", "VERSION", "Incoming", "Outgoing", "deadline_of", "version_of"]
+__all__ = ["TIMEOUT", "VERSION", "Incoming", "Outgoing", "deadline_of", "time_left", "version_of"]
 
 VERSION = b"x-model-version"
 TIMEOUT = b"x-request-timeout-ms"
@@ -35,14 +35,6 @@ class Incoming(NamedTuple):
     deadline: float
     version: str
 
-    def left(self, reserve_s: float = 0.0) -> float:
-        """Seconds until the deadline, less a reserve.
-
-        Raises:
-            UnavailableError: there are none.
-        """
-        return left(self.deadline, reserve_s)
-
 
 class Outgoing(NamedTuple):
     """An answer: JSON, the version that gave it, and why it is degraded, if it is."""
@@ -52,7 +44,7 @@ class Outgoing(NamedTuple):
     degraded: str = ""
 
 
-def left(deadline: float, reserve_s: float = 0.0) -> float:
+def time_left(deadline: float, reserve_s: float = 0.0) -> float:
     """Seconds until a deadline, less a reserve.
 
     Raises:

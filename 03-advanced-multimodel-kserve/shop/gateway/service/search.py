@@ -10,64 +10,72 @@ import numpy as np
 
 from shop.features.ranking import Query, build
 from shop.gateway.adapters.inference import RANKING
-from shop.gateway.domain.contracts import Search as Request
-from shop.gateway.domain.contracts import decoder, read
-from shop.gateway.domain.entry import Entry, written
-from shop.gateway.service.hops import Wanted
+from shop.gateway.domain.contracts import SearchRequest, decoder, read
+from shop.gateway.domain.entry import entry_of
+from shop.gateway.service.best_items import best_items
 
 if TYPE_CHECKING:
-    from shop.gateway.service.hops import Hops
+    from shop.gateway.domain.entry import Entry
+    from shop.gateway.service.collaborators import Collaborators
     from shop.gateway.service.request import Incoming, Outgoing
 
 __all__ = ["Search"]
 
-MODEL = RANKING.model
 _FEW = 10
-_ASKED = Struct("<IBd?")
-_decoder = decoder(Request)
+_DIGESTED = Struct("<IBd?")
+_decoder = decoder(SearchRequest)
 
 
 class Search:
     """The use case; an item that comes twice among the candidates counts once."""
 
-    model = MODEL
+    model = RANKING.model
 
-    def __init__(self, hops: Hops) -> None:
-        self._hops = hops
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._collaborators = collaborators
 
     async def __call__(self, incoming: Incoming) -> Outgoing:
         """Answers one request; raises `ServingError` for one that cannot be understood."""
         request = read(_decoder, incoming.body)
-        hops = self._hops
+        return await best_items(self._collaborators, incoming, _Ranking(self._collaborators, incoming, request))
+
+
+class _Ranking:
+    """The candidates of one search, ranked: look up features, ask the model, sort."""
+
+    model = RANKING.model
+
+    def __init__(self, collaborators: Collaborators, incoming: Incoming, request: SearchRequest) -> None:
         candidates = request.candidates
         if len(set(candidates)) < len(candidates):
             candidates = list(dict.fromkeys(candidates))
+        self._collaborators, self._incoming = collaborators, incoming
+        self._request, self._candidates = request, candidates
+        self.key = _digest(request, candidates)
+        self.count = request.count
 
-        async def compute(deadline: float) -> Entry:
-            return await self._compute(request, candidates, incoming, deadline)
-
-        def popular() -> bytes:
-            return hops.popular.among(candidates, request.count)
-
-        wanted = Wanted(MODEL, _canonical(request, candidates), request.count, compute, popular)
-        return await hops.items(incoming, wanted)
-
-    async def _compute(self, request: Request, candidates: list[int], incoming: Incoming, deadline: float) -> Entry:
-        hops, record = self._hops, incoming.record
+    async def compute(self, deadline: float) -> Entry:
+        """The best candidates with their scores; raises `UnavailableError` where they cannot be had in time."""
+        collaborators, record, request = self._collaborators, self._incoming.record, self._request
         record.lap("cache")
-        user, items = await hops.lookup.search(request.user, candidates, hops.lookup_s(deadline))
+        timeout_s = collaborators.lookup_s(deadline)
+        user, items = await collaborators.lookup.search(request.user, self._candidates, timeout_s)
         record.lap("lookup")
         features = build(Query(request.query.category, request.query.price), user, items)
         record.lap("features")
-        (scores,), version = await hops.infer(RANKING, incoming.version, features, record, deadline)
+        (scores,), version = await collaborators.infer(RANKING, self._incoming.version, features, record, deadline)
         record.lap("infer")
-        order = np.argsort(-scores, kind="stable")[: _most(request.count, len(candidates))]
+        order = np.argsort(-scores, kind="stable")[: _most(request.count, len(self._candidates))]
         best = scores[order].tolist()
-        hops.metrics.score(MODEL, version, best[0])
-        hops.oversight.seen(MODEL, version, features[order[:1]], scores[order[:1]])
-        entry = written([candidates[place] for place in order.tolist()], best, version)
+        collaborators.metrics.score(self.model, version, best[0])
+        collaborators.monitor.observe(self.model, version, features[order[:1]], scores[order[:1]])
+        entry = entry_of([self._candidates[place] for place in order.tolist()], best, version)
         record.lap("postprocess")
         return entry
+
+    def popular(self) -> bytes:
+        """The candidates, the most popular first."""
+        return self._collaborators.popular.among(self._candidates, self.count)
 
 
 def _most(k: int, candidates: int) -> int:
@@ -75,10 +83,10 @@ def _most(k: int, candidates: int) -> int:
     return min(_FEW if k <= _FEW else candidates, candidates)
 
 
-def _canonical(request: Request, candidates: list[int]) -> bytes:
-    """A digest of what the answer depends on, whatever the order of the candidates."""
+def _digest(request: SearchRequest, candidates: list[int]) -> bytes:
+    """16 bytes for what the answer depends on, whatever the order of the candidates."""
     query = request.query
     price = -1.0 if query.price is None else query.price
-    digest = blake2b(_ASKED.pack(request.user, query.category, price, request.count <= _FEW), digest_size=16)
+    digest = blake2b(_DIGESTED.pack(request.user, query.category, price, request.count <= _FEW), digest_size=16)
     digest.update(np.sort(np.array(candidates, np.uint32)).data)
     return digest.digest()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from servekit.errors import NotReadyError
-from shop.gateway.adapters.inference import FRAUD, PERSONALISATION, RANKING, ModelCalls
+from shop.gateway.adapters.inference import FRAUD, PERSONALISATION, RANKING, ModelCalls, personalisation_shards
 from shop.gateway.domain.admission import TICK_S
 from shop.gateway.domain.errors import UnavailableError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shop.gateway.adapters.inference import Signature
     from shop.gateway.domain.admission import AdaptiveLimit
-    from shop.gateway.service.hops import Hops
+    from shop.gateway.service.collaborators import Collaborators
 
 __all__ = ["Readiness", "Upkeep"]
 
@@ -64,7 +64,7 @@ class Upkeep:
     """The background work of one process.
 
     Args:
-        hops: the gateway's collaborators.
+        collaborators: what the use cases work with.
         calls: the models, whichever version the server chooses: that a version exists is for the edge to know.
         limit: moved every 0.1 s.
         ready: told when the warm-up is done.
@@ -73,8 +73,8 @@ class Upkeep:
         watched: called about once a second.
     """
 
-    def __init__(self, hops: Hops, calls: ModelCalls, limit: AdaptiveLimit, ready: Readiness) -> None:
-        self._hops = hops
+    def __init__(self, collaborators: Collaborators, calls: ModelCalls, limit: AdaptiveLimit, ready: Readiness) -> None:
+        self._collaborators = collaborators
         self._calls = calls
         self._limit = limit
         self._ready = ready
@@ -82,12 +82,12 @@ class Upkeep:
         self.watched: list[Callable[[], None]] = []
 
     def start(self) -> None:
-        """Begins; called on the loop."""
+        """Starts the two tasks; called on the running loop."""
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._tick()), loop.create_task(self._warm_up())]
 
     async def stop(self) -> None:
-        """Ends."""
+        """Cancels the tasks and waits until they have ended."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -98,7 +98,7 @@ class Upkeep:
             due = monotonic() + TICK_S
             await asyncio.sleep(TICK_S)
             self._limit.adjust(monotonic() - due)
-            self._hops.metrics.limit(self._limit.limit)
+            self._collaborators.metrics.limit(self._limit.limit)
             ticks += 1
             if ticks % _WATCH_TICKS == 0:
                 for look in self.watched:
@@ -110,8 +110,9 @@ class Upkeep:
                 await self._watch_models()
 
     async def _watch(self) -> None:
-        hops = self._hops
-        hops.popular.learn(await hops.lookup.popular(hops.settings.deadline_s))
+        collaborators = self._collaborators
+        popular = await collaborators.lookup.popular(collaborators.settings.deadline_s)
+        collaborators.popular.learn(popular)
 
     async def _watch_models(self) -> None:
         models = [signature.model for signature in self._signatures()]
@@ -141,6 +142,6 @@ class Upkeep:
                 _log.info("warm: every model has answered")
 
     def _signatures(self) -> list[Signature]:
-        shards = range(self._hops.settings.shards)
-        sliced = [PERSONALISATION._replace(model=f"{PERSONALISATION.model}-{each}") for each in shards]
-        return [RANKING, FRAUD, *(sliced or [PERSONALISATION])]
+        """Of every model that answers need."""
+        shards = personalisation_shards(self._collaborators.settings.shards)
+        return [RANKING, FRAUD, *(shards or [PERSONALISATION])]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shop.gateway.domain.entry import Kept, dump, load
+from shop.gateway.domain.entry import CachedEntry, dump, load
 from tests.integration.shop.gateway.conftest import load_features
 from tests.patience import until
 
@@ -76,7 +76,7 @@ def test_a_stale_answer_is_given_while_one_gateway_renews_it(
     assert models.count("personalisation") == 2
 
 
-def kept(client: redis.Redis, key: bytes) -> Kept:
+def kept(client: redis.Redis, key: bytes) -> CachedEntry:
     value = client.get(key)
     assert isinstance(value, bytes)
     found = load(value)
@@ -86,7 +86,7 @@ def kept(client: redis.Redis, key: bytes) -> Kept:
 
 def grow_old(client: redis.Redis, key: bytes) -> None:
     """Makes an answer as old as one that was fresh until a second ago."""
-    client.set(key, dump(Kept(time.time() - 1, kept(client, key).entry)), ex=300)
+    client.set(key, dump(CachedEntry(time.time() - 1, kept(client, key).entry)), ex=300)
 
 
 def test_the_same_search_is_found_whatever_the_order_of_its_candidates(pair: Pair, models: FakeModels) -> None:

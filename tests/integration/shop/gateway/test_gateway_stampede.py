@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from shop.gateway.domain.entry import Entry, Kept, dump
+from shop.gateway.domain.entry import CachedEntry, Entry, dump
 from tests.patience import until
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def test_no_stampede_when_ten_thousand_answers_expire(stores: tuple[Store, Store
         client.flushall()
         pipe = client.pipeline(transaction=False)
         for number in range(KEYS):
-            old = dump(Kept(time.time() - 1, Entry("1", b'{"id":0,"score":0}')))
+            old = dump(CachedEntry(time.time() - 1, Entry("1", b'{"id":0,"score":0}')))
             pipe.set(f"a:{number}", old, px=1)
         pipe.execute()
         until(lambda: client.get("a:0") is None and client.get(f"a:{KEYS - 1}") is None, "expired")

@@ -1,22 +1,16 @@
-"""The composition root: settings in, a gateway out; and the process that serves it."""
+"""The composition root: settings in, a gateway out."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import socket
-import sys
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prometheus_client import REGISTRY
-from pydantic import ValidationError
 
-from servekit.audit import AuditError, AuditLossError
 from servekit.drift import DriftCollector
-from servekit.http_server import DrainingServer
-from servekit.telemetry import Telemetry, TelemetrySettings, configure_logging
+from servekit.telemetry import Telemetry
 from shop.artefact import Artefact, ArtefactError
 from shop.endpoints import FEEDBACK_PATH, PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.gateway.adapters.cache import CachePolicy, InferenceCache
@@ -24,36 +18,39 @@ from shop.gateway.adapters.features import FeatureLookup
 from shop.gateway.adapters.inference import ModelCalls, ModelPools
 from shop.gateway.adapters.key_file import KeyFile
 from shop.gateway.adapters.metrics import OUTCOMES, GatewayMetrics
-from shop.gateway.adapters.oversight import Oversight, open_oversight
+from shop.gateway.adapters.model_monitor import ModelMonitor, open_model_monitor
 from shop.gateway.adapters.rates import KeyRates
 from shop.gateway.adapters.valkey import Valkey
 from shop.gateway.domain.admission import AdaptiveLimit
 from shop.gateway.domain.fallback import LastGood, Popular
 from shop.gateway.domain.keys import Keys, KeysError, parse_keys
 from shop.gateway.domain.versions import OTHER, Versions
-from shop.gateway.entrypoints.app import QUIET, Door, GatewayApp, Handler
+from shop.gateway.entrypoints.app import Admission, GatewayApp, Handler
+from shop.gateway.entrypoints.health import QUIET
 from shop.gateway.entrypoints.passthrough import ROUTES, PassThrough
+from shop.gateway.service.collaborators import Collaborators
 from shop.gateway.service.feedback import Feedback
-from shop.gateway.service.hops import Hops
 from shop.gateway.service.payments import Payments
 from shop.gateway.service.recommendations import Recommendations
 from shop.gateway.service.search import Search
 from shop.gateway.service.upkeep import Readiness, Upkeep
-from shop.gateway.settings import GatewaySettings
 from shop.serving.logins import read_login
 
-__all__ = ["Gateway", "build", "main"]
+if TYPE_CHECKING:
+    from servekit.telemetry import TelemetrySettings
+    from shop.gateway.settings import GatewaySettings
 
-_log = logging.getLogger("shop.gateway")
-_PAYMENTS_EXTRA = 8
+__all__ = ["Gateway", "build"]
+
+_PAYMENTS_EXTRA = 8  # places above the limit: a payment that is turned away is a sale lost
 
 
 class Gateway(NamedTuple):
-    """A wired gateway: the application, who says whether it is ready, and what to close after the last answer."""
+    """A wired gateway: the application, what says whether it is ready, and what to close after the last answer."""
 
     app: GatewayApp
     ready: Readiness
-    oversight: Oversight
+    monitor: ModelMonitor
 
 
 def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: Any) -> Gateway:
@@ -70,32 +67,36 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
     """
     keys, key_file = _keys(settings)
     watch = Telemetry("shop-gateway", "3", observed, quiet=QUIET, **telemetry)
-    versions, oversight = Versions(_loaded(watch, settings)), open_oversight(settings.models_dir)
+    versions = Versions(_loaded(watch, settings))
     metrics = GatewayMetrics(versions, telemetry.get("registry", REGISTRY))
-    if oversight.monitors:
-        watch.register(DriftCollector(list(oversight.monitors.values())))
-    links, versioned = _Links.of(settings), settings.version_choice == "edge"
-    calls = ModelCalls(links.models, versions, versioned=versioned, patience_s=settings.deadline_s / 2)
-    hops = _hops(settings, links, calls, metrics, oversight)
-    limit, ready = AdaptiveLimit(settings), Readiness()
-    oversight.watch(watch.metrics)
-    ready.conditions.append(oversight.check_ready)
-    upkeep = Upkeep(hops, ModelCalls(links.models, versions, versioned=False), limit, ready)
+    monitor, ready = open_model_monitor(settings.models_dir), Readiness()
+    _connect_monitor(monitor, watch, ready)
+    links, limit = _Links.of(settings), AdaptiveLimit(settings)
+    collaborators = _collaborators(settings, links, versions, metrics, monitor)
+    upkeep = Upkeep(collaborators, ModelCalls(links.models, versions, versioned=False), limit, ready)
     if key_file is not None:
         upkeep.watched.append(key_file.look)
-    passthrough = PassThrough(links.models, versioned=versioned)
-    door = Door(limit, keys, _rates(settings, links.cache, metrics), metrics)
-    handlers = _handlers(hops)
+    handlers = _handlers(collaborators)
     _expect(watch, handlers, versions, metrics)
-    life = upkeep.start, partial(_close, upkeep, hops, links, watch)
-    app = GatewayApp(settings, handlers, passthrough, watch, door=door, ready=ready, life=life)
-    return Gateway(app, ready, oversight)
+    passthrough = PassThrough(links.models, versioned=settings.version_choice == "edge")
+    admission = Admission(limit, keys, _rates(settings, links.cache, metrics), metrics)
+    life = upkeep.start, partial(_close, upkeep, collaborators, links, watch)
+    app = GatewayApp(settings, handlers, passthrough, watch, admission=admission, ready=ready, life=life)
+    return Gateway(app, ready, monitor)
 
 
-async def _close(upkeep: Upkeep, hops: Hops, links: _Links, watch: Telemetry) -> None:
+def _connect_monitor(monitor: ModelMonitor, watch: Telemetry, ready: Readiness) -> None:
+    """Shows drift and the audit log's state as metrics; a gateway whose log refuses lines is not ready."""
+    if monitor.drift:
+        watch.register(DriftCollector(list(monitor.drift.values())))
+    monitor.watch(watch.metrics)
+    ready.conditions.append(monitor.check_ready)
+
+
+async def _close(upkeep: Upkeep, collaborators: Collaborators, links: _Links, watch: Telemetry) -> None:
     await upkeep.stop()
-    if hops.cache is not None:
-        await hops.cache.close()
+    if collaborators.cache is not None:
+        await collaborators.cache.close()
     for each in links:
         each.close()
     await asyncio.sleep(0)  # the transports end on the loop's next turn
@@ -103,7 +104,7 @@ async def _close(upkeep: Upkeep, hops: Hops, links: _Links, watch: Telemetry) ->
 
 
 def _loaded(watch: Telemetry, settings: GatewaySettings) -> set[str]:
-    """Shows and gives the versions there are: the default one, and where artefacts lie beside the gateway, theirs."""
+    """The versions there are, shown as metrics: the default one, and those of artefacts that lie beside the gateway."""
     versions = {settings.version}
     for folder in sorted(settings.models_dir.glob("*/[0-9]*")):
         with suppress(ArtefactError):
@@ -148,63 +149,28 @@ class _Links(NamedTuple):
         )
 
 
-def _hops(
-    settings: GatewaySettings, links: _Links, calls: ModelCalls, metrics: GatewayMetrics, oversight: Oversight
-) -> Hops:
-    return Hops(
+def _collaborators(
+    settings: GatewaySettings, links: _Links, versions: Versions, metrics: GatewayMetrics, monitor: ModelMonitor
+) -> Collaborators:
+    versioned = settings.version_choice == "edge"
+    return Collaborators(
         settings,
         FeatureLookup(links.features, settings.item_blocks),
-        calls,
+        ModelCalls(links.models, versions, versioned=versioned, patience_s=settings.deadline_s / 2),
         InferenceCache(links.cache, _policy(settings), metrics) if settings.cache else None,
         LastGood(settings.last_good),
         Popular(),
         metrics,
-        oversight,
+        monitor,
     )
 
 
-def main() -> int:
-    """Serves until told to stop: 0 after a clean stop, 1 with a one-line reason.
-
-    It is 1 when the process cannot start, and when the audit log's last lines could not be written.
-    """
-    try:
-        settings = GatewaySettings(_cli_parse_args=True, _cli_prog_name="python -m shop.gateway", _cli_kebab_case=True)
-        observed = TelemetrySettings()
-        gateway = build(settings, observed)
-        listener = _listen(settings)
-    except (KeysError, AuditError, OSError) as error:
-        print(f"gateway cannot start: {error}", file=sys.stderr)
-        return 1
-    except ValidationError as error:
-        for problem in error.errors():
-            name = f"SHOP_{problem['loc'][0]}".upper()
-            print(f"gateway cannot start: {name} {problem['input']}: {problem['msg']}", file=sys.stderr)
-        return 1
-    configure_logging("shop-gateway", observed.log_level)
-    server = DrainingServer(
-        gateway.app,
-        gateway.ready,
-        drain_s=settings.drain_s,
-        drain_timeout_s=settings.drain_timeout_s,
-        receive_timeout_s=settings.receive_timeout_s,
-    )
-    _log.info("serving on http://%s:%d", *listener.getsockname())
-    try:
-        with closing(gateway.oversight), listener:
-            server.serve_on(listener)
-    except AuditLossError as error:
-        print(f"gateway: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _handlers(hops: Hops) -> dict[str, Handler]:
+def _handlers(collaborators: Collaborators) -> dict[str, Handler]:
     return {
-        SEARCH.path: Handler(Search(hops)),
-        PAYMENTS.path: Handler(Payments(hops), _PAYMENTS_EXTRA),
-        RECOMMENDATIONS.path: Handler(Recommendations(hops)),
-        FEEDBACK_PATH: Handler(Feedback(hops.metrics)),
+        SEARCH.path: Handler(Search(collaborators)),
+        PAYMENTS.path: Handler(Payments(collaborators), _PAYMENTS_EXTRA),
+        RECOMMENDATIONS.path: Handler(Recommendations(collaborators)),
+        FEEDBACK_PATH: Handler(Feedback(collaborators.metrics)),
     }
 
 
@@ -231,15 +197,3 @@ def _policy(settings: GatewaySettings) -> CachePolicy:
         settings.cache_refreshes,
         settings.deadline_s,
     )
-
-
-def _listen(settings: GatewaySettings) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.gateway_port))
-    except OSError as error:
-        listener.close()
-        address = f"{settings.host}:{settings.gateway_port}"
-        raise OSError(f"{address}: {error.strerror}: free it, or set SHOP_GATEWAY_PORT") from None
-    return listener

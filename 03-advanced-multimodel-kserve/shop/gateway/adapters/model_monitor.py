@@ -1,4 +1,4 @@
-"""What is kept of answers: rows for the drift monitors, and a line in the audit log for each payment."""
+"""Monitoring of the models in service: answers go into the drift windows, and each payment into the audit log."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
 
     from servekit.telemetry import RequestRecord
 
-__all__ = ["Oversight", "open_oversight"]
+__all__ = ["ModelMonitor", "open_model_monitor"]
 
 _log = logging.getLogger("shop.gateway")
 _PROFILE = "drift.json"
 
 
-class Oversight(Audited):
+class ModelMonitor(Audited):
     """Drift of each model version that has a reference profile; audit, where it is kept."""
 
-    def __init__(self, monitors: dict[tuple[str, str], DriftMonitor], audit: AuditLog | None = None) -> None:
-        self.monitors = monitors
+    def __init__(self, drift: dict[tuple[str, str], DriftMonitor], audit: AuditLog | None = None) -> None:
+        self.drift = drift
         super().__init__(audit)
 
-    def seen(self, model: str, version: str, rows: NDArray[np.float32], scores: NDArray[np.generic]) -> None:
-        """Remembers rows that a model was given, and what it said."""
-        monitor = self.monitors.get((model, version))
-        if monitor is not None:
-            monitor.observe(rows, scores.reshape(-1, 1))
+    def observe(self, model: str, version: str, rows: NDArray[np.float32], scores: NDArray[np.generic]) -> None:
+        """Adds rows that a model was given, and its scores, to the drift window of its version."""
+        drift = self.drift.get((model, version))
+        if drift is not None:
+            drift.observe(rows, scores.reshape(-1, 1))
 
-    def decided(  # noqa: PLR0913 - the members of the line
+    def audit_decision(  # noqa: PLR0913 - the members of the line
         self, record: RequestRecord, *, model: str, version: str, request: bytes, answer: bytes, decision: str
     ) -> None:
-        """Writes a decision down.
+        """Adds a decision to the audit log, before it is sent.
 
         Raises:
-            NotReadyError: the audit log cannot be written any more; what cannot be audited is not answered.
+            NotReadyError: the audit log can no longer be written, and no decision is sent that is not in it.
         """
         audit = self._audit
         if audit is None:
@@ -60,16 +60,16 @@ class Oversight(Audited):
             )
 
 
-def open_oversight(models_dir: Path) -> Oversight:
-    """Drift where an artefact has a reference profile, audit where ``AUDIT_DIR`` says.
+def open_model_monitor(models_dir: Path) -> ModelMonitor:
+    """A monitor with drift where artefacts have a reference profile, and audit where ``AUDIT_DIR`` is set.
 
     Raises:
         AuditError: the audit log cannot be continued.
     """
-    monitors = {}
+    drift = {}
     for path in sorted(models_dir.glob(f"*/*/{_PROFILE}")):
         try:
-            monitors[path.parts[-3], path.parts[-2]] = DriftMonitor(ReferenceProfile.load(path))
+            drift[path.parts[-3], path.parts[-2]] = DriftMonitor(ReferenceProfile.load(path))
         except (ProfileError, ValueError) as error:
             _log.warning("drift of %s %s is not watched: %s", path.parts[-3], path.parts[-2], error)
-    return Oversight(monitors, AuditLog(AuditSettings()) if "AUDIT_DIR" in os.environ else None)
+    return ModelMonitor(drift, AuditLog(AuditSettings()) if "AUDIT_DIR" in os.environ else None)
