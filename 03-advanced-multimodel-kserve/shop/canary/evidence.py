@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from math import exp, inf, lgamma, log, sqrt
+from math import inf, sqrt
 from typing import TYPE_CHECKING, NamedTuple
+
+import scipy  # loads scipy.stats, a second's work, when the first test asks for it: shifting traffic by hand needs none
 
 from servekit.drift.distance import psi
 
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EMPTY", "Histogram", "Quantile", "binomial_tail", "fisher", "histogram_psi", "quantile"]
 
-_NEGLIGIBLE = 1e-12
 _LEAST_EXPECTED = 5.0
 _Z = 1.96
 
@@ -82,31 +83,15 @@ def fisher(bad: float, of: float, stable_bad: float, stable_of: float) -> float:
         stable_bad: bad answers of stable.
         stable_of: its answers.
     """
-    n, m, k, all_bad = round(of), round(stable_of), round(bad), round(bad + stable_bad)
-    whole = _log_choose(n + m, all_bad)
-    terms = (exp(_log_choose(n, x) + _log_choose(m, all_bad - x) - whole) for x in range(k, min(n, all_bad) + 1))
-    return _tail(terms)
+    answers = round(of) + round(stable_of)
+    if not answers:
+        return 1.0
+    return float(scipy.stats.hypergeom.sf(round(bad) - 1, answers, round(bad + stable_bad), round(of)))
 
 
 def binomial_tail(bad: float, of: float, share: float) -> float:
     """How likely at least ``bad`` of ``of`` are bad when each is with probability ``share``."""
-    n = round(of)
-    terms = (exp(_log_choose(n, x) + x * log(share) + (n - x) * log(1 - share)) for x in range(round(bad), n + 1))
-    return _tail(terms)
-
-
-def _tail(terms: Iterable[float]) -> float:
-    total = previous = 0.0
-    for term in terms:
-        total += term
-        if term < previous and term < total * _NEGLIGIBLE:
-            break
-        previous = term
-    return min(total, 1.0)
-
-
-def _log_choose(n: int, k: int) -> float:
-    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) if 0 <= k <= n else -inf
+    return float(scipy.stats.binom.sf(round(bad) - 1, round(of), share))
 
 
 def histogram_psi(stable: Histogram, candidate: Histogram) -> tuple[float, int]:
