@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import http.client
-import re
 from typing import TYPE_CHECKING, Final
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from servekit.errors import NotReadyError
 from shop.endpoints import ENDPOINTS
@@ -17,8 +18,7 @@ __all__ = ["CacheCounts", "hit_ratios", "read_counts"]
 CacheCounts = dict[tuple[str, str], float]
 """Look-ups by model and result."""
 
-_LINE: Final = re.compile(r"^serving_cache_requests_total\{([^}]*)\} ([0-9.e+]+)$", re.MULTILINE)
-_LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
+_COUNTER: Final = "serving_cache_requests_total"
 _SERVED: Final = ("hit",)
 _ASKED: Final = ("hit", "stale", "miss")
 
@@ -31,10 +31,11 @@ def read_counts(ports: Sequence[int]) -> CacheCounts:
     """
     counts: CacheCounts = {}
     for port in ports:
-        for labels, value in _LINE.findall(_metrics(port)):
-            named = dict(_LABEL.findall(labels))
-            key = named.get("model", ""), named.get("result", "")
-            counts[key] = counts.get(key, 0.0) + float(value)
+        for family in text_string_to_metric_families(_metrics(port)):
+            for sample in family.samples:
+                if sample.name == _COUNTER:
+                    key = sample.labels["model"], sample.labels["result"]
+                    counts[key] = counts.get(key, 0.0) + sample.value
     return counts
 
 
