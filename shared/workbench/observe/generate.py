@@ -8,7 +8,6 @@ import yaml
 
 from workbench.observe import objectives
 from workbench.observe.dashboards import render
-from workbench.observe.kibana import saved_objects
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ def generated(root: Path = ROOT) -> dict[Path, str]:
     """The text of every generated file by its path; nothing is written."""
     infra = root / "infra"
     files = {infra / "grafana" / "dashboards" / f"{name}.json": text for name, text in render().items()}
-    files[infra / "elk" / "kibana.ndjson"] = saved_objects()
     rules = infra / "prometheus" / "rules"
     files[rules / "objectives.yaml"] = objectives.rules(root)
     texts = {path: path.read_text(encoding="utf-8") for path in rules.glob("*.yaml")} | files

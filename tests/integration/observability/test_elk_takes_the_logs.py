@@ -6,12 +6,13 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 import yaml
 from ecs_logging import StdlibFormatter
 
 from workbench.observe.events import flatten
-from workbench.versions import ROOT, cluster
+from workbench.versions import ROOT, cluster, load_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,26 @@ ACCEPTS: dict[str, tuple[type, ...]] = {
     "keyword": (str,), "match_only_text": (str,), "date": (str,), "long": (int,), "short": (int,), "integer": (int,),
     "unsigned_long": (int,),
 }  # fmt: skip
+OBJECTS: list[dict[str, Any]] = [json.loads(line) for line in (ELK / "kibana.ndjson").read_text().splitlines()]
+each_object = pytest.mark.parametrize("saved", OBJECTS, ids=[each["id"] for each in OBJECTS])
+TEXT, RELEASE = {"type": "string", "minLength": 1}, {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"}
+REFERENCE = {"type": "object", "required": ["name", "type", "id"], "additionalProperties": TEXT}
+IMPORTABLE = {
+    "type": "object",
+    "required": ["type", "id", "attributes", "references", "coreMigrationVersion", "typeMigrationVersion"],
+    "additionalProperties": False,
+    "properties": {
+        "type": {"enum": ["index-pattern", "search", "lens", "dashboard"]},
+        "id": TEXT,
+        "attributes": {"type": "object", "required": ["title"]},
+        "references": {"type": "array", "items": REFERENCE},
+        "coreMigrationVersion": RELEASE,
+        "typeMigrationVersion": RELEASE,
+    },
+}
+"""A line of Kibana's export, as ``POST /api/saved_objects/_import`` takes it."""
+NESTED = ("fieldFormatMap", "panelsJSON", "optionsJSON")
+"""Attributes that Kibana keeps as JSON in a text."""
 
 
 def mapped(properties: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -88,19 +109,37 @@ def test_filebeat_writes_where_the_template_and_kibanas_view_look() -> None:
     assert [f"{index.rsplit('-', 1)[0]}-*"] == TEMPLATE["index_patterns"] == [view["attributes"]["title"]]
 
 
-def test_kibanas_objects_refer_to_each_other_and_to_mapped_fields() -> None:
-    objects = [json.loads(line) for line in (ELK / "kibana.ndjson").read_text().splitlines()]
+def release(text: str) -> list[int]:
+    return [int(number) for number in text.rpartition(":")[2].split(".")]
+
+
+@each_object
+def test_kibana_imports_each_saved_object(saved: dict[str, Any]) -> None:
+    jsonschema.validate(saved, IMPORTABLE)
+    attributes = saved["attributes"]
+    sources = [attributes["kibanaSavedObjectMeta"]["searchSourceJSON"]] if "kibanaSavedObjectMeta" in attributes else []
+    for text in [*sources, *(attributes[name] for name in NESTED if name in attributes)]:
+        assert isinstance(json.loads(text), dict | list)
+    image = load_versions()["images"]["kibana"]["reference"].partition("@")[0]
+    assert release(saved["coreMigrationVersion"]) <= release(image), "Kibana refuses what a newer one exported"
+
+
+def test_kibanas_objects_are_there_once_and_refer_to_each_other_and_to_mapped_fields() -> None:
     seen: set[tuple[str, str]] = set()
-    for each in objects:
+    for each in OBJECTS:
         assert all((reference["type"], reference["id"]) in seen for reference in each["references"]), each["id"]
+        assert (each["type"], each["id"]) not in seen
         seen.add((each["type"], each["id"]))
-    dashboard = objects[-1]
+    dashboard = OBJECTS[-1]
     panels = json.loads(dashboard["attributes"]["panelsJSON"])
     names = [reference["name"] for reference in dashboard["references"]]
     assert [f"{panel['panelIndex']}:{panel['panelRefName']}" for panel in panels] == names
-    fields = set(re.findall(r'"sourceField": "([^"]+)"', (ELK / "kibana.ndjson").read_text())) - {"___records___"}
-    assert fields
-    assert fields <= set(MAPPING)
+    charts = [each["attributes"]["state"]["datasourceStates"] for each in OBJECTS if each["type"] == "lens"]
+    layers = [layer for sources in charts for layer in sources["formBased"]["layers"].values()]
+    assert all(sorted(layer["columnOrder"]) == sorted(layer["columns"]) for layer in layers)
+    fields = {column["sourceField"] for layer in layers for column in layer["columns"].values()} - {"___records___"}
+    assert fields | set(OBJECTS[1]["attributes"]["columns"]) <= set(MAPPING)
+    assert len(charts) == 3
 
 
 @pytest.mark.parametrize("field", ["trace.id", "http.response.status_code", "event.duration", "labels.model"])

@@ -42,7 +42,6 @@ def test_generating_writes_what_is_missing_and_then_nothing(tmp_path: Path) -> N
         "level-1.json",
         "level-2.json",
         "level-3.json",
-        "kibana.ndjson",
         "objectives.yaml",
         "prometheus-rule.yaml",
     ]
