@@ -7,11 +7,10 @@ checked against it.
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from servekit.artefact_folder import CARD, MODEL, ArtefactError, ArtefactFolder
+from servekit.artefact_folder import MODEL, ArtefactError, ArtefactFolder, encode_card
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,10 +59,7 @@ class Artefact:
         Raises:
             ArtefactError: ``model.json`` is missing, is none, or is not signed although it must be.
         """
-        try:
-            return ModelCard(**json.loads(self._files.card()))
-        except (ValueError, TypeError) as error:
-            raise self._files.unreadable(CARD, "a model card", error) from None
+        return self._files.card_as(ModelCard)
 
     def onnx(self) -> bytes:
         """The model's graph.
@@ -90,8 +86,7 @@ def write_artefact(folder: Path, onnx: bytes, card: ModelCard, parts: Mapping[st
     """Writes the graph, the parts beside it and the card, into which it enters their sha256; returns that card."""
     parts = parts or {}
     written = replace(card, sha256=_sha256(onnx), files={name: _sha256(content) for name, content in parts.items()})
-    content = json.dumps(asdict(written), indent=2).encode() + b"\n"
-    _files_in(folder).write({MODEL: onnx, **parts}, content)
+    _files_in(folder).write({MODEL: onnx, **parts}, encode_card(written))
     return written
 
 

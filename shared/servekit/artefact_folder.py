@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from servekit.external_data import has_external_data
 from servekit.signing import SIGNATURE, KeyFileError, is_signed, sign
@@ -19,14 +19,22 @@ from servekit.signing import SIGNATURE, KeyFileError, is_signed, sign
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CARD", "MODEL", "ArtefactError", "ArtefactFolder"]
+__all__ = ["CARD", "MODEL", "ArtefactError", "ArtefactFolder", "encode_card"]
 
 MODEL, CARD = "model.onnx", "model.json"
 """The model's graph, and what says what it is."""
 
 
+T = TypeVar("T")
+
+
 class ArtefactError(Exception):
     """A model that must not be served: missing, incomplete, or not the bytes that were trained."""
+
+
+def encode_card(card: Any) -> bytes:
+    """The bytes of a card that is a dataclass, indented for people."""
+    return json.dumps(asdict(card), indent=2).encode() + b"\n"
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,17 @@ class ArtefactFolder:
             raise ArtefactError(f"{self.path / CARD}: not what the owner of {variable} {key} signed: {again}")
         self._check_place(content)
         return content
+
+    def card_as(self, kind: type[T]) -> T:
+        """The card, as a dataclass of its fields.
+
+        Raises:
+            ArtefactError: as `card`, and where its fields are not those.
+        """
+        try:
+            return kind(**json.loads(self.card()))
+        except (ValueError, TypeError) as error:
+            raise self.unreadable(CARD, "a model card", error) from None
 
     def _check_place(self, content: bytes) -> None:
         card, folder = json.loads(content), self.path.absolute().name

@@ -8,17 +8,16 @@ is given their digests.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
+
+from servekit.whole_file import OWNER_ALONE, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["Login", "read_login", "write_users"]
-
-_OWNER_ALONE = 0o600
 
 
 class Login(NamedTuple):
@@ -54,18 +53,9 @@ def write_users(folder: Path, server: str, rights: Mapping[str, str]) -> Path:
         login = read_login(folder, server, user)
         if login is None:
             login = Login(user, secrets.token_hex(32))
-            _write(folder / f"{server}-{user}", login.password)
+            write_whole(folder / f"{server}-{user}", login.password.encode(), OWNER_ALONE)
         digest = hashlib.sha256(login.password.encode()).hexdigest()
         lines.append(f"user {user} on #{digest} resetchannels -@all {may}")
     path = folder / f"{server}.acl"
-    _write(path, "\n".join(lines) + "\n")
+    write_whole(path, ("\n".join(lines) + "\n").encode(), OWNER_ALONE)
     return path
-
-
-def _write(path: Path, text: str) -> None:
-    """Readable by its owner alone from the beginning, and never half of it."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ALONE), "w", encoding="ascii") as file:
-        file.write(text)
-    fresh.replace(path)

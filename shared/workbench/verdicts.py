@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from servekit.json_file import write_json
 from servekit.shares import wilson
 from workbench.hardware import HardwareStamp, describe, hardware_stamp
 from workbench.terminal import make_console, make_table
@@ -104,8 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     rows = _simulate(arguments.modules, arguments.seed)
     report = _Report(arguments.seed, round(time.monotonic() - began, 1), hardware_stamp(), rows)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    write_json(arguments.output, report)
     if arguments.readme:
         _write_table(arguments.readme, readme_table(rows))
     _print(report)

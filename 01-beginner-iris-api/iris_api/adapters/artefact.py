@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from servekit.artefact_folder import CARD, MODEL, ArtefactError, ArtefactFolder
+from servekit.json_file import indented
 from servekit.oip.rest import TensorMetadata
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def artefact_in(folder: Path) -> ArtefactFolder:
 
 def write_artefact(folder: Path, onnx: bytes, card: ModelCard) -> None:
     """Writes ``model.onnx``, then ``model.json``."""
-    artefact_in(folder).write({MODEL: onnx}, msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+    artefact_in(folder).write({MODEL: onnx}, indented(card))
 
 
 def read_artefact(folder: Path) -> tuple[bytes, ModelCard]:

@@ -14,6 +14,7 @@ import numpy as np
 from iris_api.commands.codecs import CODECS, Codec
 from iris_api.settings import IrisSettings
 from iris_api.training.golden import read_golden
+from servekit.json_file import write_json
 from workbench.hardware import hardware_stamp
 from workbench.terminal import make_console, make_table
 
@@ -44,10 +45,8 @@ def main() -> int:
     batches = [np.resize(features, (size, features.shape[1])) for size in _SIZES]
     results = [measure(name, codec, rows, enough_ns) for rows in batches for name, codec in CODECS.items()]
     _print(results)
-    path = Path(".run/bench/formats-1.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
     report = {"command": "make formats-1", "hardware": hardware_stamp(), "rows": results}
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    write_json(Path(".run/bench/formats-1.json"), report)
     return 0
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from servekit.json_file import write_json
 from workbench.bench import all_of, at_least, at_most
 from workbench.hardware import hardware_stamp
 from workbench.terminal import make_table
@@ -37,9 +36,8 @@ def ladder_table(rows: list[Row], console: Console) -> Table:
 
 def write_report(rows: list[Row], path: Path) -> None:
     """Writes the rows, and the hardware they were measured on, as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     report = {"command": "make ladder-1", "hardware": hardware_stamp(), "rows": rows}
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    write_json(path, report)
 
 
 def conclude(rows: list[Row], console: Console) -> None:

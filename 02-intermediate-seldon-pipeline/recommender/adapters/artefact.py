@@ -26,7 +26,7 @@ from recommender.adapters.tensors import decode, encode
 from recommender.domain.catalogue import Catalogue, Item
 from recommender.domain.interactions import Histories
 from recommender.domain.normalisation import Normalisation
-from servekit.artefact_folder import CARD, MODEL, ArtefactError, ArtefactFolder
+from servekit.artefact_folder import MODEL, ArtefactError, ArtefactFolder, encode_card
 from servekit.errors import MalformedError
 
 if TYPE_CHECKING:
@@ -65,10 +65,7 @@ class Artefact:
         Raises:
             ArtefactError: ``model.json`` is missing, is none, or is not signed although it must be.
         """
-        try:
-            return ModelCard(**json.loads(self._files.card()))
-        except (ValueError, TypeError) as error:
-            raise self._files.unreadable(CARD, "a model card", error) from None
+        return self._files.card_as(ModelCard)
 
     def onnx(self) -> bytes:
         """The model's graph."""
@@ -116,7 +113,7 @@ def encode_parts(normalisation: Normalisation, histories: Histories, catalogue: 
 
 def write_artefact(folder: Path, files: Mapping[str, bytes], card: ModelCard) -> None:
     """Writes the files and the card."""
-    _files_in(folder).write(files, json.dumps(asdict(card), indent=2).encode() + b"\n")
+    _files_in(folder).write(files, encode_card(card))
 
 
 def _files_in(folder: Path) -> ArtefactFolder:

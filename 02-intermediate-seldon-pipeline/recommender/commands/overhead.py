@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from recommender.settings import PipelineSettings
+from servekit.json_file import write_json
 from workbench.hardware import describe, hardware_stamp
 from workbench.stack import join
 from workbench.terminal import make_console, make_table, say
@@ -119,7 +120,6 @@ def _report(spent: list[list[float]], routed: list[float], requests: int) -> Non
     _picture(console, {**parts, "router": max(overhead_ms, 0.0)})
     stamp = hardware_stamp()
     print(describe(stamp))
-    _RESULT.parent.mkdir(parents=True, exist_ok=True)
     result = {
         "requests": requests,
         "by_hand_p50_ms": _quantile(whole, 0.5),
@@ -129,7 +129,7 @@ def _report(spent: list[list[float]], routed: list[float], requests: int) -> Non
         "steps_p50_ms": parts,
         "hardware": stamp,
     }
-    _RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+    write_json(_RESULT, result)
 
 
 def _picture(console: Console, parts: dict[str, float]) -> None:

@@ -26,6 +26,7 @@ from recommender.adapters.tensors import decode, encode
 from recommender.domain.request import Request
 from recommender.service.preparation import Preparation
 from recommender.settings import PipelineSettings, TrainingSettings
+from servekit.json_file import write_json
 from servekit.loopback import DIRECT
 from workbench.hardware import describe, hardware_stamp
 from workbench.terminal import make_console, make_table, say
@@ -118,9 +119,8 @@ def main() -> int:
         say(f"transport: {reason}: run make up-2", stderr=True)
         return 1
     stamp = hardware_stamp()
-    _OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     document = {"hardware": stamp, "rounds": _ROUNDS, "calls": _CALLS, "costs": [asdict(cost) for cost in costs]}
-    _OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    write_json(_OUTPUT, document)
     console = make_console()
     table = make_table(console, "1,682 features → 1,682 scores", "bytes out", "bytes back", "p50 ms", "p95 ms", "ratio")
     for column in table.columns[1:]:

@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from servekit.json_file import write_json
 from shop.canary.errors import CanaryError
 from shop.endpoints import BY_MODEL
 from shop.serving.envoy.routes import VERSION_HEADER, routes_file
@@ -113,6 +114,4 @@ def _reroute(path: Path, model: str, split: Split) -> None:
                 for added in route["request_headers_to_add"]:
                     if added["header"]["key"] == VERSION_HEADER:
                         added["header"]["value"] = version
-    partial = path.with_name(".routes.partial")
-    partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    partial.replace(path)
+    write_json(path, content)

@@ -18,6 +18,7 @@ import msgspec
 
 from planner.calibration import REFERENCE
 from servekit.errors import ServingError
+from servekit.json_file import write_json
 from servekit.shares import share_text
 from shop.addresses import Addresses
 from shop.calibration.bench import RunningStack
@@ -31,7 +32,6 @@ from workbench.arguments import count, positive
 from workbench.hardware import describe
 from workbench.sla import load_sla
 from workbench.sla.capacity import CapacityResult
-from workbench.sla.result import write_json
 from workbench.sla.scenario import load_scenario
 from workbench.sla.settings import overridden
 from workbench.sla.target import identify

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from rich.markup import escape
 
+from servekit.json_file import write_json
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
 from shop.load.triton_delays import DelayError, Plan, Variant, measure
@@ -48,8 +48,7 @@ def main(argv: Sequence[str] | None = None, result: Path = _RESULT) -> int:
         say(f"error: {problem}", stderr=True)
         return 1
     stamp = hardware_stamp()
-    result.parent.mkdir(parents=True, exist_ok=True)
-    result.write_bytes(msgspec.json.format(msgspec.json.encode({"measured": measured, "hardware": stamp})))
+    write_json(result, {"measured": measured, "hardware": stamp})
     _print(measured, console)
     console.print(escape(f"{describe(stamp)}; written to {result}"), soft_wrap=True)
     return 0

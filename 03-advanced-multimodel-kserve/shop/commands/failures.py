@@ -20,9 +20,8 @@ from itertools import cycle
 from threading import Thread
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
 from servekit.errors import ServingError
+from servekit.json_file import write_json
 from shop.addresses import Addresses
 from shop.commands.stack import stack
 from shop.endpoints import PAYMENTS
@@ -156,8 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     _print(console, outages)
     result = {"rate_rps": options.rate, "outages": [asdict(each) for each in outages], "hardware": hardware_stamp()}
-    path = addresses.run_dir / "failures.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+    write_json(addresses.run_dir / "failures.json", result)
     return 0 if all(outage.kept for outage in outages) else 1
 
 

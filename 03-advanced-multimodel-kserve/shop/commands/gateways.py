@@ -15,10 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import psutil
 
 from servekit.artefact_folder import ArtefactError
+from servekit.json_file import write_json
 from shop.load.gateway_load import Candidate, Cost, Ratio, check_same, measure_costs, measure_hits, ready
 from shop.load.private_stack import PrivateStack, private_stack
 from shop.serving.feature_set import FeatureSetError
@@ -62,7 +62,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ArtefactError, FeatureSetError, RuntimeError, OSError) as error:
         say(f"gateways: {error}", stderr=True)
         return 2
-    _OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "command": "make gateways-3",
         "hardware": stamp,
@@ -71,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "gateways": [asdict(cost) for cost in costs],
         "cache": [asdict(ratio) for ratio in ratios],
     }
-    _OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    write_json(_OUTPUT, document)
     said = report(console, costs, ratios)
     console.print(
         f"[dim]{describe(stamp)}; {rounds} rounds of {seconds:g} s, in turn, forwards and backwards; medians[/]"

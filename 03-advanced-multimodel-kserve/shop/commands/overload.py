@@ -28,6 +28,7 @@ import msgspec
 import numpy as np
 
 from servekit.errors import NotReadyError, ServingError
+from servekit.json_file import write_json
 from shop.addresses import Addresses
 from shop.load.open_loop import Crew, Offered, Phase
 from shop.load.sudden import SETTLED_S, Changed, change_load, forget
@@ -125,8 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ServingError as problem:
         console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
         return 2
-    path = addresses.run_dir / "overload.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+    write_json(addresses.run_dir / "overload.json", result)
     _say(console, result)
     return {"holds": 0, "broken": 1, "too close to tell": 3}[result.verdict] if result.tells else 2
 

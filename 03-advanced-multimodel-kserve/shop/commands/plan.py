@@ -6,8 +6,6 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from planner.calibration import REFERENCE, load
 from planner.fleet import Ask
 from planner.picture import draw
@@ -15,6 +13,7 @@ from planner.plan import make_plan
 from planner.prices import load_prices
 from planner.table import print_plan
 from servekit.errors import InvalidValueError, ServingError
+from servekit.json_file import write_json
 from shop.addresses import Addresses
 from workbench.arguments import count, not_negative, positive, share
 from workbench.terminal import make_console
@@ -100,9 +99,8 @@ def _mix(text: str) -> dict[str, float]:
 
 
 def _write(plan: Plan, run_dir: Path) -> list[Path]:
-    run_dir.mkdir(parents=True, exist_ok=True)
     document, picture = run_dir / "plan.json", run_dir / "plan.svg"
-    document.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=2) + b"\n")
+    write_json(document, plan)
     picture.write_text(draw(plan), encoding="utf-8")
     return [document, picture]
 

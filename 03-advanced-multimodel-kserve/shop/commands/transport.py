@@ -17,12 +17,12 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Protocol
 
 import grpc
-import msgspec
 import numpy as np
 import psutil
 import uvloop
 
 from servekit.artefact_folder import ArtefactError
+from servekit.json_file import write_json
 from servekit.loopback import DIRECT
 from servekit.oip import inference_pb2 as pb
 from servekit.oip.rpc import UNLIMITED
@@ -126,9 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ArtefactError, FeatureSetError, RuntimeError) as error:
         say(f"transport: {error}", stderr=True)
         return 1
-    _OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     document = {"hardware": stamp, "rounds": _ROUNDS, "calls": _CALLS, "costs": [asdict(cost) for cost in costs]}
-    _OUTPUT.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    write_json(_OUTPUT, document)
     table = make_table(console, "model", "rows", "in flight", "transport", "caller's CPU µs", "p50 ms")
     for column in table.columns[1:]:
         column.justify = "left" if column.header == "transport" else "right"

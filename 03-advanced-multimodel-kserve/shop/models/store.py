@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from servekit.json_file import write_json
 from shop.features.store import FILES, FLOAT, MANIFEST, POPULAR_FILE
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def write_features(
     for name, content in files.items():
         (folder / name).write_bytes(content)
     manifest: dict[str, Any] = {"generation": generation, "as_of": as_of, "files": digests}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    write_json(folder / MANIFEST, manifest)
     return generation
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from servekit.json_file import write_json
 from shop.optimize.table import BATCHES, Row
 from shop.optimize.version import OPTIMISED
 from workbench.hardware import HardwareStamp, describe
@@ -49,8 +49,7 @@ class Report:
             "table": [asdict(row) for row in self.rows],
             "tensorrt": self.tensorrt or "measured",
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(path, content)
 
 
 def verdict_lines(outcome: Outcome, written: str | None) -> Iterator[str]:

@@ -10,9 +10,10 @@ same machine can read it from the list of processes, unless /proc is mounted wit
 
 from __future__ import annotations
 
-import os
 import secrets
 from typing import TYPE_CHECKING
+
+from servekit.whole_file import OWNER_ALONE, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,13 +39,8 @@ def restrictions(key: str) -> list[str]:
 
 def new_key(addresses: Addresses) -> str:
     """Makes a secret, and leaves it in the run folder for its owner alone; one from before is worth nothing then."""
-    key, path = secrets.token_hex(32), _path(addresses)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(key)
-    fresh.replace(path)
+    key = secrets.token_hex(32)
+    write_whole(_path(addresses), key.encode(), OWNER_ALONE)
     return key
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from servekit.artefact_folder import CARD, MODEL
+from servekit.whole_file import write_whole
 from shop.addresses import Addresses
 from shop.artefact import CHECK, Artefact, ArtefactError
 from shop.endpoints import MODELS
@@ -132,11 +133,8 @@ def _configure(target: Path, backend: Backend) -> None:
 
 def _replace(path: Path, content: bytes) -> None:
     """Writes a file that a running server may read: it sees the old bytes or the new ones; the same ones stay as is."""
-    if path.exists() and path.read_bytes() == content:
-        return
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    if not path.exists() or path.read_bytes() != content:
+        write_whole(path, content)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from servekit.json_file import write_json
+
 if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
@@ -58,10 +60,7 @@ class Memory:
         box = 0 if grade == 0 else min(before.box + grade - 1, len(INTERVALS_D) - 1)
         due = self._today + timedelta(days=INTERVALS_D[box])
         self.recalls[question] = Recall(box, due, before.asked + 1, grade)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._path.with_suffix(".partial")
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(self.recalls), indent=2) + b"\n")
-        partial.replace(self._path)
+        write_json(self._path, self.recalls)
         return self.recalls[question]
 
     def choose(self, questions: list[Question], count: int, random: Random) -> list[Question]:

@@ -9,6 +9,7 @@ import msgspec
 from rich.text import Text
 
 from course.exercises.isolation import run_check
+from servekit.json_file import write_json
 from workbench.hardware import HardwareStamp, hardware_stamp
 from workbench.terminal import make_table
 
@@ -80,8 +81,7 @@ def write_grade(level: int, graded: list[Graded], folder: Path = Path(".run/grad
     solved = sum(each.state == "solved" for each in graded)
     points, most = sum(each.points for each in graded), sum(each.max_points for each in graded)
     grade = Grade(level, solved, points, most, graded, hardware_stamp())
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{level}.json").write_bytes(msgspec.json.format(msgspec.json.encode(grade), indent=2) + b"\n")
+    write_json(folder / f"{level}.json", grade)
     return grade
 
 

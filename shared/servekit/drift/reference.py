@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import msgspec
 import numpy as np
 
+from servekit.json_file import write_json
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -115,8 +117,7 @@ class ReferenceProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def save(self, path: Path) -> None:
         """Write the profile as JSON; the same data gives the same bytes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
+        write_json(path, self)
 
 
 def _bins(distinct: NDArray[Any], cumulative: NDArray[Any], bins: int) -> tuple[NDArray[Any], NDArray[Any]]:

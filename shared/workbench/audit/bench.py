@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 from pydantic import SecretStr
 from rich.progress import track
@@ -18,6 +17,7 @@ from rich.text import Text
 from servekit.audit.settings import AuditSettings
 from servekit.audit.verify import verify
 from servekit.audit.writer import AuditLog
+from servekit.json_file import write_json
 from workbench.hardware import describe, hardware_stamp
 from workbench.terminal import make_table
 
@@ -66,7 +66,6 @@ def bench(console: Console, events: int, output: Path) -> int:
     costs = measure(console, events)
     slowest = max(cost.record_us for cost in costs)
     said = all_of(at_most(cost.rounds_us, LIMIT_US) for cost in costs)
-    output.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "hardware": stamp,
         "events": events,
@@ -75,7 +74,7 @@ def bench(console: Console, events: int, output: Path) -> int:
         "costs": [asdict(cost) for cost in costs],
         "verdict": {"met": "pass", "missed": "fail"}.get(said, "too_close"),
     }
-    output.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    write_json(output, document)
     table = make_table(console, "µs per event", "record, mean", "p50", "p99", "two digests", "CPU, all threads")
     for cost in costs:
         figures = (cost.record_us, cost.record_p50_us, cost.record_p99_us, cost.digests_us, cost.cpu_us)

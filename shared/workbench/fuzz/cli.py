@@ -7,8 +7,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
+from servekit.json_file import write_json
 from workbench.arguments import count
 from workbench.fuzz.campaign import Campaign, Tally
 from workbench.fuzz.health import ailments, usage
@@ -54,7 +53,7 @@ def main(surface: Surface, argv: Sequence[str] | None = None) -> int:
         "faults": [{"input": each.number, "kind": each.kind, **each.fault._asdict()} for each in tally.found],
         "ailments": ill, "processes": used, "hardware": stamp,
     }  # fmt: skip
-    (folder / f"{surface.level}.json").write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+    write_json(folder / f"{surface.level}.json", document)
     for each in ill:
         console.print(f"afterwards: {each}", markup=False)
     found = len(tally.found) - tally.lost

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from servekit.whole_file import write_whole
 from workbench.manifests.crds import CACHE, split
 from workbench.manifests.documents import Document, ManifestError, parse
 
@@ -51,11 +52,10 @@ def _keep(client: httpx.Client, release: Release, folder: Path) -> str:
     if file.is_file():
         return "in the cache"
     text = _select(release, _get(client, release))
-    partial = file.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
+    write_whole(file, text.encode())  # an interrupted run leaves no half file that reads as a whole one
     for other in folder.glob(f"{release.name}-[0-9]*.yaml"):
-        other.unlink()
-    partial.replace(file)  # whole or not at all: an interrupted run leaves no half file that reads as a whole one
+        if other != file:
+            other.unlink()
     return f"{len(split(text))} definitions, {len(text) / 1e6:.1f} MB"
 
 

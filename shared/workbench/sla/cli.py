@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from servekit.errors import ServingError
+from servekit.json_file import write_json
 from workbench.sla.capacity import find_capacity
 from workbench.sla.capacity_report import print_capacity, print_probe, render_capacity
 from workbench.sla.load import locust_command, locust_environment
 from workbench.sla.report import render_report
-from workbench.sla.result import ExitCode, write_json
+from workbench.sla.result import ExitCode
 from workbench.sla.run import run
 from workbench.sla.settings import load_sla, overridden
 from workbench.sla.table import LiveProgress, print_result

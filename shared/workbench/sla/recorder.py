@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 import msgspec
 
+from servekit.whole_file import write_whole
 from workbench.sla.samples import pack_sample
 
 if TYPE_CHECKING:
@@ -93,9 +94,7 @@ class Recorder:
     def save(self) -> None:
         """Write the rest and the totals."""
         self.flush()
-        partial = self._measured.with_suffix(".partial")
-        partial.write_bytes(msgspec.json.encode(self.total))
-        partial.replace(self._measured)
+        write_whole(self._measured, msgspec.json.encode(self.total))
 
     def ship(self, report: dict[str, Any]) -> None:
         """Put what is new into a worker's report to the master."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from workbench.hardware import HardwareStamp
 from workbench.sla.recorder import Checked
 from workbench.sla.settings import Thresholds
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = [
     "ClosedLoop",
@@ -23,7 +20,6 @@ __all__ = [
     "Limit",
     "Result",
     "Verdict",
-    "write_json",
 ]
 
 Verdict = Literal["met", "broken", "too_close", "invalid", "interrupted"]
@@ -173,9 +169,3 @@ class Result(Judged, frozen=True, kw_only=True):
     hardware: HardwareStamp
     date: str
     command: str
-
-
-def write_json(path: Path, result: msgspec.Struct) -> None:
-    """Write a result for machines, indented for people."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")

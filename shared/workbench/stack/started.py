@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from servekit.json_file import write_json
 from workbench.stack import inspection
 from workbench.stack.spec import StackError
 
@@ -75,7 +76,7 @@ def write_started(stack: Stack) -> None:
     chosen = {name: value for name, value in sorted(os.environ.items()) if _is_setting(name, stack.prefix)}
     scrape = {job: list(found) for job, found in stack.scrape.items()}
     found = Started(f"http://127.0.0.1:{door}", f"http://127.0.0.1:{metrics}/metrics", chosen, scrape)
-    (stack.home / _FILE).write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+    write_json(stack.home / _FILE, found)
 
 
 def forget(stack: Stack) -> None:

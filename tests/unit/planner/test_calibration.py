@@ -14,11 +14,11 @@ from planner.machine import Machine
 from planner.simulation import Scenario, simulate_machine
 from planner.walk import walk, walks
 from servekit.errors import InvalidValueError
+from servekit.json_file import write_json
 from shop.calibration.calibrating import compare_capacity
 from shop.calibration.repeats import Repeats
 from workbench.sla import Request
 from workbench.sla.capacity import CapacityResult, Probe
-from workbench.sla.result import write_json
 from workbench.sla.settings import Thresholds
 
 if TYPE_CHECKING:

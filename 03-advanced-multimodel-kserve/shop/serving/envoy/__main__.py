@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from servekit.json_file import write_json
 from shop.addresses import Addresses
 from shop.serving.envoy.bootstrap import bootstrap
 from shop.serving.envoy.routes import routes_file, write_routes
@@ -55,7 +55,7 @@ def prepare(addresses: Addresses, settings: EdgeSettings) -> Path:
     splits = read_splits(addresses.canary_state)
     write_routes(addresses, settings)
     path = routes_file(addresses).with_name("bootstrap.json")
-    path.write_text(json.dumps(bootstrap(addresses, settings, splits), indent=1), encoding="utf-8")
+    write_json(path, bootstrap(addresses, settings, splits))
     return path
 
 

@@ -6,9 +6,9 @@ change through its runtime (``POST :8301/runtime_modify?canary.ranking=25``); th
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from servekit.json_file import write_json
 from shop.endpoints import ENDPOINTS, PAYMENTS
 from shop.serving.envoy.splits import read_splits
 
@@ -73,11 +73,8 @@ def write_routes(addresses: Addresses, settings: EdgeSettings) -> Path:
         ValueError: the canary's state is not what it should be.
     """
     path = routes_file(addresses)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(".routes.partial")
     resources = [route_configuration(read_splits(addresses.canary_state), settings)]
-    partial.write_text(json.dumps({"version_info": "0", "resources": resources}, indent=1), encoding="utf-8")
-    partial.replace(path)
+    write_json(path, {"version_info": "0", "resources": resources})
     return path
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from servekit.json_file import write_json
 from shop.endpoints import MODELS
 
 if TYPE_CHECKING:
@@ -44,7 +45,4 @@ def read_splits(path: Path) -> dict[str, Split]:
 
 def write_splits(path: Path, splits: Mapping[str, Split]) -> None:
     """Writes the file in one piece: whoever reads it meanwhile sees the old state or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(dict(splits)), indent=2) + b"\n")
-    partial.replace(path)
+    write_json(path, dict(splits))
