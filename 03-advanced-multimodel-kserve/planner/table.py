@@ -39,23 +39,11 @@ def print_plan(console: Console, plan: Plan) -> None:
         console.print(f"assumed: {line}", style="dim", soft_wrap=True)
 
 
-def _right(table: Table) -> Table:
-    for column in table.columns[1:]:
-        column.justify = "right"
-    return table
-
-
 def _stations(console: Console, warm: FleetPlan, cold: FleetPlan) -> Table:
     table = make_table(
-        console,
-        "pods, one core each",
-        "pods",
-        "per zone",
-        "requests/s a pod",
-        "busy",
-        "a zone lost",
-        "pods, cold cache",
-    )
+        console, "pods, one core each", "pods", "per zone", "requests/s a pod", "busy", "a zone lost",
+        "pods, cold cache", numbers=1,
+    )  # fmt: skip
     colder = {station.name: station.pods for station in cold.stations}
     for station in warm.stations:
         table.add_row(
@@ -67,16 +55,16 @@ def _stations(console: Console, warm: FleetPlan, cold: FleetPlan) -> Table:
             f"{station.busy_zone_lost:.0%}",
             f"{colder.get(station.name, 0):,}",
         )
-    return _right(table)
+    return table
 
 
 def _totals(console: Console, plan: Plan) -> Table:
-    table = make_table(console, "in all", "cache warm", "cache cold")
+    table = make_table(console, "in all", "cache warm", "cache cold", numbers=1)
     for name, of in _TOTALS.items():
         table.add_row(name, of(plan.warm), of(plan.cold))
     for name, cost in plan.warm.bill.per_hour.items():
         table.add_row(f"  of these {name}", f"{cost:,.2f}", f"{plan.cold.bill.per_hour.get(name, 0.0):,.2f}")
-    return _right(table)
+    return table
 
 
 def _store(store: Store) -> str:
@@ -102,11 +90,11 @@ _TOTALS: dict[str, Callable[[FleetPlan], str]] = {
 def _rehearsals(console: Console, plan: Plan) -> Table:
     table = make_table(
         console, "rehearsed in the simulation", "requests", "p50 ms", "p99 ms", "closed form", "difference", "failed",
-        "degraded",
+        "degraded", numbers=1,
     )  # fmt: skip
     for phase in (*plan.zone_rehearsal, *plan.region_rehearsal):
         table.add_row(*_phase(phase))
-    return _right(table)
+    return table
 
 
 def _phase(phase: Phase) -> tuple[str, ...]:
@@ -125,8 +113,9 @@ def _phase(phase: Phase) -> tuple[str, ...]:
 
 def _regions(console: Console, plan: Plan) -> Table:
     table = make_table(
-        console, "regions", "requests/s each", "must hold", "cores in all", "$ an hour", "$ a million", "against one"
-    )
+        console, "regions", "requests/s each", "must hold", "cores in all", "$ an hour", "$ a million", "against one",
+        numbers=1,
+    )  # fmt: skip
     one = plan.regions[0].per_hour
     for region in plan.regions:
         table.add_row(
@@ -138,7 +127,7 @@ def _regions(console: Console, plan: Plan) -> Table:
             f"{region.per_million:.3f}",
             f"{region.per_hour / one:.2f}×",
         )
-    return _right(table)
+    return table
 
 
 def _sentences(plan: Plan) -> list[str]:

@@ -42,14 +42,23 @@ def make_console(*, stderr: bool = False) -> Console:
     return console
 
 
-def make_table(console: Console, *columns: str, title: str | None = None) -> Table:
-    """A table with these columns: ruled in a terminal, aligned columns alone when piped."""
+def make_table(console: Console, *columns: str, title: str | None = None, numbers: int | Iterable[int] = ()) -> Table:
+    """A table with these columns: ruled in a terminal, aligned columns alone when piped.
+
+    Args:
+        console: where it will be printed.
+        columns: their headings.
+        title: stands above it.
+        numbers: the places of the columns that hold numbers, the first is 0; a single one: from there on all of them.
+    """
     style = box.SIMPLE_HEAD if console.is_terminal else None
     table = Table(
         *columns, title=title, title_justify="left", box=style, header_style="bold", pad_edge=style is not None
     )
     for column in table.columns:
         column.overflow = "fold"
+    for place in range(numbers, len(columns)) if isinstance(numbers, int) else numbers:
+        table.columns[place].justify = "right"
     return table
 
 

@@ -92,6 +92,10 @@ def _indents_json(node: ast.AST) -> bool:
     return formats or (owner == "json" and name in {"dump", "dumps"} and "indent" in given and "cls" not in given)
 
 
+def _aligns_a_column(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "justify" and isinstance(node.ctx, ast.Store)
+
+
 def _goes_through_a_proxy(node: ast.AST) -> bool:
     """A client that heeds the environment's proxies; one with a transport of its own opens no connection."""
     owner, name = _called(node)
@@ -144,6 +148,12 @@ RULES = {
             "03-advanced-multimodel-kserve/deploy/tensorrt/build_engine.py",  # runs in NVIDIA's image, alone
             "03-advanced-multimodel-kserve/deploy/shop-serving/files/build_engine.py",
         ),
+    ),
+    "justify": Rule(
+        _PRODUCT,
+        _aligns_a_column,
+        "name the columns of numbers: make_table(…, numbers=1)",
+        ("shared/workbench/terminal.py",),
     ),
     "dollar": Rule(
         _PRODUCT, _lets_a_line_break_through, r"end a pattern with \Z: $ also matches before a line break at the end"

@@ -14,6 +14,7 @@ BREAKS = {
     "number": ['parser.add_argument("--qps", type=float)', 'parser.add_argument("-n", "--count", type=int, default=5)'],
     "process": ["process.cpu_times()", "psutil.Process(pid).memory_info().rss", 'Path("/proc/stat").read_text()'],
     "json": ["msgspec.json.format(content)", "json.dumps(document, indent=1)", "json.dump(a, file, indent=2)"],
+    "justify": ['table.columns[1].justify = "right"'],
     "dollar": [
         're.compile(rf"^{a}+$")',
         're.match(A + r"$", text)',
@@ -28,6 +29,7 @@ KEEPS = {
     "number": ['parser.add_argument("--qps", type=positive)', 'parser.add_argument("--seed", type=int)'],
     "process": ["psutil.cpu_times()", "cpu_s(family(pid))", "machine_time()"],
     "json": ["json.dumps(document)", "write_json(path, document)", "json.dumps(panel, cls=JSONEncoder, indent=2)"],
+    "justify": ['Column("ms", justify="right")', "found = column.justify"],
     "dollar": ['re.compile(r"^[0-9]+\\Z")', 're.split(r"^#$", text, flags=re.MULTILINE)', 're.compile(r"a\\$")'],
 }
 

@@ -69,9 +69,7 @@ def _check(
 
 def _print(rows: list[tuple[str, int, int, float]]) -> None:
     console = make_console()
-    table = make_table(console, "protocol", "flowers", "wrong", "ms")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = make_table(console, "protocol", "flowers", "wrong", "ms", numbers=1)
     for name, flowers, wrong, elapsed_ms in rows:
         table.add_row(name, str(flowers), str(wrong), f"{elapsed_ms:.1f}", style="red" if wrong else None)
     console.print(table)

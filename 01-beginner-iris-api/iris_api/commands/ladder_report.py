@@ -25,9 +25,7 @@ _GOAL = 4.0
 def ladder_table(rows: list[Row], console: Console) -> Table:
     """The table of the rungs: CPU time for one request; ``ratio`` of requests per second to the tutorial's."""
     title = "one core, one worker, 16 keep-alive connections"
-    table = make_table(console, "rung", "req/s", "p50 ms", "p99 ms", "CPU µs", "MB", "ratio", title=title)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = make_table(console, "rung", "req/s", "p50 ms", "p99 ms", "CPU µs", "MB", "ratio", title=title, numbers=1)
     for row in rows:
         figures = f"{row.rps:,.0f}", f"{row.p50_ms:.2f}", f"{row.p99_ms:.2f}", f"{row.cpu_us:.0f}", f"{row.rss_mb:.0f}"
         table.add_row(row.name, *figures, f"{row.rps / rows[0].rps:.1f}×")

@@ -54,8 +54,7 @@ def main() -> int:
 
 def _show(http: httpx.Client) -> None:
     console = make_console()
-    table = make_table(console, "for", "recommended", "score")
-    table.columns[2].justify = "right"
+    table = make_table(console, "for", "recommended", "score", numbers=[2])
     for who, wanted in _SHOWN:
         answer = http.post(_PATH, json={"jsonData": {**wanted, "k": _K}}).raise_for_status().json()
         for place, item in enumerate(answer["jsonData"]["items"]):

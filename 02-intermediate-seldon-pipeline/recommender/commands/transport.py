@@ -122,9 +122,9 @@ def main() -> int:
     document = {"hardware": stamp, "rounds": _ROUNDS, "calls": _CALLS, "costs": [asdict(cost) for cost in costs]}
     write_json(_OUTPUT, document)
     console = make_console()
-    table = make_table(console, "1,682 features → 1,682 scores", "bytes out", "bytes back", "p50 ms", "p95 ms", "ratio")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = make_table(
+        console, "1,682 features → 1,682 scores", "bytes out", "bytes back", "p50 ms", "p95 ms", "ratio", numbers=1
+    )
     best = min(cost.p50_ms for cost in costs)
     for cost in costs:
         figures = (f"{cost.request_bytes:,}", f"{cost.answer_bytes:,}", f"{cost.p50_ms:.2f}", f"{cost.p95_ms:.2f}")

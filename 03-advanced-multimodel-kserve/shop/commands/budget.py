@@ -101,9 +101,7 @@ def _all_spans(run_dir: Path) -> Iterable[Span]:
 
 
 def _print(found: dict[str, list[Hop]], console: Console) -> None:
-    table = make_table(console, "endpoint", "hop", "p50 ms", "p99 ms")
-    for column in (2, 3):
-        table.columns[column].justify = "right"
+    table = make_table(console, "endpoint", "hop", "p50 ms", "p99 ms", numbers=(2, 3))
     for endpoint, hops in found.items():
         for place, hop in enumerate(hops):
             table.add_row("" if place else endpoint, hop.step, f"{hop.p50_ms:.3f}", f"{hop.p99_ms:.3f}")

@@ -113,15 +113,13 @@ def _searched(calibration: Calibration, level: int) -> CapacityResult | None:
 def _print(console: Console, calibration: Calibration) -> None:
     names = sorted({name for profile in calibration.profiles for name in profile.quiet.cpu_us})
     columns = (*(f"{name} µs" for name in names), "CPU µs", "CPU busy, µs", "p50 ms", "p99 ms", "bytes inside")
-    table = make_table(console, "alone", *columns)
+    table = make_table(console, "alone", *columns, numbers=1)
     for profile in calibration.profiles:
         used = [profile.quiet.cpu_us.get(name, 0.0) for name in names]
         busy = sum(profile.busy.cpu_us.values())
         middle, high = (profile.latency_ms[round(share * (len(profile.latency_ms) - 1))] for share in (0.5, 0.99))
         figures = (*used, sum(used), busy, middle, high, profile.wire_bytes - profile.edge_bytes)
         table.add_row(f"{profile.kind}, {profile.result}", *(f"{figure:,.3g}" for figure in figures))
-    for column in table.columns[1:]:
-        column.justify = "right"
     console.print(table)
     _print_held_out(console, calibration)
     noise = calibration.noise
@@ -146,7 +144,7 @@ def _print_held_out(console: Console, calibration: Calibration) -> None:
         style="bold",
         soft_wrap=True,
     )
-    table = make_table(console, "", "measured", "simulated", "error", "closed form", "error")
+    table = make_table(console, "", "measured", "simulated", "error", "closed form", "error", numbers=1)
     for each in held.comparisons:
         off = each.closed_form_error
         table.add_row(
@@ -157,8 +155,6 @@ def _print_held_out(console: Console, calibration: Calibration) -> None:
             f"{each.closed_form:.3g}" if each.closed_form is not None else "",
             _error(off) if off is not None else "",
         )
-    for column in table.columns[1:]:
-        column.justify = "right"
     console.print(table)
     spread = ", ".join(f"{value:.3g}" for value in held.rounds_p99_ms)
     console.print(

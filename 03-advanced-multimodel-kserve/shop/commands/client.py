@@ -66,8 +66,7 @@ def _ask(http: httpx.Client, request: Request) -> httpx.Response:
 
 def _show(http: httpx.Client, requests: Sequence[Request]) -> None:
     console = make_console()
-    table = make_table(console, "asked", "answer", "score", "version")
-    table.columns[2].justify = "right"
+    table = make_table(console, "asked", "answer", "score", "version", numbers=[2])
     for request in requests:
         answer = _ask(http, request)
         version, question = answer.headers["x-model-version"], asked(request)

@@ -126,17 +126,15 @@ def _started(candidate: Candidate, stack: PrivateStack) -> Iterator[Candidate]:
 
 def report(console: Console, costs: list[Cost], ratios: list[Ratio]) -> Goal:
     """Prints both tables and says whether the goals are met, in every round."""
-    table = make_table(console, "request", "gateway", "CPU µs", "of ours", "req/s", "p50 ms")
-    for column in table.columns[2:]:
-        column.justify = "right"
+    table = make_table(console, "request", "gateway", "CPU µs", "of ours", "req/s", "p50 ms", numbers=2)
     ours = {cost.kind: cost for cost in costs if cost.name == _OURS}
     for cost in costs:
         ratio = f"{cost.cpu_us / ours[cost.kind].cpu_us:.2f}×"
         table.add_row(cost.kind, cost.name, f"{cost.cpu_us:.0f}", ratio, f"{cost.rps:,.0f}", f"{cost.p50_ms:.2f}")
     console.print(table)
-    table = make_table(console, "request", "cache hit", "miss", "hit / miss", "of it the gateway, hit", "miss")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = make_table(
+        console, "request", "cache hit", "miss", "hit / miss", "of it the gateway, hit", "miss", numbers=1
+    )
     for each in ratios:
         share = f"{each.hit_us / each.miss_us:.2f}"
         gateway = f"{each.hit_gateway_us:.0f} µs", f"{each.miss_gateway_us:.0f} µs"

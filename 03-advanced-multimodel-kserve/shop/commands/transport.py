@@ -128,9 +128,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     document = {"hardware": stamp, "rounds": _ROUNDS, "calls": _CALLS, "costs": [asdict(cost) for cost in costs]}
     write_json(_OUTPUT, document)
-    table = make_table(console, "model", "rows", "in flight", "transport", "caller's CPU µs", "p50 ms")
-    for column in table.columns[1:]:
-        column.justify = "left" if column.header == "transport" else "right"
+    table = make_table(
+        console, "model", "rows", "in flight", "transport", "caller's CPU µs", "p50 ms", numbers=(1, 2, 4, 5)
+    )
     for cost in costs:
         table.add_row(
             cost.model, str(cost.rows), str(cost.in_flight), cost.transport, f"{cost.cpu_us:.0f}", f"{cost.p50_ms:.2f}"

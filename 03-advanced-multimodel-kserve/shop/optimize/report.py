@@ -92,9 +92,9 @@ def print_report(console: Console, report: Report) -> None:
 
 
 def _table(console: Console, rows: Sequence[Row]) -> Any:
-    table = make_table(console, "model", "runs as", *(f"batch {batch}" for batch in BATCHES), "size", "quality")
-    for column in table.columns[2:6]:
-        column.justify = "right"
+    table = make_table(
+        console, "model", "runs as", *(f"batch {batch}" for batch in BATCHES), "size", "quality", numbers=range(2, 6)
+    )
     model = ""
     for row in rows:
         latencies = [_latency(row, batch) for batch in BATCHES]

@@ -90,8 +90,7 @@ def _beginning(anchor: str) -> str | None:
 
 
 def _table(console: Console, chains: list[WriterReport]) -> None:
-    table = make_table(console, "file", "lines", "first", "last", "state")
-    table.columns[1].justify = "right"
+    table = make_table(console, "file", "lines", "first", "last", "state", numbers=[1])
     for chain in chains:
         for file in chain.files:
             times = (f"{time:%Y-%m-%d %H:%M:%S}" if time else "" for time in (file.first, file.last))

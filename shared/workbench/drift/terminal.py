@@ -93,9 +93,9 @@ def _note(window: WindowDrift, short: str, sample: Sample) -> None:
 def render(console: Console, model: str, version: str, window: WindowDrift) -> Table:
     """The table of one window of a model version: a row for each feature and score."""
     title = escape(printable(f"{model} {version}: the last {window.rows} rows against the training data"))
-    table = make_table(console, "feature", "PSI", "alarm above", "KS", "alarm above", "verdict", title=title)
-    for column in table.columns[1:5]:
-        column.justify = "right"
+    table = make_table(
+        console, "feature", "PSI", "alarm above", "KS", "alarm above", "verdict", title=title, numbers=range(1, 5)
+    )
     for name, gauges in window.features.items():
         cells = [_distance(gauges, "psi"), _bound(gauges, "psi"), _distance(gauges, "ks"), _bound(gauges, "ks")]
         verdict = Text("DRIFT", "bold red") if gauges.get("alarm") else Text("quiet", "green")
@@ -107,9 +107,7 @@ def render(console: Console, model: str, version: str, window: WindowDrift) -> T
 
 def render_power(console: Console, drift: VersionDrift) -> Table:
     """How far the verdict can be believed: after how many rows each window flags a shift, nine times in ten."""
-    table = make_table(console, "shift", *(f"{name} window" for name in map(printable, drift.windows)))
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = make_table(console, "shift", *(f"{name} window" for name in map(printable, drift.windows)), numbers=1)
     shifts = dict.fromkeys(shift for window in drift.windows.values() for shift in window.flagged_after)
     for shift in shifts:
         rows = (window.flagged_after.get(shift, inf) for window in drift.windows.values())

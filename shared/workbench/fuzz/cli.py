@@ -87,8 +87,7 @@ def _keep_faults(console: Console, campaign: Campaign, surface: Surface, folder:
 
 
 def _table(console: Console, tally: Tally) -> None:
-    table = make_table(console, "input", "tried", "answers by status (0: closed without one)")
-    table.columns[1].justify = "right"
+    table = make_table(console, "input", "tried", "answers by status (0: closed without one)", numbers=[1])
     for kind, tried in sorted(tally.inputs.items()):
         statuses = ", ".join(f"{status}: {number:,}" for status, number in sorted(tally.statuses[kind].items()))
         table.add_row(kind, f"{tried:,}", statuses)

@@ -85,9 +85,8 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, console: Console) -> No
         more = bool(cursor.fetchone()) if rows else False
     except duckdb.Error as error:
         raise ObserveError(f"{error}\n\n{_HELP}") from None
-    table = make_table(console, *(column[0] for column in columns))
-    for column, (_, kind, *_rest) in zip(table.columns, columns, strict=True):
-        column.justify = "right" if str(kind) in _NUMERIC else "left"
+    numbers = [place for place, (_, kind, *_rest) in enumerate(columns) if str(kind) in _NUMERIC]
+    table = make_table(console, *(column[0] for column in columns), numbers=numbers)
     for row in rows:
         table.add_row(*(Text(printable(_show(value))) for value in row))
     console.print(table)

@@ -88,9 +88,7 @@ def _facts(root: Span) -> str:
 def _waterfall(
     nested: Sequence[tuple[Span, int]], begun: int, total_ns: int, services: list[str], console: Console
 ) -> Table:
-    table = make_table(console, "span", "at ms", "ms", "", "status")
-    for column in (1, 2):
-        table.columns[column].justify = "right"
+    table = make_table(console, "span", "at ms", "ms", "", "status", numbers=(1, 2))
     width = max(_BAR_MIN, min(_BAR_MAX, console.width - _NAME_SHARE))
     for span, depth in nested:
         colour = "red" if span.status == "error" else _COLOURS[services.index(span.service) % len(_COLOURS)]

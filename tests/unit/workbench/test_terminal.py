@@ -150,3 +150,11 @@ def test_every_command_has_its_console_from_here() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         ]
         assert "Console" not in called, path
+
+
+@pytest.mark.parametrize(
+    ("numbers", "right"), [((), []), (1, ["b", "c", "d"]), ((0, 2), ["a", "c"]), (range(1, 3), ["b", "c"])]
+)
+def test_columns_of_numbers_are_aligned_on_the_right(numbers: int | tuple[int, ...], right: list[str]) -> None:
+    table = make_table(make_console(), "a", "b", "c", "d", numbers=numbers)
+    assert [column.header for column in table.columns if column.justify == "right"] == right
