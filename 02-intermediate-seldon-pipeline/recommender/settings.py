@@ -1,4 +1,4 @@
-"""The settings of level 2's own processes, from their environment."""
+"""The settings of level 2's own processes and commands, read from their environment."""
 
 from __future__ import annotations
 
@@ -9,39 +9,37 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servekit.valkey_users import Login, read_login
 
-__all__ = ["InventorySettings", "PipelineSettings", "TrainingSettings"]
+__all__ = ["RecommenderSettings"]
 
 _LEVEL = Path(__file__).parents[1]
-_LOGINS = Path(".run/2/valkey/logins")
 
 
-class PipelineSettings(BaseSettings):
-    """What `make up-2` starts: the deployment, and where each of its processes listens."""
+class RecommenderSettings(BaseSettings):
+    """The deployment that `make up-2` starts, the address of each process, and where data and models lie.
 
-    model_config = SettingsConfigDict(env_prefix="RECOMMENDER_")
+    The components are not configured here: Seldon's wrapper makes them, in an environment without pydantic-settings,
+    and the SeldonDeployment sets the variables that they read.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RECOMMENDER_", validate_by_name=True)
 
     deployment: Path = Field(
         _LEVEL / "deploy" / "base", description="Overlay (folder) or file with the SeldonDeployment to run."
     )
     port: int = Field(8200, ge=1, le=65535, description="HTTP port of the router.")
-    valkey_port: int = Field(8240, ge=1, le=65535, description="Port of the inventory.")
+    valkey_host: str = Field("127.0.0.1", description="Host of the inventory that commands ask.")
+    valkey_port: int = Field(8240, ge=1, le=65535, description="Port of the inventory, Valkey or Redis.")
     preprocessor_port: int = Field(8210, ge=1, le=65533, description="HTTP port; gRPC and metrics are the next two.")
     model_port: int = Field(8220, ge=1, le=65533, description="HTTP port; gRPC and metrics are the next two.")
-    second_model_port: int = Field(8225, ge=1, le=65533, description="Of a canary's or shadow's model.")
+    second_model_port: int = Field(8225, ge=1, le=65533, description="HTTP port of a canary's or shadow's model.")
     postprocessor_port: int = Field(8230, ge=1, le=65533, description="HTTP port; gRPC and metrics are the next two.")
     models_dir: Path = Field(
-        Path(".run/2/models/recommender"), description="What the containers have as /models/recommender."
+        Path(".run/2/models/recommender"),
+        description="Folder with one artefact for each version, 1 and 2; containers have it as /models/recommender.",
     )
-    logins_dir: Path = Field(_LOGINS, description="The inventory's users and their passwords.")
-
-
-class TrainingSettings(BaseSettings):
-    """Where training takes its data from and where it leaves the models."""
-
-    model_config = SettingsConfigDict(env_prefix="RECOMMENDER_", validate_by_name=True)
-
-    models_dir: Path = Field(
-        Path(".run/2/models/recommender"), description="Folder with one artefact for each version, 1 and 2."
+    logins_dir: Path = Field(
+        Path(".run/2/valkey/logins"),
+        description="Folder with the passwords of the inventory's users; commands send none where it is missing.",
     )
     movielens_dir: Path = Field(
         Path(".cache/movielens"),
@@ -49,25 +47,12 @@ class TrainingSettings(BaseSettings):
         description="Folder with ml-100k.inter and ml-100k.item; they are fetched when it is left at its default.",
     )
 
-
-class InventorySettings(BaseSettings):
-    """Where the inventory is."""
-
-    model_config = SettingsConfigDict(env_prefix="RECOMMENDER_")
-
-    valkey_host: str = Field("127.0.0.1", description="Host of Valkey or Redis.")
-    valkey_port: int = Field(8240, ge=1, le=65535, description="Its port.")
-    models_dir: Path = Field(
-        Path(".run/2/models/recommender"), description="Folder with the artefacts; 1 has the titles."
-    )
-    logins_dir: Path = Field(_LOGINS, description="The passwords of its users; without one it is asked for nothing.")
-
     @property
-    def url(self) -> str:
-        """The address as the components take it."""
+    def inventory_url(self) -> str:
+        """The inventory's address, as the components and commands take it."""
         return f"redis://{self.valkey_host}:{self.valkey_port}"
 
     @property
-    def login(self) -> Login | None:
-        """Of who keeps the stock."""
+    def inventory_login(self) -> Login | None:
+        """User and password of the commands that change the stock; None without a file of them."""
         return read_login(self.logins_dir, "inventory", "keeper")

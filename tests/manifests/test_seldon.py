@@ -11,7 +11,7 @@ import yaml
 
 from graph_router.adapters.deployment_yaml import read_deployment
 from recommender.commands.operator import find_deployment, place
-from recommender.settings import PipelineSettings
+from recommender.settings import RecommenderSettings
 from tests.manifests.conftest import built
 from tests.manifests.traffic import Pod, passes
 from workbench.manifests import Document, build, check_policy, validate
@@ -33,7 +33,7 @@ def seldon(overlay: str) -> dict[str, Any]:
 
 
 def placed(overlay: str) -> Deployment:
-    return read_deployment(place(seldon(overlay), PipelineSettings()).document)
+    return read_deployment(place(seldon(overlay), RecommenderSettings()).document)
 
 
 def containers(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -173,7 +173,7 @@ def test_prometheus_scrapes_what_the_operator_adds_to_every_pod() -> None:
 def test_on_a_bare_machine_prometheus_scrapes_the_router_and_every_step() -> None:
     config = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text())
     jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
-    settings = PipelineSettings(deployment=DEPLOY / "base")
+    settings = RecommenderSettings(deployment=DEPLOY / "base")
     steps = place(seldon("minikube"), settings).processes
     assert jobs["recommender"] == [f"127.0.0.1:{settings.port}"]
     assert sorted(jobs["recommender-steps"]) == sorted(f"127.0.0.1:{step.port + 2}" for step in steps)

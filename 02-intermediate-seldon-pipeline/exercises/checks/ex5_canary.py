@@ -11,7 +11,7 @@ from graph_router.adapters.deployment_yaml import read_deployment
 from graph_router.domain.graph import Deployment, GraphError
 from graph_router.service.traffic import Traffic
 from recommender.commands.operator import find_deployment, place
-from recommender.settings import PipelineSettings
+from recommender.settings import RecommenderSettings
 from workbench.manifests import Document, ManifestError, build, find_crds, validate
 from workbench.versions import cluster
 
@@ -54,7 +54,7 @@ def deployment(answer: Path) -> Deployment:
     """The deployment as the router reads it."""
     try:
         return read_deployment(
-            place(find_deployment([each.body for each in built(answer)]), PipelineSettings()).document
+            place(find_deployment([each.body for each in built(answer)]), RecommenderSettings()).document
         )
     except GraphError as error:
         raise CheckFailedError(str(error)) from None

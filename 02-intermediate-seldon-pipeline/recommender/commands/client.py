@@ -13,7 +13,7 @@ from rich.text import Text
 
 from recommender.adapters.artefact import Artefact, ArtefactError
 from recommender.adapters.inventory import Inventory
-from recommender.settings import InventorySettings, PipelineSettings
+from recommender.settings import RecommenderSettings
 from recommender.training.golden import Golden
 from servekit.errors import ServingError
 from servekit.loopback import client
@@ -38,14 +38,14 @@ _SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def main() -> int:
     """0 when every answer is right, 1 when one is not, 2 when nothing answers. ``CLIENT_USERS`` shortens a try-out."""
-    base_url = f"http://127.0.0.1:{PipelineSettings().port}"
-    settings = InventorySettings()
+    settings = RecommenderSettings()
+    base_url = f"http://127.0.0.1:{settings.port}"
     try:
         catalogue = Artefact(settings.models_dir / "1").catalogue()
         golden = Golden(settings.models_dir)
         with client(base_url=base_url, timeout=10) as http:
             _show(http)
-            inventory = Inventory(settings.url, catalogue, timeout_s=5, login=settings.login)
+            inventory = Inventory(settings.inventory_url, catalogue, timeout_s=5, login=settings.inventory_login)
             return _check_all(http, golden, set(inventory.out()), catalogue)
     except (httpx.HTTPError, ServingError, ArtefactError) as error:
         say(f"{base_url}: {error}: run make up-2, then make logs-2", stderr=True)
@@ -80,5 +80,5 @@ def _check_all(http: httpx.Client, golden: Golden, out: set[int], catalogue: Cat
 
 
 if __name__ == "__main__":
-    join(2, lambda: PipelineSettings().port)
+    join(2, lambda: RecommenderSettings().port)
     sys.exit(main())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommender.commands.scenario import RecommenderScenario
-from recommender.settings import PipelineSettings
+from recommender.settings import RecommenderSettings
 from workbench.fuzz import Endpoint, Surface, main
 from workbench.stack import join
 
@@ -61,5 +61,5 @@ def surface(url: str, home: Path | None = None) -> Surface:
 
 
 if __name__ == "__main__":
-    join(2, lambda: PipelineSettings().port)
-    sys.exit(main(surface(f"http://127.0.0.1:{PipelineSettings().port}", Path(".run/2"))))
+    join(2, lambda: RecommenderSettings().port)
+    sys.exit(main(surface(f"http://127.0.0.1:{RecommenderSettings().port}", Path(".run/2"))))

@@ -21,7 +21,7 @@ from graph_router.domain.graph import GraphError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from recommender.settings import PipelineSettings
+    from recommender.settings import RecommenderSettings
 
 __all__ = ["Placed", "StepProcess", "find_deployment", "place", "write"]
 
@@ -62,7 +62,7 @@ def find_deployment(documents: list[dict[str, Any]]) -> dict[str, Any]:
     return found[0]
 
 
-def place(document: Mapping[str, Any], settings: PipelineSettings) -> Placed:
+def place(document: Mapping[str, Any], settings: RecommenderSettings) -> Placed:
     """Fills in the endpoints and says what to run.
 
     Raises:
@@ -106,7 +106,7 @@ def _process(
     document: Mapping[str, Any],
     predictor: Mapping[str, Any],
     container: Mapping[str, Any],
-    settings: PipelineSettings,
+    settings: RecommenderSettings,
     taken: set[int],
 ) -> StepProcess:
     name, image = container["name"], container["image"]
@@ -140,7 +140,7 @@ def _command(component: str, port: int) -> list[str]:
     return [sys.executable, "-m", "recommender.commands.step_process", *seldon]
 
 
-def _here(value: str, settings: PipelineSettings) -> str:
+def _here(value: str, settings: RecommenderSettings) -> str:
     if value == _INVENTORY:
         return f"redis://127.0.0.1:{settings.valkey_port}"
     if value == _MODELS or value.startswith(f"{_MODELS}/"):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from recommender.settings import PipelineSettings
+from recommender.settings import RecommenderSettings
 from servekit.json_file import write_json
 from workbench.hardware import describe, hardware_stamp
 from workbench.stack import join
@@ -38,7 +38,7 @@ _USERS = 943
 
 def main() -> int:
     """0 when the answers are equal, 1 when they differ, 2 when the level does not answer."""
-    settings = PipelineSettings()
+    settings = RecommenderSettings()
     requests = int(os.environ.get("OVERHEAD_REQUESTS", "400"))
     try:
         by_hand, through = _Steps(settings), _Connection(settings.port)
@@ -73,7 +73,7 @@ class _Connection:
 class _Steps:
     """The three steps, called by hand."""
 
-    def __init__(self, settings: PipelineSettings) -> None:
+    def __init__(self, settings: RecommenderSettings) -> None:
         self._connections = {name: _Connection(getattr(settings, f"{name}_port")) for name, _ in _STEPS}
 
     def ask(self, body: bytes) -> tuple[bytes, list[float]]:
@@ -146,5 +146,5 @@ def _quantile(seconds: Sequence[float], share: float) -> float:
 
 
 if __name__ == "__main__":
-    join(2, lambda: PipelineSettings().port)
+    join(2, lambda: RecommenderSettings().port)
     sys.exit(main())

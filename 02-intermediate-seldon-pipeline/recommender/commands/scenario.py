@@ -8,7 +8,7 @@ import msgspec
 
 from recommender.adapters.artefact import Artefact
 from recommender.adapters.inventory import Inventory
-from recommender.settings import InventorySettings
+from recommender.settings import RecommenderSettings
 from recommender.training.golden import Golden
 from workbench.sla import Request, Zipf
 
@@ -31,10 +31,10 @@ class RecommenderScenario:
     """
 
     def __init__(self) -> None:
-        settings = InventorySettings()
+        settings = RecommenderSettings()
         self._golden = Golden(settings.models_dir)
         catalogue = Artefact(settings.models_dir / "1").catalogue()
-        self._out = frozenset(Inventory(settings.url, catalogue, login=settings.login).out())
+        self._out = frozenset(Inventory(settings.inventory_url, catalogue, login=settings.inventory_login).out())
         self._items = [item.id for item in catalogue.items]
         self._genres = [genre for genre in catalogue.genres if int(catalogue.of_genre[genre].sum()) > 10 * _K]
         self._users = self._golden.users

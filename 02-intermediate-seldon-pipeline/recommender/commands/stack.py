@@ -18,7 +18,7 @@ from graph_router.domain.graph import GraphError
 from graph_router.settings import RouterSettings
 from recommender.adapters.inventory import RIGHTS
 from recommender.commands.operator import Placed, find_deployment, place, write
-from recommender.settings import PipelineSettings
+from recommender.settings import RecommenderSettings
 from servekit.valkey import valkey_command
 from servekit.valkey_users import write_users
 from workbench.environment import OBSERVED
@@ -42,7 +42,7 @@ def stack(*, renew: bool) -> Stack:
     Raises:
         StackError: the deployment cannot be rendered or placed, or there is no server for the inventory.
     """
-    settings, run_dir = PipelineSettings(), RUN_DIR.resolve()
+    settings, run_dir = RecommenderSettings(), RUN_DIR.resolve()
     try:
         placed = place(_rendered(settings), settings) if renew else _last(settings)
         users = write_users(settings.logins_dir.absolute(), "inventory", RIGHTS)
@@ -76,7 +76,7 @@ def _steps(placed: Placed) -> list[Process]:
     ]
 
 
-def _router(settings: PipelineSettings, run_dir: Path) -> Process:
+def _router(settings: RecommenderSettings, run_dir: Path) -> Process:
     return Process(
         "router",
         [sys.executable, "-m", "graph_router"],
@@ -90,13 +90,13 @@ def _router(settings: PipelineSettings, run_dir: Path) -> Process:
     )
 
 
-def _rendered(settings: PipelineSettings) -> dict[str, Any]:
+def _rendered(settings: RecommenderSettings) -> dict[str, Any]:
     source = settings.deployment
     documents = build(source) if source.is_dir() else load(source)
     return find_deployment([document.body for document in documents])
 
 
-def _last(settings: PipelineSettings) -> Placed:
+def _last(settings: RecommenderSettings) -> Placed:
     """What was placed last, or nothing: whatever became of a deployment, what runs can be stopped."""
     try:
         return place(find_deployment(list(yaml.safe_load_all(_GRAPH.read_text(encoding="utf-8")))), settings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from recommender.adapters.artefact import Artefact, ArtefactError
 from recommender.adapters.inventory import Inventory
-from recommender.settings import InventorySettings
+from recommender.settings import RecommenderSettings
 from servekit.errors import ServingError
 from workbench.stack import join
 
@@ -23,10 +23,10 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """0; 1 with one line that says what is wrong: an unknown item, no inventory, no catalogue."""
     chosen = _parser().parse_args(arguments)
-    settings = InventorySettings()
+    settings = RecommenderSettings()
     try:
         catalogue = Artefact(settings.models_dir / "1").catalogue()
-        inventory = Inventory(settings.url, catalogue, timeout_s=5, login=settings.login)
+        inventory = Inventory(settings.inventory_url, catalogue, timeout_s=5, login=settings.inventory_login)
         for items, out in ((chosen.out, True), (chosen.back, False)):
             if items:
                 inventory.set_out(items, out=out)
@@ -59,5 +59,5 @@ def _print(items: Sequence[int], state: str, catalogue: Catalogue) -> None:
 
 
 if __name__ == "__main__":
-    join(2, lambda: InventorySettings().valkey_port)
+    join(2, lambda: RecommenderSettings().valkey_port)
     sys.exit(main())

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from recommender.adapters.artefact import ModelCard, encode_parts, write_artefact
 from recommender.domain.ranking import rank
-from recommender.settings import TrainingSettings
+from recommender.settings import RecommenderSettings
 from recommender.training.fit import HELD_OUT, LIKED_STARS, Training, train
 from recommender.training.movielens import DataError, data_sha256, fetch_movielens, read_movielens
 from recommender.training.onnx_export import als_onnx, ease_onnx
@@ -35,9 +35,9 @@ GOLDEN_ITEMS = 50
 _LIBRARIES = {name: version(name) for name in ("numpy", "onnx")}
 
 
-def main(settings: TrainingSettings | None = None) -> int:
+def main(settings: RecommenderSettings | None = None) -> int:
     """Writes the artefacts below ``settings.models_dir``; 0, or 1 with one line that says why there is no data."""
-    settings = settings or TrainingSettings()
+    settings = settings or RecommenderSettings()
     folder = settings.movielens_dir
     try:
         if "movielens_dir" not in settings.model_fields_set:
@@ -55,7 +55,7 @@ def main(settings: TrainingSettings | None = None) -> int:
     return 0
 
 
-def _write(settings: TrainingSettings, number: str, onnx: bytes, fitted: Training, catalogue: Catalogue) -> None:
+def _write(settings: RecommenderSettings, number: str, onnx: bytes, fitted: Training, catalogue: Catalogue) -> None:
     parts = encode_parts(fitted.normalisation, fitted.histories, catalogue)
     shape = [-1, len(catalogue)]
     card = ModelCard(

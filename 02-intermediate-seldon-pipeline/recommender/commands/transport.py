@@ -25,7 +25,7 @@ from recommender.adapters.artefact import Artefact, ArtefactError
 from recommender.adapters.tensors import decode, encode
 from recommender.domain.request import Request
 from recommender.service.preparation import Preparation
-from recommender.settings import PipelineSettings, TrainingSettings
+from recommender.settings import RecommenderSettings
 from servekit.json_file import write_json
 from servekit.loopback import DIRECT
 from workbench.hardware import describe, hardware_stamp
@@ -113,7 +113,7 @@ FORMS = {
 def main() -> int:
     """Prints a table and writes ``.run/bench/transport-2.json``; 1 when the level does not run."""
     try:
-        costs = measure(PipelineSettings().model_port, _features(), _ROUNDS, _CALLS)
+        costs = measure(RecommenderSettings().model_port, _features(), _ROUNDS, _CALLS)
     except (OSError, HTTPException, grpc.RpcError, ArtefactError) as error:
         reason = error.details() if isinstance(error, grpc.Call) else error
         say(f"transport: {reason}: run make up-2", stderr=True)
@@ -161,7 +161,7 @@ def measure(port: int, features: NDArray[np.float32], rounds: int, calls: int) -
 
 
 def _features() -> NDArray[np.float32]:
-    artefact = Artefact(TrainingSettings().models_dir / "1")
+    artefact = Artefact(RecommenderSettings().models_dir / "1")
     preparation = Preparation(artefact.normalisation(), artefact.histories(), artefact.catalogue())
     return preparation.prepare(Request(user=196)).features
 

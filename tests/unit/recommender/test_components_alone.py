@@ -11,7 +11,7 @@ import redis
 
 from recommender.adapters.inventory import KEY
 from recommender.commands import train
-from recommender.settings import TrainingSettings
+from recommender.settings import RecommenderSettings
 from servekit.valkey import valkey_command
 from tests.patience import until
 from workbench.versions import ROOT
@@ -22,7 +22,7 @@ TESTS = Path(__file__).parent / "components"
 
 def test_the_components_as_plain_classes(movielens: Path, tmp_path: Path) -> None:
     """Film 103 is out of stock."""
-    assert train.main(TrainingSettings(models_dir=tmp_path / "models", movielens_dir=movielens)) == 0
+    assert train.main(RecommenderSettings(models_dir=tmp_path / "models", movielens_dir=movielens)) == 0
     socket = tmp_path / "s"
     command = [*valkey_command(0, tmp_path), "--unixsocket", str(socket)]
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:

@@ -9,7 +9,7 @@ import yaml
 from graph_router.adapters.deployment_yaml import load_deployment
 from graph_router.domain.graph import GraphError
 from recommender.commands.operator import find_deployment, place, write
-from recommender.settings import PipelineSettings
+from recommender.settings import RecommenderSettings
 
 
 def container(name: str, image: str = "", **environment: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def document(*predictors: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_each_unit_gets_the_endpoint_that_its_process_listens_on(tmp_path: Path) -> None:
-    placed = place(document(predictor("default", container("model"))), PipelineSettings(model_port=9220))
+    placed = place(document(predictor("default", container("model"))), RecommenderSettings(model_port=9220))
     (process,) = placed.processes
     assert (process.name, process.port) == ("model", 9220)
     assert process.command[3:][1:] == [
@@ -44,7 +44,7 @@ def test_the_environment_is_the_containers_with_this_machines_places_and_seldons
     folder, address = "/models/recommender/2", "redis://inventory:6379"
     login = "/inventory-login/inventory-step"
     given = container("model", RECOMMENDER_MODEL_DIR=folder, URL=address, OTHER="/models", LOGIN=login)
-    settings = PipelineSettings(models_dir=Path("/here"), valkey_port=9240, logins_dir=Path("/logins"))
+    settings = RecommenderSettings(models_dir=Path("/here"), valkey_port=9240, logins_dir=Path("/logins"))
     annotated = predictor("default", given, annotations={"version": "2"})
     environment = place(document(annotated), settings).processes[0].environment
     assert environment["RECOMMENDER_MODEL_DIR"] == "/here/2"
@@ -58,7 +58,7 @@ def test_the_environment_is_the_containers_with_this_machines_places_and_seldons
 
 def test_equal_containers_run_once_and_others_on_ports_of_their_own() -> None:
     same, other = container("model", A="1"), container("model", A="2")
-    placed = place(document(predictor("a", same), predictor("b", same), predictor("c", other)), PipelineSettings())
+    placed = place(document(predictor("a", same), predictor("b", same), predictor("c", other)), RecommenderSettings())
     assert [(process.name, process.port) for process in placed.processes] == [("model", 8220), ("model-2", 8225)]
     ports = [each["graph"]["endpoint"]["httpPort"] for each in placed.document["spec"]["predictors"]]
     assert ports == [8220, 8220, 8225]
@@ -67,7 +67,7 @@ def test_equal_containers_run_once_and_others_on_ports_of_their_own() -> None:
 def test_what_is_given_stays_as_it_was() -> None:
     given = document(predictor("a", container("model")))
     before = yaml.safe_dump(given)
-    place(given, PipelineSettings())
+    place(given, RecommenderSettings())
     assert yaml.safe_dump(given) == before
 
 
@@ -85,7 +85,7 @@ def test_what_is_given_stays_as_it_was() -> None:
 )
 def test_what_cannot_be_placed_is_refused(predictors: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(GraphError) as refused:
-        place(document(*predictors), PipelineSettings())
+        place(document(*predictors), RecommenderSettings())
     assert str(refused.value).startswith(message)
 
 

@@ -17,7 +17,7 @@ from recommender.adapters.onnx_model import OnnxModel
 from recommender.commands import train
 from recommender.domain.request import Request
 from recommender.service.preparation import Preparation
-from recommender.settings import TrainingSettings
+from recommender.settings import RecommenderSettings
 from tests.external_onnx import external_model
 from workbench.versions import ROOT
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def run(movielens: Path, folder: Path) -> int:
-    return train.main(TrainingSettings(models_dir=folder, movielens_dir=movielens))
+    return train.main(RecommenderSettings(models_dir=folder, movielens_dir=movielens))
 
 
 @pytest.fixture

@@ -49,6 +49,8 @@ class Postprocessor(Step):
         snapshot_s: float | None = None,
         timeout_s: float | None = None,
     ) -> None:
+        # the environment is read here, and not by a settings class: Seldon's wrapper makes the component, and its
+        # packages (pydantic-settings is none of them) are those that its own protobuf and Flask allow
         artefact = open_artefact(model_dir)
         self._card = artefact.card()
         self._catalogue = artefact.catalogue()

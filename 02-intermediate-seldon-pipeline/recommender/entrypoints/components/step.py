@@ -44,6 +44,7 @@ _META = {"tags": dict, "requestPath": dict, "puid": str}
 
 def open_artefact(model_dir: str | None) -> Artefact:
     """The artefact in ``model_dir``, or else in RECOMMENDER_MODEL_DIR, or else where training puts version 1."""
+    # read by hand: see Postprocessor
     return Artefact(Path(model_dir or os.environ.get("RECOMMENDER_MODEL_DIR") or ".run/2/models/recommender/1"))
 
 
