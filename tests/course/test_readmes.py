@@ -213,3 +213,12 @@ def test_the_course_map_names_each_levels_incidents() -> None:
     assert len(rows) == len(LEVELS)
     for story in read_stories(ROOT / "interview" / "incidents").values():
         assert [level for level, row in rows.items() if f"`{story.id}`" in row] == [str(story.level)]
+
+
+@pytest.mark.parametrize("package", ["servekit", "workbench", "course"])
+def test_the_map_of_shared_names_every_module(package: str) -> None:
+    text = (ROOT / "shared" / "README.md").read_text()
+    section = text.partition(f"\n## {package}: ")[2].partition("\n## ")[0]
+    first_cells = " ".join(re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE))
+    modules = {path.stem for path in (ROOT / "shared" / package).iterdir() if not path.name.startswith(("_", "."))}
+    assert set(re.findall(r"`(?:\w+\.)?(\w+)`", first_cells)) == modules
