@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.workbench.planted import carry_on, planted, surface
+from tests.patience import GENEROUS_S
+from tests.unit.workbench.planted import HANGS_S, carry_on, planted, surface
 from workbench.fuzz import main
 from workbench.fuzz.campaign import Campaign, Tally, play
 from workbench.fuzz.cases import make_case
@@ -23,8 +24,8 @@ INPUTS = 300
 NOBODY = "http://127.0.0.1:1"
 
 
-def run(url: str, inputs: int = INPUTS) -> Tally:
-    return asyncio.run(Campaign(surface(url), seed=1).run(range(inputs)))
+def run(url: str, deadline_s: float = GENEROUS_S) -> Tally:
+    return asyncio.run(Campaign(surface(url, deadline_s), seed=1).run(range(INPUTS)))
 
 
 def test_the_same_seed_makes_the_same_inputs_of_every_kind() -> None:
@@ -51,7 +52,7 @@ def test_a_server_that_behaves_has_no_fault() -> None:
 )
 def test_a_planted_fault_is_found(fault: str, expected: str) -> None:
     with planted(fault) as url:
-        tally = run(url)
+        tally = run(url, HANGS_S)
     assert expected in {found.fault.what.removesuffix(" behind it") for found in tally.found}
 
 
