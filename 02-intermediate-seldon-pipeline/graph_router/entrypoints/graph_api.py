@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from graph_router.service.routing import Headers, Routing
     from servekit.telemetry import RequestRecord
 
-__all__ = ["PREDICTOR", "PUID", "GraphApi", "Incoming", "Outgoing"]
+__all__ = ["PREDICTOR", "PUID", "GraphApi", "GraphRequest", "GraphResponse"]
 
 PUID = b"seldon-puid"
 PREDICTOR = b"seldon-predictor"
@@ -46,7 +46,7 @@ _PER_HEADER = 32
 
 
 @dataclass(slots=True)
-class Incoming:
+class GraphRequest:
     """A request.
 
     Attributes:
@@ -77,7 +77,7 @@ class Incoming:
         return checked_puid("header seldon-puid", sent) if sent else str(uuid4())
 
 
-class Outgoing(NamedTuple):
+class GraphResponse(NamedTuple):
     """An answer: JSON, the predictor that gave it, further headers."""
 
     body: bytes
@@ -101,50 +101,50 @@ class GraphApi:
         self._steps = steps
         self._inject_routing = inject_routing
 
-    async def predict(self, incoming: Incoming) -> Outgoing:
+    async def predict(self, request: GraphRequest) -> GraphResponse:
         """A SeldonMessage through the graph."""
-        record, predictor = incoming.record, self._choose(incoming)
-        message, puid = read_prediction(incoming.body, incoming.puid())
+        record, predictor = request.record, self._choose(request)
+        message, puid = read_prediction(request.body, request.puid())
         record.lap("router")
 
         def stepped(unit: Unit, _: Call) -> None:
             record.lap(unit.name)
 
-        answer = await self._routing.predict(predictor, message, _passed_on(incoming, puid, predictor), stepped)
+        answer = await self._routing.predict(predictor, message, _passed_on(request, puid, predictor), stepped)
         body = completed(answer.message, puid, answer.routing if self._inject_routing else None)
-        return Outgoing(body, predictor, ((PUID, puid.encode()),))
+        return GraphResponse(body, predictor, ((PUID, puid.encode()),))
 
-    async def feedback(self, incoming: Incoming) -> Outgoing:
+    async def feedback(self, request: GraphRequest) -> GraphResponse:
         """A Feedback along the way of the answer that it is about."""
-        predictor = self._choose(incoming)
-        feedback = read_feedback(incoming.body)
-        puid = incoming.puid()
-        headers = _passed_on(incoming, puid, predictor)
+        predictor = self._choose(request)
+        feedback = read_feedback(request.body)
+        puid = request.puid()
+        headers = _passed_on(request, puid, predictor)
         answer = await self._routing.feedback(predictor, feedback, headers, routing_of(feedback))
-        return Outgoing(answer.json, predictor, ((PUID, puid.encode()),))
+        return GraphResponse(answer.json, predictor, ((PUID, puid.encode()),))
 
-    async def metadata(self, incoming: Incoming) -> Outgoing:
+    async def metadata(self, request: GraphRequest) -> GraphResponse:
         """What the units of a predictor say of themselves, and what goes in and comes out of the whole."""
-        predictor = self._choose(incoming)
-        return Outgoing(msgspec.json.encode(await graph_metadata(self._steps, predictor)), predictor)
+        predictor = self._choose(request)
+        return GraphResponse(msgspec.json.encode(await graph_metadata(self._steps, predictor)), predictor)
 
-    async def unit_metadata(self, incoming: Incoming) -> Outgoing:
+    async def unit_metadata(self, request: GraphRequest) -> GraphResponse:
         """What one unit says of itself."""
-        predictor, unit = self._unit(incoming)
-        return Outgoing(await unit_document(self._steps, predictor, unit, "/metadata"), predictor)
+        predictor, unit = self._unit(request)
+        return GraphResponse(await unit_document(self._steps, predictor, unit, "/metadata"), predictor)
 
-    async def unit_status(self, incoming: Incoming) -> Outgoing:
+    async def unit_status(self, request: GraphRequest) -> GraphResponse:
         """One unit's own health check."""
-        predictor, unit = self._unit(incoming)
-        return Outgoing(await unit_document(self._steps, predictor, unit, _HEALTH), predictor)
+        predictor, unit = self._unit(request)
+        return GraphResponse(await unit_document(self._steps, predictor, unit, _HEALTH), predictor)
 
-    async def ready(self, incoming: Incoming) -> Outgoing:
+    async def ready(self, request: GraphRequest) -> GraphResponse:
         """Whether every unit that requests may pass says that it is well.
 
         Raises:
             NotReadyError: one does not, or does not answer; or this process is draining.
         """
-        del incoming
+        del request
         if self.draining:
             raise NotReadyError("server", "draining", "call another replica")
         asked = [(each, unit) for each in self.deployment.live for unit in each.graph.walk() if unit.endpoint]
@@ -152,40 +152,40 @@ class GraphApi:
         failed = [each for each in await asyncio.gather(*health, return_exceptions=True) if isinstance(each, Exception)]
         if failed:
             raise NotReadyError("graph", self.deployment.name, "; ".join(sorted({str(each) for each in failed})))
-        return Outgoing(b'{"status":"ready"}', self.deployment.live[0])
+        return GraphResponse(b'{"status":"ready"}', self.deployment.live[0])
 
-    async def live(self, incoming: Incoming) -> Outgoing:
+    async def live(self, request: GraphRequest) -> GraphResponse:
         """That the process runs."""
-        del incoming
-        return Outgoing(b'{"status":"alive"}', self.deployment.live[0])
+        del request
+        return GraphResponse(b'{"status":"alive"}', self.deployment.live[0])
 
-    def _choose(self, incoming: Incoming) -> Predictor:
-        wanted = incoming.header(PREDICTOR)
+    def _choose(self, request: GraphRequest) -> Predictor:
+        wanted = request.header(PREDICTOR)
         try:
             predictor = self._routing.choose(wanted)
         except KeyError:
             known = ", ".join(each.name for each in self.deployment.live)
             raise InvalidValueError("header seldon-predictor", wanted, f"expected one of {known}") from None
-        incoming.record.model, incoming.record.version = self.deployment.name, predictor.version
-        incoming.predictor = predictor
+        request.record.model, request.record.version = self.deployment.name, predictor.version
+        request.predictor = predictor
         return predictor
 
-    def _unit(self, incoming: Incoming) -> tuple[Predictor, Unit]:
-        predictor = self._choose(incoming)
+    def _unit(self, request: GraphRequest) -> tuple[Predictor, Unit]:
+        predictor = self._choose(request)
         for unit in predictor.graph.walk():
-            if unit.name == incoming.name and unit.endpoint is not None:
+            if unit.name == request.name and unit.endpoint is not None:
                 return predictor, unit
         known = ", ".join(unit.name for unit in predictor.graph.walk() if unit.endpoint)
-        raise UnknownModelError("unit", incoming.name, f"unknown: expected one of {known}")
+        raise UnknownModelError("unit", request.name, f"unknown: expected one of {known}")
 
 
-def _passed_on(incoming: Incoming, puid: str, predictor: Predictor) -> Headers:
-    headers = [header for header in incoming.headers if header[0] not in _NOT_PASSED_ON]
+def _passed_on(request: GraphRequest, puid: str, predictor: Predictor) -> Headers:
+    headers = [header for header in request.headers if header[0] not in _NOT_PASSED_ON]
     if sum(len(name) + len(value) for name, value in headers) > _MAX_METADATA_BYTES - _MAX_HEADERS * _PER_HEADER:
         _check_sizes(headers, predictor)
     if len(headers) > _MAX_HEADERS:
         raise HeadersTooLargeError("headers", len(headers), f"expected at most {_MAX_HEADERS}")
-    return [*headers, (b"traceparent", incoming.record.traceparent.encode()), (PUID, puid.encode())]
+    return [*headers, (b"traceparent", request.record.traceparent.encode()), (PUID, puid.encode())]
 
 
 def _check_sizes(headers: Headers, predictor: Predictor) -> None:

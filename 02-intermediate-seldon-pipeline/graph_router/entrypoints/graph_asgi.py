@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graph_router.adapters.seldon_message import status_json
 from graph_router.domain.failure import StepError
-from graph_router.entrypoints.graph_api import PREDICTOR, GraphApi, Incoming, Outgoing
+from graph_router.entrypoints.graph_api import PREDICTOR, GraphApi, GraphRequest, GraphResponse
 from servekit.errors import MediaTypeError, ServingError
 from servekit.telemetry import request_record
 
@@ -58,7 +58,7 @@ class _Route(NamedTuple):
     path: str
     method: str
     service: str
-    handler: Callable[[Incoming], Awaitable[Outgoing]]
+    handler: Callable[[GraphRequest], Awaitable[GraphResponse]]
 
 
 class GraphApp:
@@ -116,14 +116,14 @@ class GraphApp:
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         began, service = perf_counter(), ""
-        incoming = Incoming(b"", scope["headers"], request_record(scope))
+        request = GraphRequest(b"", scope["headers"], request_record(scope))
         try:
-            route, incoming.name = self._find(scope)
+            route, request.name = self._find(scope)
             scope["route"], service = route, route.service
             if route.method == "POST":
-                incoming.body = await self._body(scope, receive)
-            answer = await route.handler(incoming)
-            status, body, headers, incoming.predictor = 200, answer.body, answer.headers, answer.predictor
+                request.body = await self._body(scope, receive)
+            answer = await route.handler(request)
+            status, body, headers, request.predictor = 200, answer.body, answer.headers, answer.predictor
         except StepError as error:
             status, body, headers = error.status, error.body or status_json(error.status, error.reason, str(error)), ()
             if error.status >= _SERVER_FAILURE:
@@ -131,7 +131,7 @@ class GraphApp:
         except ServingError as error:
             status, headers = int(error.status), error.headers
             body = status_json(status, _REASONS.get(status, error.status.phrase.upper().replace(" ", "_")), str(error))
-        predictor = incoming.predictor or self._default  # one that fails is blamed itself
+        predictor = request.predictor or self._default  # one that fails is blamed itself
         await _send(send, status, body, [_JSON, (PREDICTOR, predictor.name.encode()), *headers])
         if service:
             labels = (service, scope["method"].lower(), str(status))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from recommender.settings import RecommenderSettings
 
-__all__ = ["Placed", "StepProcess", "find_deployment", "place", "write"]
+__all__ = ["PlacedDeployment", "StepProcess", "find_deployment", "place", "write"]
 
 _PYTHON = Path(".venvs/seldon/bin/python")
 _INVENTORY = "redis://inventory:6379"
@@ -43,7 +43,7 @@ class StepProcess(NamedTuple):
     port: int
 
 
-class Placed(NamedTuple):
+class PlacedDeployment(NamedTuple):
     """A deployment whose units all have an endpoint, and the processes that listen there."""
 
     document: dict[str, Any]
@@ -62,7 +62,7 @@ def find_deployment(documents: list[dict[str, Any]]) -> dict[str, Any]:
     return found[0]
 
 
-def place(document: Mapping[str, Any], settings: RecommenderSettings) -> Placed:
+def place(document: Mapping[str, Any], settings: RecommenderSettings) -> PlacedDeployment:
     """Fills in the endpoints and says what to run.
 
     Raises:
@@ -87,10 +87,10 @@ def place(document: Mapping[str, Any], settings: RecommenderSettings) -> Placed:
             port = processes[identity].port
             own = {"service_host": "127.0.0.1", "httpPort": port, "grpcPort": port + 1}
             unit["endpoint"] = {**(unit.get("endpoint") or {}), **own}
-    return Placed(placed, list(processes.values()))
+    return PlacedDeployment(placed, list(processes.values()))
 
 
-def write(placed: Placed, path: Path) -> None:
+def write(placed: PlacedDeployment, path: Path) -> None:
     """Writes the deployment where the router reads it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(placed.document, sort_keys=False), encoding="utf-8")

@@ -41,7 +41,7 @@ def main() -> int:
     settings = RecommenderSettings()
     requests = int(os.environ.get("OVERHEAD_REQUESTS", "400"))
     try:
-        by_hand, through = _Steps(settings), _Connection(settings.port)
+        by_hand, through = _StepsByHand(settings), _Connection(settings.port)
         spent, routed = _measure(by_hand, through, requests)
     except (OSError, HTTPException, _DifferentError) as error:
         say(f"level 2: {error}: is it up, and its stock unchanged? make up-2", stderr=True)
@@ -70,7 +70,7 @@ class _Connection:
         return content
 
 
-class _Steps:
+class _StepsByHand:
     """The three steps, called by hand."""
 
     def __init__(self, settings: RecommenderSettings) -> None:
@@ -86,7 +86,7 @@ class _Steps:
         return body, seconds
 
 
-def _measure(by_hand: _Steps, through: _Connection, requests: int) -> tuple[list[list[float]], list[float]]:
+def _measure(by_hand: _StepsByHand, through: _Connection, requests: int) -> tuple[list[list[float]], list[float]]:
     """Seconds of each step by hand, and of the whole through the router, after a warm-up."""
     spent, routed = [], []
     for number in range(_WARM_UP + requests):

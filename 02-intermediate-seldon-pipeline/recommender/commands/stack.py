@@ -17,7 +17,7 @@ import yaml
 from graph_router.domain.graph import GraphError
 from graph_router.settings import RouterSettings
 from recommender.adapters.inventory import RIGHTS
-from recommender.commands.operator import Placed, find_deployment, place, write
+from recommender.commands.operator import PlacedDeployment, find_deployment, place, write
 from recommender.settings import RecommenderSettings
 from servekit.valkey import valkey_command
 from servekit.valkey_users import write_users
@@ -62,7 +62,7 @@ def stack(*, renew: bool) -> Stack:
     )
 
 
-def _steps(placed: Placed) -> list[Process]:
+def _steps(placed: PlacedDeployment) -> list[Process]:
     return [
         Process(
             step.name,
@@ -96,12 +96,12 @@ def _rendered(settings: RecommenderSettings) -> dict[str, Any]:
     return find_deployment([document.body for document in documents])
 
 
-def _last(settings: RecommenderSettings) -> Placed:
+def _last(settings: RecommenderSettings) -> PlacedDeployment:
     """What was placed last, or nothing: whatever became of a deployment, what runs can be stopped."""
     try:
         return place(find_deployment(list(yaml.safe_load_all(_GRAPH.read_text(encoding="utf-8")))), settings)
     except (FileNotFoundError, yaml.YAMLError, GraphError):
-        return Placed({}, [])
+        return PlacedDeployment({}, [])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from recommender.adapters.artefact import ModelCard, encode_parts, write_artefact
 from recommender.domain.ranking import rank
 from recommender.settings import RecommenderSettings
-from recommender.training.fit import HELD_OUT, LIKED_STARS, Training, train
+from recommender.training.fit import HELD_OUT, LIKED_STARS, FittedModels, train
 from recommender.training.movielens import DataError, data_sha256, fetch_movielens, read_movielens
 from recommender.training.onnx_export import als_onnx, ease_onnx
 
@@ -55,7 +55,7 @@ def main(settings: RecommenderSettings | None = None) -> int:
     return 0
 
 
-def _write(settings: RecommenderSettings, number: str, onnx: bytes, fitted: Training, catalogue: Catalogue) -> None:
+def _write(settings: RecommenderSettings, number: str, onnx: bytes, fitted: FittedModels, catalogue: Catalogue) -> None:
     parts = encode_parts(fitted.normalisation, fitted.histories, catalogue)
     shape = [-1, len(catalogue)]
     card = ModelCard(
@@ -80,7 +80,7 @@ def _write(settings: RecommenderSettings, number: str, onnx: bytes, fitted: Trai
     write_artefact(settings.models_dir / number, {"model.onnx": onnx, **parts, "golden.json": golden}, card)
 
 
-def _golden(fitted: Training, number: str, catalogue: Catalogue) -> dict[str, Any]:
+def _golden(fitted: FittedModels, number: str, catalogue: Catalogue) -> dict[str, Any]:
     """For each user the ids and the exact scores of the best items not rated yet, with nothing out of stock."""
     users: dict[str, Any] = {}
     for user, (rated, _), scores in zip(fitted.histories.users, fitted.histories, fitted.scores(number), strict=True):
@@ -91,7 +91,7 @@ def _golden(fitted: Training, number: str, catalogue: Catalogue) -> dict[str, An
     return {"model": "recommender", "version": number, "users": users}
 
 
-def _print(fitted: Training, folder: Path, graphs: dict[str, bytes]) -> None:
+def _print(fitted: FittedModels, folder: Path, graphs: dict[str, bytes]) -> None:
     people, items = fitted.features.shape
     print(f"MovieLens 100K: {people} users, {items:,} films; {len(fitted.train):,} ratings to fit")
     judged = fitted.quality["popularity"].users

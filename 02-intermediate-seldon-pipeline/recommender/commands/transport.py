@@ -23,7 +23,7 @@ import numpy as np
 from graph_router.adapters import prediction_pb2 as pb
 from recommender.adapters.artefact import Artefact, ArtefactError
 from recommender.adapters.tensors import decode, encode
-from recommender.domain.request import Request
+from recommender.domain.request import RecommendationRequest
 from recommender.service.preparation import Preparation
 from recommender.settings import RecommenderSettings
 from servekit.json_file import write_json
@@ -163,7 +163,7 @@ def measure(port: int, features: NDArray[np.float32], rounds: int, calls: int) -
 def _features() -> NDArray[np.float32]:
     artefact = Artefact(RecommenderSettings().models_dir / "1")
     preparation = Preparation(artefact.normalisation(), artefact.histories(), artefact.catalogue())
-    return preparation.prepare(Request(user=196)).features
+    return preparation.prepare(RecommendationRequest(user=196)).features
 
 
 def _post(http: HTTPConnection, body: bytes) -> bytes:

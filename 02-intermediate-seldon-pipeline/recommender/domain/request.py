@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from recommender.domain.catalogue import Catalogue
 
-__all__ = ["DEFAULT_K", "MAX_K", "MAX_RATINGS", "Request", "parse_request"]
+__all__ = ["DEFAULT_K", "MAX_K", "MAX_RATINGS", "RecommendationRequest", "parse_request"]
 
 DEFAULT_K = 10
 MAX_K = 100
@@ -23,7 +23,7 @@ _LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Request:
+class RecommendationRequest:
     """Recommend ``k`` items, of one genre if it is given, to a user, a list of ratings, or both.
 
     Attributes:
@@ -39,7 +39,7 @@ class Request:
     genre: str | None = None
 
 
-def parse_request(document: object, catalogue: Catalogue) -> Request:
+def parse_request(document: object, catalogue: Catalogue) -> RecommendationRequest:
     """The request in a decoded JSON document. Numbers may be floats with an integral value: gRPC's JSON has no others.
 
     Raises:
@@ -55,7 +55,7 @@ def parse_request(document: object, catalogue: Catalogue) -> Request:
     if user is None and not ratings:
         raise InvalidValueError("user", None, "missing: expected a user, ratings, or both")
     k = _integer("k", document.get("k", DEFAULT_K), 1, MAX_K)
-    return Request(user, ratings, k, _genre(document.get("genre"), catalogue))
+    return RecommendationRequest(user, ratings, k, _genre(document.get("genre"), catalogue))
 
 
 def _ratings(given: Any, catalogue: Catalogue) -> dict[int, float]:

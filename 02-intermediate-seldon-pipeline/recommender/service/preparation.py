@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from recommender.domain.catalogue import Catalogue
     from recommender.domain.interactions import Histories
     from recommender.domain.normalisation import Normalisation
-    from recommender.domain.request import Request
+    from recommender.domain.request import RecommendationRequest
 
-__all__ = ["Preparation", "Prepared"]
+__all__ = ["Preparation", "PreparedRequest"]
 
 _NOTHING = np.zeros(0, np.int32), np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRequest:
     """What the model and the ranking need of a user.
 
     Attributes:
@@ -43,7 +43,7 @@ class Preparation:
         self._normalisation = normalisation
         self._histories = histories
 
-    def prepare(self, request: Request) -> Prepared:
+    def prepare(self, request: RecommendationRequest) -> PreparedRequest:
         """What is known of the user, joined with the ratings in the request, which win where both speak of an item."""
         items, ratings = self._history(request.user)
         if request.ratings:
@@ -52,8 +52,8 @@ class Preparation:
             items = np.concatenate([items[old], given])
             ratings = np.concatenate([ratings[old], np.fromiter(request.ratings.values(), np.float32)])
         if not len(items):
-            return Prepared(self._normalisation.typical[None], items, cold_start=True)
-        return Prepared(self._normalisation.features(items, ratings), items, cold_start=False)
+            return PreparedRequest(self._normalisation.typical[None], items, cold_start=True)
+        return PreparedRequest(self._normalisation.features(items, ratings), items, cold_start=False)
 
     def _history(self, user: int | None) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         known = None if user is None else self._histories.of_user(user)

@@ -16,7 +16,7 @@ from recommender.training.evaluation import Quality, evaluate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HELD_OUT", "LIKED_STARS", "Training", "train"]
+__all__ = ["HELD_OUT", "LIKED_STARS", "FittedModels", "train"]
 
 HELD_OUT = 10
 """Each user's last interactions, kept for judging."""
@@ -32,7 +32,7 @@ _ALS = AlsSettings(rank=32, confidence=2.0, ridge=20.0, rounds=12, seed=20260101
 
 
 @dataclass(frozen=True)
-class Training:
+class FittedModels:
     """Everything that serving needs, and how good it is.
 
     Attributes:
@@ -62,7 +62,7 @@ class Training:
         return scores
 
 
-def train(interactions: Interactions) -> Training:
+def train(interactions: Interactions) -> FittedModels:
     """Fits EASE (version 1) and implicit ALS (version 2); the same interactions give the same models."""
     fitting, held_out = hold_out_last(interactions, HELD_OUT)
     histories = Histories.of(fitting)
@@ -70,12 +70,12 @@ def train(interactions: Interactions) -> Training:
     features = normalisation.matrix(histories)
     ease = fit_ease(features, ridge=_RIDGE)
     als = fit_als(features, _ALS)
-    fitted = Training(fitting, held_out, histories, normalisation, features, ease, als, {})
+    fitted = FittedModels(fitting, held_out, histories, normalisation, features, ease, als, {})
     fitted.quality.update(_judge(fitted))
     return fitted
 
 
-def _judge(fitted: Training) -> dict[str, Quality]:
+def _judge(fitted: FittedModels) -> dict[str, Quality]:
     seen = _mask(fitted.histories.users, fitted.train)
     relevant = _mask(fitted.histories.users, fitted.held_out.where(fitted.held_out.ratings >= LIKED_STARS))
     popularity: NDArray[Any] = np.broadcast_to(seen.sum(axis=0, dtype=np.float64), seen.shape)

@@ -37,13 +37,13 @@ class _Payload(msgspec.Struct):
     items: list[_Item]
 
 
-class _Meta(msgspec.Struct):
+class _AnswerMeta(msgspec.Struct):
     tags: dict[str, str | bool]
 
 
-class _Answer(msgspec.Struct):
+class _GoldenAnswer(msgspec.Struct):
     jsonData: _Payload  # noqa: N815 - the protocol's own name
-    meta: _Meta
+    meta: _AnswerMeta
 
 
 class Golden:
@@ -66,7 +66,7 @@ class Golden:
 
         None when it is right: by the oracle of the version that it says it is from, equal scores in either order.
         """
-        decoded = msgspec.json.decode(answer, type=_Answer)
+        decoded = msgspec.json.decode(answer, type=_GoldenAnswer)
         version = str(decoded.meta.tags["version"])
         best = self._of[version][user]
         wanted = [(item, score) for item, score in zip(best.ids, best.scores, strict=True) if item not in out][:k]

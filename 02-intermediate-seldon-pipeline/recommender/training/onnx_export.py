@@ -44,7 +44,7 @@ def als_onnx(model: ItemFactors) -> bytes:
         "tiny": np.array(1e-12),
         "last": np.array([-1]),
     }
-    steps = _Steps()
+    steps = _GraphBuilder()
     watched = steps.add("Relu", "features")
     extra = steps.add("Mul", watched, "confidence")
     one = steps.cast(steps.add("Greater", "features", "zero"))
@@ -53,7 +53,7 @@ def als_onnx(model: ItemFactors) -> bytes:
     return _graph("als", steps.nodes, constants, len(factors))
 
 
-class _Steps:
+class _GraphBuilder:
     """Nodes in order, with names of their own making."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class _Steps:
         return self.add("Div", above, self.add("Max", below, "tiny"))
 
 
-def _solve(steps: _Steps, extra: str, target: str) -> str:
+def _solve(steps: _GraphBuilder, extra: str, target: str) -> str:
     """Solves (gram + factors' · extra · factors) user = target for each row, from user = 0."""
     user, residual, direction = "", target, target
     energy = steps.dot(residual, residual)

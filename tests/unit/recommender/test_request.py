@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.domain.catalogue import Catalogue, Item
-from recommender.domain.request import Request, parse_request
+from recommender.domain.request import RecommendationRequest, parse_request
 from servekit.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -25,16 +25,16 @@ FIELDS = st.fixed_dictionaries({}, optional={"user": JSON, "k": JSON, "genre": J
 
 
 def test_a_user_alone_gets_ten_items_of_any_genre() -> None:
-    assert parse_request({"user": 196}, FILMS) == Request(196, {}, 10, None)
+    assert parse_request({"user": 196}, FILMS) == RecommendationRequest(196, {}, 10, None)
 
 
 def test_numbers_may_be_floats_as_they_are_in_protobufs_json() -> None:
     document = {"user": 196.0, "k": 5.0, "ratings": [{"item": 50.0, "rating": 4.5}], "genre": "War"}
-    assert parse_request(document, FILMS) == Request(196, {50: 4.5}, 5, "War")
+    assert parse_request(document, FILMS) == RecommendationRequest(196, {50: 4.5}, 5, "War")
 
 
 def test_ratings_alone_are_enough() -> None:
-    assert parse_request({"ratings": [{"item": 7, "rating": 1}]}, FILMS) == Request(None, {7: 1})
+    assert parse_request({"ratings": [{"item": 7, "rating": 1}]}, FILMS) == RecommendationRequest(None, {7: 1})
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from recommender.adapters.artefact import Artefact, ArtefactError
 from recommender.adapters.onnx_model import OnnxModel
 from recommender.commands import train
-from recommender.domain.request import Request
+from recommender.domain.request import RecommendationRequest
 from recommender.service.preparation import Preparation
 from recommender.settings import RecommenderSettings
 from tests.external_onnx import external_model
@@ -44,7 +44,7 @@ def test_a_served_user_gets_the_scores_that_numpy_gives(artefact: Artefact, vers
     assert golden["version"] == version == served.card().version
     assert len(golden["users"]) == 60
     for user, best in golden["users"].items():
-        scores = model.scores(preparation.prepare(Request(user=int(user))).features)[0]
+        scores = model.scores(preparation.prepare(RecommendationRequest(user=int(user))).features)[0]
         at = [served.catalogue().position[item] for item in best["ids"]]
         np.testing.assert_allclose(scores[at], best["scores"], atol=1e-4)
 

@@ -34,14 +34,14 @@ def main() -> int:
         return 2
     from seldon_core import microservice  # noqa: PLC0415 - half a second that a wrong name need not wait for
 
-    from recommender.entrypoints.components.neighbours import keep_out  # noqa: PLC0415 - the same
+    from recommender.entrypoints.components.access import restrict_access  # noqa: PLC0415 - the same
 
     component, kind = _CLASSES[name]
     sys.argv[1:2] = [component, "--service-type", kind]
     os.environ.setdefault("PREDICTIVE_UNIT_ID", name)
     atexit.register(_end_servers, os.getpid())  # runs before multiprocessing's own, which waits for them
     try:
-        keep_out(os.environ.get("RECOMMENDER_STEP_HOST", "127.0.0.1"))
+        restrict_access(os.environ.get("RECOMMENDER_STEP_HOST", "127.0.0.1"))
         microservice.main()
     except ArtefactError as error:
         print(f"{name} cannot start: {error}", file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import Any
 from seldon_core.user_model import SeldonResponse
 
 from recommender.adapters.tensors import encode
-from recommender.domain.request import Request, parse_request
+from recommender.domain.request import RecommendationRequest, parse_request
 from recommender.entrypoints.components.step import Step, open_artefact
 from recommender.service.preparation import Preparation
 from servekit.errors import InvalidValueError
@@ -57,7 +57,7 @@ class Preprocessor(Step):
 
     def health_status(self) -> str:
         """Proves that a request can be prepared."""
-        self._preparation.prepare(Request(user=0))
+        self._preparation.prepare(RecommendationRequest(user=0))
         return "ready"
 
     def init_metadata(self) -> dict[str, Any]:
@@ -71,5 +71,5 @@ class Preprocessor(Step):
         }
 
 
-def _context(request: Request) -> str:
+def _context(request: RecommendationRequest) -> str:
     return json.dumps({"k": request.k, "genre": request.genre})

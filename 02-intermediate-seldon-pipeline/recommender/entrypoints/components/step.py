@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from seldon_core.user_model import SeldonResponse
 
-__all__ = ["Failure", "Step", "open_artefact"]
+__all__ = ["MicroserviceError", "Step", "open_artefact"]
 
 _WRONG_SHAPE = (AttributeError, KeyError, TypeError, ValueError)
 _META = {"tags": dict, "requestPath": dict, "puid": str}
@@ -48,7 +48,7 @@ def open_artefact(model_dir: str | None) -> Artefact:
     return Artefact(Path(model_dir or os.environ.get("RECOMMENDER_MODEL_DIR") or ".run/2/models/recommender/1"))
 
 
-class Failure(SeldonMicroserviceException):  # type: ignore[misc]  # seldon-core ships no types
+class MicroserviceError(SeldonMicroserviceException):  # type: ignore[misc]  # seldon-core ships no types
     """A `ServingError` as the wrapper wants it."""
 
     def __init__(self, error: ServingError) -> None:
@@ -71,7 +71,7 @@ class Step:
             method: the component's plain method; it may raise ServingError.
 
         Raises:
-            Failure: over REST, when ``method`` refuses or the message is none.
+            MicroserviceError: over REST, when ``method`` refuses or the message is none.
         """
         if isinstance(message, prediction_pb2.SeldonMessage):
             return self._over_grpc(message, method)
@@ -79,7 +79,7 @@ class Step:
             payload, names, meta = _parts(extract_request_parts_json, message)
             response = method(payload, names, meta)
         except ServingError as error:
-            raise Failure(error) from None
+            raise MicroserviceError(error) from None
         return construct_response_json(self, False, message, response.data, meta, list(response.metrics), response.tags)
 
     def _over_grpc(self, message: Any, method: Callable[..., SeldonResponse]) -> Any:
@@ -89,7 +89,7 @@ class Step:
             payload, names, meta = _parts(extract_request_parts, message)
             response = method(payload, names, meta)
         except ServingError as error:
-            failed = json_format.ParseDict(Failure(error).to_dict(), prediction_pb2.SeldonMessage())
+            failed = json_format.ParseDict(MicroserviceError(error).to_dict(), prediction_pb2.SeldonMessage())
             failed.meta.CopyFrom(message.meta)
             return failed
         return construct_response(self, False, message, response.data, meta, list(response.metrics), response.tags)

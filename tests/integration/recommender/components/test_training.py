@@ -10,7 +10,7 @@ import pytest
 
 from recommender.adapters.artefact import Artefact
 from recommender.adapters.onnx_model import OnnxModel
-from recommender.domain.request import Request
+from recommender.domain.request import RecommendationRequest
 from recommender.service.preparation import Preparation
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_every_users_ranking_is_numpys(models: Path, version: str) -> None:
     catalogue, model = artefact.catalogue(), OnnxModel(artefact)
     preparation = Preparation(artefact.normalisation(), artefact.histories(), catalogue)
     golden = json.loads((artefact.folder / "golden.json").read_text())["users"]
-    users = np.concatenate([preparation.prepare(Request(user=int(user))).features for user in golden])
+    users = np.concatenate([preparation.prepare(RecommendationRequest(user=int(user))).features for user in golden])
     assert len(users) == 943
     for scores, best in zip(model.scores(users), golden.values(), strict=True):
         at = [catalogue.position[item] for item in best["ids"]]

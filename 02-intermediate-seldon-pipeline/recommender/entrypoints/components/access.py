@@ -15,10 +15,10 @@ from seldon_core import gunicorn_utils, microservice, wrapper
 if TYPE_CHECKING:
     from flask import Flask
 
-__all__ = ["keep_out"]
+__all__ = ["restrict_access"]
 
 
-def keep_out(host: str) -> None:
+def restrict_access(host: str) -> None:
     """Every server of this process listens on ``host`` alone and refuses what a page in a browser sends.
 
     Args:
