@@ -14,12 +14,12 @@ import pytest
 from servekit.errors import NotReadyError
 from tests.patience import until
 from tests.ports import free_ports
+from workbench.load import Failure
 from workbench.sla import load_sla
 from workbench.sla.cli import main
 from workbench.sla.load import Window, locust_command, locust_environment
 from workbench.sla.report import render_report
 from workbench.sla.run import attempt, reseeded
-from workbench.sla.samples import Failure
 from workbench.sla.settings import Server, overridden
 from workbench.sla.target import identify
 

@@ -12,10 +12,9 @@ import gevent
 import gevent.socket
 import pytest
 
+from workbench.load import Failure, Request
 from workbench.sla.arrivals import Alarm, poisson
 from workbench.sla.connections import Answer, Connections
-from workbench.sla.samples import Failure
-from workbench.sla.scenario import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

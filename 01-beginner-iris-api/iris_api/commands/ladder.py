@@ -16,7 +16,8 @@ from iris_api.domain.flower import as_dict
 from iris_api.settings import IrisSettings
 from iris_api.training.golden import Golden, read_golden
 from servekit.loopback import client
-from workbench.bench import Peer, compare, free_ports, http_request
+from workbench.bench import Peer, compare, free_ports
+from workbench.load import Request
 from workbench.terminal import make_console
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def main() -> int:
         _train_tutorial_model(Path(folder, "model.joblib"))
         rows = compare(
             _peers(settings, folder),
-            [http_request("/v1/predict", body) for body in bodies],
+            [Request("/v1/predict", body) for body in bodies],
             lambda peer: _checked_answers(peer, bodies, golden),
             rounds=int(os.environ.get("LADDER_ROUNDS", "6")),
             seconds=float(os.environ.get("LADDER_SECONDS", "2")),

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from gevent.pool import Group
 
+from workbench.load import Failure
 from workbench.sla.arrivals import Alarm, poisson
 from workbench.sla.connections import Connections
-from workbench.sla.samples import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

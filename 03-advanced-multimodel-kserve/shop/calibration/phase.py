@@ -8,7 +8,7 @@ import numpy as np
 
 from servekit.errors import NotReadyError
 from shop.calibration.open_loop import Sent, send
-from workbench.sla.samples import describe_outcome
+from workbench.load import describe_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

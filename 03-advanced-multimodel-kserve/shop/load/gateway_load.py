@@ -16,7 +16,8 @@ import numpy as np
 from shop.endpoints import BY_KIND, PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.features.store import USER_WIDTH
 from shop.serving.stores import connect
-from workbench.bench import closed_loop, http_request
+from workbench.bench import closed_loop
+from workbench.load import Request
 from workbench.processes import cpu_s, family
 from workbench.stack import HttpReady
 
@@ -113,7 +114,7 @@ def measure_costs(
         for number in range(rounds):
             for each in candidates if number % 2 == 0 else reversed(candidates):
                 progress(f"{kind}, round {number + 1} of {rounds}: {each.name}")
-                requests = [http_request(each.path(kind), body) for body in bodies]
+                requests = [Request(each.path(kind), body) for body in bodies]
                 before = cpu_s(family(each.process.pid))
                 result = closed_loop(each.port, requests, None, _CONNECTIONS, seconds)
                 cpu_us = (cpu_s(family(each.process.pid)) - before) / (result.requests * _WARM) * 1e6
@@ -139,7 +140,7 @@ def measure_hits(
             for hit in (True, False) if number % 2 == 0 else (False, True):
                 progress(f"{kind}, round {number + 1} of {rounds}: {'hits' if hit else 'misses'}")
                 bodies = hits if hit else _bodies(kind, stack, 20_000, seed=next(fresh))
-                requests = [http_request(candidate.path(kind), body) for body in bodies]
+                requests = [Request(candidate.path(kind), body) for body in bodies]
                 with connect(stack.addresses, "cache") as cache:
                     cache.flushall()
                 if hit:

@@ -202,10 +202,8 @@ def _open_loop(addresses: Addresses, variant: Variant, rate: float, seconds: flo
 def _as_many(addresses: Addresses, variant: Variant, model: str, seconds: float) -> Measured:
     """A closed loop over 16 connections: throughput, not latency, is what it is for."""
     request = typical_request(Artefact.of(addresses.models_dir, model, "1"), seed=0)
-    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-    wire = f"POST {request.path} HTTP/1.1\r\nhost: triton\r\n{head}content-length: {len(request.body)}\r\n\r\n"
     before = _statistics(addresses)
-    done = closed_loop(addresses.triton_http_port, [wire.encode() + request.body], None, _CONNECTIONS, seconds)
+    done = closed_loop(addresses.triton_http_port, [request], None, _CONNECTIONS, seconds)
     counted = _statistics(addresses)[model] - before[model]
     figures = (done.requests, done.rps, done.p50_ms, done.p99_ms, done.p99_ms, 0, counted.batch)
     return Measured(str(variant), 0, model, *figures)

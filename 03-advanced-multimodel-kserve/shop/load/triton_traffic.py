@@ -12,7 +12,7 @@ from shop.addresses import Addresses
 from shop.artefact import Artefact
 from shop.endpoints import MODELS
 from shop.serving.model_config import serving_of
-from workbench.sla.scenario import Request
+from workbench.load import Request
 
 if TYPE_CHECKING:
     from random import Random

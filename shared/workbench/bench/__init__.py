@@ -7,7 +7,7 @@ by the rounds (`at_least`).
 """
 
 from workbench.bench.compare import Peer, Row, compare, free_ports
-from workbench.bench.load import LoadResult, closed_loop, http_request
+from workbench.bench.load import LoadResult, closed_loop
 from workbench.bench.rounds import Goal, all_of, at_least, at_most
 
 __all__ = [
@@ -21,5 +21,4 @@ __all__ = [
     "closed_loop",
     "compare",
     "free_ports",
-    "http_request",
 ]

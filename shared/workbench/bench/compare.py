@@ -20,6 +20,8 @@ from workbench.processes import cpu_s, family, pin_threads, resident_bytes, runn
 if TYPE_CHECKING:
     import psutil
 
+    from workbench.load import Request
+
 __all__ = ["Peer", "Row", "compare", "free_ports"]
 
 _READY_WITHIN_S = 120
@@ -60,7 +62,7 @@ class Row(msgspec.Struct, frozen=True):
 
 def compare(  # noqa: PLR0913 - an experiment has that many knobs
     peers: Sequence[Peer],
-    requests: Sequence[bytes],
+    requests: Sequence[Request],
     answers: Callable[[Peer], Sequence[bytes] | None],
     *,
     connections: int = 16,
@@ -72,7 +74,7 @@ def compare(  # noqa: PLR0913 - an experiment has that many knobs
 
     Args:
         peers: the servers, in the order of the table.
-        requests: the same for each, see `workbench.bench.http_request`.
+        requests: the same for each.
         answers: what a running peer's bodies must start with; called once for each, before the first round.
         connections: kept alive by the generator.
         rounds: each measures every peer once, odd ones in reverse order.

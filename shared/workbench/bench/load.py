@@ -1,23 +1,25 @@
-"""A closed-loop load generator lean enough to saturate a server from one core.
+"""A closed loop, lean enough to saturate a server from one core.
 
 Each connection sends its next request when the last is answered, so the rate is what the server can do. That measures
-capacity and cost; it hides queueing, so SLAs are judged by the open-loop harness (`workbench.sla`) instead.
+capacity and cost; it hides queueing, so SLAs are judged by an open loop over the same engine (`workbench.sla`) instead.
 """
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import closing
 from itertools import cycle
-from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
-import uvloop
+
+from workbench.load import Engine, Failure, describe_outcome, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["LoadResult", "closed_loop", "http_request"]
+    from workbench.load import Answer, Request
+
+__all__ = ["LoadResult", "closed_loop"]
 
 
 WARM_SHARE = 1.1
@@ -25,6 +27,7 @@ WARM_SHARE = 1.1
 
 
 _PATIENCE_S = 10.0
+_OK = 200
 
 
 class LoadResult(msgspec.Struct, frozen=True):
@@ -40,20 +43,14 @@ class BadAnswerError(Exception):
     """A server answered something else than the status or the body expected of it."""
 
 
-def http_request(path: str, body: bytes, content_type: str = "application/json") -> bytes:
-    """A keep-alive POST as the bytes on the wire."""
-    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\n"
-    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
-
-
 def closed_loop(
-    port: int, requests: Sequence[bytes], answers: Sequence[bytes] | None, connections: int, seconds: float
+    port: int, requests: Sequence[Request], answers: Sequence[bytes] | None, connections: int, seconds: float
 ) -> LoadResult:
     """Loads a local HTTP server from this process.
 
     Args:
         port: on 127.0.0.1.
-        requests: from `http_request`; each connection goes through them in turn, from a place of its own.
+        requests: each connection goes through them in turn, from a place of its own.
         answers: what the body of each answer must start with; ``None`` checks the status alone.
         connections: kept alive, one request in flight on each.
         seconds: how long to measure, after a tenth of that to warm up.
@@ -62,37 +59,22 @@ def closed_loop(
         BadAnswerError: an answer is not 200, or not the expected one, or none comes in ten seconds more than that.
         ConnectionError: the server refuses or closes a connection.
     """
-    return uvloop.run(_run(port, requests, answers, connections, seconds))
-
-
-async def _run(
-    port: int, requests: Sequence[bytes], answers: Sequence[bytes] | None, connections: int, seconds: float
-) -> LoadResult:
-    loop = asyncio.get_running_loop()
-    failed: asyncio.Future[None] = loop.create_future()
-    latencies: list[float] = []
-    expected: Sequence[bytes | None] = answers or [None] * len(requests)
-    pairs = list(zip(requests, expected, strict=True))
-    starts = [number * len(pairs) // connections for number in range(connections)]
-    opened = [_Connection(cycle(pairs[start:] + pairs[:start]), latencies, failed) for start in starts]
-    transports = [(await loop.create_connection(each.itself, "127.0.0.1", port))[0] for each in opened]
-    try:
-        await asyncio.wait([failed], timeout=seconds * (WARM_SHARE - 1))
+    with closing(Engine(f"http://127.0.0.1:{port}", connections=connections)) as engine:
+        latencies: list[float] = []
+        expected = answers or [b""] * len(requests)
+        pairs = [(encode(request, engine.host), body) for request, body in zip(requests, expected, strict=True)]
+        for number in range(connections):
+            start = number * len(pairs) // connections
+            _User(engine, cycle(pairs[start:] + pairs[:start]), latencies).ask()
+        _turn(engine, seconds * (WARM_SHARE - 1))
         latencies.clear()
-        started = perf_counter()
-        await asyncio.wait([failed], timeout=seconds)
-        while not latencies and not failed.done() and perf_counter() - started < seconds + _PATIENCE_S:
-            await asyncio.wait([failed], timeout=seconds)  # a short window may lie within one stall of the server
-        elapsed = perf_counter() - started
-        count = len(latencies)
+        started = engine.now()
+        _turn(engine, started + seconds)
+        while not latencies and engine.now() < started + seconds + _PATIENCE_S:
+            engine.turn(started + seconds + _PATIENCE_S)  # a short window may lie within one stall of the server
+        elapsed, count = engine.now() - started, len(latencies)
         # who has waited through all of it waits at least as long: leaving them out would hide a server that hangs
-        latencies += [started + elapsed - each.sent_at for each in opened if each.sent_at < started]
-    finally:
-        for transport in transports:
-            transport.abort()
-    if failed.done():
-        failed.result()
-    failed.cancel()
+        latencies += [started + elapsed - since for since in engine.waiting_since() if since < started]
     if not count:
         raise BadAnswerError(f"port {port}: no answer within {elapsed:.1f} s")
     latencies.sort()
@@ -100,55 +82,29 @@ async def _run(
     return LoadResult(count, count / elapsed, p50, p99)
 
 
-class _Connection(asyncio.Protocol):
-    """One keep-alive connection with one request in flight."""
-
-    def __init__(
-        self, turn: Iterator[tuple[bytes, bytes | None]], latencies: list[float], failed: asyncio.Future[None]
-    ) -> None:
-        self._turn = turn
-        self._latencies = latencies
-        self._failed = failed
-        self._received = b""
-        self.sent_at = 0.0
-
-    def itself(self) -> _Connection:
-        """The protocol factory that a connection is opened with."""
-        return self
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.WriteTransport", transport)
-        self._send()
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, found, body = self._received.partition(b"\r\n\r\n")
-        if not found or len(body) < (length := _content_length(head)):
-            return
-        if len(body) > length:
-            self._fail(BadAnswerError(f"answered more than the {length} bytes announced: {body[length:][:200]!r}"))
-            return
-        self._latencies.append(perf_counter() - self.sent_at)
-        if head[9:12] != b"200" or not body.startswith(self._expected or b""):
-            self._fail(BadAnswerError(f"answered {head[9:12].decode()} {body[:200]!r}, expected {self._expected!r}"))
-            return
-        self._received = b""
-        self._send()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._fail(ConnectionError(f"the server closed a connection: {error or 'no reason given'}"))
-
-    def _send(self) -> None:
-        request, self._expected = next(self._turn)
-        self.sent_at = perf_counter()
-        self._transport.write(request)
-
-    def _fail(self, error: Exception) -> None:
-        if not self._failed.done():
-            self._failed.set_exception(error)
+def _turn(engine: Engine, until_s: float) -> None:
+    while engine.now() < until_s:
+        engine.turn(until_s)
 
 
-def _content_length(head: bytes) -> int:
-    lowered = head.lower()
-    name = b"\r\ncontent-length:"  # not the end of Triton's inference-header-content-length
-    return int(lowered[lowered.find(name) + len(name) :].split(b"\r\n", 1)[0])
+class _User:
+    """Sends its next request when the last is answered."""
+
+    def __init__(self, engine: Engine, turn: Iterator[tuple[bytes, bytes]], latencies: list[float]) -> None:
+        self._engine, self._turn, self._latencies = engine, turn, latencies
+
+    def ask(self) -> None:
+        """Send the next request."""
+        wire, self._expected = next(self._turn)
+        self._engine.send(self._engine.now(), wire, self._heard)
+
+    def _heard(self, answer: Answer) -> None:
+        if answer.status == Failure.REFUSED:
+            raise ConnectionRefusedError("the server refuses connections")
+        if answer.status == Failure.BROKEN or self._engine.opened > self._engine.connections:
+            raise ConnectionError("the server closed a connection that was to be kept")
+        if answer.status != _OK or not answer.body.startswith(self._expected):
+            said = describe_outcome(answer.status) if answer.status < _OK else answer.status
+            raise BadAnswerError(f"answered {said} {answer.body[:200]!r}, expected {self._expected!r}")
+        self._latencies.append(answer.latency_s)
+        self.ask()

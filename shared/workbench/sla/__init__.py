@@ -8,7 +8,8 @@ patches the standard library: the load runs in a process of its own.
 
 from __future__ import annotations
 
-from workbench.sla.scenario import Replay, Request, Scenario, Zipf
+from workbench.load import Request
+from workbench.sla.scenario import Replay, Scenario, Zipf
 from workbench.sla.settings import Sla, load_sla
 
 __all__ = ["Replay", "Request", "Scenario", "Sla", "Zipf", "load_sla"]

@@ -10,10 +10,10 @@ from gevent import socket
 from gevent.lock import BoundedSemaphore
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
-from workbench.sla.samples import Failure
+from workbench.load import Failure
 
 if TYPE_CHECKING:
-    from workbench.sla.scenario import Request
+    from workbench.load import Request
 
 __all__ = ["Answer", "Connections"]
 

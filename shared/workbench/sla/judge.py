@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
+from workbench.load import describe_outcome
 from workbench.sla.closed_loop import closed_loop
 from workbench.sla.limits import PERCENTILES, reason, verdict_of, weigh
 from workbench.sla.result import Endpoint, Judged
-from workbench.sla.samples import describe_outcome, percentiles_ms
+from workbench.sla.samples import percentiles_ms
 
 if TYPE_CHECKING:
     from workbench.sla.recorder import Checked

@@ -12,7 +12,8 @@ from workbench.sla.samples import pack_sample
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from workbench.sla.scenario import Request, Scenario
+    from workbench.load import Request
+    from workbench.sla.scenario import Scenario
 
 __all__ = ["Checked", "Measured", "Recorder", "read_measured"]
 

@@ -7,7 +7,6 @@ two digits), and a run that is cut short has lost nothing.
 from __future__ import annotations
 
 import struct
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RECORD", "Failure", "Samples", "describe_outcome", "pack_sample", "percentiles_ms", "read_samples"]
+__all__ = ["RECORD", "Samples", "pack_sample", "percentiles_ms", "read_samples"]
 
 Samples = npt.NDArray[np.void]
 """Structured array, one row per request; fields as in `RECORD`."""
@@ -34,29 +33,6 @@ RECORD: Final = np.dtype(
 
 pack_sample = struct.Struct("<dddIHH").pack
 """One request as `RECORD` bytes: intended_s, latency_s, lag_s, size, kind, outcome."""
-
-
-class Failure(IntEnum):
-    """Why there is no HTTP status. Values below 100 never collide with one."""
-
-    TIMEOUT = 1
-    REFUSED = 2
-    BROKEN = 3
-    MALFORMED = 4
-
-
-_MEANING: Final = {
-    0: "ok",
-    Failure.TIMEOUT: "timeout",
-    Failure.REFUSED: "connection refused",
-    Failure.BROKEN: "connection broken",
-    Failure.MALFORMED: "not HTTP",
-}
-
-
-def describe_outcome(outcome: int) -> str:
-    """The outcome in words: ``ok``, the failure, or ``HTTP 503``."""
-    return _MEANING.get(outcome, f"HTTP {outcome}")
 
 
 def percentiles_ms(samples: Samples, percentiles: tuple[float, ...]) -> list[float]:

@@ -7,37 +7,19 @@ import importlib.util
 import sys
 from bisect import bisect_left
 from itertools import accumulate, cycle
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from servekit.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
     from random import Random
     from types import ModuleType
 
-__all__ = ["Replay", "Request", "Scenario", "Zipf", "load_scenario"]
+    from workbench.load import Request
 
-_JSON: Mapping[str, str] = {"content-type": "application/json"}
-
-
-class Request(NamedTuple):
-    """One request, ready to send.
-
-    Attributes:
-        path: with its leading slash and query.
-        body: sent as it is.
-        method: HTTP method.
-        headers: sent besides ``host`` and ``content-length``.
-        oracle: whatever `Scenario.check` needs to judge the answer; never sent.
-    """
-
-    path: str
-    body: bytes = b""
-    method: str = "POST"
-    headers: Mapping[str, str] = _JSON
-    oracle: Any = None
+__all__ = ["Replay", "Scenario", "Zipf", "load_scenario"]
 
 
 class Scenario(Protocol):

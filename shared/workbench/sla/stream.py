@@ -23,16 +23,19 @@ from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
 from workbench.arguments import count, not_negative, positive
+from workbench.load import Failure, describe_outcome
 from workbench.sla.arrivals import Alarm, poisson
 from workbench.sla.connections import Answer, Connections
 from workbench.sla.judge import judge
 from workbench.sla.recorder import Recorder
-from workbench.sla.samples import Failure, describe_outcome, read_samples
-from workbench.sla.scenario import Request, load_scenario
+from workbench.sla.samples import read_samples
+from workbench.sla.scenario import load_scenario
 from workbench.sla.settings import load_sla
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+
+    from workbench.load import Request
 
 _PATH: Final = Path(os.environ["SERVEKIT_SLA_FILE"])
 _FOLDER: Final = Path(os.environ["SERVEKIT_SLA_FOLDER"])

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from workbench.bench import Peer, closed_loop, compare, free_ports, http_request, load
+from workbench.bench import Peer, closed_loop, compare, free_ports, load
 from workbench.bench.load import BadAnswerError
+from workbench.load import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,8 @@ async def answer(reader, writer):
             reply = body.upper()
             head = b"HTTP/1.1 %s\\r\\ncontent-length: %d\\r\\n\\r\\n" % (sys.argv[3].encode(), len(reply))
             writer.write(head + reply)
+            if len(sys.argv) > 4:
+                return writer.close()
     except asyncio.IncompleteReadError:
         writer.close()
 
@@ -36,7 +39,7 @@ async def main():
 
 asyncio.run(main())
 """
-REQUESTS = [http_request("/", b"a"), http_request("/", b"bc")]
+REQUESTS = [Request("/", b"a"), Request("/", b"bc")]
 
 
 @pytest.fixture
@@ -92,11 +95,6 @@ def test_a_server_that_never_answers_is_no_measurement(script: Path, monkeypatch
         compare([peer(script, "mute", 60)], REQUESTS, lambda _: None, connections=1, rounds=1, seconds=0.2)
 
 
-def test_the_length_of_an_answer_is_not_taken_from_a_header_that_ends_alike() -> None:
-    head = b"HTTP/1.1 200 OK\r\nInference-Header-Content-Length: 5\r\nContent-Length: 12"
-    assert load._content_length(head) == 12
-
-
 def test_a_peer_that_does_not_start_is_named(tmp_path: Path) -> None:
     broken = Peer("broken", [sys.executable, "-c", "raise SystemExit(3)"], free_ports(1)[0])
     with pytest.raises(RuntimeError, match="broken: exited with 3 before it was ready"):
@@ -107,3 +105,10 @@ def test_a_peer_that_does_not_start_is_named(tmp_path: Path) -> None:
 def test_nothing_listening_is_an_error() -> None:
     with pytest.raises(ConnectionRefusedError):
         closed_loop(free_ports(1)[0], REQUESTS, None, 1, 0.1)
+
+
+def test_a_server_that_closes_its_connections_is_an_error(script: Path) -> None:
+    (port,) = free_ports(1)
+    closing = Peer("closing", [sys.executable, str(script), str(port), "0", "200 OK", "close"], port)
+    with pytest.raises(ConnectionError, match="the server closed a connection that was to be kept"):
+        compare([closing], REQUESTS, lambda _: [b"A", b"BC"], connections=2, rounds=1, seconds=0.5)

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from workbench.load import Failure, describe_outcome
 from workbench.sla.closed_loop import closed_loop
 from workbench.sla.judge import judge
 from workbench.sla.limits import so_far
 from workbench.sla.recorder import Checked
-from workbench.sla.samples import RECORD, Failure, Samples, describe_outcome, read_samples
+from workbench.sla.samples import RECORD, Samples, read_samples
 from workbench.sla.settings import Server, Sla, Thresholds
 from workbench.sla.timeline import timeline
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workbench.load import Request
 from workbench.sla.recorder import Checked, Recorder, read_measured
 from workbench.sla.samples import read_samples
-from workbench.sla.scenario import Request
 
 if TYPE_CHECKING:
     from pathlib import Path

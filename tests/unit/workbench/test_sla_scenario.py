@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from servekit.errors import InvalidValueError
-from workbench.sla.scenario import Replay, Request, Zipf, load_scenario
+from workbench.load import Request
+from workbench.sla.scenario import Replay, Zipf, load_scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
