@@ -88,8 +88,8 @@ def test_under_load_a_body_keeps_its_length_whoever_asks(addresses: Addresses) -
     for message in mixed_messages(addresses, 60):
         assert bool(message.slot) == (message.request.path != "/v1/payments/score")
         if message.slot:
-            assert json.loads(b'{"user": ' + message.whole[message.slot :])["k"] == 10
-            assert message.whole.endswith(message.request.body)
+            assert json.loads(b'{"user": ' + message.wire[message.slot :])["k"] == 10
+            assert message.wire.endswith(message.request.body)
 
 
 def test_without_traffic_it_says_what_to_run(tmp_path: Path) -> None:

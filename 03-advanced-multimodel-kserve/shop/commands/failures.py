@@ -10,7 +10,6 @@ Exit codes: 0 all kept, 1 one was not, 2 the level is not up.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import signal
 import sys
@@ -25,10 +24,12 @@ from servekit.json_file import write_json
 from shop.addresses import Addresses
 from shop.commands.stack import stack
 from shop.endpoints import PAYMENTS
-from shop.load.open_loop import NO_ANSWER, Message, offering
+from shop.load.answered import Answered
+from shop.load.offering import Message, engine_for, offer
 from shop.load.world_traffic import mixed_messages
 from workbench.arguments import positive
 from workbench.hardware import hardware_stamp
+from workbench.load import Phase
 from workbench.stack import StackError, join
 from workbench.stack.control import ask
 from workbench.terminal import make_console, make_table
@@ -38,14 +39,14 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from servekit.http_pool import HttpReply
+    from workbench.load import Answer
     from workbench.stack import Stack
 
 __all__ = ["VICTIMS", "Load", "Outage", "cause", "main"]
 
 VICTIMS: Final = ("triton", "cache", "features", "gateway-0")
 _RECOVERY_S: Final = 10.0
-_OK, _SERVER_ERROR = 200, 500
+_OK = 200
 
 
 @dataclass
@@ -96,18 +97,16 @@ class _Watch:
     def killed(self) -> None:
         self._killed_at = self._last_bad = time.monotonic()
 
-    def heard(self, message: Message, reply: HttpReply | None) -> None:
+    def heard(self, message: Message, answer: Answer) -> None:
         if time.monotonic() < self._killed_at:
             return
-        outage, status = self.outage, NO_ANSWER if reply is None else reply.status
-        degraded = reply is not None and bool(reply.header(b"x-degraded"))
-        failed = status == NO_ANSWER or status >= _SERVER_ERROR
+        outage, seen = self.outage, Answered.of(answer)
         outage.requests += 1
-        outage.degraded += degraded
-        outage.failed += failed
-        outage.failed_payments += failed and message.request.path == PAYMENTS.path
-        outage.shed += status != _OK and not failed
-        if status != _OK or degraded:
+        outage.degraded += seen.degraded
+        outage.failed += seen.failed
+        outage.failed_payments += seen.failed and message.request.path == PAYMENTS.path
+        outage.shed += seen.status != _OK and not seen.failed
+        if seen.status != _OK or seen.degraded:
             self._last_bad = time.monotonic()
             outage.recovery_s = round(self._last_bad - self._killed_at, 2)
 
@@ -128,8 +127,7 @@ def cause(level: Stack, name: str, load: Load, quiet_s: float = 3.0) -> Outage:
     if pid is None:
         raise StackError(f"{name}: does not run: make up-3")
     watch = _Watch(name, quiet_s)
-    offered = offering(load.port, cycle(load.messages), load.rate_rps, heard=watch.heard, stop=watch.over)
-    thread = Thread(target=asyncio.run, args=(offered,))
+    thread = Thread(target=_offer, args=(load, watch))
     thread.start()
     try:
         time.sleep(1)
@@ -138,6 +136,11 @@ def cause(level: Stack, name: str, load: Load, quiet_s: float = 3.0) -> Outage:
         watch.killed()
         thread.join()
     return watch.outage
+
+
+def _offer(load: Load, watch: _Watch) -> None:
+    with engine_for(load.port) as engine:
+        offer(engine, cycle(load.messages), [Phase(load.rate_rps)], heard=watch.heard, stop=watch.over)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

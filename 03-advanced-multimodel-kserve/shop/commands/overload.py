@@ -30,12 +30,14 @@ import numpy as np
 from servekit.errors import NotReadyError, ServingError
 from servekit.json_file import write_json
 from shop.addresses import Addresses
-from shop.load.open_loop import Crew, Offered, Phase
+from shop.load.answered import Offered
 from shop.load.sudden import SETTLED_S, Changed, change_load, forget
+from shop.load.workers import LoadWorkers
 from shop.load.world_traffic import mixed_messages
 from workbench.arguments import positive
 from workbench.bench import at_least
 from workbench.hardware import describe, hardware_stamp
+from workbench.load import Phase
 from workbench.sla.interval import Tail
 from workbench.stack import join
 from workbench.terminal import make_console, make_table
@@ -96,7 +98,7 @@ class Overload(msgspec.Struct, frozen=True):
         return self.generator_lag_p99_ms <= _LATE_MS
 
 
-def climb(crew: Crew, seconds: float) -> Iterator[Offered]:
+def climb(workers: LoadWorkers, seconds: float) -> Iterator[Offered]:
     """Offer more and more, until twice in a row it brought no more goodput.
 
     Raises:
@@ -104,7 +106,7 @@ def climb(crew: Crew, seconds: float) -> Iterator[Offered]:
     """
     best, worse, rate = 0.0, 0, _START_RPS
     while worse < _NO_BETTER:
-        offered = crew.offer(Phase(rate, seconds))
+        offered = workers.offer(Phase(rate, seconds))
         if offered.failed == len(offered.answers):
             raise NotReadyError("level 3", None, "nothing answers: run make up-3")
         yield offered
@@ -121,8 +123,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     console, addresses = make_console(), Addresses()
     try:
-        with Crew(addresses.port, mixed_messages(addresses, _MESSAGES)) as crew:
-            result = _measure(console, crew, options, addresses)
+        with LoadWorkers(addresses.port, mixed_messages(addresses, _MESSAGES)) as workers:
+            result = _measure(console, workers, options, addresses)
     except ServingError as problem:
         console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
         return 2
@@ -131,20 +133,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return {"holds": 0, "broken": 1, "too close to tell": 3}[result.verdict] if result.tells else 2
 
 
-def _measure(console: Console, crew: Crew, options: argparse.Namespace, addresses: Addresses) -> Overload:
+def _measure(console: Console, workers: LoadWorkers, options: argparse.Namespace, addresses: Addresses) -> Overload:
     table = make_table(console, "offered/s", "goodput/s", "accepted p99", "shed", "degraded", "failed", "generator")
     climbed = []
-    for offered in climb(crew, options.seconds):
+    for offered in climb(workers, options.seconds):
         climbed.append(offered)
         _row(table, offered)
     best = max(climbed, key=lambda each: each.goodput_rps(_LIMIT_S))
-    peaks, overs = _in_turns(table, crew, best.rate_rps, options)
-    after = crew.offer(Phase(best.goodput_rps(_LIMIT_S) / 2, options.seconds))
+    peaks, overs = _in_turns(table, workers, best.rate_rps, options)
+    after = workers.offer(Phase(best.goodput_rps(_LIMIT_S) / 2, options.seconds))
     _row(table, after)
     console.print(table)
     peak, goodput = (median(each.goodput_rps(_LIMIT_S) for each in found) for found in (peaks, overs))
     low_ms, high_ms = accepted_p99_ms(overs)
-    changes = list(change_load(crew, peak, _LIMIT_S, partial(forget, addresses)))
+    changes = list(change_load(workers, peak, _LIMIT_S, partial(forget, addresses)))
     console.print(_changes_table(console, changes))
     return Overload(
         peak_rps=round(peak, 1),
@@ -183,13 +185,15 @@ def accepted_p99_ms(rounds: Sequence[Offered]) -> tuple[float, float | None]:
     return round(low, 1), None if high is None else round(high, 1)
 
 
-def _in_turns(table: Any, crew: Crew, rate: float, options: argparse.Namespace) -> tuple[list[Offered], list[Offered]]:
+def _in_turns(
+    table: Any, workers: LoadWorkers, rate: float, options: argparse.Namespace
+) -> tuple[list[Offered], list[Offered]]:
     """The rate of the peak and a multiple of its goodput, in turns: a shared machine is not always equally fast."""
     peaks, overs = list[Offered](), list[Offered]()
     for _ in range(_ROUNDS):
-        peaks.append(crew.offer(Phase(rate, options.seconds)))
+        peaks.append(workers.offer(Phase(rate, options.seconds)))
         beyond = options.factor * peaks[-1].goodput_rps(_LIMIT_S)
-        both = crew.offer(Phase(beyond, _SETTLE_S), Phase(beyond, options.seconds))
+        both = workers.offer(Phase(beyond, _SETTLE_S), Phase(beyond, options.seconds))
         overs.append(both.between(_SETTLE_S, _SETTLE_S + options.seconds))
         _row(table, peaks[-1])
         _row(table, overs[-1])

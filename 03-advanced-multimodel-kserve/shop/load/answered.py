@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -12,29 +12,36 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["NO_ANSWER", "Answered", "Offered", "Phase"]
+    from workbench.load import Answer
+
+__all__ = ["Answered", "Offered"]
 
 _OK, _SHED, _SERVER_ERROR = 200, 429, 500
-NO_ANSWER: Final = 0
-"""The status of a request that was not answered at all."""
+_STATUSES = 100
+"""Below it is no HTTP status but a `workbench.load.Failure`."""
 
-
-class Phase(NamedTuple):
-    """So many requests a second, for so long."""
-
-    rate_rps: float
-    seconds: float
+_DEGRADED = b"\r\nx-degraded: "
+"""In the head of a fallback's answer; the edge writes names of headers in lower case."""
 
 
 class Answered(NamedTuple):
-    """One request: times in seconds, counted from its intended start."""
+    """One request, as in `workbench.load.Answer`; ``degraded`` when a fallback gave the answer."""
 
     at_s: float
     lag_s: float
     latency_s: float
     status: int
-    degraded: bool
-    retry_after: bool
+    degraded: bool = False
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        """What is kept of an answer."""
+        return cls(answer.at_s, answer.lag_s, answer.latency_s, answer.status, _DEGRADED in answer.head)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the status is 500 or above, or there was no answer at all."""
+        return self.status >= _SERVER_ERROR or self.status < _STATUSES
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Offered:
     @property
     def failed(self) -> int:
         """Answers of 500 and above, and requests that got none."""
-        return sum(each.status >= _SERVER_ERROR or each.status == NO_ANSWER for each in self.answers)
+        return sum(each.failed for each in self.answers)
 
     @property
     def degraded(self) -> int:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from itertools import cycle
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from servekit.http_pool import HttpPool
 from shop.endpoints import FEEDBACK_PATH
-from shop.load.open_loop import Answered, offering
+from shop.load.offering import engine_for, offer
+from workbench.load import Phase, Request, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from servekit.http_pool import HttpReply
-    from shop.load.open_loop import Message
+    from shop.load.answered import Answered
+    from shop.load.offering import Message
+    from workbench.load import Answer, Engine
 
 __all__ = ["Replay"]
 
-_OK = 200
+_OK: Final = 200
 
 
 class Replay:
@@ -44,13 +45,13 @@ class Replay:
         model: str,
         messages: Sequence[Message],
         rate_rps: float,
-        outcomes: Callable[[Message, HttpReply], Sequence[str]],
+        outcomes: Callable[[Message, Answer], Sequence[str]],
     ) -> None:
         self.answers: Sequence[Answered] = ()
         self._port, self._model, self._messages, self._rate_rps = port, model, messages, rate_rps
         self._outcomes = outcomes
         self._over = Event()
-        self._thread = Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._thread = Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -60,26 +61,18 @@ class Replay:
         self._over.set()
         self._thread.join()
 
-    async def _run(self) -> None:
-        pool, reports = HttpPool("127.0.0.1", self._port), set[asyncio.Task[None]]()
+    def _run(self) -> None:
+        with engine_for(self._port) as engine:
+            profile, heard = [Phase(self._rate_rps)], partial(self._heard, engine)
+            self.answers = offer(engine, cycle(self._messages), profile, heard=heard, stop=self._over.is_set).answers
 
-        def heard(message: Message, reply: HttpReply | None) -> None:
-            if reply is not None and reply.status == _OK and not reply.header(b"x-degraded"):
-                version = reply.header(b"x-model-version").decode()
-                report = asyncio.create_task(self._report(pool, version, self._outcomes(message, reply)))
-                reports.add(report)
-                report.add_done_callback(reports.discard)
+    def _heard(self, engine: Engine, message: Message, answer: Answer) -> None:
+        if answer.status == _OK and not answer.header(b"x-degraded"):
+            self._report(engine, answer.header(b"x-model-version").decode(), self._outcomes(message, answer))
 
-        offered = await offering(self._port, cycle(self._messages), self._rate_rps, heard=heard, stop=self._over.is_set)
-        if reports:
-            await asyncio.wait(reports)
-        pool.close()
-        self.answers = offered.answers
-
-    async def _report(self, pool: HttpPool, version: str, outcomes: Sequence[str]) -> None:
-        for outcome in outcomes:
-            body = msgspec.json.encode({"model": self._model, "version": version, "outcome": outcome})
-            try:
-                await pool.post(FEEDBACK_PATH, body, timeout_s=1.0)
-            except OSError:
-                return  # feedback is worth no retry: the next answer brings more
+    def _report(self, engine: Engine, version: str, outcomes: Sequence[str], _: Answer | None = None) -> None:
+        """One after the other, whatever becomes of it: the next answer brings more."""
+        if outcomes:
+            body = msgspec.json.encode({"model": self._model, "version": version, "outcome": outcomes[0]})
+            wire = encode(Request(FEEDBACK_PATH, body), engine.host)
+            engine.send(engine.now(), wire, partial(self._report, engine, version, outcomes[1:]))

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from shop.load.open_loop import Phase
 from shop.serving.stores import connect
+from workbench.load import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from shop.addresses import Addresses
-    from shop.load.open_loop import Crew
+    from shop.load.workers import LoadWorkers
 
 __all__ = ["CHANGES", "KEPT", "SETTLED_S", "Change", "Changed", "change_load", "forget"]
 
@@ -87,11 +87,11 @@ class Changed(msgspec.Struct, frozen=True):
         return self.settled >= KEPT and not self.failed
 
 
-def change_load(crew: Crew, peak_rps: float, limit_s: float, forget: Callable[[], Any]) -> Iterator[Changed]:
+def change_load(workers: LoadWorkers, peak_rps: float, limit_s: float, forget: Callable[[], Any]) -> Iterator[Changed]:
     """Offer every change of `CHANGES`.
 
     Args:
-        crew: the generator.
+        workers: the generator.
         peak_rps: the most that the level answers in time.
         limit_s: what in time is.
         forget: empties the cache.
@@ -100,7 +100,7 @@ def change_load(crew: Crew, peak_rps: float, limit_s: float, forget: Callable[[]
         if change.cold:
             forget()
         profile, fits = change.profile(peak_rps), change.fits() * peak_rps
-        offered = crew.offer(*profile)
+        offered = workers.offer(*profile)
         first = offered.between(_BEFORE_S, _BEFORE_S + SETTLED_S)
         rest = offered.between(_BEFORE_S + SETTLED_S, _BEFORE_S + SETTLED_S + _AFTER_S)
         # fewer may have come than were meant to: arrivals are chance

@@ -17,18 +17,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from servekit.errors import InvalidValueError
-from shop.endpoints import BY_MODEL, RECOMMENDATIONS, SEARCH
-from shop.load.open_loop import SLOT, Message, encode
+from shop.endpoints import RECOMMENDATIONS, SEARCH
+from shop.load.offering import SLOT, Message, encoded
 from shop.load.replay import Replay
 from shop.world.traffic import MIX
-from workbench.sla import Request
+from workbench.load import Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from servekit.http_pool import HttpReply
     from shop.addresses import Addresses
+    from workbench.load import Answer
 
 __all__ = ["WorldTraffic", "mixed_messages", "world_replay"]
 
@@ -93,7 +93,7 @@ def mixed_messages(addresses: Addresses, count: int) -> list[Message]:
     """
     traffic, draw = WorldTraffic(addresses, afresh=True), random.Random(1)  # noqa: S311 - a load pattern, not a secret
     kinds = draw.choices(list(MIX), cum_weights=list(accumulate(MIX.values())), k=count)
-    return encode(addresses.port, [traffic.request(kind, draw) for kind in kinds])
+    return encoded(addresses.port, [traffic.request(kind, draw) for kind in kinds])
 
 
 def world_replay(addresses: Addresses, model: str, rate_rps: float) -> Replay:
@@ -104,7 +104,7 @@ def world_replay(addresses: Addresses, model: str, rate_rps: float) -> Replay:
     """
     traffic, draw = WorldTraffic(addresses, afresh=True), random.Random(1)  # noqa: S311 - likewise
     requests = [traffic.recorded(BY_MODEL[model].kind, draw) for _ in range(_PER_MODEL)]
-    return Replay(addresses.port, model, encode(addresses.port, requests), rate_rps, _outcomes)
+    return Replay(addresses.port, model, encoded(addresses.port, requests), rate_rps, _outcomes)
 
 
 class _Item(msgspec.Struct):
@@ -122,7 +122,7 @@ class _Truth(msgspec.Struct):
     fraud: bool = False
 
 
-def _outcomes(message: Message, reply: HttpReply) -> Sequence[str]:
+def _outcomes(message: Message, reply: Answer) -> Sequence[str]:
     """What is reported of an answer.
 
     Of a search, whether its first item is one that the person clicks; of recommendations, whether any is looked at

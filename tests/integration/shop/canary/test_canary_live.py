@@ -16,19 +16,19 @@ from shop.addresses import Addresses
 from shop.canary.edge import Edge
 from shop.canary.traffic import ModelTraffic
 from shop.commands import canary
-from shop.load.open_loop import encode
+from shop.load.offering import encoded
 from shop.load.replay import Replay
 from shop.serving.envoy.splits import Split, read_splits
 from tests.integration.shop.canary.toy_shop import FAULTS, ITEMS, QUALITY, USERS
-from workbench.sla import Request
+from workbench.load import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from servekit.http_pool import HttpReply
-    from shop.load.open_loop import Message
+    from shop.load.offering import Message
     from tests.integration.shop.canary.toy_shop import ToyShop
+    from workbench.load import Answer
 
 RPS = 80
 WALK = ["ranking", "--auto", "--steps", "20,100", "--min-requests", "60", "--step-seconds", "30"]
@@ -53,9 +53,9 @@ class Searching:
         requests = [Request("/v1/search", json.dumps(body).encode()) for body in bodies]
         self.versions: Counter[bytes] = Counter()
         port = shop.addresses.port
-        self.replay = Replay(port, "ranking", encode(port, requests), RPS, self._outcomes)
+        self.replay = Replay(port, "ranking", encoded(port, requests), RPS, self._outcomes)
 
-    def _outcomes(self, _: Message, reply: HttpReply) -> list[str]:
+    def _outcomes(self, _: Message, reply: Answer) -> list[str]:
         self.versions[reply.header(b"x-model-version")] += 1
         best = json.loads(reply.body)["items"][0]["id"]
         return ["impression", *(["click"] if self._draw.random() < 0.6 * QUALITY[best] else [])]

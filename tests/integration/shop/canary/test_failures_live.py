@@ -10,13 +10,13 @@ import httpx
 import pytest
 
 from shop.commands.failures import Load, Outage, cause
-from shop.load.open_loop import encode
+from shop.load.offering import encoded
 from tests.integration.shop.canary.toy_shop import ITEMS, USERS
-from workbench.sla import Request
+from workbench.load import Request
 from workbench.stack import StackError
 
 if TYPE_CHECKING:
-    from shop.load.open_loop import Message
+    from shop.load.offering import Message
     from tests.integration.shop.canary.toy_shop import ToyShop
 
 RPS = 60
@@ -37,7 +37,7 @@ def messages(toy_shop: ToyShop) -> list[Message]:
             "/v1/recommendations": {"user": user, "k": 5},
         }
         requests += [Request(path, json.dumps(body).encode()) for path, body in bodies.items()]
-    return encode(toy_shop.addresses.port, requests)
+    return encoded(toy_shop.addresses.port, requests)
 
 
 def kill(shop: ToyShop, messages: list[Message], name: str) -> Outage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from itertools import cycle
@@ -12,16 +11,16 @@ import pytest
 
 from shop.canary.edge import Edge
 from shop.canary.traffic import ModelTraffic
-from shop.load.open_loop import encode, offering
+from shop.load.offering import encoded, engine_for, offer
 from tests.integration.shop.canary.toy_shop import FAULTS, ITEMS, QUALITY, USERS
-from workbench.sla import Request
+from workbench.load import Failure, Phase, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from servekit.http_pool import HttpReply
-    from shop.load.open_loop import Message
+    from shop.load.offering import Message
     from tests.integration.shop.canary.toy_shop import ToyShop
+    from workbench.load import Answer
 
 
 @pytest.fixture
@@ -40,18 +39,19 @@ def searches(port: int) -> list[Message]:
         {"user": draw.randrange(USERS), "query": {"category": 3}, "candidates": draw.sample(range(ITEMS), 12), "k": 4}
         for _ in range(2000)
     ]
-    return encode(port, [Request("/v1/search", json.dumps(body).encode()) for body in bodies])
+    return encoded(port, [Request("/v1/search", json.dumps(body).encode()) for body in bodies])
 
 
 def test_too_much_is_turned_away_at_once_and_the_rest_is_answered_rightly(slow_shop: ToyShop) -> None:
     port = slow_shop.addresses.port
-    replies: list[tuple[Message, HttpReply]] = []
+    replies: list[tuple[Message, Answer]] = []
 
-    def heard(message: Message, reply: HttpReply | None) -> None:
-        assert reply is not None, "a request got no answer at all"
+    def heard(message: Message, reply: Answer) -> None:
+        assert not isinstance(reply.status, Failure), "a request got no answer at all"
         replies.append((message, reply))
 
-    offered = asyncio.run(offering(port, cycle(searches(port)), rate_rps=1000, seconds=0.6, heard=heard))
+    with engine_for(port) as engine:
+        offered = offer(engine, cycle(searches(port)), [Phase(1000, 0.6)], heard=heard)
     assert {answer.status for answer in offered.answers} == {200, 429}
     for message, reply in replies:
         answer = json.loads(reply.body)
@@ -62,5 +62,6 @@ def test_too_much_is_turned_away_at_once_and_the_rest_is_answered_rightly(slow_s
             asked = json.loads(message.request.body)
             best = sorted(asked["candidates"], key=lambda item: -QUALITY[item])
             assert [item["id"] for item in answer["items"]] == best[:4]
-    calm = asyncio.run(offering(port, cycle(searches(port)), rate_rps=10, seconds=1.5))
+    with engine_for(port) as engine:
+        calm = offer(engine, cycle(searches(port)), [Phase(10, 1.5)])
     assert [answer.status for answer in calm.answers if answer.status != 200] == []

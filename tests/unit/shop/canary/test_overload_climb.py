@@ -4,10 +4,11 @@ import pytest
 
 from servekit.errors import NotReadyError
 from shop.commands.overload import Overload, accepted_p99_ms, climb
-from shop.load.open_loop import NO_ANSWER, Answered, Offered, Phase
+from shop.load.answered import Answered, Offered
+from workbench.load import Failure, Phase
 
 
-class FakeCrew:
+class FakeWorkers:
     """Offers to a level that answers so many a second, and turns the rest away."""
 
     def __init__(self, capacity_rps: float, refused: int = 429) -> None:
@@ -16,29 +17,32 @@ class FakeCrew:
     def offer(self, *profile: Phase) -> Offered:
         ((rate_rps, seconds),) = profile
         offered, good = int(rate_rps * seconds), int(min(rate_rps, self._capacity) * seconds)
-        answers = [
-            Answered(0, 0, 0.01, 200 if number < good else self._refused, degraded=False, retry_after=False)
-            for number in range(offered)
-        ]
+        answers = [Answered(0, 0, 0.01, 200 if number < good else self._refused) for number in range(offered)]
         return Offered(rate_rps, seconds, answers, 0.1)
 
 
 def test_the_climb_ends_when_more_brings_no_more() -> None:
-    climbed = list(climb(FakeCrew(500), 2))  # type: ignore[arg-type]
+    climbed = list(climb(FakeWorkers(500), 2))  # type: ignore[arg-type]
     assert [round(each.goodput_rps(0.05)) for each in climbed] == [200, 250, 312, 390, 488, 500, 500, 500]
     assert climbed[-1].shed > 0
 
 
 def test_where_nothing_answers_there_is_no_climb() -> None:
     with pytest.raises(NotReadyError, match="nothing answers: run make up-3"):
-        list(climb(FakeCrew(0, refused=NO_ANSWER), 1))  # type: ignore[arg-type]
+        list(climb(FakeWorkers(0, refused=Failure.REFUSED), 1))  # type: ignore[arg-type]
 
 
 def test_what_is_late_degraded_or_refused_is_no_goodput() -> None:
     def answer(latency_s: float, status: int, *, degraded: bool = False) -> Answered:
-        return Answered(0, 0, latency_s, status, degraded=degraded, retry_after=False)
+        return Answered(0, 0, latency_s, status, degraded=degraded)
 
-    answers = [answer(0.01, 200), answer(0.2, 200), answer(0.01, 200, degraded=True), answer(0.01, 429), answer(2, 0)]
+    answers = [
+        answer(0.01, 200),
+        answer(0.2, 200),
+        answer(0.01, 200, degraded=True),
+        answer(0.01, 429),
+        answer(2, Failure.TIMEOUT),
+    ]
     offered = Offered(5, 1, answers, 0.1)
     assert (offered.goodput_rps(0.05), offered.shed, offered.failed, offered.degraded) == (1, 1, 1, 1)
 
@@ -46,10 +50,7 @@ def test_what_is_late_degraded_or_refused_is_no_goodput() -> None:
 def asked_for(slow: int, of: int = 1000, seconds: int = 5) -> Offered:
     """Answers, so many of them in 60 ms, the others in 30, evenly over the window."""
     late = set(range(0, of, of // slow)) if slow else set()
-    answers = [
-        Answered(2 + seconds * n / of, 0, 0.06 if n in late else 0.03, 200, degraded=False, retry_after=False)
-        for n in range(of)
-    ]
+    answers = [Answered(2 + seconds * n / of, 0, 0.06 if n in late else 0.03, 200) for n in range(of)]
     return Offered(of / seconds, seconds, answers, 0.1)
 
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 
-from shop.load.bare_loop import arrivals
-from shop.load.open_loop import Answered, Offered, Phase
+from shop.load.answered import Answered, Offered
 from shop.load.sudden import CHANGES, Change, change_load
 
+if TYPE_CHECKING:
+    from workbench.load import Phase
 
-class FakeCrew:
+
+class FakeWorkers:
     """A level that needs some seconds after each change before it answers all that fits."""
 
     def __init__(self, capacity_rps: float, settling_s: float) -> None:
@@ -26,7 +28,7 @@ class FakeCrew:
                 into = place / phase.rate_rps
                 fits = int((place + 1) * share) > int(place * share)
                 good = fits and (number == 0 or into >= self.settling_s)
-                answers.append(Answered(at + into, 0, 0.01, 200 if good else 429, degraded=False, retry_after=not good))
+                answers.append(Answered(at + into, 0, 0.01, 200 if good else 429))
             at += phase.seconds
         return Offered(1, at, answers, 0.1)
 
@@ -35,8 +37,8 @@ def test_a_level_that_settles_in_time_holds_and_one_that_does_not_is_found() -> 
     forgotten: list[int] = []
     steps = [change.name for change in CHANGES if not change.bursts]
     for settling_s, holds in ((1.5, True), (4.0, False)):
-        crew = FakeCrew(1000, settling_s)
-        changed = {each.name: each for each in change_load(crew, 1000, 0.05, lambda: forgotten.append(1))}  # type: ignore[arg-type]
+        workers = FakeWorkers(1000, settling_s)
+        changed = {each.name: each for each in change_load(workers, 1000, 0.05, lambda: forgotten.append(1))}  # type: ignore[arg-type]
         assert [changed[name].holds for name in steps] == [holds] * len(steps)
         assert all(changed[name].at_once < 0.5 for name in steps)
     assert len(forgotten) == 2 * sum(change.cold for change in CHANGES)
@@ -49,17 +51,8 @@ def test_what_fits_is_no_more_than_the_peak() -> None:
     assert sum(phase.seconds for phase in Change("bursts", 0.2, 1.5, bursts=True).profile(100)) == 11
 
 
-def test_arrivals_change_their_rate_within_a_run() -> None:
-    times = list(arrivals([Phase(100, 10), Phase(1000, 10)], Random(1)))
-    assert times == sorted(times)
-    first = sum(at < 10 for at in times)
-    assert first == pytest.approx(1000, rel=0.1)
-    assert len(times) - first == pytest.approx(10_000, rel=0.05)
-    assert times[-1] < 20
-
-
 def test_a_part_of_a_run_has_the_answers_that_were_asked_for_in_it() -> None:
-    answers = [Answered(at, 0, 0.01, 200, degraded=False, retry_after=False) for at in (0.5, 1.0, 1.5, 2.0)]
+    answers = [Answered(at, 0, 0.01, 200) for at in (0.5, 1.0, 1.5, 2.0)]
     part = Offered(1, 3, answers, 0.1).between(1, 2)
     assert [each.at_s for each in part.answers] == [1.0, 1.5]
     assert part.goodput_rps(0.05) == 2
