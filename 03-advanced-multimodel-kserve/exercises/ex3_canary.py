@@ -9,14 +9,14 @@ waits for thousands of answers lets a bad one do its harm.
 
        chance(0, 50, 10, 2000) → 1.0        chance(3, 50, 10, 2000) → about 0.003
 
-2. Write `verdict(candidate, stable)`. It looks at both many times during a walk, so it must be sure:
+2. Write `verdict(candidate, stable)`. It looks at both many times during a rollout, so it must be sure:
 
        "rolled back"    the candidate's share of errors is more than MARGIN above stable's, and the chance of that
                         below ALPHA: both, for what is certain may still be too small to matter
        "inconclusive"   else, when more than UNWELL of stable's own answers are errors: nothing can be learnt
        "waiting"        else, when the candidate has fewer than ENOUGH answers, or stable fewer than half of that
        "advance"        else: to a larger share, which is a risk taken. That nothing is proven against it proves
-                        nothing in its favour: before a promotion the walk demands that (shop/canary/proof.py)
+                        nothing in its favour: before a promotion the rollout demands that (shop/canary/proof.py)
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ CLAIMS = {
     ],
     "canary-statistics": [
         f"about once in {round(1 / fisher(3, 200, 1, 1000), -1):.0f} times",
-        f"4 × 25 × 1e-5 = {percent(STOPPED, 3)} of the good walks are stopped, {STOPPED * 1000:g} in 1,000",
+        f"4 × 25 × 1e-5 = {percent(STOPPED, 3)} of the good rollouts are stopped, {STOPPED * 1000:g} in 1,000",
     ],
     "sum-not-average": [f"An average of 250 with a target of 150 asks for {WORDS[math.ceil(250 / 150)]} servers"],
     "zone-lost": [

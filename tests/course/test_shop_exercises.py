@@ -9,7 +9,7 @@ import pytest
 
 from course.exercises import load
 from shop.canary.judge import Policy
-from shop.canary.walk import Plan
+from shop.canary.rollout import RolloutPlan
 from shop.gateway.settings import GatewaySettings
 from shop.optimize import gate, loss
 from shop.optimize.static_int8 import weight_steps
@@ -25,7 +25,7 @@ def test_the_lock_lasts_and_is_waited_for_as_long_as_in_the_gateway() -> None:
 
 
 def test_the_canary_is_judged_by_the_policy_of_the_walk() -> None:
-    canary, policy, plan = load(SOLUTIONS / "ex3_canary.py"), Policy(), Plan("1", "2")
+    canary, policy, plan = load(SOLUTIONS / "ex3_canary.py"), Policy(), RolloutPlan("1", "2")
     taught = (canary.ALPHA, canary.MARGIN, canary.UNWELL, canary.ENOUGH)
     assert taught == (policy.alpha, policy.error_margin, policy.unwell, plan.min_requests)
 

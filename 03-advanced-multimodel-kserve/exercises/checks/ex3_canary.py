@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 TABLES = [(0, 50, 10, 2000), (3, 50, 10, 2000), (5, 10, 0, 40), (1, 1, 0, 1), (7, 300, 7, 300), (40, 400, 12, 1200)]
-WALKS, LOOKS = 100, 25
+ROLLOUTS, LOOKS = 100, 25
 STABLE_RATE, BAD_RATE = 0.01, 0.15
 
 
@@ -66,21 +66,21 @@ def check_nothing_is_learnt_from_a_stable_that_is_unwell(answer: Path) -> None:
     expect_equal("6 % errors on both sides", judged(answer, (500, 30), (500, 30)), "inconclusive")
 
 
-def check_of_a_hundred_good_walks_none_is_rolled_back(answer: Path) -> None:
+def check_of_a_hundred_good_rollouts_none_is_rolled_back(answer: Path) -> None:
     """Both fail 1 % of the time, and the verdict looks 25 times."""
     module, rng = load(answer), Random(7)  # noqa: S311 - a simulation
-    stopped = sum(walk(module, rng, STABLE_RATE) for _ in range(WALKS))
-    expect_equal(f"of {WALKS} walks of a candidate like stable, how many were stopped", stopped, 0)
+    stopped = sum(rollout(module, rng, STABLE_RATE) for _ in range(ROLLOUTS))
+    expect_equal(f"of {ROLLOUTS} rollouts of a candidate like stable, how many were stopped", stopped, 0)
 
 
-def check_of_twenty_bad_walks_all_are(answer: Path) -> None:
+def check_of_twenty_bad_rollouts_all_are(answer: Path) -> None:
     module, rng = load(answer), Random(7)  # noqa: S311 - a simulation
-    stopped = sum(walk(module, rng, BAD_RATE) for _ in range(20))
-    expect_equal("of 20 walks of a candidate with 15 % errors, how many were stopped", stopped, 20)
+    stopped = sum(rollout(module, rng, BAD_RATE) for _ in range(20))
+    expect_equal("of 20 rollouts of a candidate with 15 % errors, how many were stopped", stopped, 20)
 
 
-def walk(module: ModuleType, rng: Random, error_rate: float) -> bool:
-    """Whether a walk was rolled back at one of its looks: 20 answers of the candidate and 60 of stable between two."""
+def rollout(module: ModuleType, rng: Random, error_rate: float) -> bool:
+    """Whether a rollout was rolled back at one of its looks: 20 answers of the candidate and 60 of stable each."""
     mine = theirs = 0
     for look in range(1, LOOKS + 1):
         mine += sum(rng.random() < error_rate for _ in range(20))

@@ -1,4 +1,4 @@
-"""How often a walk promotes, rolls back or says nothing, at which true loss: the real `Walk`, in a simulated shop."""
+"""How often a rollout promotes, rolls back or ends undecided, by true loss: the real `Rollout` in a simulated shop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from servekit.telemetry.metrics import LATENCY_BUCKETS
 from shop.canary.evidence import Histogram
 from shop.canary.judge import Policy
 from shop.canary.reading import Reading
-from shop.canary.walk import Plan, Ports, Walk
+from shop.canary.rollout import Ports, Rollout, RolloutPlan
 from workbench.verdicts import Row
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shop.canary.walk import Outcome, Step
+    from shop.canary.rollout import Outcome, Step
 
 __all__ = ["HURRIED", "STEADY", "Setting", "Shop", "characteristics", "outcomes"]
 
@@ -95,26 +95,26 @@ def _reading(counts: NDArray[np.float64]) -> Reading:
 
 
 class Setting(NamedTuple):
-    """The traffic and the patience of a walk."""
+    """The traffic and the patience of a rollout."""
 
     rps: int = 1000
     patience_s: float = 3600.0
 
 
 STEADY: Final = Setting()
-"""A busy shop, and all the patience that a walk has unless told otherwise."""
+"""A busy shop, and all the patience that a rollout has unless told otherwise."""
 
 HURRIED: Final = Setting(100, 4.0)
 """Some 460 rated answers of the candidate, in half a minute."""
 
 
 def outcomes(loss: float, seed: int, runs: int = _RUNS, setting: Setting = STEADY) -> Counter[Outcome]:
-    """How walks of candidates with such a loss end, with the policy that a walk has unless told otherwise."""
-    plan = Plan("1", "2", patience_s=setting.patience_s)
+    """How rollouts of candidates with such a loss end, with the policy that a rollout has unless told otherwise."""
+    plan = RolloutPlan("1", "2", patience_s=setting.patience_s)
     seen: Counter[Outcome] = Counter()
     for run in range(runs):
         shop = Shop(loss, np.random.default_rng((seed, run)), setting.rps)
-        seen[Walk(plan, Policy(), Ports(shop, shop, shop), _tell_nobody).run()] += 1
+        seen[Rollout(plan, Policy(), Ports(shop, shop, shop), _tell_nobody).run()] += 1
     return seen
 
 
@@ -123,7 +123,7 @@ def _tell_nobody(_: Step) -> None:
 
 
 def characteristics(seed: int) -> Iterator[Row]:
-    """Walks of candidates as good as stable, at the margin, beyond it; and of bad ones with few answers."""
+    """Rollouts of candidates as good as stable, at the margin, beyond it; and of bad ones with few answers."""
     name, clicks = "canary 3", "of the clicks"
     alike = outcomes(0.0, seed)
     yield Row(name, "like stable", "promoted", alike["promoted"], _RUNS, at_least=0.95)

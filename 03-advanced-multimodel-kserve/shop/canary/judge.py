@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from servekit.drift.threshold import AlarmPolicy
 from shop.canary.evidence import binomial_tail, fisher, histogram_psi, quantile
-from shop.canary.proof import Loss
+from shop.canary.proof import LossInterval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ PROVEN: Final[tuple[Check, ...]] = ("errors", "degraded", "online quality")
 """The questions that need a proof."""
 
 _P99 = 0.99
-_UNKNOWN = Loss(0.0, 1.0, proven=False, exceeded=False)
+_UNKNOWN = LossInterval(0.0, 1.0, proven=False, exceeded=False)
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Policy:
     Args:
         alpha: the probability, for each guardrail at each look, that a candidate like stable is called worse. Four of
             them are asked at some 25 looks, and at ten more for each minute that a proof is waited for: with 1e-5 about
-            one walk in 1,000 is stopped for nothing, and of those that wait an hour three in 100 at most.
-        risk: the probability of a promotion when a loss is at its margin or above, over all looks of a walk; and that
-            of a proof of too large a loss, for all questions together, when none is.
+            one rollout in 1,000 is stopped for nothing, and of those that wait an hour three in 100 at most.
+        risk: the probability of a promotion when a loss is at its margin or above, over all looks of a rollout;
+            and that of a proof of too large a loss, for all questions together, when none is.
         error_margin: share of errors, or of degraded answers, above stable's that is still tolerated.
         slow_share: share of the candidate's answers that may take longer than the bucket of stable's p99 reaches; of
             stable's it is 1 % at most. Twice that, because a candidate's cache is cold.
@@ -78,7 +78,7 @@ class Finding:
     candidate: str
     worse: bool
     why: str
-    loss: Loss | None = None
+    loss: LossInterval | None = None
     doubt: str = ""
 
 
@@ -108,7 +108,9 @@ class Judgement:
         return "; ".join(finding.why for finding in self.worse)
 
 
-def judge(stable: Reading, candidate: Reading, policy: Policy, losses: Mapping[Check, Loss] | None = None) -> Judgement:
+def judge(
+    stable: Reading, candidate: Reading, policy: Policy, losses: Mapping[Check, LossInterval] | None = None
+) -> Judgement:
     """Compare what both versions answered in the same span of time; at 100 % with stable's last span before it.
 
     Random routing makes the two samples alike but for the versions, so that any difference is the version's.
@@ -132,7 +134,7 @@ def judge(stable: Reading, candidate: Reading, policy: Policy, losses: Mapping[C
     return Judgement(proven, unwell if share > policy.unwell else None)
 
 
-def _with_proof(finding: Finding, policy: Policy, losses: Mapping[Check, Loss]) -> Finding:
+def _with_proof(finding: Finding, policy: Policy, losses: Mapping[Check, LossInterval]) -> Finding:
     """The finding of a span, with what all spans together prove."""
     check = finding.check
     if check not in PROVEN or (check == "online quality" and not policy.rated):

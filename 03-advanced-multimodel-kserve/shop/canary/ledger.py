@@ -1,21 +1,21 @@
-"""The proofs of a walk: what of each reading is new goes into the bounds, and beforehand what it will take is said."""
+"""The proofs of a rollout: each reading's new outcomes go into the bounds; a forecast says beforehand what it takes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from shop.canary.judge import PROVEN, Check, Policy, percent
-from shop.canary.proof import LossBounds, Seen, answers_to_prove
+from shop.canary.proof import LossBounds, OutcomeCounts, answers_to_prove
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shop.canary.proof import Loss
+    from shop.canary.proof import LossInterval
     from shop.canary.reading import Reading
 
 __all__ = ["Ledger", "forecast"]
 
-_NOTHING = Seen(0, 0, 0, 0)
+_NOTHING = OutcomeCounts(0, 0, 0, 0)
 
 
 class Ledger:
@@ -26,7 +26,7 @@ class Ledger:
 
     Args:
         policy: the margins and the risk.
-        stable: what stable answered before the walk.
+        stable: what stable answered before the rollout.
 
     Attributes:
         counted: of each question, what has been settled since the last restart.
@@ -44,15 +44,15 @@ class Ledger:
 
     def see(self, stable: Reading, candidate: Reading) -> None:
         """Take what was added to both readings since they were last seen."""
-        totals = [Seen(*_bad(candidate, check), *_bad(stable, check)) for check in PROVEN]
+        totals = [OutcomeCounts(*_bad(candidate, check), *_bad(stable, check)) for check in PROVEN]
         new = [_added(before, after) for before, after in zip(self.counted, totals, strict=True)]
         self.counted = [
-            Seen(*(a + b for a, b in zip(before, added, strict=True)))
+            OutcomeCounts(*(a + b for a, b in zip(before, added, strict=True)))
             for before, added in zip(self.counted, new, strict=True)
         ]
         self._bounds.see(new)
 
-    def losses(self) -> Mapping[Check, Loss]:
+    def losses(self) -> Mapping[Check, LossInterval]:
         """What is known of each loss now."""
         return dict(zip(PROVEN, self._bounds.losses(), strict=True))
 
@@ -65,10 +65,10 @@ def _bad(reading: Reading, check: Check) -> tuple[float, float]:
     return (reading.errors if check == "errors" else reading.degraded), reading.answers
 
 
-def _added(before: Seen, after: Seen) -> Seen:
+def _added(before: OutcomeCounts, after: OutcomeCounts) -> OutcomeCounts:
     """What came since; a click that was reported after its impression is settled with a later one."""
     bad, of, stable_bad, stable_of = (max(new - old, 0) for old, new in zip(before, after, strict=True))
-    return Seen(min(bad, of), of, min(stable_bad, stable_of), stable_of)
+    return OutcomeCounts(min(bad, of), of, min(stable_bad, stable_of), stable_of)
 
 
 def forecast(stable: Reading, seconds: float, weight: int, policy: Policy, patience_s: float) -> str:
@@ -81,22 +81,22 @@ def forecast(stable: Reading, seconds: float, weight: int, policy: Policy, patie
         policy: the margins and the risk.
         patience_s: how long it is waited for.
     """
-    said, longest = [], 0.0
+    forecasts, longest = [], 0.0
     for check in PROVEN:
         if check == "online quality" and not policy.rated:
             continue
         (bad, of), margin = _bad(stable, check), policy.margin(check)
         if bad == of:
             seen = "no outcome is good" if of else "nobody rates the answers"
-            said.append(f"{check}: {seen}, so nothing can be proven (--unrated does without)")
+            forecasts.append(f"{check}: {seen}, so nothing can be proven (--unrated does without)")
             continue
         answers = answers_to_prove(margin, policy.risk, weight / 100, bad / of)
         duration = answers * seconds / of
         longest = max(longest, duration)
         what = "rated answers" if check == "online quality" else "answers"
-        said.append(f"{check} {percent(margin)}: {_round(answers)} {what}, {_span(duration)}")
+        forecasts.append(f"{check} {percent(margin)}: {_round(answers)} {what}, {_span(duration)}")
     over = ": a larger margin needs less" if longest > patience_s else ""
-    return f"to prove a loss below its margin at {weight}%: {'; '.join(said)}; patience {_span(patience_s)}{over}"
+    return f"to prove a loss below its margin at {weight}%: {'; '.join(forecasts)}; patience {_span(patience_s)}{over}"
 
 
 def _round(answers: float) -> str:

@@ -18,7 +18,7 @@ __all__ = ["GatewayMeter"]
 class GatewayMeter:
     """Counts one model's answers over all gateway processes.
 
-    A gateway that does not answer is counted with what it said last, so that one which is started anew costs no walk.
+    A gateway that does not answer counts with its last answer, so that restarting one does not end a rollout.
 
     Args:
         model: whose answers.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Loss", "LossBounds", "Seen", "answers_to_prove"]
+__all__ = ["LossBounds", "LossInterval", "OutcomeCounts", "answers_to_prove"]
 
 _MULTIPLES: Final = np.array([0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4, 6, 8, 16, 32, 128, 512])
 _AT_MARGIN: Final = 3
@@ -44,7 +44,7 @@ _RARE: Final = 1e-9
 _Z_95: Final = 1.645
 
 
-class Seen(NamedTuple):
+class OutcomeCounts(NamedTuple):
     """Outcomes of both versions over one span of time."""
 
     bad: float
@@ -53,7 +53,7 @@ class Seen(NamedTuple):
     stable_of: float
 
 
-class Loss(NamedTuple):
+class LossInterval(NamedTuple):
     """What is known of one question's loss, as shares of stable's good outcomes.
 
     ``proven`` and ``exceeded`` say that the loss is below its margin, or above it; each is wrong with the probability
@@ -93,8 +93,8 @@ class LossBounds:
         self._needed = np.array([-log(risk), -log(false_alarm)])[:, None, None]
         self._bad, self._of = (np.array(side, dtype=float) for side in zip(*stable, strict=True))
 
-    def see(self, questions: Sequence[Seen]) -> None:
-        """Settle the bets by what came since the last look, one `Seen` for each question."""
+    def see(self, questions: Sequence[OutcomeCounts]) -> None:
+        """Settle the bets by what came since the last look, one `OutcomeCounts` for each question."""
         bad, of, stable_bad, stable_of = np.array(questions, dtype=float).T[:, :, None, None]
         guess = ((self._bad + 0.5) / (self._of + 1))[:, None, None]
         loss = self._losses[..., None]
@@ -107,11 +107,11 @@ class LossBounds:
         self._bad += stable_bad[:, 0, 0]
         self._of += stable_of[:, 0, 0]
 
-    def losses(self) -> list[Loss]:
+    def losses(self) -> list[LossInterval]:
         """What is known now, question by question."""
         below, above = self._most >= self._needed
         return [
-            Loss(_lower(losses, lost), _upper(losses, won), bool(won[_AT_MARGIN]), bool(lost[_AT_MARGIN]))
+            LossInterval(_lower(losses, lost), _upper(losses, won), bool(won[_AT_MARGIN]), bool(lost[_AT_MARGIN]))
             for losses, won, lost in zip(self._losses, below, above, strict=True)
         ]
 
@@ -147,11 +147,11 @@ def _stakes(
     Kelly's stake for small edges: what is believed to be won over its variance; never more than nine tenths of what one
     outcome could cost.
     """
-    kept = 1 - loss
-    expected = loss + kept * guess
+    good = 1 - loss
+    expected = loss + good * guess
     edge = (believed - loss) * (1 - guess)
-    stake = edge / (expected * (1 - expected) + kept**2 * ratio * guess * (1 - guess))
-    against = kept * ratio
+    stake = edge / (expected * (1 - expected) + good**2 * ratio * guess * (1 - guess))
+    against = good * ratio
     most = np.minimum(1 / expected, 1 / (against * (1 - guess) + 1e-300))
     least = np.minimum(1 / (1 - expected), 1 / (against * guess + 1e-300))
     stake = np.clip(stake, -_BOLDEST * least, _BOLDEST * most)

@@ -2,8 +2,8 @@
 
 By hand: the weight is what you say, from the next request on. Automatically: 1, 5, 25, 50, 100 %; at each step the
 candidate's p99, errors, fallbacks, scores and online quality are held against stable's, and it goes on, or back to 0.
-It is promoted on proof only: at 50 % the walk waits until a loss of the margin or more is excluded. How long that takes
-at this traffic is said before anything is shifted; margin, risk and patience are yours to choose.
+It is promoted on proof only: at 50 % the rollout waits until a loss of the margin or more is excluded. Before anything
+is shifted, the command says how long that takes at this traffic; you choose the margin, the risk and the patience.
 
 ::
 
@@ -28,14 +28,14 @@ from typing import TYPE_CHECKING
 from servekit.errors import ServingError
 from servekit.http_ask import ask
 from shop.addresses import Addresses
-from shop.canary.board import Board
+from shop.canary.decision_log import DecisionLog
 from shop.canary.edge import Edge
+from shop.canary.edge_split import EdgeSplit
 from shop.canary.errors import CanaryError
-from shop.canary.journal import Journal
 from shop.canary.judge import Policy
 from shop.canary.meter import GatewayMeter
-from shop.canary.traffic import ModelTraffic
-from shop.canary.walk import STEPS, Plan, Ports, Walk
+from shop.canary.progress_table import ProgressTable
+from shop.canary.rollout import STEPS, Ports, Rollout, RolloutPlan
 from shop.endpoints import MODELS
 from shop.load.world_traffic import world_replay
 from workbench.arguments import count, positive
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from shop.canary.walk import Step
+    from shop.canary.rollout import Step
 
 __all__ = ["main"]
 
@@ -55,8 +55,8 @@ _SHIFTED, _ROLLED_BACK, _UNDECIDED, _INTERRUPTED = 0, 1, 2, 130
 _ALL = 100
 
 
-class _Wall:
-    """Real time."""
+class _WallClock:
+    """A `Clock` that shows and takes real time."""
 
     now = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
@@ -67,14 +67,14 @@ def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) 
     options, addresses, console = _parser().parse_args(argv), addresses or Addresses(), make_console()
     try:
         _check(options)
-        with Journal(addresses.run_dir, options.model) as journal:
-            traffic = ModelTraffic(addresses, Edge(addresses.envoy_admin_port), options.model)
+        with DecisionLog(addresses.run_dir, options.model) as log:
+            traffic = EdgeSplit(addresses, Edge(addresses.envoy_admin_port), options.model)
             if options.candidate:
                 traffic.nominate(options.candidate)
             if options.auto or options.weight:
                 _check_loaded(addresses, options.model, traffic.split.candidate)
             run = _walk if options.auto else _by_hand
-            return run(addresses, options, traffic, journal, console)
+            return run(addresses, options, traffic, log, console)
     except (CanaryError, ServingError) as problem:
         console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
         return _UNDECIDED
@@ -83,22 +83,20 @@ def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) 
         return _INTERRUPTED
 
 
-def _by_hand(
-    _: Addresses, options: argparse.Namespace, traffic: ModelTraffic, journal: Journal, console: Console
-) -> int:
+def _by_hand(_: Addresses, options: argparse.Namespace, traffic: EdgeSplit, log: DecisionLog, console: Console) -> int:
     before, weight = traffic.split.weight, options.weight
     traffic.shift(weight)
-    journal.by_hand(traffic.split.candidate, before, weight)
+    log.record_manual(traffic.split.candidate, before, weight)
     _say(console, options.model, traffic, f"{before}% -> {weight}%")
     return _SHIFTED
 
 
 def _walk(
-    addresses: Addresses, options: argparse.Namespace, traffic: ModelTraffic, journal: Journal, console: Console
+    addresses: Addresses, options: argparse.Namespace, traffic: EdgeSplit, log: DecisionLog, console: Console
 ) -> int:
     split = traffic.split
     limits = options.min_requests, options.step_seconds, 60 * options.patience
-    plan = Plan(split.stable, split.candidate, options.steps, *limits)
+    plan = RolloutPlan(split.stable, split.candidate, options.steps, *limits)
     policy = Policy(
         risk=options.risk,
         error_margin=options.error_margin,
@@ -110,17 +108,17 @@ def _walk(
     with ExitStack() as stack:
         if options.traffic:
             stack.enter_context(world_replay(addresses, options.model, options.traffic))
-        board = stack.enter_context(Board(console))
+        table = stack.enter_context(ProgressTable(console))
 
         def tell(step: Step) -> None:
             if step.verdict == "forecast":
                 console.print(step.reason, soft_wrap=True)
                 return
-            board.tell(step)
+            table.tell(step)
             if step.verdict != "waiting" and step.reason:
-                journal.decided(split.candidate, step)
+                log.record_step(split.candidate, step)
 
-        outcome = Walk(plan, policy, Ports(traffic, meter, _Wall()), tell).run()
+        outcome = Rollout(plan, policy, Ports(traffic, meter, _WallClock()), tell).run()
         if outcome == "promoted":
             traffic.promote()
     _say(console, options.model, traffic, outcome)
@@ -146,7 +144,7 @@ def _check_loaded(addresses: Addresses, model: str, version: str) -> None:
         raise CanaryError(f"version {version} of {model}: Triton has not loaded it, expected it ready: {add}")
 
 
-def _say(console: Console, model: str, traffic: ModelTraffic, what: str) -> None:
+def _say(console: Console, model: str, traffic: EdgeSplit, what: str) -> None:
     split = traffic.split
     shares = f"version {split.stable} has {_ALL - split.weight}%, version {split.candidate} has {split.weight}%"
     console.print(f"{model}: {what}: {shares}", soft_wrap=True)
@@ -157,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", help=", ".join(MODELS))
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--weight", type=int, metavar="PERCENT", help="of the requests, to the candidate")
-    how.add_argument("--auto", action="store_true", help="walk to 100 %% and judge at each step")
+    how.add_argument("--auto", action="store_true", help="raise the weight to 100 %% and judge at each step")
     parser.add_argument("--candidate", metavar="VERSION", help="another version than canary.json names")
     parser.add_argument("--traffic", type=positive, metavar="RPS", help="with --auto: replay traffic and its feedback")
     parser.add_argument("--steps", type=_steps, default=STEPS, metavar="PERCENTS", help="1,5,25,50,100 unless told")

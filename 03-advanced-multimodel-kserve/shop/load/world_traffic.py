@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from servekit.errors import InvalidValueError
-from shop.endpoints import RECOMMENDATIONS, SEARCH
+from shop.endpoints import BY_MODEL, RECOMMENDATIONS, SEARCH
 from shop.load.offering import SLOT, Message, encoded
 from shop.load.replay import Replay
 from shop.world.traffic import MIX

@@ -14,7 +14,7 @@ import pytest
 from servekit.audit import verify
 from shop.addresses import Addresses
 from shop.canary.edge import Edge
-from shop.canary.traffic import ModelTraffic
+from shop.canary.edge_split import EdgeSplit
 from shop.commands import canary
 from shop.load.offering import encoded
 from shop.load.replay import Replay
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from workbench.load import Answer
 
 RPS = 80
-WALK = ["ranking", "--auto", "--steps", "20,100", "--min-requests", "60", "--step-seconds", "30"]
-WALK += ["--margin", "0.5", "--error-margin", "0.1"]  # so large that seconds prove it: half of the clicks
+ROLLOUT = ["ranking", "--auto", "--steps", "20,100", "--min-requests", "60", "--step-seconds", "30"]
+ROLLOUT += ["--margin", "0.5", "--error-margin", "0.1"]  # so large that seconds prove it: half of the clicks
 
 
 class Searching:
@@ -74,7 +74,7 @@ def searching(toy_shop: ToyShop) -> Iterator[Searching]:
     searching = Searching(toy_shop)
     with searching.replay:
         yield searching
-        traffic = ModelTraffic(toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port), "ranking")
+        traffic = EdgeSplit(toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port), "ranking")
         if traffic.split.stable != "1":
             traffic.nominate("1")
             traffic.shift(100)
@@ -89,13 +89,13 @@ def run(shop: ToyShop, *options: str) -> int:
 
 
 def is_promoted(shop: ToyShop, version: str) -> bool:
-    """Whether a walk ends with it as stable.
+    """Whether a rollout ends with it as stable.
 
     At 100 % stable has no traffic any more: a machine that is crowded from then on makes the candidate look slow. Then,
-    and only then, the walk is made again.
+    and only then, the rollout is made again.
     """
     for _ in range(3):
-        if run(shop, *WALK, "--candidate", version) == 0:
+        if run(shop, *ROLLOUT, "--candidate", version) == 0:
             return True
         assert "100% rolled back: p99" in decisions(shop)[-1]
     return False
@@ -139,7 +139,7 @@ def test_a_planted_fault_is_rolled_back_for_what_it_is(
 ) -> None:
     version = str(FAULTS[fault])
     searching.crowded = fault == "slow"
-    assert run(toy_shop, *WALK, "--candidate", version) == 1
+    assert run(toy_shop, *ROLLOUT, "--candidate", version) == 1
     assert read_splits(toy_shop.addresses.canary_state)["ranking"] == Split("1", version, 0)
     assert Edge(toy_shop.addresses.envoy_admin_port).weight("ranking") == 0
     last = decisions(toy_shop)[-1]
@@ -151,7 +151,7 @@ def test_a_planted_fault_is_rolled_back_for_what_it_is(
 def test_what_is_not_proven_is_not_promoted_and_what_it_takes_is_said_first(
     toy_shop: ToyShop, searching: Searching, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(toy_shop, *WALK, "--candidate", "2", "--margin", "0.02", "--patience", "0.1") == 2
+    assert run(toy_shop, *ROLLOUT, "--candidate", "2", "--margin", "0.02", "--patience", "0.1") == 2
     first, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith("to prove a loss below its margin at 20%: errors 10%: ")
     assert first.endswith("; patience 6 s: a larger margin needs less")

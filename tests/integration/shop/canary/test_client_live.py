@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shop.canary.edge import Edge
-from shop.canary.traffic import ModelTraffic
+from shop.canary.edge_split import EdgeSplit
 from shop.commands import canary, client
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def test_a_canary_can_bring_its_own_traffic_and_the_feedback_that_it_is_judged_b
     options = ["ranking", "--auto", "--traffic", "60", "--steps", "50", "--min-requests", "100", "--candidate", "4"]
     assert canary.main(options, toy_shop.addresses) == 1
     assert "rolled back: online quality: a loss above " in capsys.readouterr().out
-    traffic = ModelTraffic(toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port), "ranking")
+    traffic = EdgeSplit(toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port), "ranking")
     assert (traffic.split.stable, traffic.split.weight) == ("1", 0)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shop.canary.edge import Edge
-from shop.canary.traffic import ModelTraffic
+from shop.canary.edge_split import EdgeSplit
 from shop.load.offering import encoded, engine_for, offer
 from tests.integration.shop.canary.toy_shop import FAULTS, ITEMS, QUALITY, USERS
 from workbench.load import Failure, Phase, Request
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def slow_shop(toy_shop: ToyShop) -> Iterator[ToyShop]:
     """All searches are answered by a version that manages some ten of them a second."""
-    traffic = ModelTraffic(toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port), "ranking")
+    traffic = EdgeSplit(toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port), "ranking")
     traffic.nominate(str(FAULTS["slow"]))
     traffic.shift(100)
     yield toy_shop

@@ -1,4 +1,4 @@
-"""The walk's operating characteristic, with fewer walks than ``make verdicts`` makes."""
+"""The rollout's operating characteristic, with fewer rollouts than ``make verdicts`` makes."""
 
 from __future__ import annotations
 

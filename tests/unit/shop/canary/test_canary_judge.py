@@ -11,7 +11,7 @@ from servekit.drift.distance import psi
 from servekit.telemetry.metrics import LATENCY_BUCKETS
 from shop.canary.evidence import EMPTY, Histogram, binomial_tail, fisher, histogram_psi, quantile
 from shop.canary.judge import Policy, judge
-from shop.canary.proof import Loss
+from shop.canary.proof import LossInterval
 from shop.canary.reading import Reading
 
 POLICY = Policy()
@@ -124,7 +124,11 @@ def test_what_all_spans_together_prove_decides_of_online_quality() -> None:
     stable, candidate = answers(random, 600), answers(random, 200, clicks=0.1)
     open_, lost, kept = (
         judge(stable, candidate, POLICY, {"online quality": loss})
-        for loss in (Loss(0, 0.5, proven=False, exceeded=False), Loss(0.4, 1, False, True), Loss(0, 0.015, True, False))
+        for loss in (
+            LossInterval(0, 0.5, proven=False, exceeded=False),
+            LossInterval(0.4, 1, False, True),
+            LossInterval(0, 0.015, True, False),
+        )
     )
     assert not open_.worse
     assert "online quality: the loss may be 50%, must be below 2%" in open_.doubt

@@ -11,7 +11,7 @@ import pytest
 from shop.canary.evidence import Histogram
 from shop.canary.judge import Policy
 from shop.canary.ledger import Ledger, forecast
-from shop.canary.proof import Loss, LossBounds, Seen, answers_to_prove
+from shop.canary.proof import LossBounds, LossInterval, OutcomeCounts, answers_to_prove
 from shop.canary.reading import Reading
 
 if TYPE_CHECKING:
@@ -24,12 +24,14 @@ def bounds() -> LossBounds:
     return LossBounds([MARGIN], RISK, RISK, [(28, 100)])
 
 
-def seen(random: Generator, loss: float, *, good: float = 0.72, candidate: int = 100, stable: int = 100) -> Seen:
+def seen(
+    random: Generator, loss: float, *, good: float = 0.72, candidate: int = 100, stable: int = 100
+) -> OutcomeCounts:
     bad = random.binomial(candidate, 1 - good * (1 - loss)), random.binomial(stable, 1 - good)
-    return Seen(float(bad[0]), candidate, float(bad[1]), stable)
+    return OutcomeCounts(float(bad[0]), candidate, float(bad[1]), stable)
 
 
-def ends(loss: float, runs: int, looks: int) -> list[Loss]:
+def ends(loss: float, runs: int, looks: int) -> list[LossInterval]:
     found = []
     for run in range(runs):
         random, watched = np.random.default_rng((7, run)), bounds()
@@ -64,23 +66,23 @@ def test_errors_that_never_happen_are_proven_rare_by_the_rule_of_three() -> None
     watched = LossBounds([0.001], RISK, RISK, [(0, 1000)])
     answers = 0
     while not watched.losses()[0].proven:
-        watched.see([Seen(0, 100, 0, 100)])
+        watched.see([OutcomeCounts(0, 100, 0, 100)])
         answers += 100
     assert 3000 <= answers <= 4300
 
 
 def test_a_version_that_fails_is_refuted_by_its_first_answers() -> None:
     watched = LossBounds([0.001], RISK, RISK / 3, [(1, 1000)])
-    watched.see([Seen(6, 10, 1, 990)])
+    watched.see([OutcomeCounts(6, 10, 1, 990)])
     assert watched.losses()[0].exceeded
 
 
-@pytest.mark.parametrize("one", [Seen(0, 0, 3, 50), Seen(2, 50, 0, 0), Seen(0, 0, 0, 0)])
-def test_one_version_alone_proves_nothing(one: Seen) -> None:
+@pytest.mark.parametrize("one", [OutcomeCounts(0, 0, 3, 50), OutcomeCounts(2, 50, 0, 0), OutcomeCounts(0, 0, 0, 0)])
+def test_one_version_alone_proves_nothing(one: OutcomeCounts) -> None:
     watched = bounds()
     for _ in range(100):
         watched.see([one])
-    assert watched.losses() == [Loss(0.0, 1.0, proven=False, exceeded=False)]
+    assert watched.losses() == [LossInterval(0.0, 1.0, proven=False, exceeded=False)]
 
 
 def test_what_a_proof_takes_is_enough_for_nineteen_of_twenty_that_are_alike() -> None:

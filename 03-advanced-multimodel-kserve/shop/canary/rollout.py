@@ -5,7 +5,7 @@ last step below 100 % is left when everything that must be proven is: at 100 % t
 with. How often that is right (`shop.canary.characteristics`, seed 20261128), where a loss of 2 % of the clicks is
 tolerated, 72 % of the searches end in one, and the risk is 5 %:
 
-    | candidate | walks | promoted | rolled back |
+    | candidate | rollouts | promoted | rolled back |
     |---|---|---|---|
     | like stable | 500 | 100 % | 0 % |
     | loses 2 % of the clicks, the margin | 200 | 3 % | |
@@ -25,7 +25,7 @@ from shop.canary.reading import Reading
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["STEPS", "Clock", "Meter", "Outcome", "Plan", "Ports", "Step", "Traffic", "Walk"]
+__all__ = ["STEPS", "Clock", "Meter", "Outcome", "Ports", "Rollout", "RolloutPlan", "Step", "TrafficSplit"]
 
 STEPS = (1, 5, 25, 50, 100)
 _ALL = 100
@@ -44,12 +44,12 @@ class Meter(Protocol):
         ...
 
     def read(self) -> Mapping[str, Reading]:
-        """Each version's reading."""
+        """The reading of each version that has answered."""
         ...
 
 
-class Traffic(Protocol):
-    """Where a model's traffic goes."""
+class TrafficSplit(Protocol):
+    """The versions that share a model's traffic."""
 
     def shift(self, weight: int) -> None:
         """Send so many percent to the candidate, from now on."""
@@ -57,20 +57,20 @@ class Traffic(Protocol):
 
 
 class Clock(Protocol):
-    """Time, as the walk needs it."""
+    """Time, as the rollout needs it."""
 
     def now(self) -> float:
-        """Seconds."""
+        """Seconds on a clock that never goes back."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Returns after so many seconds."""
         ...
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a walk goes.
+class RolloutPlan:
+    """How a rollout goes.
 
     Args:
         stable: the version that has the traffic now.
@@ -80,7 +80,7 @@ class Plan:
             proportion to its weight, but never fewer than 10: it risks fewer users.
         step_s: how long a step may take to gather them; while a proof is waited for, what the guardrails look at.
         patience_s: how long a proof is waited for.
-        quiet_s: after so long without a single answer the walk says that there is no traffic.
+        quiet_s: after so long without a single answer the rollout says that there is no traffic.
         poll_s: how often the metrics are read.
     """
 
@@ -105,7 +105,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Step:
-    """Where a walk is: shown while it goes on, written down when it decided something.
+    """Where a rollout is: shown while it goes on, logged when it decided something.
 
     ``judgement`` is None until there was something to judge.
     """
@@ -120,9 +120,9 @@ class Step:
 
 
 class Ports(NamedTuple):
-    """What a walk acts on."""
+    """What a rollout acts on."""
 
-    traffic: Traffic
+    traffic: TrafficSplit
     meter: Meter
     clock: Clock
 
@@ -130,8 +130,8 @@ class Ports(NamedTuple):
 Outcome = Literal["promoted", "rolled back", "inconclusive"]
 
 
-class Walk:
-    """Walks a candidate up; whatever goes wrong on the way, its traffic goes back to stable first.
+class Rollout:
+    """Rolls a candidate out; whatever goes wrong on the way, its traffic goes back to stable first.
 
     Args:
         plan: the steps and their sizes.
@@ -140,7 +140,7 @@ class Walk:
         tell: is shown every step as it goes on, and every decision.
     """
 
-    def __init__(self, plan: Plan, policy: Policy, ports: Ports, tell: Callable[[Step], None]) -> None:
+    def __init__(self, plan: RolloutPlan, policy: Policy, ports: Ports, tell: Callable[[Step], None]) -> None:
         self._plan, self._policy, self._tell = plan, policy, tell
         self._traffic, self._meter, self._clock = ports
         self._ledger = Ledger(policy, Reading())
@@ -149,7 +149,7 @@ class Walk:
         self._baseline = Reading()
 
     def run(self) -> Outcome:
-        """Walk every step; returns how it ended. On any exception, Ctrl-C too, stable has all traffic again."""
+        """Takes every step; returns how it ended. On any exception, Ctrl-C too, stable has all traffic again."""
         try:
             step = self._survey()
             for weight in self._plan.steps if step.verdict == "forecast" else ():
@@ -180,8 +180,8 @@ class Walk:
             return replace(now, verdict="inconclusive", reason=f"no requests in {now.elapsed_s:.0f} s")
         self._ledger = Ledger(self._policy, now.stable)
         plan = self._plan
-        said = forecast(now.stable, now.elapsed_s, plan.proving, self._policy, plan.patience_s)
-        return replace(now, verdict="forecast", reason=said)
+        reason = forecast(now.stable, now.elapsed_s, plan.proving, self._policy, plan.patience_s)
+        return replace(now, verdict="forecast", reason=reason)
 
     def _step(self, weight: int) -> Step:
         self._traffic.shift(weight)

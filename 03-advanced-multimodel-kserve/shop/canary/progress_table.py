@@ -1,4 +1,4 @@
-"""A walk in the terminal: one row a step, alive in a terminal, one line a decision when piped."""
+"""A rollout in the terminal: one row a step, alive in a terminal, one line a decision when piped."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from shop.canary.walk import Step
+    from shop.canary.rollout import Step
 
-__all__ = ["Board"]
+__all__ = ["ProgressTable"]
 
 _COLUMNS: Final = ("weight", "answers", "errors", "degraded", "p99", "score drift", "online quality", "")
 _CHECKS: Final = ("errors", "degraded", "p99", "score drift", "online quality")
@@ -29,7 +29,7 @@ _STYLE: Final = {
 }
 
 
-class Board:
+class ProgressTable:
     """Shows each step: stable's figures on the left of each ``→``, the candidate's on its right."""
 
     def __init__(self, console: Console) -> None:
@@ -49,7 +49,7 @@ class Board:
             self._console.print(self._table())
 
     def tell(self, step: Step) -> None:
-        """Show where the walk is."""
+        """Show where the rollout is."""
         last = self._steps.get(step.weight)
         self._steps[step.weight] = step
         if self._console.is_terminal:

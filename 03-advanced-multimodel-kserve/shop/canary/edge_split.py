@@ -1,4 +1,4 @@
-"""One model's traffic: shifted at the edge at once, and written down for an edge that is started again."""
+"""One model's traffic: shifted at the edge at once, and saved for an edge that is started again."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from shop.addresses import Addresses
     from shop.canary.edge import Edge
 
-__all__ = ["ModelTraffic"]
+__all__ = ["EdgeSplit"]
 
 _PATIENCE_S: Final = 5.0
 _POLL_S: Final = 0.02
 
 
-class ModelTraffic:
+class EdgeSplit:
     """The split of a model between two versions, kept the same at the edge and in ``canary.json``.
 
     Args:
@@ -57,7 +57,7 @@ class ModelTraffic:
         self._route(Split(split.stable, version, split.weight))
 
     def shift(self, weight: int) -> None:
-        """Send so many percent to the candidate, from the next request on; then write it down.
+        """Send so many percent to the candidate, from the next request on; then save it.
 
         Raises:
             CanaryError: the edge does not answer, or does not do it.

@@ -10,9 +10,9 @@ from servekit.telemetry.metrics import LATENCY_BUCKETS
 from shop.canary.evidence import Histogram
 from shop.canary.judge import Policy
 from shop.canary.reading import Reading
-from shop.canary.walk import Plan, Ports, Step, Walk
+from shop.canary.rollout import Ports, Rollout, RolloutPlan, Step
 
-PLAN = Plan("1", "2", step_s=60)
+PLAN = RolloutPlan("1", "2", step_s=60)
 # large margins: the proof takes seconds
 POLICY = Policy(quality_margin=0.3, error_margin=0.05)
 
@@ -83,15 +83,15 @@ class Shop:
         )
 
 
-def walk(shop: Shop, plan: Plan = PLAN, policy: Policy = POLICY) -> tuple[str, list[Step]]:
+def rollout(shop: Shop, plan: RolloutPlan = PLAN, policy: Policy = POLICY) -> tuple[str, list[Step]]:
     steps: list[Step] = []
-    outcome = Walk(plan, policy, Ports(shop, shop, shop), steps.append).run()
+    outcome = Rollout(plan, policy, Ports(shop, shop, shop), steps.append).run()
     return outcome, [step for step in steps if step.verdict not in {"forecast", "waiting", "confirming", "proving"}]
 
 
-def test_a_version_like_stable_walks_all_the_way() -> None:
+def test_a_version_like_stable_is_promoted_after_every_step() -> None:
     shop = Shop({"1": Version(), "2": Version()})
-    outcome, decided = walk(shop)
+    outcome, decided = rollout(shop)
     assert outcome == "promoted"
     assert shop.weights == [0, 1, 5, 25, 50, 100]
     assert [step.verdict for step in decided] == ["advance"] * 4 + ["promoted"]
@@ -99,14 +99,14 @@ def test_a_version_like_stable_walks_all_the_way() -> None:
 
 
 def test_a_version_like_stable_is_practically_never_rolled_back() -> None:
-    outcomes = Counter(walk(Shop({"1": Version(), "2": Version()}, random=Random(seed)))[0] for seed in range(60))
+    outcomes = Counter(rollout(Shop({"1": Version(), "2": Version()}, random=Random(seed)))[0] for seed in range(60))
     assert outcomes == {"promoted": 60}
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_slow_version_is_rolled_back_at_once_and_always(seed: int) -> None:
     shop = Shop({"1": Version(), "2": Version(median_s=0.04)}, random=Random(seed))
-    outcome, (last,) = walk(shop)
+    outcome, (last,) = rollout(shop)
     assert outcome == "rolled back"
     assert shop.weights == [0, 1, 0]
     assert last.reason.startswith("p99 ")
@@ -114,14 +114,14 @@ def test_a_slow_version_is_rolled_back_at_once_and_always(seed: int) -> None:
 
 def test_a_version_that_fails_is_rolled_back_at_the_first_step() -> None:
     shop = Shop({"1": Version(), "2": Version(failing=0.5)})
-    outcome, (last,) = walk(shop)
+    outcome, (last,) = rollout(shop)
     assert (outcome, shop.weights) == ("rolled back", [0, 1, 0])
     assert last.reason.startswith("errors: a loss above ")
 
 
 def test_a_version_that_ranks_worse_is_rolled_back_as_soon_as_the_clicks_prove_it() -> None:
     shop = Shop({"1": Version(), "2": Version(clicks=0.1)})
-    outcome, decided = walk(shop)
+    outcome, decided = rollout(shop)
     assert outcome == "rolled back"
     assert shop.weights[-1] == 0
     assert max(shop.weights) <= 25
@@ -129,17 +129,17 @@ def test_a_version_that_ranks_worse_is_rolled_back_as_soon_as_the_clicks_prove_i
 
 
 def test_a_tenth_of_the_clicks_lost_is_not_promoted_on_a_few_hundred_answers() -> None:
-    """The samples of a walk of half a minute cannot tell 72 % from 65 %: so they promote nothing."""
+    """The samples of a rollout of half a minute cannot tell 72 % from 65 %: so they promote nothing."""
     versions = {"1": Version(clicks=0.72), "2": Version(clicks=0.648)}
     hurried = replace(PLAN, patience_s=4)
-    ends = Counter(walk(Shop(versions, random=Random(seed)), hurried, Policy())[0] for seed in range(20))
+    ends = Counter(rollout(Shop(versions, random=Random(seed)), hurried, Policy())[0] for seed in range(20))
     assert ends["promoted"] == 0
     assert ends["inconclusive"] >= 10
 
 
 def test_patience_that_is_over_gives_the_traffic_back_and_says_what_is_not_proven() -> None:
     shop = Shop({"1": Version(), "2": Version()})
-    outcome, decided = walk(shop, replace(PLAN, patience_s=30), Policy())
+    outcome, decided = rollout(shop, replace(PLAN, patience_s=30), Policy())
     assert (outcome, shop.weights) == ("inconclusive", [0, 1, 5, 25, 50, 0])
     assert decided[-1].reason.startswith("not proven in 30 s: errors: the loss may be 0.2%, must be below 0.1%; ")
     assert decided[-1].reason.endswith("must be below 2%")
@@ -147,15 +147,15 @@ def test_patience_that_is_over_gives_the_traffic_back_and_says_what_is_not_prove
 
 def test_without_feedback_nothing_is_promoted_unless_one_says_so() -> None:
     silent = {"1": Version(rated=False), "2": Version(rated=False)}
-    outcome, decided = walk(Shop(silent), replace(PLAN, patience_s=20))
+    outcome, decided = rollout(Shop(silent), replace(PLAN, patience_s=20))
     assert outcome == "inconclusive"
     assert decided[-1].reason == "not proven in 20 s: online quality: the loss may be 100%, must be below 30%"
-    assert walk(Shop(silent), policy=replace(POLICY, rated=False))[0] == "promoted"
+    assert rollout(Shop(silent), policy=replace(POLICY, rated=False))[0] == "promoted"
 
 
 def test_what_a_proof_takes_is_said_before_anything_is_shifted() -> None:
     shop, told = Shop({"1": Version(clicks=0.72), "2": Version(clicks=0.3)}), list[Step]()
-    Walk(PLAN, Policy(), Ports(shop, shop, shop), told.append).run()
+    Rollout(PLAN, Policy(), Ports(shop, shop, shop), told.append).run()
     assert (told[0].verdict, told[0].weight) == ("forecast", 0)
     assert told[0].reason == (
         "to prove a loss below its margin at 50%: errors 0.1%: 6,700 answers, 67 s; "
@@ -165,7 +165,7 @@ def test_what_a_proof_takes_is_said_before_anything_is_shifted() -> None:
 
 def test_a_fault_that_begins_while_proof_is_waited_for_is_found_in_the_newest_span() -> None:
     shop = Shop({"1": Version(), "2": Version(failing_from_s=300)})
-    outcome, decided = walk(shop, policy=Policy())
+    outcome, decided = rollout(shop, policy=Policy())
     assert outcome == "rolled back"
     assert decided[-1].reason.startswith("errors: a loss above ")
     assert 300 < shop.time_s < 330
@@ -175,7 +175,7 @@ def test_one_stall_of_the_machine_is_looked_at_twice_before_it_is_believed() -> 
     shop = Shop({"1": Version(), "2": Version()})
     told: list[Step] = []
     shop.stalling_at = 25
-    outcome = Walk(PLAN, POLICY, Ports(shop, shop, shop), told.append).run()
+    outcome = Rollout(PLAN, POLICY, Ports(shop, shop, shop), told.append).run()
     assert outcome == "promoted"
     (doubt,) = [step for step in told if step.reason.endswith("looking again")]
     assert doubt.weight == 25
@@ -183,14 +183,14 @@ def test_one_stall_of_the_machine_is_looked_at_twice_before_it_is_believed() -> 
 
 def test_without_traffic_nothing_is_promoted() -> None:
     shop = Shop({"1": Version(), "2": Version()}, rps=0)
-    outcome, (last,) = walk(shop)
+    outcome, (last,) = rollout(shop)
     assert (outcome, shop.weights) == ("inconclusive", [0, 0])
     assert last.reason == "no requests in 5 s"
 
 
 def test_too_little_traffic_is_no_reason_to_promote_either() -> None:
     shop = Shop({"1": Version(), "2": Version()}, rps=4)
-    outcome, decided = walk(shop, replace(PLAN, step_s=20))
+    outcome, decided = rollout(shop, replace(PLAN, step_s=20))
     assert (outcome, shop.weights[-1]) == ("inconclusive", 0)
     assert decided[-1].reason.endswith("expected 10 at 1%")
 
@@ -198,5 +198,5 @@ def test_too_little_traffic_is_no_reason_to_promote_either() -> None:
 def test_when_the_metrics_cannot_be_read_stable_gets_its_traffic_back() -> None:
     shop = Shop({"1": Version(), "2": Version()}, failing_metrics=True)
     with pytest.raises(ConnectionError):
-        walk(shop)
+        rollout(shop)
     assert shop.weights == [0, 0]

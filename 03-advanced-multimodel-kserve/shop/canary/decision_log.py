@@ -1,4 +1,4 @@
-"""The audit trail: every shift of traffic, by hand or by a walk, with the evidence that it was decided on."""
+"""The audit trail: every shift of traffic, by hand or by a rollout, with the evidence that it was decided on."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from shop.canary.errors import CanaryError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shop.canary.walk import Step
+    from shop.canary.rollout import Step
 
-__all__ = ["Journal"]
+__all__ = ["DecisionLog"]
 
 _WRITER = "canary"
 
 
-class Journal:
+class DecisionLog:
     """Writes decisions to the hash-chained log, and beside it the evidence whose digests the log holds.
 
-    While a journal is open no other command may shift traffic: the log has one writer, enforced by the kernel.
+    While a log is open no other command may shift traffic: the log has one writer, enforced by the kernel.
 
     Args:
         run_dir: the level's; the log is ``audit/canary.*.jsonl`` in it, the evidence ``canary/<id>.jsonl``.
@@ -43,12 +43,12 @@ class Journal:
         except (AuditError, OSError) as error:
             raise CanaryError(f"canary of {model}: {error}") from None
 
-    def by_hand(self, version: str, before: int, after: int) -> None:
+    def record_manual(self, version: str, before: int, after: int) -> None:
         """Records a weight that a person set."""
         self._record(version, b"", f"{before}% -> {after}% by hand", 0.0)
 
-    def decided(self, version: str, step: Step) -> None:
-        """Records what a walk decided at a step."""
+    def record_step(self, version: str, step: Step) -> None:
+        """Records what a rollout decided at a step."""
         evidence = msgspec.json.encode(asdict(step))
         self._evidence.parent.mkdir(parents=True, exist_ok=True)
         with self._evidence.open("ab") as file:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shop.addresses import Addresses
+from shop.canary.edge_split import EdgeSplit
 from shop.canary.errors import CanaryError
-from shop.canary.traffic import ModelTraffic
 from shop.endpoints import BY_MODEL
 from shop.serving.envoy.routes import VERSION_HEADER, routes_file, write_routes
 from shop.serving.envoy.settings import EdgeSettings
@@ -53,7 +53,7 @@ def addresses(tmp_path: Path) -> Addresses:
 
 def test_during_a_promotion_no_request_meets_the_old_version(addresses: Addresses) -> None:
     edge = FakeEdge(addresses)
-    traffic = ModelTraffic(addresses, edge, "ranking")  # type: ignore[arg-type]
+    traffic = EdgeSplit(addresses, edge, "ranking")  # type: ignore[arg-type]
     traffic.shift(100)
     edge.met.clear()
     traffic.promote()
@@ -65,7 +65,7 @@ def test_during_a_promotion_no_request_meets_the_old_version(addresses: Addresse
 def test_only_the_models_own_routes_change_and_only_their_versions(addresses: Addresses) -> None:
     before = routes_file(addresses).read_text()
     edge = FakeEdge(addresses)
-    ModelTraffic(addresses, edge, "ranking").nominate("3")  # type: ignore[arg-type]
+    EdgeSplit(addresses, edge, "ranking").nominate("3")  # type: ignore[arg-type]
     assert edge.versions("ranking") == ("1", "3")
     assert edge.versions("fraud") == ("1", "2")
     assert before.count('"7.0s"') == routes_file(addresses).read_text().count('"7.0s"') > 0
@@ -73,7 +73,7 @@ def test_only_the_models_own_routes_change_and_only_their_versions(addresses: Ad
 
 def test_a_candidate_with_traffic_is_not_replaced(addresses: Addresses) -> None:
     write_splits(addresses.canary_state, {"ranking": Split("1", "2", 5)})
-    traffic = ModelTraffic(addresses, FakeEdge(addresses), "ranking")  # type: ignore[arg-type]
+    traffic = EdgeSplit(addresses, FakeEdge(addresses), "ranking")  # type: ignore[arg-type]
     with pytest.raises(CanaryError, match="candidate 2 of ranking: has 5%, expected 0 before another"):
         traffic.nominate("3")
 
@@ -81,4 +81,4 @@ def test_a_candidate_with_traffic_is_not_replaced(addresses: Addresses) -> None:
 def test_a_state_that_is_none_is_named(addresses: Addresses) -> None:
     addresses.canary_state.write_text("{")
     with pytest.raises(CanaryError, match=r"canary\.json: "):
-        ModelTraffic(addresses, FakeEdge(addresses), "ranking")  # type: ignore[arg-type]
+        EdgeSplit(addresses, FakeEdge(addresses), "ranking")  # type: ignore[arg-type]
