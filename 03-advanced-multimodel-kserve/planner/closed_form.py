@@ -23,14 +23,7 @@ if TYPE_CHECKING:
     from planner.machine import Machine
     from planner.walk import Visit, Walk
 
-__all__ = ["Load", "Percentiles", "on_a_fleet", "on_a_shared_machine"]
-
-
-class Load(NamedTuple):
-    """How busy each pod of a station is: so many workers that share a queue, and the share of time they work."""
-
-    workers: int
-    utilisation: float
+__all__ = ["Percentiles", "on_a_fleet", "on_a_shared_machine"]
 
 
 class Percentiles(NamedTuple):
@@ -40,7 +33,7 @@ class Percentiles(NamedTuple):
     p99_ms: float
 
 
-def on_a_fleet(found: Sequence[Walk], loads: Mapping[str, Load], network_s: float = 0.0) -> Percentiles:
+def on_a_fleet(found: Sequence[Walk], busy: Mapping[str, float], network_s: float = 0.0) -> Percentiles:
     """Percentiles over the mix when every station's pods are as busy as said.
 
     Each pod is a queue of its own and gets its share of the arrivals at random: what a balancer that looks at queues
@@ -48,7 +41,7 @@ def on_a_fleet(found: Sequence[Walk], loads: Mapping[str, Load], network_s: floa
 
     Args:
         found: the walks, with their weights.
-        loads: of every station.
+        busy: the share of time that each pod of a station works, of every station.
         network_s: added at each visit.
 
     Raises:
@@ -56,8 +49,7 @@ def on_a_fleet(found: Sequence[Walk], loads: Mapping[str, Load], network_s: floa
     """
     waits = {}
     for station, kinds in services(found).items():
-        workers, utilisation = loads[station]
-        waits[station] = _service(tuple(kinds)).wait(workers, utilisation * workers)
+        waits[station] = _service(tuple(kinds)).wait(1, busy[station])
     parts = []
     for each in found:
         total = _alone(each, network_s)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from heapq import heapify, heapreplace
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -13,7 +11,7 @@ if TYPE_CHECKING:
 
     import simpy
 
-__all__ = ["Batching", "BatchingPod", "Lost", "Pod", "Server", "Station", "after"]
+__all__ = ["Lost", "Pod", "Server", "Station", "after"]
 
 _CHOICES: Final = 2
 
@@ -28,18 +26,6 @@ class Lost(NamedTuple):
     at_s: float
     notice_s: float = 2.0
     attempt_s: float = 0.02
-
-
-class Batching(NamedTuple):
-    """Dynamic batching: a batch starts when ``size`` wait or the oldest has waited ``delay_s``.
-
-    ``fixed`` is the share of a lone request's time that a batch pays once, e.g. 0.6: a batch of n takes
-    0.6 + 0.4·n times as long as one.
-    """
-
-    size: int
-    delay_s: float
-    fixed: float
 
 
 class Server(Protocol):
@@ -58,12 +44,11 @@ class Server(Protocol):
 
 
 class Pod:
-    """Workers that share a queue. First come, first served, so the end of a piece of work is known when it comes."""
+    """A worker with a queue. First come, first served, so the end of a piece of work is known when it comes."""
 
-    def __init__(self, env: simpy.Environment, zone: int, workers: int = 1) -> None:
+    def __init__(self, env: simpy.Environment, zone: int) -> None:
         self._env = env
-        self._free_at = [0.0] * workers
-        heapify(self._free_at)
+        self._free_at = 0.0
         self.zone = zone
         self.dies_at = math.inf
         self.busy_s = 0.0
@@ -71,62 +56,13 @@ class Pod:
     def serve(self, seconds: float, then_s: float = 0.0) -> simpy.Event:
         """See `Server`."""
         now = self._env.now
-        end = max(now, self._free_at[0]) + seconds
-        heapreplace(self._free_at, end)
+        self._free_at = max(now, self._free_at) + seconds
         self.busy_s += seconds
-        return self._env.timeout(end - now + then_s)
+        return self._env.timeout(self._free_at - now + then_s)
 
     def backlog_s(self) -> float:
         """See `Server`."""
-        return max(self._free_at[0] - self._env.now, 0.0)
-
-
-class BatchingPod:
-    """One worker that takes what waits as a batch."""
-
-    def __init__(self, env: simpy.Environment, zone: int, batching: Batching) -> None:
-        self._env = env
-        self._batching = batching
-        self._waiting: deque[tuple[float, float, simpy.Event]] = deque()
-        self._busy = False
-        self.zone = zone
-        self.dies_at = math.inf
-        self.busy_s = 0.0
-        self.batches: list[int] = []
-
-    def serve(self, seconds: float, then_s: float = 0.0) -> simpy.Event:
-        """See `Server`; ``seconds`` is what the request would take alone."""
-        done = self._env.event()
-        self._waiting.append((self._env.now, seconds, done))
-        self._try_start()
-        if self._waiting and not self._busy:
-            self._env.timeout(self._batching.delay_s).callbacks.append(lambda _: self._try_start())
-        return after(done, then_s)
-
-    def backlog_s(self) -> float:
-        """See `Server`."""
-        return sum(seconds for _, seconds, _ in self._waiting)
-
-    def _try_start(self) -> None:
-        if self._busy or not self._waiting:
-            return
-        oldest = self._env.now - self._waiting[0][0]
-        if len(self._waiting) >= self._batching.size or oldest >= self._batching.delay_s * (1 - 1e-9):
-            self._start([self._waiting.popleft() for _ in range(min(self._batching.size, len(self._waiting)))])
-
-    def _start(self, batch: list[tuple[float, float, simpy.Event]]) -> None:
-        alone = max(seconds for _, seconds, _ in batch)
-        seconds = alone * (self._batching.fixed + (1 - self._batching.fixed) * len(batch))
-        self._busy = True
-        self.busy_s += seconds
-        self.batches.append(len(batch))
-        self._env.timeout(seconds).callbacks.append(lambda _: self._finish(batch))
-
-    def _finish(self, batch: list[tuple[float, float, simpy.Event]]) -> None:
-        for _, _, done in batch:
-            done.succeed()
-        self._busy = False
-        self._try_start()
+        return max(self._free_at - self._env.now, 0.0)
 
 
 def after(event: simpy.Event, seconds: float) -> simpy.Event:

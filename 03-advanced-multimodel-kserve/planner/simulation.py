@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
-from planner.arrivals import Burst, Keys, Surge, arrival_times, draw_walks, hits
+from planner.arrivals import Surge, arrival_times, draw_walks
 from planner.distribution import sample
 from planner.machine import Cores, Machine, Process
-from planner.pods import Batching, BatchingPod, Lost, Pod, Server, Station, after
+from planner.pods import Lost, Pod, Server, Station, after
+from planner.sizing import SHARDED
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -29,7 +30,6 @@ __all__ = ["Answers", "FleetShape", "Scenario", "simulate_fleet", "simulate_mach
 Floats = npt.NDArray[np.float64]
 
 _RETRIES: Final = 2
-_SHARDED: Final = ("cache", "features")
 
 
 class Scenario(NamedTuple):
@@ -39,20 +39,16 @@ class Scenario(NamedTuple):
     duration_s: float
     warmup_s: float = 0.5
     seed: int = 1
-    burst: Burst | None = None
     surge: Surge | None = None
     lost: Lost | None = None
-    keys: Keys | None = None
     network_s: float = 0.0
 
 
 class FleetShape(NamedTuple):
-    """Pods of each station, dealt out to the zones in turn, the workers of a pod, and how many a balancer compares."""
+    """Pods of each station, dealt out to the zones in turn, and how many of them a balancer compares."""
 
     pods: Mapping[str, int]
     zones: int = 1
-    workers: Mapping[str, int] = {}
-    batching: Batching | None = None
     choices: int = 2
 
 
@@ -107,17 +103,11 @@ def simulate_fleet(found: Sequence[Walk], shape: FleetShape, scenario: Scenario)
     random = Random(scenario.seed)  # noqa: S311 - a simulation, not a secret
     stations = {}
     for name in sorted({visit.station for each in found for visit in (*each.visits, *each.after)}):
-        pods = [_pod(env, name, number % shape.zones, shape) for number in range(shape.pods[name])]
-        stations[name] = Station(env, pods, random, choices=shape.choices, sharded=name in _SHARDED)
+        pods = [Pod(env, number % shape.zones) for number in range(shape.pods[name])]
+        stations[name] = Station(env, pods, random, choices=shape.choices, sharded=name in SHARDED)
         if scenario.lost:
             stations[name].lose(scenario.lost)
     return _Run(env, stations, found, scenario).answers()
-
-
-def _pod(env: simpy.Environment, name: str, zone: int, shape: FleetShape) -> Server:
-    if shape.batching and name.startswith("triton"):
-        return BatchingPod(env, zone, shape.batching)
-    return Pod(env, zone, shape.workers.get(name, 1))
 
 
 class _Slot:
@@ -150,12 +140,8 @@ class _Run:
     ) -> None:
         self._env, self._stations, self._walks, self._scenario = env, stations, list(found), scenario
         random = np.random.default_rng(scenario.seed)
-        self._times = arrival_times(
-            scenario.rate_rps, scenario.duration_s, random, burst=scenario.burst, surge=scenario.surge
-        )
+        self._times = arrival_times(scenario.rate_rps, scenario.duration_s, random, scenario.surge)
         self._chosen = draw_walks(found, len(self._times), random)
-        if scenario.keys:
-            self._chosen = _by_keys(self._walks, self._chosen, self._times, scenario.keys, random)
         self._delays = np.zeros(len(self._times))
         for index, each in enumerate(self._walks):
             mine = self._chosen == index
@@ -236,16 +222,3 @@ def _drawn(visit: Visit, random: Random) -> float:
         return visit.cpu_s
     spread = log1p(visit.scv)
     return visit.cpu_s * exp(random.gauss(-spread / 2, sqrt(spread)))
-
-
-def _by_keys(
-    found: list[Walk], chosen: npt.NDArray[np.int64], times: Floats, keys: Keys, random: np.random.Generator
-) -> npt.NDArray[np.int64]:
-    """Let a cache with a time to live decide between hit and miss, instead of a fixed ratio."""
-    chosen = chosen.copy()
-    for kind in {each.kind for each in found if each.result == "hit"}:
-        of_kind = {each.result: number for number, each in enumerate(found) if each.kind == kind}
-        mine = np.isin(chosen, list(of_kind.values()))
-        found_there = hits(times[mine], keys, random)
-        chosen[mine] = np.where(found_there, of_kind["hit"], of_kind.get("miss", of_kind["hit"]))
-    return chosen

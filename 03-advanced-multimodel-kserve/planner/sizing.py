@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from planner.closed_form import Load, Percentiles, on_a_fleet
+from planner.closed_form import Percentiles, on_a_fleet
 from planner.walk import mean_and_scv
 from servekit.errors import InvalidValueError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from planner.walk import Visit, Walk
 
-__all__ = ["SHARDED", "Ceiling", "Fleet", "Sized", "accelerated", "busiest", "loads", "size"]
+__all__ = ["SHARDED", "Ceiling", "Fleet", "Sized", "accelerated", "busiest", "size"]
 
 SHARDED: Final = ("cache", "features")
 """Stations that are clusters of primaries: a lost one is replaced by its replica, so they need no spare zone."""
@@ -56,7 +56,7 @@ class Fleet(NamedTuple):
 
     def percentiles(self, busy: Mapping[str, float]) -> Percentiles:
         """In closed form, with each station as busy as said."""
-        return on_a_fleet(self.found, loads(busy), self.network_s)
+        return on_a_fleet(self.found, busy, self.network_s)
 
 
 def busiest(found: Sequence[Walk], p99_ms: float, headroom: float, network_s: float) -> Ceiling:
@@ -120,10 +120,5 @@ def accelerated(found: Sequence[Walk], speedup: float) -> list[Walk]:
     return [each._replace(visits=faster(each.visits), after=faster(each.after)) for each in found]
 
 
-def loads(busy: Mapping[str, float]) -> dict[str, Load]:
-    """One worker a pod, each station as busy as named."""
-    return {name: Load(1, utilisation) for name, utilisation in busy.items()}
-
-
 def _at(found: Sequence[Walk], utilisation: float, network_s: float) -> Percentiles:
-    return on_a_fleet(found, loads(dict.fromkeys(mean_and_scv(found), utilisation)), network_s)
+    return on_a_fleet(found, dict.fromkeys(mean_and_scv(found), utilisation), network_s)

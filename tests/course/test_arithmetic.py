@@ -19,7 +19,6 @@ from planner.calibration import REFERENCE, load
 from planner.characteristics import SHAPES, closed_form_p99_s, simulate
 from planner.fleet import Ask, plan_fleet
 from planner.prices import load_prices
-from planner.queueing import kingman
 from planner.walk import walks
 from shop.canary.evidence import fisher
 from shop.canary.proof import answers_to_prove
@@ -41,9 +40,14 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}g} %"
 
 
+def mean_wait(utilisation: float, scv: float) -> float:
+    """Of M/G/1, in service times: Pollaczek and Khinchine."""
+    return utilisation / (1 - utilisation) * (1 + scv) / 2
+
+
 def in_system(utilisation: float) -> int:
     """Of M/M/1, in service times: the wait and the service itself."""
-    return round(kingman(utilisation, 1.0, scv=1) + 1)
+    return round(mean_wait(utilisation, scv=1) + 1)
 
 
 def answers_to_tell(usual: float, worse: float, alpha: float, power: float, stable: float) -> float:
@@ -139,7 +143,7 @@ CLAIMS = {
         f"one request in {1 / (1 - 0.991**5):.0f} meets a slow hop, and the p99 of the request is {4 * 5 + 500} ms",
     ],
     "formula-or-simulation": ["at c² = 10 its p99 may be a third too low"],
-    "headroom-or-p99": [f"at c² = 4 one waits {kingman(0.5, 1, scv=4) / kingman(0.5, 1, scv=1):g} times as long"],
+    "headroom-or-p99": [f"at c² = 4 one waits {mean_wait(0.5, scv=4) / mean_wait(0.5, scv=1):g} times as long"],
     "load-test-hit-ratio": [
         f"six thousand recorded requests at 500 a second asks for each again every {WORDS[6000 // 500]} seconds",
         f"all but {percent(finds_nothing(1 / 12, fresh=30, stale=30), 1)} find one",

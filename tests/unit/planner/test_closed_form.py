@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from planner import characteristics
-from planner.closed_form import Load, on_a_fleet
+from planner.closed_form import on_a_fleet
 from planner.distribution import Grid, Service
-from planner.queueing import wait
 from planner.simulation import FleetShape, Scenario, simulate_fleet
 from planner.walk import Visit, Walk, mean_and_scv
 from servekit.errors import InvalidValueError
+from tests.unit.planner.allen_cunneen import wait
 from workbench.verdicts import SEED
 
 MS = 1e-3
@@ -81,12 +81,12 @@ def test_variation_within_kinds_adds_to_that_between_them() -> None:
 def test_a_fleet_whose_work_varies_is_as_slow_as_its_simulation_with_work_of_another_shape() -> None:
     found = [Walk("search", "miss", 1.0, (Visit("gateway", MS, 0.8), Visit("triton", 4 * MS, 0.8)), (), (MS, MS))]
     answers = simulate_fleet(found, FleetShape({"gateway": 2, "triton": 6}, choices=1), Scenario(1000, 20))
-    said = on_a_fleet(found, {"gateway": Load(1, 0.5), "triton": Load(1, 2 / 3)})
+    said = on_a_fleet(found, {"gateway": 0.5, "triton": 2 / 3})
     p50, p99 = answers.percentiles_ms([0.5, 0.99])
     assert p50 == pytest.approx(said.p50_ms, rel=0.1)
     assert p99 == pytest.approx(said.p99_ms, rel=0.15)
     constant = [found[0]._replace(visits=tuple(visit._replace(scv=0.0) for visit in found[0].visits))]
-    assert on_a_fleet(constant, {"gateway": Load(1, 0.5), "triton": Load(1, 2 / 3)}).p99_ms < 0.75 * p99
+    assert on_a_fleet(constant, {"gateway": 0.5, "triton": 2 / 3}).p99_ms < 0.75 * p99
 
 
 def test_simulated_work_has_the_mean_and_the_variation_of_its_visits() -> None:

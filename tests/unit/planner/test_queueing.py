@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from planner.queueing import erlang_c, kingman, wait
+from planner.queueing import erlang_c
 from servekit.errors import InvalidValueError
+from tests.unit.planner.allen_cunneen import wait
 
 
 @pytest.mark.parametrize(
@@ -28,10 +29,6 @@ def test_constant_service_halves_the_wait_of_exponential_service() -> None:
 
 def test_a_quantile_below_the_share_that_never_waits_is_zero() -> None:
     assert wait(4, 1, 0.01, 1).quantile(0.5) == 0
-
-
-def test_kingman_is_exact_for_m_m_1() -> None:
-    assert kingman(0.9, 0.001, scv=1) == pytest.approx(0.009)
 
 
 def test_more_servers_at_the_same_utilisation_wait_less() -> None:

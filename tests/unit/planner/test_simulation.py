@@ -4,26 +4,26 @@ import numpy as np
 import pytest
 import simpy
 
-from planner.arrivals import Burst, Keys, Surge, arrival_times, hits
-from planner.closed_form import Load, on_a_fleet
+from planner.arrivals import Surge, arrival_times
+from planner.closed_form import on_a_fleet
 from planner.machine import Cores, Machine, Process
-from planner.pods import Batching, BatchingPod, Lost, Pod
-from planner.queueing import wait
+from planner.pods import Lost, Pod
 from planner.simulation import Answers, FleetShape, Scenario, simulate_fleet, simulate_machine
 from planner.walk import Visit, Walk
 from servekit.errors import InvalidValueError
+from tests.unit.planner.allen_cunneen import wait
 
 
 def a_walk(*visits: tuple[str, float], delay_s: float = 0.0, after: tuple[Visit, ...] = ()) -> Walk:
     return Walk("search", "miss", 1.0, tuple(Visit(*visit) for visit in visits), after, (delay_s, delay_s))
 
 
-@pytest.mark.parametrize(("servers", "utilisation"), [(1, 0.7), (2, 0.8), (8, 0.9)])
-def test_pods_with_exponential_work_wait_as_erlang_says(servers: int, utilisation: float) -> None:
+@pytest.mark.parametrize("utilisation", [0.5, 0.7])
+def test_a_pod_with_exponential_work_waits_as_the_formula_says(utilisation: float) -> None:
     random = np.random.default_rng(5)
     env = simpy.Environment()
-    pod, waited = Pod(env, 0, servers), []
-    arrivals = np.cumsum(random.exponential(1 / (utilisation * servers), 40_000))
+    pod, waited = Pod(env, 0), []
+    arrivals = np.cumsum(random.exponential(1 / utilisation, 40_000))
 
     def arrive() -> simpy.events.ProcessGenerator:
         for at, work in zip(arrivals.tolist(), random.exponential(1, len(arrivals)).tolist(), strict=True):
@@ -33,7 +33,7 @@ def test_pods_with_exponential_work_wait_as_erlang_says(servers: int, utilisatio
 
     env.process(arrive())
     env.run()
-    expected = wait(servers, utilisation * servers, 1.0, 1)
+    expected = wait(1, utilisation, 1.0, 1)
     assert np.mean(waited) == pytest.approx(expected.mean_s, rel=0.12)
     assert np.mean(np.array(waited) > 0) == pytest.approx(expected.waits, rel=0.05)
 
@@ -41,7 +41,7 @@ def test_pods_with_exponential_work_wait_as_erlang_says(servers: int, utilisatio
 def test_the_simulation_of_a_fleet_agrees_with_the_closed_form() -> None:
     found = [a_walk(("gateway", 0.001), ("triton-ranking", 0.004), delay_s=0.001)]
     answers = simulate_fleet(found, FleetShape({"gateway": 2, "triton-ranking": 6}, choices=1), Scenario(1000, 12))
-    said = on_a_fleet(found, {"gateway": Load(1, 0.5), "triton-ranking": Load(1, 2 / 3)})
+    said = on_a_fleet(found, {"gateway": 0.5, "triton-ranking": 2 / 3})
     p50, p99 = answers.percentiles_ms([0.5, 0.99])
     assert p50 == pytest.approx(said.p50_ms, rel=0.1)
     assert p99 == pytest.approx(said.p99_ms, rel=0.15)
@@ -116,25 +116,6 @@ def test_two_gateways_on_two_cores_answer_sooner_than_one() -> None:
     assert two < one
 
 
-def test_batches_form_under_load_and_a_lone_request_waits_for_the_delay() -> None:
-    env = simpy.Environment()
-    pod, ends = BatchingPod(env, 0, Batching(size=4, delay_s=0.5, fixed=0.5)), list[float]()
-    for _ in range(5):
-        pod.serve(1.0).callbacks.append(lambda _: ends.append(env.now))
-    env.run()
-    assert pod.batches == [4, 1]
-    assert ends == pytest.approx(
-        [2.5, 2.5, 2.5, 2.5, 3.5]
-    )  # a batch of four: 0.5 + 0.5·4; the fifth waited long enough
-
-
-def test_batching_raises_what_a_pod_can_do() -> None:
-    found = [a_walk(("triton-ranking", 0.01))]
-    shapes = [FleetShape({"triton-ranking": 1}, batching=b) for b in (None, Batching(16, 0.002, 0.7))]
-    plain, batched = (simulate_fleet(found, shape, Scenario(140, 6)).percentiles_ms([0.99])[0] for shape in shapes)
-    assert batched < plain / 4
-
-
 @pytest.fixture(scope="module")
 def zone_lost() -> tuple[Answers, Lost]:
     lost = Lost(zone=0, at_s=2, notice_s=1)
@@ -171,44 +152,11 @@ def test_a_lost_shard_degrades_answers_until_its_replica_takes_over(zone_lost: t
     assert not answers.degraded[answers.at_s > noticed + 0.1].any()
 
 
-def test_bursts_keep_the_mean_rate_and_lengthen_the_tail() -> None:
-    found = [a_walk(("gateway", 0.002))]
-    calm, bursty = (
-        simulate_fleet(found, FleetShape({"gateway": 2}), Scenario(500, 30, burst=burst))
-        for burst in (None, Burst(4, 0.05))
-    )
-    assert bursty.rate_rps == pytest.approx(calm.rate_rps, rel=0.1)
-    assert bursty.percentiles_ms([0.99])[0] > 1.5 * calm.percentiles_ms([0.99])[0]
-
-
 def test_a_surge_multiplies_the_rate_from_its_time_on() -> None:
-    times = arrival_times(1000, 4, np.random.default_rng(1), surge=Surge(2, 1.5))
+    times = arrival_times(1000, 4, np.random.default_rng(1), Surge(2, 1.5))
     assert np.count_nonzero(times >= 2) / np.count_nonzero(times < 2) == pytest.approx(1.5, rel=0.1)
-
-
-def test_a_burst_that_leaves_nothing_in_between_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match=r"^burst factor 20: expected from 1 to 11$"):
-        arrival_times(10, 1, np.random.default_rng(1), burst=Burst(20, 0.1))
 
 
 def test_a_rate_of_zero_is_refused() -> None:
     with pytest.raises(InvalidValueError, match=r"^rate_rps 0: expected above 0$"):
         arrival_times(0, 1, np.random.default_rng(1))
-
-
-def test_a_cache_of_popular_keys_warms_up_and_forgets_when_its_time_is_over() -> None:
-    random = np.random.default_rng(1)
-    times = np.sort(random.random(20_000) * 20)
-    found = hits(times, Keys(size=500, ttl_s=5), random)
-    early, late = found[times < 0.5].mean(), found[times > 10].mean()
-    assert early < late < 1
-    short = hits(times, Keys(size=500, ttl_s=0.1), random)
-    assert short.mean() < late
-
-
-def test_a_cache_with_a_time_to_live_decides_between_hit_and_miss() -> None:
-    hit = Walk("recommendations", "hit", 0.5, (Visit("gateway", 0.0001),), (), (0.0, 0.0))
-    miss = Walk("recommendations", "miss", 0.5, (Visit("gateway", 0.003),), (), (0.0, 0.0))
-    scenario = Scenario(200, 20, warmup_s=10, keys=Keys(size=50, ttl_s=10))
-    answers = simulate_fleet([hit, miss], FleetShape({"gateway": 2}), scenario)
-    assert np.mean(answers.walk == 0) > 0.9
