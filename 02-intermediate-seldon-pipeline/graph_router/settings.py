@@ -1,4 +1,4 @@
-"""The router's settings, from its command line and its environment."""
+"""The settings of the router, read from its command line and its environment."""
 
 from __future__ import annotations
 

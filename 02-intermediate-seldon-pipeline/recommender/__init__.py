@@ -1,4 +1,4 @@
-"""Level 2: a recommender as a pipeline of three Seldon components: preprocessor, model, postprocessor."""
+"""Level 2: a recommender as a pipeline of three Seldon components: preprocessor, model and postprocessor."""
 
 import os
 

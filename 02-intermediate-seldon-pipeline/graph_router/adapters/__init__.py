@@ -1,1 +1,1 @@
-"""What the router speaks to: steps over HTTP, Seldon's messages, the deployment's YAML, the executor's metrics."""
+"""The router's ways to steps, over HTTP and gRPC; Seldon's messages, the deployment's YAML, the executor's metrics."""

@@ -1,4 +1,4 @@
-"""Reads a SeldonDeployment as the operator and its webhook do: defaults filled in, contradictions refused."""
+"""Reads a SeldonDeployment as Seldon's operator and webhook do: fills in defaults and refuses contradictions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load_deployment(path: Path) -> Deployment:
     """The first SeldonDeployment of a YAML file.
 
     Raises:
-        GraphError: the file cannot be read, holds none, or the one it holds cannot be served.
+        GraphError: the file cannot be read, has no SeldonDeployment, or has one that cannot be served.
     """
     try:
         documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
@@ -38,10 +38,10 @@ def load_deployment(path: Path) -> Deployment:
 
 
 def read_deployment(document: Mapping[str, Any]) -> Deployment:
-    """The deployment of a document that is valid by the CRD's schema.
+    """The deployment in a document that is valid by the CRD's schema.
 
     Raises:
-        GraphError: a unit, a share of traffic or an endpoint makes no sense.
+        GraphError: a unit, a share of traffic or an endpoint contradicts another.
     """
     name, spec = document["metadata"]["name"], document["spec"]
     predictors = tuple(_predictor(each, spec) for each in spec["predictors"])

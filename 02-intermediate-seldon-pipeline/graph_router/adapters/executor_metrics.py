@@ -1,7 +1,7 @@
 """The metrics of Seldon's executor, under its names, with its labels and buckets.
 
-The executor's ``…_summary`` series carry quantiles too; Prometheus' Python client has count and sum alone.
-A call that got no answer is not counted by the executor; here it counts under the code of the router's own answer.
+The executor's ``…_summary`` series also carry quantiles; those of Prometheus' Python client have only count and sum.
+The executor does not count a call without an answer; here it counts under the code of the router's own answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FAILURES = ("500", "502", "503", "504")
 
 
 class ExecutorMetrics:
-    """What the router counts, of one deployment."""
+    """The router's metrics of one deployment."""
 
     def __init__(self, deployment: Deployment, registry: CollectorRegistry = REGISTRY) -> None:
         self._deployment = deployment.name
@@ -44,34 +44,34 @@ class ExecutorMetrics:
         self._children: dict[_Key, tuple[Histogram, Summary]] = {}
 
     def expect_served(self, predictor: Predictor, service: str) -> None:
-        """Shows as 0 the answers and failures of clients' requests, before there are any (see `RequestMetrics`)."""
+        """Starts the counters of clients' requests, answered and failed, at 0 (see `RequestMetrics.expect`)."""
         about = (self._deployment, predictor.name, predictor.version, service)
         for code in ("200", *_FAILURES):
             self._children_of(self._server, (*about, "post", code))
 
     def expect_called(self, predictor: Predictor, unit: Unit, service: str, method: str) -> None:
-        """Likewise of a unit's calls."""
+        """Starts the counters of a unit's calls at 0."""
         about = (self._deployment, predictor.name, predictor.version, service, unit.name, unit.image, unit.version)
         for code in ("OK" if method == "unary" else "200", *_FAILURES):
             self._children_of(self._client, (*about, method, code))
 
     def expect_mirrored(self, predictor: Predictor, *results: str) -> None:
-        """Likewise of a shadow's copies."""
+        """Starts the counters of a shadow's copies at 0."""
         for result in results:
             self._mirrored.labels(self._deployment, predictor.name, result)
 
     def served(self, predictor: Predictor, labels: tuple[str, str, str], duration_s: float) -> None:
-        """A client's request has been answered; ``labels`` are service, method and code."""
+        """Counts an answered request of a client; ``labels`` are service, method and code."""
         self._observe(self._server, (self._deployment, predictor.name, predictor.version, *labels), duration_s)
 
     def called(self, predictor: Predictor, unit: Unit, labels: tuple[str, str, str], duration_s: float) -> None:
-        """A unit has answered, or not; ``labels`` are service, method and code."""
+        """Counts a call of a unit, answered or not; ``labels`` are service, method and code."""
         service, method, code = labels
         about = (self._deployment, predictor.name, predictor.version, service)
         self._observe(self._client, (*about, unit.name, unit.image, unit.version, method, code), duration_s)
 
     def mirrored(self, predictor: Predictor, result: str) -> None:
-        """A shadow's copy was answered, failed, or was dropped because too many were on their way."""
+        """Counts a copy of a request as ``answered``, ``failed``, or ``dropped`` because too many were in flight."""
         self._mirrored.labels(self._deployment, predictor.name, result).inc()
 
     def _observe(self, pair: tuple[Histogram, Summary], key: _Key, duration_s: float) -> None:

@@ -1,4 +1,4 @@
-"""What the units of a graph say of themselves, put together as the executor does."""
+"""The metadata of a graph: what each unit reports, put together as the executor does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def unit_document(steps: Steps, predictor: Predictor, unit: Unit, path: st
     """The unit's own answer to a GET, over its HTTP port even where it is called over gRPC.
 
     Raises:
-        StepError: it gave none in time, or an error.
+        StepError: the unit gave no answer in time, or an error.
     """
     endpoint, limit_s = unit.endpoint, predictor.rest_timeout_s
     assert endpoint is not None  # noqa: S101 - callers ask units that listen
@@ -76,7 +76,7 @@ def _known(unit: Unit, document: bytes) -> dict[str, Any]:
 
 
 def _edges(unit: Unit, models: dict[str, Any]) -> tuple[str, str]:
-    """Which units' inputs and outputs are the graph's; the first child stands for all, as in the executor."""
+    """The units whose inputs and outputs are the graph's; the first child stands for all, as in the executor."""
     if not unit.children:
         return unit.name, unit.name
     first, last = _edges(unit.children[0], models)

@@ -1,4 +1,4 @@
-"""Seldon's messages, as JSON and as protobuf: kept in the form they came in, converted when the other one is needed."""
+"""Seldon's messages as JSON and protobuf: kept in the form that they came in, converted when the other is needed."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ _decode_parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Message:
-    """One message.
+    """A message of Seldon's protocol, in the one form that it came in.
 
     Args:
-        json: the form that it came in; or
-        proto: that one.
-        step: who gave it; empty: the client.
+        json: the message as JSON, or
+        proto: as protobuf.
+        step: the step that gave it; empty for the client.
     """
 
     __slots__ = ("_json", "_proto", "step")
@@ -63,10 +63,10 @@ class Message:
 
     @property
     def json(self) -> bytes:
-        """As JSON text; bytes in it are base64.
+        """The message as JSON text; bytes in it are base64.
 
         Raises:
-            StepError: JSON cannot hold it: a number that is none, a type that is not known here.
+            StepError: JSON cannot hold the message: it has NaN, infinity, or an unknown type.
         """
         if self._json is None:
             assert self._proto is not None  # noqa: S101 - one of the two is always given
@@ -77,11 +77,11 @@ class Message:
         return self._json
 
     def proto(self, form: type[_P]) -> _P:
-        """As protobuf.
+        """The message as protobuf of that type.
 
         Raises:
             MalformedError: the client's JSON is not such a message.
-            StepError: a step's is not.
+            StepError: a step's JSON is not such a message.
         """
         if not isinstance(self._proto, form):
             try:
@@ -136,7 +136,7 @@ class _AnsweredData(_Data, forbid_unknown_fields=False):
 
 
 class _Answer(msgspec.Struct):
-    """As much of a step's answer as is checked here; the rest is passed on."""
+    """The part of a step's answer that is checked here; the rest is passed on."""
 
     meta: dict[str, Any] | None = None
     data: _AnsweredData | None = None
@@ -152,12 +152,12 @@ _check_feedback = msgspec.json.Decoder(_Feedback).decode
 
 
 def read_prediction(body: bytes, puid: str) -> tuple[Message, str]:
-    """A client's message and its puid: the one in ``meta``, else ``puid``, which is put there.
+    """A client's message and its puid: the one in its ``meta``, else ``puid``, which is added there.
 
-    A field that is null is absent, as it is for protobuf: not every step would take it so.
+    A field that is null is removed, as protobuf does: not every step takes a null for an absent field.
 
     Raises:
-        MalformedError: it is not JSON, not a SeldonMessage with one payload, or its puid is none.
+        MalformedError: the body is not JSON, not a SeldonMessage with one payload, or its puid is not valid.
     """
     message = _checked(body, _check_prediction)
     parts = _present(body)
@@ -173,14 +173,14 @@ def read_prediction(body: bytes, puid: str) -> tuple[Message, str]:
 
 
 def checked_puid(thing: str, puid: str) -> str:
-    """A request's id, which goes into headers and logs as it is.
+    """The puid unchanged, once it is known to be safe in headers and logs.
 
     Args:
-        thing: where it stood, for the message.
-        puid: what stood there.
+        thing: where the puid stood, for the error's text.
+        puid: the id of a request.
 
     Raises:
-        MalformedError: it could end a header, or is too long for one.
+        MalformedError: the puid is empty, too long, or has characters other than printable ASCII.
     """
     if not _PUID.fullmatch(puid):
         raise MalformedError(thing, ascii(puid), "expected 1 to 256 printable ASCII characters")
@@ -188,11 +188,11 @@ def checked_puid(thing: str, puid: str) -> str:
 
 
 def read_answer(step: str, body: bytes, *, payload: bool = True) -> Message:
-    """A step's answer over REST; ``payload`` says whether one is due.
+    """A step's answer over REST; ``payload`` says whether it must have one.
 
     Raises:
-        MalformedError: it is not JSON, not a SeldonMessage, or without one payload. Passed on, it would be refused by
-            the next step, as if the client had sent it.
+        MalformedError: the answer is not JSON, not a SeldonMessage, or has not one payload. The next step would refuse
+            it, as if the client had sent it.
     """
     answer = _checked(body, _check_answer)
     if payload:
@@ -202,10 +202,10 @@ def read_answer(step: str, body: bytes, *, payload: bool = True) -> Message:
 
 
 def check_payload(answer: pb.SeldonMessage) -> None:
-    """The same of a step's answer over gRPC.
+    """Checks the payload of a step's answer over gRPC, as `read_answer` does over REST.
 
     Raises:
-        MalformedError: it has no payload, or a tensor whose values are no numbers or do not fit its shape.
+        MalformedError: the answer has no payload, or a tensor whose values are not finite or do not fit its shape.
     """
     kind = answer.WhichOneof("data_oneof")
     _check_one([kind] if kind else [])
@@ -221,10 +221,10 @@ def check_payload(answer: pb.SeldonMessage) -> None:
 
 
 def read_json(body: bytes) -> Any:
-    """What a body of JSON says.
+    """The decoded JSON of a body.
 
     Raises:
-        MalformedError: it is none.
+        MalformedError: the body is not JSON.
     """
     return _checked(body, msgspec.json.decode)
 
@@ -233,7 +233,7 @@ def read_feedback(body: bytes) -> Message:
     """A client's feedback.
 
     Raises:
-        MalformedError: it is not JSON, or not a Feedback.
+        MalformedError: the body is not JSON, or not a Feedback.
     """
     feedback = _checked(body, _check_feedback)
     for part in (feedback.request, feedback.response, feedback.truth):
@@ -243,13 +243,13 @@ def read_feedback(body: bytes) -> Message:
 
 
 def routing_of(feedback: Message) -> dict[str, int]:
-    """The routes that the answer in a feedback says were taken."""
+    """The routes that a request took, from the answer in its feedback."""
     response = _check_feedback(feedback.json).response
     return (response.meta.routing if response and response.meta else None) or {}
 
 
 def completed(answer: Message, puid: str, routing: Mapping[str, int] | None) -> bytes:
-    """The answer's JSON with the puid, and with the routing unless None, in its meta."""
+    """The answer's JSON, with the puid in its meta and, unless None, the routing."""
     parts = _decode_parts(answer.json)
     meta = _present(parts["meta"]) if parts.get("meta", _NULL) != _NULL else {}
     meta["puid"] = msgspec.Raw(_encode(puid))
@@ -263,7 +263,7 @@ def route_of(answer: Message) -> int:
     """The child that a router's answer names: the first number of its data, or of a bare JSON list.
 
     Raises:
-        MalformedError: it names none.
+        MalformedError: the answer names no child.
     """
     try:
         decoded = msgspec.json.decode(answer.json)
@@ -278,12 +278,12 @@ def route_of(answer: Message) -> int:
 
 
 def status_json(code: int, reason: str, info: str) -> bytes:
-    """A failed message's JSON."""
+    """The JSON of a failed SeldonMessage."""
     return _encode({"status": {"code": code, "info": info, "reason": reason, "status": "FAILURE"}})
 
 
 def _present(body: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
-    """The object's fields that are not null."""
+    """The fields of a JSON object that are not null."""
     return {name: part for name, part in _decode_parts(body).items() if part != _NULL}
 
 

@@ -59,7 +59,7 @@ class Steps:
         self._methods: dict[tuple[str, Call], Callable[..., Any]] = {}
 
     def method(self, address: str, call: Call) -> Callable[..., Any]:
-        """What calls that method over gRPC; to be asked for on the loop that will use it."""
+        """The function that makes that call over gRPC; it works on the event loop that asked for it."""
         method = self._methods.get((address, call))
         if method is None:
             channel = self._channels.get(address) or grpc.aio.insecure_channel(address, options=_CHANNEL)
@@ -80,12 +80,12 @@ class Steps:
 
 
 class StepCalls:
-    """One request's calls.
+    """The calls that one request makes.
 
     Args:
         steps: the connections.
-        predictor: whose units are called.
-        headers: sent along with each call: the client's own, the puid, the trace.
+        predictor: the predictor whose units are called.
+        headers: the headers of each call: the client's own, the puid, the trace.
     """
 
     def __init__(self, steps: Steps, predictor: Predictor, headers: _Headers) -> None:
@@ -177,7 +177,7 @@ class StepCalls:
 
 
 def _labels(unit: Unit, call: Call) -> tuple[str, str]:
-    """Service and method, as the executor calls them."""
+    """The labels ``service`` and ``method`` of a call, by the executor's names."""
     return (_METHODS[call][0], "unary") if _over_grpc(unit) else (call.value, "post")
 
 

@@ -1,1 +1,1 @@
-"""The graph: units, their children, and what may be asked of them."""
+"""The inference graph: its units, their children, the calls that each unit takes, and how a step fails."""

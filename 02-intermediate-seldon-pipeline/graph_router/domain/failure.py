@@ -1,4 +1,7 @@
-"""How a step fails, as the client is told."""
+"""The failure of a step, as the client is told of it.
+
+As in `servekit.errors`, an error owns the HTTP status of its answer: the status that a step itself gave is passed on.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +34,16 @@ class StepError(Exception):
 
     @classmethod
     def unavailable(cls, step: str, address: object, why: str) -> StepError:
-        """Nobody listens there, or the connection broke."""
+        """The error for a step that refuses connections, or whose connection broke."""
         return cls(step, HTTPStatus.SERVICE_UNAVAILABLE, "STEP_UNAVAILABLE", f"{address}: {why}: try again")
 
     @classmethod
     def slow(cls, step: str, timeout_s: float) -> StepError:
-        """No answer in time."""
+        """The error for a step that did not answer in time."""
         info = f"no answer within {timeout_s * 1e3:g} ms"
         return cls(step, HTTPStatus.GATEWAY_TIMEOUT, "STEP_TIMEOUT", info)
 
     @classmethod
     def bad_answer(cls, step: str, info: str) -> StepError:
-        """An answer that is not in the contract."""
+        """The error for an answer that breaks Seldon's contract."""
         return cls(step, HTTPStatus.BAD_GATEWAY, "STEP_BAD_ANSWER", info)

@@ -1,4 +1,4 @@
-"""An inference graph as Seldon means it: what each unit is asked, and in which order.
+"""Seldon's inference graph: its units, and the calls that each of them takes.
 
 Source: Seldon Core 1.17.1's reference for the graph, and its executor's ``predictor_process.go`` for the order.
 """
@@ -16,11 +16,11 @@ __all__ = ["Call", "Deployment", "Endpoint", "GraphError", "Predictor", "Unit", 
 
 
 class GraphError(Exception):
-    """A deployment that cannot be served, and why."""
+    """A deployment that cannot be served; the text says why."""
 
 
 class Call(StrEnum):
-    """What a unit can be asked to do; the value is the path of its REST endpoint."""
+    """A call that a unit can take; the value is the path of its REST endpoint."""
 
     PREDICT = "/predict"
     TRANSFORM_INPUT = "/transform-input"
@@ -49,7 +49,7 @@ _CALL_OF_METHOD = {
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a unit listens; ``grpc`` says which of the two ports is called."""
+    """The address of a unit; ``grpc`` says which of its two ports is called."""
 
     host: str
     http_port: int
@@ -66,9 +66,9 @@ class Unit:
 
     Attributes:
         name: unique within its predictor.
-        calls: what it is asked, from its type and its methods.
-        children: what comes after it.
-        endpoint: where it listens; None for a unit that nothing is asked of.
+        calls: the calls that it takes, from its type and its methods.
+        children: the units that come after it.
+        endpoint: where it listens; None for a unit that takes no calls.
         split: for RANDOM_ABTEST, the share of the first of its two children; None for any other.
         image, version: the two halves of its container's image, for the metrics' labels.
     """
@@ -120,20 +120,20 @@ class Deployment:
 
     @property
     def live(self) -> tuple[Predictor, ...]:
-        """The predictors whose answers are given."""
+        """The predictors whose answers reach clients."""
         return tuple(predictor for predictor in self.predictors if not predictor.shadow)
 
     @property
     def shadows(self) -> tuple[Predictor, ...]:
-        """The predictors that only get copies."""
+        """The predictors that only get copies of requests."""
         return tuple(predictor for predictor in self.predictors if predictor.shadow)
 
 
 def calls_of(kind: str | None, methods: list[str]) -> frozenset[Call]:
-    """What a unit of that type, with those further methods, is asked.
+    """The calls that a unit of that type takes, with those further methods.
 
     Raises:
-        GraphError: there is no such type or method.
+        GraphError: the type or a method is unknown.
     """
     kind = kind or "UNKNOWN_TYPE"
     if kind not in _CALLS_OF_TYPE:

@@ -1,1 +1,1 @@
-"""What is called from outside: the executor's HTTP API, and the process that serves it."""
+"""What clients call: the executor's HTTP API, and the process that serves it."""

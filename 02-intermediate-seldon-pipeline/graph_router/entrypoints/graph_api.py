@@ -1,4 +1,4 @@
-"""What the executor answers over HTTP: predictions, feedback, metadata and health of a graph."""
+"""The operations of the executor's HTTP API: predictions, feedback, metadata and health of a graph."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ _PER_HEADER = 32
 
 @dataclass(slots=True)
 class GraphRequest:
-    """A request.
+    """A request to the graph.
 
     Attributes:
-        body: its bytes.
-        headers: with lower-case names.
-        record: its place in a trace.
-        name: the last part of a path with a parameter.
-        predictor: who is to answer; None until that is chosen.
+        body: the body's bytes.
+        headers: the headers, with lower-case names.
+        record: the request's telemetry.
+        name: the unit that the path names, if it names one.
+        predictor: the predictor that answers; None until it is chosen.
     """
 
     body: bytes
@@ -64,21 +64,21 @@ class GraphRequest:
     predictor: Predictor | None = None
 
     def header(self, wanted: bytes) -> str | None:
-        """The value of a header."""
+        """The value of a header, or None."""
         return next((value.decode("latin-1") for name, value in self.headers if name == wanted), None)
 
     def puid(self) -> str:
         """The id that the client gave its request, else a new one.
 
         Raises:
-            MalformedError: it gave one that is none.
+            MalformedError: the client's id is not valid.
         """
         sent = self.header(PUID)
         return checked_puid("header seldon-puid", sent) if sent else str(uuid4())
 
 
 class GraphResponse(NamedTuple):
-    """An answer: JSON, the predictor that gave it, further headers."""
+    """An answer of the graph: its JSON, the predictor that gave it, and further headers."""
 
     body: bytes
     predictor: Predictor
@@ -86,7 +86,7 @@ class GraphResponse(NamedTuple):
 
 
 class GraphApi:
-    """The operations; each raises `StepError` or `ServingError` for what it cannot answer.
+    """The operations of a graph; each raises `StepError` or `ServingError` for what it cannot answer.
 
     Attributes:
         draining: set once the process has been told to stop; it is then no longer ready, but still answers.
@@ -102,7 +102,7 @@ class GraphApi:
         self._inject_routing = inject_routing
 
     async def predict(self, request: GraphRequest) -> GraphResponse:
-        """A SeldonMessage through the graph."""
+        """The graph's answer to a SeldonMessage."""
         record, predictor = request.record, self._choose(request)
         message, puid = read_prediction(request.body, request.puid())
         record.lap("router")
@@ -115,7 +115,7 @@ class GraphApi:
         return GraphResponse(body, predictor, ((PUID, puid.encode()),))
 
     async def feedback(self, request: GraphRequest) -> GraphResponse:
-        """A Feedback along the way of the answer that it is about."""
+        """The answer to a Feedback, which goes the way of the answer that it is about."""
         predictor = self._choose(request)
         feedback = read_feedback(request.body)
         puid = request.puid()
@@ -124,25 +124,25 @@ class GraphApi:
         return GraphResponse(answer.json, predictor, ((PUID, puid.encode()),))
 
     async def metadata(self, request: GraphRequest) -> GraphResponse:
-        """What the units of a predictor say of themselves, and what goes in and comes out of the whole."""
+        """The metadata of a predictor's units, and the inputs and outputs of the whole graph."""
         predictor = self._choose(request)
         return GraphResponse(msgspec.json.encode(await graph_metadata(self._steps, predictor)), predictor)
 
     async def unit_metadata(self, request: GraphRequest) -> GraphResponse:
-        """What one unit says of itself."""
+        """The metadata of one unit, as it reports it."""
         predictor, unit = self._unit(request)
         return GraphResponse(await unit_document(self._steps, predictor, unit, "/metadata"), predictor)
 
     async def unit_status(self, request: GraphRequest) -> GraphResponse:
-        """One unit's own health check."""
+        """The answer of one unit's own health check."""
         predictor, unit = self._unit(request)
         return GraphResponse(await unit_document(self._steps, predictor, unit, _HEALTH), predictor)
 
     async def ready(self, request: GraphRequest) -> GraphResponse:
-        """Whether every unit that requests may pass says that it is well.
+        """The answer that every unit of the live predictors is healthy.
 
         Raises:
-            NotReadyError: one does not, or does not answer; or this process is draining.
+            NotReadyError: a unit is not healthy or does not answer, or this process is draining.
         """
         del request
         if self.draining:
@@ -155,7 +155,7 @@ class GraphApi:
         return GraphResponse(b'{"status":"ready"}', self.deployment.live[0])
 
     async def live(self, request: GraphRequest) -> GraphResponse:
-        """That the process runs."""
+        """The answer that the process runs."""
         del request
         return GraphResponse(b'{"status":"alive"}', self.deployment.live[0])
 

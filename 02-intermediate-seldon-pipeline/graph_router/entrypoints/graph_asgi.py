@@ -53,7 +53,7 @@ _REASONS = {400: "MICROSERVICE_BAD_DATA", 404: "NOT_FOUND", 405: "METHOD_NOT_ALL
 
 
 class _Route(NamedTuple):
-    """An operation; ``path`` is its template, ``service`` the executor's label."""
+    """The route of an operation; ``path`` is its template, ``service`` the executor's label."""
 
     path: str
     method: str
@@ -62,51 +62,51 @@ class _Route(NamedTuple):
 
 
 class GraphApp:
-    """The application.
+    """The ASGI application of the graph router.
 
     Args:
         api: the operations.
         metrics: the executor's metrics.
-        watch: gives the text of ``/metrics``.
+        telemetry: the text of ``/metrics``.
         bodies: reads the bodies.
-        close: run after the last answer.
+        close: runs after the last answer.
     """
 
     def __init__(
         self,
         api: GraphApi,
         metrics: ExecutorMetrics,
-        watch: Telemetry,
+        telemetry: Telemetry,
         bodies: BodyReader,
         close: Callable[[], Awaitable[None]],
     ) -> None:
         self._metrics = metrics
-        self._watch = watch
+        self._telemetry = telemetry
         self._bodies = bodies
         self._close = close
         self._default = api.deployment.live[0]
         self._routes = {route.path: route for route in _routes(api)}
-        self._expect(api.deployment)
+        self._start_counters(api.deployment)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answers one request, or takes part in the server's start and stop."""
+        """Answers one request, or takes part in the start and stop of the server."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["path"] in {"/metrics", "/prometheus"} and scope["method"] == "GET":
             scope["route"] = _Exposition("/metrics")
-            await _send(send, 200, self._watch.exposition(), [_TEXT])
+            await _send(send, 200, self._telemetry.exposition(), [_TEXT])
         else:
             await self._answer(scope, receive, send)
 
-    def _expect(self, deployment: Deployment) -> None:
-        """Shows as 0 what will be counted, so that the first failures are seen as a rise from there."""
-        watch = self._watch.metrics
+    def _start_counters(self, deployment: Deployment) -> None:
+        """Starts every counter at 0: Prometheus sees the first failure only as a rise from a sample that is there."""
+        metrics = self._telemetry.metrics
         for route in self._routes.values():
-            watch.expect(route.path)
+            metrics.expect(route.path)
             for predictor in deployment.live if route.method == "POST" else ():
-                watch.expect(route.path, deployment.name, predictor.version, timed=route.service == "predictions")
+                metrics.expect(route.path, deployment.name, predictor.version, timed=route.service == "predictions")
                 self._metrics.expect_served(predictor, route.service)
-        watch.expect_steps("router", *(unit.name for each in deployment.live for unit in each.graph.walk()))
+        metrics.expect_steps("router", *(unit.name for each in deployment.live for unit in each.graph.walk()))
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
         while (await receive())["type"] == "lifespan.startup":
@@ -131,7 +131,7 @@ class GraphApp:
         except ServingError as error:
             status, headers = int(error.status), error.headers
             body = status_json(status, _REASONS.get(status, error.status.phrase.upper().replace(" ", "_")), str(error))
-        predictor = request.predictor or self._default  # one that fails is blamed itself
+        predictor = request.predictor or self._default  # a canary that fails is named as the predictor that failed
         await _send(send, status, body, [_JSON, (PREDICTOR, predictor.name.encode()), *headers])
         if service:
             labels = (service, scope["method"].lower(), str(status))

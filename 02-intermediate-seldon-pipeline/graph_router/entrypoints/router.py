@@ -1,4 +1,4 @@
-"""``python -m graph_router``: the graph router. Its composition root."""
+"""The composition root of ``python -m graph_router``: a deployment and settings in, a server out."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ _log = logging.getLogger("recommender.router")
 
 
 def build(
-    deployment: Deployment, settings: RouterSettings, observed: TelemetrySettings, **telemetry: Any
+    deployment: Deployment, settings: RouterSettings, observed: TelemetrySettings, **options: Any
 ) -> tuple[TelemetryMiddleware, GraphApi]:
     """The application that serves a deployment, and its operations.
 
     Args:
-        deployment: what to serve.
-        settings: the router's.
+        deployment: the deployment to serve.
+        settings: the router's limits.
         observed: where traces go.
-        telemetry: for `Telemetry`, e.g. a test's own registry.
+        options: further arguments of `Telemetry`, e.g. a registry of its own for a test.
     """
-    watch = Telemetry("recommender-router", "2", observed, quiet=QUIET, **telemetry)
-    for predictor in deployment.live:  # the steps vouch for their artefacts; the router's own is the graph
+    telemetry = Telemetry("recommender-router", "2", observed, quiet=QUIET, **options)
+    for predictor in deployment.live:  # the steps report their own artefacts; what the router serves is the graph
         digest = hashlib.sha256(msgspec.json.encode(predictor.graph, order="deterministic")).hexdigest()
-        watch.metrics.loaded(deployment.name, predictor.version, digest)
-    metrics = ExecutorMetrics(deployment, telemetry.get("registry", REGISTRY))
+        telemetry.metrics.loaded(deployment.name, predictor.version, digest)
+    metrics = ExecutorMetrics(deployment, options.get("registry", REGISTRY))
     for shadow in deployment.shadows:
         metrics.expect_mirrored(shadow, "answered", "failed", "dropped")
     steps = Steps(deployment, metrics)
@@ -57,15 +57,15 @@ def build(
     async def close() -> None:
         await routing.close()
         await steps.close()
-        watch.shutdown()
+        telemetry.shutdown()
 
     bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
     api = GraphApi(deployment, routing, steps, inject_routing=settings.inject_routing)
-    return TelemetryMiddleware(GraphApp(api, metrics, watch, bodies, close), watch), api
+    return TelemetryMiddleware(GraphApp(api, metrics, telemetry, bodies, close), telemetry), api
 
 
 def main() -> int:
-    """Serves until told to stop: 0 after a clean stop, 1 with a one-line reason when the process cannot start."""
+    """The exit status: 0 after a clean stop; 1, with one line on stderr, when the process cannot start."""
     try:
         settings = RouterSettings(_cli_parse_args=True, _cli_prog_name="python -m graph_router", _cli_kebab_case=True)
         observed = TelemetrySettings()

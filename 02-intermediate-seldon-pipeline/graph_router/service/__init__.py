@@ -1,1 +1,1 @@
-"""The use cases: choose a predictor, walk its graph, copy to shadows, say who failed."""
+"""The use cases: choose a predictor, walk its graph, and copy requests to shadows."""

@@ -1,4 +1,4 @@
-"""One request, from its arrival to its answer: who answers, the walk through that graph, copies to the shadows."""
+"""Routing of a request: the choice of a predictor, the walk through its graph, and copies to shadows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Answer(NamedTuple, Generic[M]):
-    """What a predictor answered, and the child that each of its units sent the request to."""
+    """The answer of a predictor, and the child that each of its units sent the request to."""
 
     message: M
     routing: Mapping[str, int]
@@ -35,14 +35,14 @@ class _Connect(Protocol[M]):
 
 
 class Routing(Generic[M]):
-    """Serves a deployment.
+    """Sends each request to one predictor of a deployment, and copies of it to the shadows.
 
     Args:
-        deployment: its predictors and shadows.
-        connect: gives the calls of one request to one predictor's units.
-        mirrored: told what became of each copy: ``answered``, ``failed``, or ``dropped``.
-        most_copies: on their way at once; a slow shadow must not grow a queue here.
-        random: for splits.
+        deployment: the predictors and shadows.
+        connect: makes the caller of one predictor's units for one request.
+        mirrored: called with the outcome of each copy: ``answered``, ``failed`` or ``dropped``.
+        most_copies: the most copies in flight at once; a slow shadow must not grow a queue here.
+        random: the source of the draws.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Routing(Generic[M]):
         """The predictor's answer; shadows get their copies meanwhile.
 
         Raises:
-            StepError: a unit gave none, or an error.
+            StepError: a unit gave no answer, or an error.
         """
         for shadow in self._traffic.shadows():
             self._mirror(shadow, message, headers)
@@ -83,7 +83,7 @@ class Routing(Generic[M]):
         return Answer(await walk.predict(predictor, message), walk.routing)
 
     async def feedback(self, predictor: Predictor, message: M, headers: Headers, routing: Mapping[str, int]) -> M:
-        """Passes feedback on, along the routes that its answer took.
+        """The answer to feedback, which is passed on along the routes that its request took.
 
         Raises:
             StepError: a unit gave no answer, or an error.
@@ -91,7 +91,7 @@ class Routing(Generic[M]):
         return await Walk(self._connect(predictor, headers)).feedback(predictor, message, routing)
 
     async def close(self) -> None:
-        """Gives up the copies that are still on their way."""
+        """Cancels the copies that are still in flight."""
         for copy in self._copies:
             copy.cancel()
         await asyncio.gather(*self._copies, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Who answers a request, and who gets a copy of it."""
+"""The split of traffic: which predictor answers a request, and which shadows get a copy."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Traffic:
     Each request is drawn on its own, as Istio does it for Seldon: no user is bound to a predictor.
 
     Args:
-        deployment: its live predictors' traffic sums to 100.
-        random: where the draws come from.
+        deployment: the predictors; the traffic of the live ones sums to 100.
+        random: the source of the draws.
     """
 
     def __init__(self, deployment: Deployment, random: Random | None = None) -> None:

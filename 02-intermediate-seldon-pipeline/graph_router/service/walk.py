@@ -1,4 +1,4 @@
-"""A request's way through a graph, in the order of Seldon's executor.
+"""The walk of a request through a graph, in the order of Seldon's executor.
 
 For each unit: its input is transformed (or predicted), the children are asked — all, or the one that it routes to —,
 their answers are combined, and the result is transformed. Feedback takes the same way, children first, along the routes
@@ -30,13 +30,13 @@ M = TypeVar("M")
 
 
 class Caller(Protocol[M]):
-    """Asks one unit over the wire; ``M`` is a message, whatever its form."""
+    """Calls one unit over the wire; ``M`` is a message in any form."""
 
     async def call(self, unit: Unit, call: Call, message: M) -> M:
-        """The unit's answer.
+        """The unit's answer to a message.
 
         Raises:
-            StepError: it gave none, or an error.
+            StepError: the unit gave no answer, or an error.
         """
         ...
 
@@ -51,12 +51,12 @@ class Caller(Protocol[M]):
 
 @dataclass
 class Walk(Generic[M]):
-    """One request on its way.
+    """The walk of one request.
 
     Attributes:
         caller: the wire, with this request's headers and deadline.
-        stepped: told the name of a unit and of the call after each answer.
-        random: for RANDOM_ABTEST.
+        stepped: called with the unit and the call after each answer.
+        random: the source of RANDOM_ABTEST's draws.
         routing: child taken by each unit; -1 for all of them, -2 for none.
     """
 
@@ -66,19 +66,24 @@ class Walk(Generic[M]):
     routing: dict[str, int] = field(default_factory=dict)
 
     async def predict(self, predictor: Predictor, message: M) -> M:
-        """The graph's answer.
+        """The graph's answer to a message.
 
         Raises:
-            StepError: a unit gave none, or an error.
+            StepError: a unit gave no answer, or an error.
         """
         return await self._predict(predictor.graph, message)
 
     async def feedback(self, predictor: Predictor, message: M, routing: Mapping[str, int]) -> M:
-        """Tells the units that a request passed how good its answer was; ``routing`` is that answer's.
+        """The graph's answer to feedback, which goes to the units that the request passed.
+
+        Args:
+            predictor: the predictor that answered.
+            message: the feedback.
+            routing: the child that each unit sent the request to.
 
         Raises:
             StepError: a unit gave no answer, or an error.
-            InvalidValueError: there is no such route.
+            InvalidValueError: the routing names a child that does not exist.
         """
         return await self._feedback(predictor.graph, message, routing)
 
@@ -139,7 +144,7 @@ class Walk(Generic[M]):
 
 
 async def _together(walks: Sequence[Coroutine[Any, Any, M]]) -> list[M]:
-    """All the answers in their order; the first error once all have ended, so none runs on unwatched."""
+    """The answers in order; raises the first error once all walks have ended, so that none runs on unwatched."""
     if len(walks) == 1:
         return [await walks[0]]
     answers = await asyncio.gather(*walks, return_exceptions=True)

@@ -1,1 +1,1 @@
-"""Where the service meets files, libraries and Valkey: artefacts, ONNX, wires, the inventory."""
+"""The service's files, libraries and Valkey: artefacts, ONNX Runtime, tensors on the wire, the inventory."""

@@ -1,4 +1,4 @@
-"""A model artefact: a folder that says what the model is, vouches for its bytes, and holds all that serving it needs.
+"""A model artefact: a folder with the model, its card with the sha256 of each file, and all that serving needs.
 
 =====================  =============================================================================
 file                   holds
@@ -60,24 +60,24 @@ class Artefact:
     folder: Path
 
     def card(self) -> ModelCard:
-        """What the model is.
+        """The model's card.
 
         Raises:
-            ArtefactError: ``model.json`` is missing, is none, or is not signed although it must be.
+            ArtefactError: ``model.json`` is missing, is no model card, or is not signed although it must be.
         """
         return self._files.card_as(ModelCard)
 
     def onnx(self) -> bytes:
-        """The model's graph."""
+        """The bytes of the model's ONNX graph."""
         return self._files.vouched(MODEL, self.card().sha256)
 
     def normalisation(self) -> Normalisation:
-        """How features are made."""
+        """The parameters that features are made with."""
         document = self._document("preprocess.json")
         return Normalisation(**{**document, "typical": np.array(document["typical"], np.float32)})
 
     def histories(self) -> Histories:
-        """What each user rated."""
+        """The ratings of each user in the training part."""
         name = "histories.safetensors"
         try:
             return Histories(**decode(self._part(name))[0])
@@ -112,7 +112,7 @@ def encode_parts(normalisation: Normalisation, histories: Histories, catalogue: 
 
 
 def write_artefact(folder: Path, files: Mapping[str, bytes], card: ModelCard) -> None:
-    """Writes the files and the card."""
+    """Writes the files, and the card last."""
     _files_in(folder).write(files, encode_card(card))
 
 

@@ -1,7 +1,7 @@
 """The inventory in Valkey or Redis: which items are out of stock.
 
-One key holds one bit for each item id, set when the item is out of stock. So what a request must know is a single GET
-of 211 bytes for 1,682 items, whatever is sold out, and a change is seen by the very next request.
+One key holds one bit for each item id, set when the item is out of stock. So a request needs a single GET of 211 bytes
+for 1,682 items, however many are sold out, and the very next request sees a change.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ __all__ = ["KEY", "RIGHTS", "TIMEOUT_S", "Inventory"]
 KEY = "recommender:out-of-stock"
 
 RIGHTS = {"step": f"~{KEY} +get +ping", "keeper": f"~{KEY} +get +setbit +multi +exec +ping"}
-"""What the inventory's users may do: the pipeline's step reads it, who keeps the stock changes it."""
+"""The rights of the inventory's users: the pipeline's ``step`` reads, the ``keeper`` of the stock also writes."""
 
 TIMEOUT_S = 0.05  # an answer takes 0.1 ms; a request must not wait long for one that does not come
 _PAUSE_S = 0.25  # between attempts while the inventory is away, so that a hanging one does not slow every request
 
 
 class Inventory:
-    """What cannot be had; while the inventory is away, what could not be had when it was last heard of.
+    """Which items are out of stock; the last known set while the inventory does not answer.
 
     Args:
-        url: of the server, e.g. ``redis://127.0.0.1:8240``.
-        catalogue: the items it is about.
+        url: the server's address, e.g. ``redis://127.0.0.1:8240``.
+        catalogue: the items.
         snapshot_s: how long the last answer may stand in for a new one.
-        timeout_s: how long to wait for it: a request waits for nothing, a command may.
-        login: user and password, where it asks for them.
+        timeout_s: how long to wait for an answer; a command can wait longer than a request.
+        login: user and password, or None where the server asks for none.
         clock: seconds that only grow.
     """
 
@@ -75,10 +75,10 @@ class Inventory:
         )
 
     def stock(self) -> Stock:
-        """What is out of stock now, or was at most ``snapshot_s`` ago.
+        """The items out of stock now, or, while the inventory does not answer, at most ``snapshot_s`` ago.
 
         Raises:
-            NotReadyError: the inventory does not answer, and there is no snapshot young enough.
+            NotReadyError: the inventory does not answer, and the snapshot is missing or too old.
         """
         now = self._clock()
         if now - self._failed_at >= _PAUSE_S:
@@ -97,7 +97,7 @@ class Inventory:
         return Stock(self._snapshot, age_s)
 
     def set_out(self, items: Iterable[int], *, out: bool) -> None:
-        """Marks items as out of stock, or as back; all of them or, when one is unknown, none.
+        """Marks items as out of stock, or as back in stock: all of them, or none when one is unknown.
 
         Raises:
             InvalidValueError: an item is not in the catalogue.

@@ -18,10 +18,10 @@ __all__ = ["OnnxModel"]
 
 
 class OnnxModel:
-    """Scores users on one thread: the runtime would otherwise size its pool from the host's cores.
+    """A model that ONNX Runtime runs on one thread; by default it would size its pool from the host's cores.
 
     Raises:
-        ArtefactError: the artefact is missing or damaged, or ONNX Runtime does not take it.
+        ArtefactError: the artefact is missing or damaged, or ONNX Runtime cannot load it.
     """
 
     def __init__(self, artefact: Artefact) -> None:
@@ -35,6 +35,6 @@ class OnnxModel:
             raise ArtefactError(f"{artefact.folder / 'model.onnx'}: ONNX Runtime refuses it: {error}") from None
 
     def scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, items) for features (n, items)."""
+        """Scores (n, items) for features (n, items)."""
         scores: NDArray[np.float32] = self._session.run(["scores"], {"features": features})[0]
         return scores

@@ -1,8 +1,8 @@
-"""Named arrays as bytes, in the safetensors format: what travels between the steps, and what lies beside the model.
+"""Named arrays as bytes in the safetensors format, which travel between the steps and lie beside the model.
 
-Eight bytes give the length of a JSON header, which says each array's type, shape and place in the bytes that follow;
-its ``__metadata__`` holds strings (https://huggingface.co/docs/safetensors#format). Nothing in it runs when it is read,
-and reading copies nothing.
+Eight bytes give the length of a JSON header, which has each array's type, shape and place in the bytes that follow;
+its ``__metadata__`` holds strings (https://huggingface.co/docs/safetensors#format). Reading runs no code from the
+document and copies no array.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ALIGNMENT = 8
 
 
 def encode(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None) -> bytes:
-    """The arrays, of 32 or 64 bit floats or integers, and the metadata as one document."""
+    """The document with the metadata and the arrays, which are of 32 or 64 bit floats or integers."""
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     end = 0
     for name, tensor in tensors.items():
@@ -52,7 +52,7 @@ def decode(document: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """The arrays, read-only, and the metadata.
 
     Raises:
-        MalformedError: the bytes are no such document.
+        MalformedError: the bytes are no safetensors document.
     """
     try:
         (length,) = _PREFIX.unpack_from(document)

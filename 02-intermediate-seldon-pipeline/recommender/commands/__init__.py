@@ -1,1 +1,1 @@
-"""The commands behind the make targets: one module for each."""
+"""The commands behind the make targets, one module for each, and the parts that they share."""

@@ -1,4 +1,4 @@
-"""``make client-2``: recommendations for real users of MovieLens, in their titles; every user's answer checked."""
+"""``make client-2`` shows recommendations for users of MovieLens, and checks every user's answer against NumPy's."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ _SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def main() -> int:
-    """0 when every answer is right, 1 when one is not, 2 when nothing answers. ``CLIENT_USERS`` shortens a try-out."""
+    """The exit status: 0 when all answers are right, 1 when one is wrong, 2 without any.
+
+    ``CLIENT_USERS`` limits the number of users, for a try-out.
+    """
     settings = RecommenderSettings()
     base_url = f"http://127.0.0.1:{settings.port}"
     try:
@@ -75,7 +78,7 @@ def _check_all(http: httpx.Client, golden: Golden, out: set[int], catalogue: Cat
     print(f"{len(users)} users, {len(out)} of {len(catalogue):,} items out of stock, {rate:.0f} answers/s")
     for problem in wrong[:5]:
         say(problem)
-    print(f"{len(wrong)} answers are wrong" if wrong else "every answer is what NumPy says")
+    print(f"{len(wrong)} answers are wrong" if wrong else "every answer matches NumPy's")
     return 1 if wrong else 0
 
 

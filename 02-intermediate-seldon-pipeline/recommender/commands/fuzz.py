@@ -1,4 +1,4 @@
-"""``make fuzz-2``: thousands of wrong requests, while people ask for recommendations beside them."""
+"""``make fuzz-2`` sends thousands of wrong requests, and valid ones beside them that must still be answered."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _FEEDBACK = (
     b'{"request":{"jsonData":{"user":196}},"response":{"meta":{"routing":{}},"jsonData":{"items":[]}},"reward":1.0}',
     b'{"reward":0.5}',
 )
-_STEP = "a step that cannot read what the step before it made of a request says so: README, section 8"
-_LATE = "a step that is late: README, section 8"
-_STATED = {502: _STEP, 503: "a step is not there, or is too busy: README, section 8", 504: _LATE}
+_STEP = "a step could not read the message of the step before it: README, section 8"
+_LATE = "a step did not answer in time: README, section 8"
+_STATED = {502: _STEP, 503: "a step is unreachable or too busy: README, section 8", 504: _LATE}
 
 
 def surface(url: str, home: Path | None = None) -> Surface:
-    """Everything that the router answers."""
+    """All endpoints of the router."""
     scenario = RecommenderScenario()
 
     def right(draw: Random, nonce: str) -> Request:

@@ -1,9 +1,8 @@
-"""Plays Seldon's operator on a bare machine: gives each unit of a deployment a process and an endpoint.
+"""Stands in for Seldon's operator on a bare machine: gives each unit of a deployment a process and an endpoint.
 
-What differs from a cluster: containers that are equal in name, image and environment run once for all predictors; a
-process runs from the checkout, not from an image; and instead of volumes and DNS names, ``/models/recommender``
-and ``redis://inventory:6379`` in a container's environment, and ``/inventory-login``, are replaced by this machine's
-folders and address.
+It differs from a cluster in three ways. Containers that are equal in name, image and environment run once for all
+predictors. A process runs from the checkout, not from an image. This machine's folders and address replace
+``/models/recommender``, ``/inventory-login`` and ``redis://inventory:6379`` in a container's environment.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _COMPONENT_OF = {f"recommender-{name}": name for name in ("preprocessor", "model
 
 
 class StepProcess(NamedTuple):
-    """A component's process: HTTP on ``port``, gRPC and metrics on the two after it."""
+    """The process of a component, with HTTP on ``port``, gRPC and metrics on the two ports after it."""
 
     name: str
     command: list[str]
@@ -44,14 +43,14 @@ class StepProcess(NamedTuple):
 
 
 class PlacedDeployment(NamedTuple):
-    """A deployment whose units all have an endpoint, and the processes that listen there."""
+    """A deployment whose units all have endpoints, and the processes that listen there."""
 
     document: dict[str, Any]
     processes: list[StepProcess]
 
 
 def find_deployment(documents: list[dict[str, Any]]) -> dict[str, Any]:
-    """The one SeldonDeployment.
+    """The only SeldonDeployment among the documents.
 
     Raises:
         GraphError: there is none, or more than one.
@@ -63,10 +62,10 @@ def find_deployment(documents: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def place(document: Mapping[str, Any], settings: RecommenderSettings) -> PlacedDeployment:
-    """Fills in the endpoints and says what to run.
+    """The deployment with an endpoint for each unit, and the processes that listen there.
 
     Raises:
-        GraphError: a unit has no container, or an image or a unit is not one of the pipeline's.
+        GraphError: a unit has no container, or its image or its name is not one of the pipeline's.
     """
     placed = copy.deepcopy(dict(document))
     processes: dict[str, StepProcess] = {}

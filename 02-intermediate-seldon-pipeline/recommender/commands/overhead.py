@@ -1,7 +1,8 @@
-"""``make overhead-2``: what the router adds to calling the three steps by hand, and where each millisecond goes.
+"""``make overhead-2`` measures the time that the router adds to the three steps, and the time of each step.
 
-Both ways ask the running level for the same users, over connections that stay open, one request at a time, in turn: by
-hand, through, through, by hand, and so on, so that a machine that drifts favours nobody. The answers must be equal.
+The same requests go to the running level in two ways, to the three steps by hand and through the router, over open
+connections and one at a time. The order alternates, so that a machine whose speed drifts favours neither way. The
+answers of both ways must be equal.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _USERS = 943
 
 
 def main() -> int:
-    """0 when the answers are equal, 1 when they differ, 2 when the level does not answer."""
+    """The exit status: 0 when the answers are equal, 1 when they differ, 2 when the level does not answer."""
     settings = RecommenderSettings()
     requests = int(os.environ.get("OVERHEAD_REQUESTS", "400"))
     try:
@@ -55,7 +56,7 @@ class _DifferentError(Exception):
 
 
 class _Connection:
-    """One connection that stays open."""
+    """An HTTP connection that stays open."""
 
     def __init__(self, port: int) -> None:
         self._http = HTTPConnection("127.0.0.1", port, timeout=10)

@@ -1,4 +1,4 @@
-"""The traffic of ``make sla-2``: people ask for recommendations, some far more often than others."""
+"""The traffic of ``make sla-2``: users ask for recommendations, some far more often than others."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _RATED = (5, 20)
 class RecommenderScenario:
     """Kinds ``user`` (known), ``genre`` (known, one genre), ``ratings`` (some, and no user), ``stranger`` (not known).
 
-    The oracle for ``user`` is NumPy's own ranking without what is out of stock now; of the others it is checked that
-    there are as many items as were asked for, each once, best first.
+    The oracle of ``user`` is NumPy's own ranking without the items that are out of stock now. The other kinds must get
+    as many items as they asked for, each once, best first.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class RecommenderScenario:
         self._popularity = Zipf(len(self._users))
 
     def request(self, kind: str, random: Random) -> Request:
-        """The next request of a kind."""
+        """A request of that kind, for a user drawn by popularity."""
         user = self._users[self._popularity.rank(random)]
         match kind:
             case "user":
@@ -56,7 +56,7 @@ class RecommenderScenario:
                 return _request({"user": _STRANGER + user, "k": _K})
 
     def check(self, request: Request, answer: bytes) -> str | None:
-        """Compare with the oracle, or check the order."""
+        """None for a right answer, else what is wrong with it."""
         if request.oracle is not None:
             return self._golden.check(request.oracle, _K, self._out, answer)
         items = msgspec.json.decode(answer)["jsonData"]["items"]

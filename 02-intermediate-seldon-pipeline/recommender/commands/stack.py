@@ -1,8 +1,8 @@
-"""``make up-2``, ``down-2``, ``status-2``, ``logs-2``: inventory, components and router under supervision.
+"""``make up-2``, ``down-2``, ``status-2`` and ``logs-2``: inventory, components and router under supervision.
 
-``up`` renders the deployment that RECOMMENDER_DEPLOYMENT names (``deploy/base`` unless told otherwise, e.g.
-``…/deploy/overlays/canary``), places it on this machine and writes it to ``.run/2/seldondeployment.yaml``; the others
-are about what was placed there last.
+``up`` renders the deployment that RECOMMENDER_DEPLOYMENT names (by default ``deploy/base``; e.g.
+``…/deploy/overlays/canary``), places it on this machine and writes it to ``.run/2/seldondeployment.yaml``. The other
+commands take the deployment that was placed there last.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _INHERITED = ("RECOMMENDER_*", "SELDON_*", "GUNICORN_*", *OBSERVED)
 
 
 def stack(*, renew: bool) -> Stack:
-    """The level's processes, in the order of their dependence.
+    """The level's processes, each after those that it depends on.
 
     Args:
-        renew: render and place the deployment anew; else take the one that was placed last.
+        renew: whether to render and place the deployment anew, or to take the one that was placed last.
 
     Raises:
         StackError: the deployment cannot be rendered or placed, or there is no server for the inventory.
@@ -97,7 +97,7 @@ def _rendered(settings: RecommenderSettings) -> dict[str, Any]:
 
 
 def _last(settings: RecommenderSettings) -> PlacedDeployment:
-    """What was placed last, or nothing: whatever became of a deployment, what runs can be stopped."""
+    """The deployment that was placed last, or an empty one: ``down`` works even when its file is damaged."""
     try:
         return place(find_deployment(list(yaml.safe_load_all(_GRAPH.read_text(encoding="utf-8")))), settings)
     except (FileNotFoundError, yaml.YAMLError, GraphError):

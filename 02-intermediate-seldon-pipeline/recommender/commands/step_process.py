@@ -1,8 +1,8 @@
-"""Runs a component so that it ends as one: ``python -m recommender.commands.step_process COMMAND…``.
+"""Runs a component whose servers all end together: ``python -m recommender.commands.step_process COMMAND…``.
 
-Seldon's wrapper forks a server each for HTTP, gRPC and metrics. In a container they end together, with the container.
-On a bare machine they do not: told to stop, the wrapper waits for its gRPC server for ever; killed, it leaves servers
-behind that hold the ports and answer with a model that should be gone. Hence this process around it.
+Seldon's wrapper forks one server each for HTTP, gRPC and metrics. In a container they end with the container. On a bare
+machine they do not: the wrapper that is told to stop waits for its gRPC server for ever, and the wrapper that is killed
+leaves servers behind, which hold the ports and answer with a model that should be gone. This process ends them all.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _STOPS_WITHIN_S = 5.0
 
 
 def run(command: list[str]) -> int:
-    """Runs the command until it ends or this process is told to stop; then nothing of it is left.
+    """Runs the command until it ends or this process is told to stop; then kills all that it started.
 
     Returns:
-        0 when told to stop, else the command's exit code, or 1 where it ended by itself with 0: a server should not.
+        0 when this process was told to stop, else the command's exit code, or 1 instead of 0: a server should not end.
     """
     _end_leftovers(command)
     told = False
@@ -47,7 +47,7 @@ def run(command: list[str]) -> int:
 
 
 def _end_leftovers(command: list[str]) -> None:
-    """Kills what an earlier run of the same command left behind when it was killed itself."""
+    """Kills the servers that an earlier run of the same command left behind."""
     same = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []

@@ -1,4 +1,4 @@
-"""``make stock-2 OUT="50 172" IN="50" LIST=1``: what is out of stock; effective in the next request."""
+"""``make stock-2 OUT="50 172" IN="50" LIST=1`` sets and lists the items out of stock; the next request sees it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0; 1 with one line that says what is wrong: an unknown item, no inventory, no catalogue."""
+    """The exit status: 0, or 1 with one line about an unknown item, or an inventory or a catalogue that is missing."""
     chosen = _parser().parse_args(arguments)
     settings = RecommenderSettings()
     try:
@@ -42,10 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="make stock-2", description="What is out of stock.")
-    parser.add_argument("--out", type=_ids, default=[], metavar="'50 172'", help="items that are sold out")
-    parser.add_argument("--in", type=_ids, default=[], dest="back", metavar="'50'", help="items that are back")
-    parser.add_argument("--list", action="store_true", help="list what is out of stock (the default)")
+    parser = argparse.ArgumentParser(prog="make stock-2", description="Set and list the items that are out of stock.")
+    parser.add_argument("--out", type=_ids, default=[], metavar="'50 172'", help="items to mark as out of stock")
+    parser.add_argument("--in", type=_ids, default=[], dest="back", metavar="'50'", help="items to mark as in stock")
+    parser.add_argument("--list", action="store_true", help="list the items that are out of stock (the default)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""``make train-2``: fetch MovieLens, fit both models, judge them, and write both artefacts."""
+"""``make train-2`` fetches MovieLens, fits and evaluates both models, and writes both artefacts."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 __all__ = ["ALGORITHMS", "GOLDEN_ITEMS", "main"]
 
 ALGORITHMS = {"1": "ease", "2": "als"}
-"""What each version is."""
+"""The algorithm of each version."""
 
 GOLDEN_ITEMS = 50
-"""Best items of each user in the oracle."""
+"""The number of each user's best items in the oracle."""
 
 _LIBRARIES = {name: version(name) for name in ("numpy", "onnx")}
 
 
 def main(settings: RecommenderSettings | None = None) -> int:
-    """Writes the artefacts below ``settings.models_dir``; 0, or 1 with one line that says why there is no data."""
+    """Writes the artefacts below ``settings.models_dir``; returns 0, or 1 with one line when the data is missing."""
     settings = settings or RecommenderSettings()
     folder = settings.movielens_dir
     try:

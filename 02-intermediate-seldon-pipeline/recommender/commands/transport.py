@@ -1,7 +1,7 @@
-"""``make transport-2``: one user's features to the model step and the scores of all items back, in each form there is.
+"""``make transport-2`` sends one user's features to the model step in each form that Seldon allows, and compares them.
 
-Seldon's contract allows numbers as JSON (``ndarray``, ``tensor``), as protobuf doubles, or as bytes of anybody's making
-(``binData``). All ask the same running step the same question, in turn; every answer is checked against the others'.
+Numbers may travel as JSON (``ndarray``, ``tensor``), as protobuf doubles, or as bytes in a format of one's own
+(``binData``). Each form asks the same running step the same question, in turn, and all must get equal scores.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _from_json = msgspec.json.Decoder().decode
 
 @dataclass(frozen=True)
 class Cost:
-    """One form: bytes of the request and of the answer, and the time from array to array, in ms, over all calls."""
+    """The cost of one form: bytes of the request and the answer, and ms from array to array over all calls."""
 
     form: str
     request_bytes: int
@@ -107,11 +107,11 @@ FORMS = {
         lambda body: _unbin(pb.SeldonMessage.FromString(body).binData),
     ),
 }
-"""Every form in which the model step takes features and gives scores."""
+"""All forms in which the model step takes features and gives scores."""
 
 
 def main() -> int:
-    """Prints a table and writes ``.run/bench/transport-2.json``; 1 when the level does not run."""
+    """Prints a table and writes ``.run/bench/transport-2.json``; returns 1 when the level does not run."""
     try:
         costs = measure(RecommenderSettings().model_port, _features(), _ROUNDS, _CALLS)
     except (OSError, HTTPException, grpc.RpcError, ArtefactError) as error:
@@ -135,7 +135,7 @@ def main() -> int:
 
 
 def measure(port: int, features: NDArray[np.float32], rounds: int, calls: int) -> list[Cost]:
-    """What each form costs at the model step whose HTTP port is ``port`` and whose gRPC port is the next one.
+    """The costs of all forms at the model step whose HTTP port is ``port`` and whose gRPC port is the next one.
 
     Raises:
         OSError, HTTPException, grpc.RpcError: the step does not answer.

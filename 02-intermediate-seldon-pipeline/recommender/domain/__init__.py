@@ -1,1 +1,1 @@
-"""What recommending is, without any library of serving: requests, histories, ranking, stock."""
+"""Requests, histories, features, ranking and stock; no server and no file is known here."""

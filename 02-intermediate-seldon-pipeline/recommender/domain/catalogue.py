@@ -1,4 +1,4 @@
-"""The items there are to recommend."""
+"""The items that can be recommended."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class Catalogue:
 
     @cached_property
     def position(self) -> dict[int, int]:
-        """Where an item's feature and score are, by its id."""
+        """The position of each item's feature and score, by the item's id."""
         return {item.id: position for position, item in enumerate(self.items)}
 
     @cached_property
     def ids(self) -> NDArray[np.int64]:
-        """(items,) ids by position."""
+        """The ids (items,) by position."""
         return np.array([item.id for item in self.items])
 
     @cached_property
     def genres(self) -> tuple[str, ...]:
-        """Every genre that an item has, in alphabetical order."""
+        """All genres of the items, in alphabetical order."""
         return tuple(sorted({genre for item in self.items for genre in item.genres}))
 
     @cached_property
     def of_genre(self) -> dict[str, NDArray[np.bool_]]:
-        """For each genre, (items,) whether an item has it."""
+        """For each genre, a mask (items,) of the items that have it."""
         return {genre: np.array([genre in item.genres for item in self.items]) for genre in self.genres}

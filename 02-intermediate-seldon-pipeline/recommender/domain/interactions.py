@@ -1,4 +1,4 @@
-"""Who rated what, when: the raw material of a recommender, and how it is split."""
+"""Ratings of items by users over time, the raw material of a recommender, and how they are split."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Interactions:
         items: (n,) positions in the catalogue, from 0.
         ratings: (n,) stars, 1 to 5.
         times: (n,) seconds since 1970.
-        catalogue_size: items there are, rated or not.
+        catalogue_size: the number of items, rated or not.
     """
 
     users: NDArray[np.int64]
@@ -37,12 +37,12 @@ class Interactions:
         return len(self.users)
 
     def where(self, chosen: NDArray[np.bool_]) -> Interactions:
-        """Those for which ``chosen`` (n,) is true."""
+        """The interactions for which ``chosen`` (n,) is true."""
         picked = (self.users[chosen], self.items[chosen], self.ratings[chosen], self.times[chosen])
         return Interactions(*picked, self.catalogue_size)
 
     def by_time(self) -> Interactions:
-        """The same, by user, then time, then item: an order that does not depend on the file's."""
+        """The interactions by user, then time, then item, whatever their order in the file."""
         order = np.lexsort((self.items, self.times, self.users))
         ordered = (self.users[order], self.items[order], self.ratings[order], self.times[order])
         return Interactions(*ordered, self.catalogue_size)
@@ -66,7 +66,7 @@ class Histories:
 
     @classmethod
     def of(cls, interactions: Interactions) -> Histories:
-        """One row for each user who rated anything."""
+        """The histories of interactions, with one row for each user who rated an item."""
         ordered = interactions.by_time()
         users, starts = np.unique(ordered.users, return_index=True)
         return cls(
@@ -77,7 +77,7 @@ class Histories:
         )
 
     def of_user(self, user: int) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
-        """Items and ratings of a user, or None for one nobody knows."""
+        """The items and ratings of a user, or None for an unknown user."""
         row = int(np.searchsorted(self.users, user))
         if row == len(self.users) or self.users[row] != user:
             return None
@@ -95,7 +95,7 @@ class Histories:
 
 
 def hold_out_last(interactions: Interactions, count: int) -> tuple[Interactions, Interactions]:
-    """A split by time: each user's last ``count`` interactions are held out, the earlier ones are for training.
+    """The training part and the held-out part, which has each user's last ``count`` interactions.
 
     A random split would let the model learn from a user's future.
     """

@@ -1,4 +1,4 @@
-"""From ratings to features: mean-centred by user, scaled, and told apart from "not rated"."""
+"""The features made of ratings: mean-centred by user, scaled, and distinct from "not rated"."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Normalisation:
         deviation: standard deviation of the ratings around their users' means, stars.
         shrinkage: imagined ratings of ``global_mean`` stars that each user's mean includes.
         weight: how much liking counts, against having watched.
-        typical: (items,) the features of a user nobody knows: somebody who watched as many items as the median user,
+        typical: (items,) the features that stand for an unknown user: one who watched as many items as the median user,
             the most watched ones, and liked them as much as others did.
     """
 
@@ -55,13 +55,13 @@ class Normalisation:
         return total / (len(ratings) + self.shrinkage)
 
     def features(self, items: NDArray[np.int32], ratings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(1, items): the features of one user who gave ``ratings`` (n,) to the items at positions ``items`` (n,)."""
+        """The features (1, items) of a user who gave ``ratings`` (n,) to the items at positions ``items`` (n,)."""
         row = np.zeros((1, len(self.typical)), np.float32)
         row[0, items] = 1 + self.weight * (ratings - self.usual(ratings)) / self.deviation
         return row
 
     def matrix(self, histories: Histories) -> NDArray[np.float32]:
-        """(users, items): the features of everybody, by the same code that serves."""
+        """The features (users, items) of all users, by the same code that serves."""
         return np.concatenate([self.features(items, ratings) for items, ratings in histories])
 
 

@@ -1,4 +1,4 @@
-"""From scores to an answer: filter, rank, and account for what was dropped."""
+"""The ranking of scored items: filter, sort, and count what was dropped."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Candidates", "rank", "recommendation"]
 
 @dataclass(frozen=True)
 class Candidates:
-    """Which items may be recommended, each filter counting what the ones before it left.
+    """The items that may be recommended, and how many each filter dropped of those that the filters before it left.
 
     Attributes:
-        allowed: (items,) what is left.
-        rated: dropped because the user rated them already.
-        genre: dropped because they are of another genre.
-        stock: dropped because they are out of stock.
+        allowed: (items,) true for the items that are left.
+        rated: items dropped because the user has rated them.
+        genre: items dropped because they are of another genre.
+        stock: items dropped because they are out of stock.
     """
 
     allowed: NDArray[np.bool_]
@@ -35,12 +35,12 @@ class Candidates:
     def of(
         cls, rated: NDArray[np.int32], wanted: NDArray[np.bool_] | None, out_of_stock: NDArray[np.bool_]
     ) -> Candidates:
-        """Filters a catalogue.
+        """The candidates of a catalogue after all filters.
 
         Args:
-            rated: (n,) positions of items rated already.
-            wanted: (items,) items of the genre asked for; None when any will do.
-            out_of_stock: (items,) items that cannot be had.
+            rated: (n,) positions of the items that the user has rated.
+            wanted: (items,) true for items of the genre asked for; None for any genre.
+            out_of_stock: (items,) true for items that are out of stock.
         """
         unseen = np.ones(len(out_of_stock), bool)
         unseen[rated] = False
@@ -51,14 +51,14 @@ class Candidates:
 
 
 def rank(scores: NDArray[Any], allowed: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
-    """Positions of the ``k`` best items allowed, or of all that are left; best first, equals in catalogue order."""
+    """The positions of the ``k`` best allowed items, or of all if fewer; best first, ties in catalogue order."""
     (left,) = np.nonzero(allowed)
     best: NDArray[np.int64] = left[np.argsort(-scores[left], kind="stable")[:k]]
     return best
 
 
 def recommendation(scores: NDArray[Any], candidates: Candidates, k: int, catalogue: Catalogue) -> dict[str, Any]:
-    """The answer's payload: ``items`` with id, title and score, and a ``reason`` when there are fewer than ``k``."""
+    """The payload of an answer: ``items`` with id, title and score, and a ``reason`` when they are fewer than ``k``."""
     best = rank(scores, candidates.allowed, k)
     items = [
         {"id": catalogue.items[at].id, "title": catalogue.items[at].title, "score": round(float(scores[at]), 6)}

@@ -1,4 +1,4 @@
-"""What a client asks for, and what counts as asking."""
+"""A request for recommendations, and its validation."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _LARGEST_ID = 2**31 - 1
 
 @dataclass(frozen=True)
 class RecommendationRequest:
-    """Recommend ``k`` items, of one genre if it is given, to a user, a list of ratings, or both.
+    """A request for ``k`` items, of one genre if it is given, for a user, a list of ratings, or both.
 
     Attributes:
-        user: an id; somebody nobody knows is welcome.
-        ratings: stars by item id; they add to what is known of the user, and replace it where both speak of an item.
-        k: items wanted, 1 to 100.
-        genre: only items of this genre.
+        user: a user's id, known or not.
+        ratings: stars by item id; they add to the user's history, and replace the history's rating of the same item.
+        k: the number of items, 1 to 100.
+        genre: the genre that all items must have, or None.
     """
 
     user: int | None = None
@@ -40,7 +40,7 @@ class RecommendationRequest:
 
 
 def parse_request(document: object, catalogue: Catalogue) -> RecommendationRequest:
-    """The request in a decoded JSON document. Numbers may be floats with an integral value: gRPC's JSON has no others.
+    """The request in a decoded JSON document; integers may come as floats, because JSON over gRPC has only floats.
 
     Raises:
         InvalidValueError: a field is missing, unknown or has a value that is not allowed.

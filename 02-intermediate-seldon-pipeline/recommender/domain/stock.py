@@ -1,4 +1,4 @@
-"""What the warehouse says: which items cannot be had."""
+"""The stock: which items are out of it, by the inventory's last answer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Stock"]
 
 @dataclass(frozen=True)
 class Stock:
-    """Which items are out of stock, and how old that knowledge is.
+    """The items that are out of stock, and the age of that answer.
 
     Attributes:
-        out: (items,) true where an item cannot be had.
-        age_s: seconds since the inventory said so; None when it was asked for this very request.
+        out: (items,) true where an item is out of stock.
+        age_s: seconds since the inventory's answer; None when it was asked for this very request.
     """
 
     out: NDArray[np.bool_]
@@ -26,5 +26,5 @@ class Stock:
 
     @property
     def tag(self) -> str:
-        """``fresh`` or ``stale``: what an answer made with it is marked with."""
+        """The tag of an answer that was made with this stock: ``fresh`` or ``stale``."""
         return "fresh" if self.age_s is None else "stale"

@@ -1,1 +1,1 @@
-"""What is called from outside: Seldon's components."""
+"""What Seldon calls: the three components."""

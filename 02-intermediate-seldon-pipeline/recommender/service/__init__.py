@@ -1,1 +1,1 @@
-"""The use case that needs more than the domain: to prepare a request for the model."""
+"""The use case that needs more than the domain: preparing a request for the model."""

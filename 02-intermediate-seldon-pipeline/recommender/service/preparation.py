@@ -1,4 +1,4 @@
-"""Prepare: a request in, the features of its user out."""
+"""The use case of preparing a request: a request in, the features of its user out."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _NOTHING = np.zeros(0, np.int32), np.zeros(0, np.float32)
 
 @dataclass(frozen=True)
 class PreparedRequest:
-    """What the model and the ranking need of a user.
+    """A user as the model and the ranking need it.
 
     Attributes:
-        features: (1, items) for the model.
-        rated: (n,) positions of the items rated already.
-        cold_start: nothing is known of this user, who is taken for the average of all.
+        features: (1, items) the input of the model.
+        rated: (n,) positions of the items that the user has rated.
+        cold_start: the user is unknown and gave no ratings, so typical features stand in.
     """
 
     features: NDArray[np.float32]
@@ -36,7 +36,7 @@ class PreparedRequest:
 
 
 class Preparation:
-    """Turns requests into features, by the normalisation that the models were trained with."""
+    """Turns requests into features, with the normalisation that the models were trained with."""
 
     def __init__(self, normalisation: Normalisation, histories: Histories, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
@@ -44,7 +44,7 @@ class Preparation:
         self._histories = histories
 
     def prepare(self, request: RecommendationRequest) -> PreparedRequest:
-        """What is known of the user, joined with the ratings in the request, which win where both speak of an item."""
+        """The features of the user's history joined with the request's ratings, which win where both rate an item."""
         items, ratings = self._history(request.user)
         if request.ratings:
             given = np.array([self.catalogue.position[item] for item in request.ratings], np.int32)

@@ -1,1 +1,1 @@
-"""What makes the artefacts: MovieLens, two models and their quality, the ONNX graphs, answers that tests expect."""
+"""The making of the artefacts: MovieLens, two models and their quality, their ONNX graphs, and the oracle's answers."""

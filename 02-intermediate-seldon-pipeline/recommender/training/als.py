@@ -19,14 +19,14 @@ __all__ = ["AlsSettings", "ItemFactors", "fit_als"]
 
 @dataclass(frozen=True)
 class AlsSettings:
-    """How to fit.
+    """The hyperparameters of ALS.
 
     Attributes:
         rank: length of the factors.
-        confidence: what a feature of 1 adds to the confidence of 1.
+        confidence: the confidence that a feature of 1 adds to 1.
         ridge: L2 penalty.
-        rounds: alternations.
-        seed: of the factors to begin with.
+        rounds: number of alternations.
+        seed: seed of the first factors.
     """
 
     rank: int
@@ -38,12 +38,12 @@ class AlsSettings:
 
 @dataclass(frozen=True)
 class ItemFactors:
-    """What ALS learns of the items, which is enough to score any user.
+    """The items' factors that ALS learned, which are enough to score any user.
 
     Attributes:
         factors: (items, rank).
-        confidence: as it was in fitting.
-        ridge: likewise.
+        confidence: the confidence that they were fitted with.
+        ridge: the L2 penalty that they were fitted with.
     """
 
     factors: NDArray[np.float64]
@@ -51,14 +51,14 @@ class ItemFactors:
     ridge: float
 
     def scores(self, features: NDArray[Any]) -> NDArray[np.float64]:
-        """(n, items) for features (n, items): each user's least-squares problem solved exactly."""
+        """Scores (n, items) for features (n, items), by the exact solution of each user's least-squares problem."""
         users = _solve(self.factors, features.astype(np.float64), self.confidence, self.ridge)
         scores: NDArray[np.float64] = users @ self.factors.T
         return scores
 
 
 def fit_als(features: NDArray[Any], settings: AlsSettings) -> ItemFactors:
-    """Alternates between users given items and items given users; ``features`` is (users, items)."""
+    """The items' factors for features (users, items), by solving for users and items in turn."""
     wide = features.astype(np.float64)
     items: NDArray[np.float64] = np.random.default_rng(settings.seed).normal(0, 0.1, (wide.shape[1], settings.rank))
     for _ in range(settings.rounds):
@@ -70,7 +70,7 @@ def fit_als(features: NDArray[Any], settings: AlsSettings) -> ItemFactors:
 def _solve(
     fixed: NDArray[np.float64], features: NDArray[np.float64], confidence: float, ridge: float
 ) -> NDArray[np.float64]:
-    """(n, rank): the best factors for each row of ``features`` (n, m), given ``fixed`` (m, rank).
+    """The best factors (n, rank) for each row of ``features`` (n, m), given ``fixed`` (m, rank).
 
     Only the rated entries of a row differ from the shared Gram matrix, so each system costs as much as its row is long.
     """

@@ -13,7 +13,7 @@ __all__ = ["fit_ease"]
 
 
 def fit_ease(features: NDArray[Any], *, ridge: float) -> NDArray[np.float64]:
-    """(items, items): the weights ``B`` with zero diagonal that make ``features @ B`` closest to ``features``.
+    """The weights ``B`` (items, items) with zero diagonal for which ``features @ B`` is closest to ``features``.
 
     The zero diagonal forbids an item to explain itself; with P the inverse of the ridged Gram matrix, the paper's
     equation 8 is ``B = -P / diag(P)`` off the diagonal.

@@ -1,4 +1,4 @@
-"""How good recommendations are, judged by what users did later."""
+"""The quality of recommendations, judged by what users did later."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Quality:
 
     Attributes:
         ndcg_at_10: normalised discounted cumulative gain of the first ten, with binary relevance (Järvelin, 2002).
-        recall_at_20: part of the relevant items found among the first twenty.
-        coverage_at_10: part of the catalogue that is recommended to anybody at all.
-        ndcg_margin: how far the mean over other such users may be from ``ndcg_at_10``, with 95 %.
-        recall_margin: likewise from ``recall_at_20``.
-        users: how many were judged.
+        recall_at_20: share of the relevant items among the first twenty.
+        coverage_at_10: share of the catalogue among the first ten of any user.
+        ndcg_margin: half of the 95 % confidence interval around ``ndcg_at_10``.
+        recall_margin: half of the 95 % confidence interval around ``recall_at_20``.
+        users: the number of users with something relevant held out.
     """
 
     ndcg_at_10: float
@@ -46,10 +46,10 @@ class Quality:
 
 
 def evaluate(scores: NDArray[Any], seen: NDArray[np.bool_], relevant: NDArray[np.bool_]) -> Quality:
-    """Judges rankings of what users have not seen; all three arrays are (users, items).
+    """The quality of rankings of the items that users have not seen; all three arrays are (users, items).
 
-    Hits are expected over the orders of equal scores: the catalogue's order knows what is popular, as the first ids
-    went to the films that everybody rated. Coverage counts what would be shown, equals in the catalogue's order.
+    Hits are an average over all orders of equal scores: the catalogue's own order would favour popular films, which
+    have the first ids. Coverage counts the items that would be shown, with ties in the catalogue's order.
     """
     judged = relevant.any(axis=1)
     hidden = np.where(seen[judged], -np.inf, scores[judged])
@@ -70,7 +70,7 @@ def evaluate(scores: NDArray[Any], seen: NDArray[np.bool_], relevant: NDArray[np
 
 
 def _expected_hits(scores: NDArray[Any], relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(users, items): how likely each place of a user's ranking holds a relevant item."""
+    """For each place of a user's ranking, the probability (users, items) that it holds a relevant item."""
     users, items = scores.shape
     start = np.arange(users + 1) * items
     return mean_over_ties(relevant.ravel(), scores.ravel(), start).reshape(users, items)

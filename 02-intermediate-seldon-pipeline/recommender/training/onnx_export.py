@@ -23,15 +23,15 @@ _STEPS = 12  # of conjugate gradient; enough for the largest history there is, a
 
 
 def ease_onnx(weights: NDArray[np.float64]) -> bytes:
-    """EASE: one matrix product. ``weights`` is (items, items)."""
+    """The ONNX graph of EASE, one matrix product with ``weights`` (items, items)."""
     nodes = [helper.make_node("MatMul", ["features", "weights"], ["scores"])]
     return _graph("ease", nodes, {"weights": weights}, len(weights))
 
 
 def als_onnx(model: ItemFactors) -> bytes:
-    """Implicit ALS. The user's least-squares problem is solved inside the graph, by conjugate gradient.
+    """The ONNX graph of implicit ALS, which solves the user's least-squares problem by conjugate gradient.
 
-    ONNX cannot solve linear systems; a fixed number of gradient steps is matrix products alone, and never forms the
+    ONNX cannot solve linear systems; a fixed number of gradient steps needs only matrix products, and never forms the
     system (Takács, Pilászy, Tikk, *Applications of the Conjugate Gradient Method for Implicit Feedback*, 2011).
     """
     factors = model.factors
@@ -54,7 +54,7 @@ def als_onnx(model: ItemFactors) -> bytes:
 
 
 class _GraphBuilder:
-    """Nodes in order, with names of their own making."""
+    """Collects the nodes of a graph in order, and names their outputs."""
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []

@@ -1,1 +1,1 @@
-"""The three steps as Seldon calls them. They run in the `seldon` environment, under ``seldon-core-microservice``."""
+"""The three steps as Seldon calls them, in the `seldon` environment under ``seldon-core-microservice``."""

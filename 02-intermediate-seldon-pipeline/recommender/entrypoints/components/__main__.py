@@ -1,10 +1,9 @@
 """``python -m recommender.entrypoints.components NAME [OPTION…]``: a component under Seldon's wrapper.
 
 NAME is preprocessor, model or postprocessor; the options are those of ``seldon-core-microservice``. Three things are
-better than when that command is called directly. Its servers listen on RECOMMENDER_STEP_HOST alone (127.0.0.1 unless
-set; a container's is 0.0.0.0) and refuse web pages. Told to stop, the wrapper waits for its gRPC server for ever, so a
-container would live until it is killed; here its servers end with it. And a broken artefact gets one line, not a
-traceback.
+better than with that command itself. The servers listen on RECOMMENDER_STEP_HOST alone (127.0.0.1 unless set; 0.0.0.0
+in a container) and refuse web pages. They end when the component is told to stop; the wrapper alone would wait for its
+gRPC server for ever, so a container would run until it is killed. A broken artefact gives one line, not a traceback.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _CLASSES = {
 
 
 def main() -> int:
-    """Serves until told to stop; 1 with one line that says why the component cannot start, 2 for a wrong NAME."""
+    """Serves until a signal stops the process; returns 1 when the component cannot start, 2 for a wrong NAME."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in _CLASSES:
         print(f"component {name!r}: expected one of {', '.join(_CLASSES)}", file=sys.stderr)

@@ -1,7 +1,7 @@
-"""Who reaches a step: only whom its address lets, and no page in a browser.
+"""Access to a step: from its own address alone, and not from a page in a browser.
 
-Seldon's wrapper listens on every address of the machine and tells each browser that pages of any origin may read its
-answers. Neither can be set, so both are replaced here, before its servers are made.
+Seldon's wrapper listens on every address of the machine and allows pages of any origin to read its answers. No setting
+changes either, so both are replaced here, before its servers are made.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["restrict_access"]
 
 
 def restrict_access(host: str) -> None:
-    """Every server of this process listens on ``host`` alone and refuses what a page in a browser sends.
+    """Makes every server of this process listen on ``host`` alone and refuse requests of a page in a browser.
 
     Args:
-        host: an IP address. On one of this machine's own, a request must also name this machine in Host: a page
-            whose name was pointed at 127.0.0.1 sends no Origin that gives it away.
+        host: an IP address. On a loopback address, a request's Host must be that address or localhost: a page whose
+            own name was pointed at 127.0.0.1 sends no Origin that gives it away.
     """
     load_config, serve_grpc = gunicorn_utils.StandaloneApplication.load_config, microservice._run_grpc_server  # noqa: SLF001
 
@@ -43,7 +43,7 @@ def restrict_access(host: str) -> None:
 
 
 def _refuse_pages(app: Flask, names: set[str]) -> None:
-    """Where the wrapper would open the application to all origins; ``names``: what Host may be, or none for any."""
+    """Replaces the wrapper's CORS for all origins; ``names`` are the hosts allowed in Host, or empty for any."""
 
     def refused() -> Response | None:
         if "Origin" in request.headers:

@@ -21,7 +21,7 @@ _LARGEST = 1e6  # a rating, normalised, is within 5; what the model makes of thi
 
 
 class Model(Step):
-    """In: features. Out: scores, in the form the features came in.
+    """Takes features and answers scores, in the form that the features came in.
 
     In the pipeline both are ``binData``, a safetensors document: ``features`` F32 [n, items] is replaced by ``scores``
     F32 [n, items], other tensors and the metadata are passed on. On its own the model also takes ``data`` (tensor or
@@ -31,7 +31,7 @@ class Model(Step):
         model_dir: the artefact; by default RECOMMENDER_MODEL_DIR.
 
     Raises:
-        ArtefactError: it is missing or damaged.
+        ArtefactError: the artefact is missing or damaged.
     """
 
     def __init__(self, model_dir: str | None = None) -> None:
@@ -46,7 +46,7 @@ class Model(Step):
         self._model = OnnxModel(self._artefact)
 
     def predict(self, X: Any, names: list[str], meta: dict[str, Any] | None = None) -> SeldonResponse:  # noqa: N803, ARG002 - Seldon's signature
-        """Raises InvalidValueError or MalformedError when the payload holds no features."""
+        """The scores for features; raises InvalidValueError or MalformedError when the payload has no features."""
         if isinstance(X, np.ndarray):
             return SeldonResponse(self._scores(X), self._tags())
         if not isinstance(X, bytes):
@@ -58,16 +58,16 @@ class Model(Step):
         return SeldonResponse(encode({"scores": scores, **tensors}, metadata), self._tags())
 
     def predict_raw(self, message: Any) -> Any:
-        """The whole message, see `Step.answer`."""
+        """The answer to a whole message, see `Step.answer`."""
         return self.answer(message, self.predict)
 
     def health_status(self) -> str:
-        """Proves that the model answers."""
+        """``ready``, once the model has scored a row of zeros."""
         self._scores(np.zeros((1, self._items), np.float32))
         return "ready"
 
     def init_metadata(self) -> dict[str, Any]:
-        """What Seldon's ``/metadata`` says of this step."""
+        """The answer of Seldon's ``/metadata`` for this step."""
         return {
             "name": self._card.name,
             "versions": [self._card.version],
@@ -93,7 +93,7 @@ class Model(Step):
         return scores
 
     def _refuse(self, features: Any) -> None:
-        """Says whose fault it is that the scores cannot be given: the features', or this model's."""
+        """Raises the error for scores that are not finite: the client's where the features are too large, else ours."""
         named = f"{self._card.name} {self._card.version}: scores"
         if not (np.abs(features) <= _LARGEST).all():
             raise InvalidValueError(named, None, f"not finite: expected features from -{_LARGEST:g} to {_LARGEST:g}")

@@ -23,15 +23,16 @@ __all__ = ["Postprocessor"]
 
 
 class Postprocessor(Step):
-    """In: ``binData``, the model's document: ``scores`` F32 [1, items], ``rated`` I32 [n], and the request's wishes.
+    """Takes the model's document as ``binData``, and answers the best items as ``jsonData``.
 
-    Out: ``jsonData`` ``{"items": [{"id", "title", "score"}]}``, best first, with a ``reason`` when there are fewer than
-    asked for. Tagged ``stock``: ``fresh``, or ``stale`` while the inventory is away.
+    The document has ``scores`` F32 [1, items], ``rated`` I32 [n], and the JSON metadata ``request`` with ``k`` and
+    ``genre``. The answer is ``{"items": [{"id", "title", "score"}]}``, best first, and a ``reason`` when they are fewer
+    than ``k``. It is tagged ``stock``: ``fresh``, or ``stale`` while the inventory does not answer.
 
     Args:
         model_dir: the artefact; by default RECOMMENDER_MODEL_DIR.
-        inventory_url: of Valkey or Redis; by default RECOMMENDER_INVENTORY_URL.
-        snapshot_s: how long the last stock that was seen may stand in for the inventory; by default
+        inventory_url: the address of Valkey or Redis; by default RECOMMENDER_INVENTORY_URL.
+        snapshot_s: how long the last known stock may stand in for the inventory's answer; by default
             RECOMMENDER_SNAPSHOT_S, or 60.
         timeout_s: how long a request waits for the inventory, twice at most; by default
             RECOMMENDER_INVENTORY_TIMEOUT_S, or 0.05.
@@ -39,7 +40,7 @@ class Postprocessor(Step):
     RECOMMENDER_INVENTORY_LOGIN_FILE names the file with this step's password, where the inventory asks for one.
 
     Raises:
-        ArtefactError: it is missing or damaged.
+        ArtefactError: the artefact is missing or damaged.
     """
 
     def __init__(
@@ -64,7 +65,12 @@ class Postprocessor(Step):
         )
 
     def transform_output(self, X: Any, names: list[str], meta: dict[str, Any] | None = None) -> SeldonResponse:  # noqa: N803, ARG002 - Seldon's signature
-        """Raises NotReadyError when the stock is not known, and a 4xx when the payload holds no scores."""
+        """The best items by their scores.
+
+        Raises:
+            NotReadyError: the stock is not known.
+            InvalidValueError, MalformedError: the payload has no scores.
+        """
         if not isinstance(X, bytes):
             raise InvalidValueError("payload", None, "expected scores as binData")
         scores, rated, k, genre = self._read(X)
@@ -80,18 +86,21 @@ class Postprocessor(Step):
         return SeldonResponse(answer, {"stock": stock.tag}, metrics)
 
     def transform_output_raw(self, message: Any) -> Any:
-        """The whole message, see `Step.answer`."""
+        """The answer to a whole message, see `Step.answer`."""
         return self.answer(message, self.transform_output)
 
     def health_status(self) -> str:
-        """Proves that items can be ranked. The inventory does not count: without it this step still has a minute."""
+        """``ready``, once items have been ranked.
+
+        The inventory is not asked: without it this step still answers for a minute.
+        """
         nothing = np.zeros(len(self._catalogue), bool)
         candidates = Candidates.of(np.zeros(0, np.int32), None, nothing)
         recommendation(nothing.astype(np.float32), candidates, 1, self._catalogue)
         return "ready"
 
     def init_metadata(self) -> dict[str, Any]:
-        """What Seldon's ``/metadata`` says of this step."""
+        """The answer of Seldon's ``/metadata`` for this step."""
         return {
             "name": "postprocessor",
             "versions": [self._card.version],
@@ -114,7 +123,7 @@ class Postprocessor(Step):
 
 
 def _login() -> tuple[str, str] | None:
-    """Without the file there is none: the inventory says whether it needs one."""
+    """User and password from the login file, or None without one: the inventory then refuses us if it needs them."""
     path = Path(os.environ.get("RECOMMENDER_INVENTORY_LOGIN_FILE", ""))
     return ("step", path.read_text(encoding="ascii").strip()) if path.is_file() else None
 

@@ -20,16 +20,17 @@ __all__ = ["Preprocessor"]
 
 
 class Preprocessor(Step):
-    """In: ``jsonData`` as `parse_request` reads it. Out: ``binData``, a safetensors document for the model.
+    """Takes ``jsonData`` as `parse_request` reads it, and answers ``binData``, a safetensors document for the model.
 
-    The document has ``features`` F32 [1, items], ``rated`` I32 [n] with the positions that the user rated, and the
-    metadata ``k`` and ``genre``, which the last step needs. The answer is tagged ``cold_start``.
+    The document has ``features`` F32 [1, items], ``rated`` I32 [n] with the positions of the items that the user rated,
+    and in its metadata ``request``, the JSON object with ``k`` and ``genre`` that the last step needs. The answer is
+    tagged ``cold_start``.
 
     Args:
         model_dir: the artefact; by default RECOMMENDER_MODEL_DIR.
 
     Raises:
-        ArtefactError: it is missing or damaged.
+        ArtefactError: the artefact is missing or damaged.
     """
 
     def __init__(self, model_dir: str | None = None) -> None:
@@ -38,7 +39,7 @@ class Preprocessor(Step):
         self._preparation = Preparation(artefact.normalisation(), artefact.histories(), artefact.catalogue())
 
     def transform_input(self, X: Any, names: list[str], meta: dict[str, Any] | None = None) -> SeldonResponse:  # noqa: N803, ARG002 - Seldon's signature
-        """Raises InvalidValueError when the payload is no request."""
+        """The model's input for a request; raises InvalidValueError when the payload is no request."""
         if not isinstance(X, dict):
             raise InvalidValueError("payload", None, "expected jsonData with user or ratings")
         request = parse_request(X, self._preparation.catalogue)
@@ -52,16 +53,16 @@ class Preprocessor(Step):
         )
 
     def transform_input_raw(self, message: Any) -> Any:
-        """The whole message, see `Step.answer`."""
+        """The answer to a whole message, see `Step.answer`."""
         return self.answer(message, self.transform_input)
 
     def health_status(self) -> str:
-        """Proves that a request can be prepared."""
+        """``ready``, once a request has been prepared."""
         self._preparation.prepare(RecommendationRequest(user=0))
         return "ready"
 
     def init_metadata(self) -> dict[str, Any]:
-        """What Seldon's ``/metadata`` says of this step."""
+        """The answer of Seldon's ``/metadata`` for this step."""
         return {
             "name": "preprocessor",
             "versions": [self._card.version],

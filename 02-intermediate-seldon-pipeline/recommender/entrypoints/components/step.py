@@ -1,4 +1,4 @@
-"""What the three components share: one way through Seldon's wrapper for both protocols.
+"""The part that the three components share: one way through Seldon's wrapper for both protocols.
 
 The wrapper has two faults that matter here. Over gRPC an exception reaches the caller as UNKNOWN, whatever it was; and
 a SeldonMessage that is well-formed JSON of a wrong shape becomes an internal error. Seldon lets a component take the
@@ -49,29 +49,29 @@ def open_artefact(model_dir: str | None) -> Artefact:
 
 
 class MicroserviceError(SeldonMicroserviceException):  # type: ignore[misc]  # seldon-core ships no types
-    """A `ServingError` as the wrapper wants it."""
+    """A `ServingError` in the form that Seldon's wrapper turns into an answer."""
 
     def __init__(self, error: ServingError) -> None:
         super().__init__(str(error), status_code=int(error.status), reason=type(error).__name__)
 
     def to_dict(self) -> dict[str, Any]:
-        """The failed SeldonMessage, as JSON."""
+        """The failed SeldonMessage, as a JSON object."""
         status = {"status": "FAILURE", "code": self.status_code, "info": self.message, "reason": self.reason}
         return {"status": status}
 
 
 class Step:
-    """A component's way through the wrapper."""
+    """The base of the components: answers whole messages over REST and gRPC alike."""
 
     def answer(self, message: Any, method: Callable[..., SeldonResponse]) -> Any:
-        """What ``method`` answers to the message's payload, column names and meta, as a message of the same protocol.
+        """The answer of ``method`` to the message's payload, column names and meta, as a message of the same protocol.
 
         Args:
             message: a SeldonMessage, or over REST the decoded JSON of one.
             method: the component's plain method; it may raise ServingError.
 
         Raises:
-            MicroserviceError: over REST, when ``method`` refuses or the message is none.
+            MicroserviceError: over REST, when ``method`` raises ServingError or the message is not a SeldonMessage.
         """
         if isinstance(message, prediction_pb2.SeldonMessage):
             return self._over_grpc(message, method)
@@ -96,7 +96,7 @@ class Step:
 
 
 def _parts(extract: Callable[[Any], Any], message: Any) -> tuple[Any, list[str], dict[str, Any]]:
-    """Payload, column names and meta; whatever they hold, the wrapper can build an answer with them."""
+    """Payload, column names and meta of a message, of types that the wrapper can build an answer with."""
     try:
         payload, meta, definition, _ = extract(message)
         names = (definition or {}).get("names", []) if isinstance(definition, dict | None) else definition.names
