@@ -61,7 +61,7 @@ def calibrate(found: Survey, mix: Mapping[str, float], processes: Processes, com
 def _profile(key: Key, found: Survey, cores: int) -> Profile:
     kind, result = key
     phases = [each.alone[key] for each in found.rounds if key in each.alone]
-    requests = sum(len(phase.sent.number) for phase in phases)
+    requests = sum(phase.sent.requests for phase in phases)
     answer = float(np.mean(np.concatenate([phase.sent.size for phase in phases])))
     return Profile(
         kind=kind,
@@ -76,7 +76,7 @@ def _profile(key: Key, found: Survey, cores: int) -> Profile:
         edge_bytes=round(found.edge_bytes[kind] + answer + _PACKET_HEAD, 1),
         answer_bytes=round(answer, 1),
         # other programs talk over the loopback interface too: the quietest phase is nearest to the truth
-        wire_bytes=round(min(phase.used.loopback_bytes / len(phase.sent.number) for phase in phases), 1),
+        wire_bytes=round(min(phase.used.loopback_bytes / phase.sent.requests for phase in phases), 1),
     )
 
 
@@ -93,7 +93,7 @@ def _cpu_rows(phases: list[Phase], said: Forecast) -> list[tuple[str, float, flo
 
 
 def _cost(phases: list[Phase], idle_cpu: Mapping[str, float], cores: int) -> Cost:
-    requests = sum(len(phase.sent.number) for phase in phases)
+    requests = sum(phase.sent.requests for phase in phases)
     seconds = sum(phase.used.at_s for phase in phases)
     used = {name: sum(phase.used.cpu_s[name] for phase in phases) for name in phases[0].used.cpu_s}
     return Cost(
@@ -113,7 +113,7 @@ def _hit_ratio(rounds: list[Round]) -> dict[str, float]:
 def _compare(calibration: Calibration, rounds: list[Round]) -> HeldOut:
     phases = [each.held.phase for each in rounds]
     latency_ms = together(phases) * 1e3
-    rate = sum(len(phase.sent.number) for phase in phases) / sum(phase.sent.duration_s for phase in phases)
+    rate = sum(phase.sent.requests for phase in phases) / sum(phase.sent.duration_s for phase in phases)
     kinds = [kind for each in rounds for kind in each.held.kinds]
     mix = {kind: round(kinds.count(kind) / len(kinds), 4) for kind in calibration.mix}
     said = forecast(calibration, rate, mix, calibration.hit_ratio)

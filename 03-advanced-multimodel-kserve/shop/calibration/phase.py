@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from servekit.errors import NotReadyError
-from shop.calibration.open_loop import Sent, send
+from shop.calibration.sent import Sent, send
 from workbench.load import describe_outcome
 
 if TYPE_CHECKING:

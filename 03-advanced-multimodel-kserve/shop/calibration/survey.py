@@ -15,8 +15,8 @@ import msgspec
 import psutil
 
 from shop.calibration.cache_counters import hit_ratios
-from shop.calibration.open_loop import send
 from shop.calibration.phase import Phase, measure
+from shop.calibration.sent import send
 from shop.calibration.stalls import StallProbe
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class _Surveyor:
 
     def _busy_rps(self, quiet: Phase) -> float:
         """The rate at which the machine would be that busy, if a request cost what it does at a low one."""
-        seconds = sum(quiet.used.cpu_s.values()) / len(quiet.sent.number)
+        seconds = sum(quiet.used.cpu_s.values()) / quiet.sent.requests
         return self._schedule.busy * (psutil.cpu_count() or 1) / seconds
 
     def _distinct(self, kind: str, count: int) -> list[Request]:
