@@ -23,6 +23,7 @@ __all__ = ["user_embedding", "write_context"]
 USERS = 8
 _COPIED = (
     "shared/servekit",
+    "infra/docker",
     "infra/requirements",
     "03-advanced-multimodel-kserve/shop",
     "03-advanced-multimodel-kserve/docker",
