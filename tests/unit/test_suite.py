@@ -34,7 +34,6 @@ SLEEPING = {
     "tests/unit/servekit/telemetry/test_middleware.py": "a handler that hangs",
     "tests/unit/servekit/telemetry/test_rpc.py": "a handler that hangs",
     "tests/unit/servekit/test_http_pool.py": "transports end on the loop's next turn",
-    "tests/sla/test_connections.py": "lets another greenlet run",
     "tests/sla/test_engine.py": "requests that are slow to make",
     "tests/sla/tiny_server.py": "a server that stands still as long as it is told",
 }

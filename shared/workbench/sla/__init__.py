@@ -1,4 +1,4 @@
-"""Open-loop load tests with a verdict: Locust sends, latency counts from the intended start.
+"""Open-loop load tests with a verdict: `workbench.load` sends, within Locust; latency counts from the intended start.
 
 ``python -m workbench.sla run PATH/sla.toml`` judges a level against its SLA, ``capacity`` finds the highest rate that
 still meets it, ``locust`` opens the same load in Locust's own interface. A level supplies an ``sla.toml`` and a

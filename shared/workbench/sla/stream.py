@@ -10,22 +10,20 @@ Importing this module imports Locust, which patches the standard library: only a
 from __future__ import annotations
 
 import os
-import time
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
-from gevent.pool import Group
 from locust import User, events, task
 from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
 from workbench.arguments import count, not_negative, positive
-from workbench.load import Failure, describe_outcome
-from workbench.sla.arrivals import Alarm, poisson
-from workbench.sla.connections import Answer, Connections
+from workbench.load import Phase, Send, arrivals, describe_outcome, encode, open_loop
+from workbench.sla.greenlets import GreenletEngine
 from workbench.sla.judge import judge
 from workbench.sla.recorder import Recorder
 from workbench.sla.samples import read_samples
@@ -34,8 +32,9 @@ from workbench.sla.settings import load_sla
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from collections.abc import Iterator
 
-    from workbench.load import Request
+    from workbench.load import Answer, Request
 
 _PATH: Final = Path(os.environ["SERVEKIT_SLA_FILE"])
 _FOLDER: Final = Path(os.environ["SERVEKIT_SLA_FOLDER"])
@@ -57,67 +56,43 @@ class ArrivalStream(User):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         options = environment.parsed_options
-        self._rate = options.rate / max(options.sla_streams, 1)
-        self._end_s = options.warmup + options.duration if options.bounded else float("inf")
+        seconds = options.warmup + options.duration if options.bounded else float("inf")
+        self._phase = Phase(options.rate / max(options.sla_streams, 1), seconds)
         # Streams of one run differ, and the same stream of two runs is the same.
         stream = f"{self.seed}/{environment.runner.worker_index}/{len(environment.runner.user_greenlets)}"
         self._random = Random(stream)  # noqa: S311 - a load pattern, not a secret
         # Drawn from as answers come, so apart: arrivals and payloads must not depend on the server's pace.
         self._draw = Random(f"{stream}/checked")  # noqa: S311 - likewise
-        self._connections = Connections(self.host, sla.generator.connections)
-        self._flight = Group()
-        self._unanswered: dict[float, tuple[float, int]] = {}  # by arrival: the lag and the kind of what is in flight
 
     @task
     def stream(self) -> None:
         """Send until the end or until Locust stops the test, then wait for what is in flight."""
-        weights = list(accumulate(sla.mix.values()))
-        start = time.monotonic()
-        with Alarm() as alarm:
-            for arrival in poisson(self._rate, self._random):
-                kind = self._random.choices(range(len(_KINDS)), cum_weights=weights)[0]
-                request = scenario.request(_KINDS[kind], self._random)
-                if arrival >= self._end_s or not self._wait_for(start + arrival, alarm):
-                    break
-                self._flight.spawn(self._send, start, arrival, kind, request)
-        self._flight.join(timeout=sla.generator.timeout_s + 1)
-        self._give_up(start)
-        self._connections.close()
+        limits = sla.generator
+        with GreenletEngine(self.host, connections=limits.connections, timeout_s=limits.timeout_s) as engine:
+            open_loop(engine, self._sends(engine.host), stop=lambda: self._state == "stopping")
+            engine.drain()
         recorder.total.streams_done += 1
         raise StopUser
 
-    def _wait_for(self, instant: float, alarm: Alarm) -> bool:
-        alarm.sleep_until(instant)
-        while time.monotonic() < instant:
-            if self._state == "stopping":
-                return False
-            alarm.sleep_until(instant)
-        return self._state != "stopping"
+    def _sends(self, host: str) -> Iterator[Send]:
+        weights = list(accumulate(sla.mix.values()))
+        for at_s in arrivals([self._phase], self._random):
+            kind = self._random.choices(range(len(_KINDS)), cum_weights=weights)[0]
+            request = scenario.request(_KINDS[kind], self._random)
+            yield Send(at_s, encode(request, host), partial(self._heard, kind, request))
 
-    def _send(self, start: float, arrival: float, kind: int, request: Request) -> None:
-        intended = start + arrival
-        lag = time.monotonic() - intended
-        self._unanswered[arrival] = lag, kind
-        answer = self._connections.send(request, intended + sla.generator.timeout_s)
-        latency = time.monotonic() - intended
-        del self._unanswered[arrival]
-        recorder.record((arrival, latency, lag), len(answer.body), kind, answer.outcome)
-        self._tell_locust(kind, request, answer, latency)
+    def _heard(self, kind: int, request: Request, answer: Answer) -> None:
+        times_s = answer.at_s, answer.latency_s, answer.lag_s
+        recorder.record(times_s, len(answer.body), kind, answer.outcome)
+        self._tell_locust(kind, request, answer)
         if answer.outcome == 0 and self._draw.random() < sla.generator.check_ratio:
             recorder.keep(_KINDS[kind], request, answer.body)
 
-    def _give_up(self, start: float) -> None:
-        """Count what is still in flight as timed out, with its time so far: nobody who waits may be left out."""
-        self._flight.kill(block=False)
-        for arrival, (lag, kind) in self._unanswered.items():
-            recorder.record((arrival, time.monotonic() - start - arrival, lag), 0, kind, Failure.TIMEOUT)
-        self._unanswered.clear()
-
-    def _tell_locust(self, kind: int, request: Request, answer: Answer, latency: float) -> None:
+    def _tell_locust(self, kind: int, request: Request, answer: Answer) -> None:
         self.environment.events.request.fire(
             request_type=request.method,
             name=_KINDS[kind],
-            response_time=latency * 1e3,
+            response_time=answer.latency_s * 1e3,
             response_length=len(answer.body),
             exception=ConnectionError(describe_outcome(answer.outcome)) if answer.outcome else None,
             context={},
