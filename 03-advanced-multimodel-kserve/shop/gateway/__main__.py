@@ -13,7 +13,7 @@ from servekit.audit import AuditError, AuditLossError
 from servekit.http_server import DrainingServer
 from servekit.telemetry import TelemetrySettings, configure_logging
 from shop.gateway.bootstrap import build
-from shop.gateway.domain.keys import KeysError
+from shop.gateway.domain.api_keys import KeysError
 from shop.gateway.settings import GatewaySettings
 
 _log = logging.getLogger("shop.gateway")

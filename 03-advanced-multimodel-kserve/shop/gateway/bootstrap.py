@@ -13,17 +13,17 @@ from servekit.drift import DriftCollector
 from servekit.telemetry import Telemetry
 from shop.artefact import Artefact, ArtefactError
 from shop.endpoints import FEEDBACK_PATH, PAYMENTS, RECOMMENDATIONS, SEARCH
+from shop.gateway.adapters.api_key_file import ApiKeyFile
 from shop.gateway.adapters.cache import CachePolicy, InferenceCache
-from shop.gateway.adapters.features import FeatureLookup
+from shop.gateway.adapters.feature_lookup import FeatureLookup
 from shop.gateway.adapters.inference import ModelCalls, ModelPools
-from shop.gateway.adapters.key_file import KeyFile
 from shop.gateway.adapters.metrics import OUTCOMES, GatewayMetrics
 from shop.gateway.adapters.model_monitor import ModelMonitor, open_model_monitor
 from shop.gateway.adapters.rates import KeyRates
 from shop.gateway.adapters.valkey import Valkey
 from shop.gateway.domain.admission import AdaptiveLimit
+from shop.gateway.domain.api_keys import ApiKeys, KeysError, parse_keys
 from shop.gateway.domain.fallback import LastGood, Popular
-from shop.gateway.domain.keys import Keys, KeysError, parse_keys
 from shop.gateway.domain.versions import OTHER, Versions
 from shop.gateway.entrypoints.app import Admission, GatewayApp, Handler
 from shop.gateway.entrypoints.health import QUIET
@@ -174,12 +174,12 @@ def _handlers(collaborators: Collaborators) -> dict[str, Handler]:
     }
 
 
-def _keys(settings: GatewaySettings) -> tuple[Keys, KeyFile | None]:
+def _keys(settings: GatewaySettings) -> tuple[ApiKeys, ApiKeyFile | None]:
     given, path = settings.api_keys.get_secret_value(), settings.api_keys_file
     if given and path:
         raise KeysError("SHOP_API_KEYS and SHOP_API_KEYS_FILE are both set: expected one of them")
-    keys = Keys(parse_keys(given))
-    return keys, None if path is None else KeyFile(path, keys)
+    keys = ApiKeys(parse_keys(given))
+    return keys, None if path is None else ApiKeyFile(path, keys)
 
 
 def _rates(settings: GatewaySettings, store: Valkey, metrics: GatewayMetrics) -> KeyRates:

@@ -141,7 +141,7 @@ class ModelCalls:
         if budget_s <= 0:
             raise UnavailableError("deadline", f"no time left for {signature.model}")
         known = self.versions.label(version)  # what callers invent is one version to the breaker
-        if self._breaker.resting(signature.model, known):
+        if self._breaker.is_open(signature.model, known):
             raise UnavailableError(_UNAVAILABLE, f"{signature.model} {version}: late several times, not asked now")
         key = (signature.model, version, len(rows))
         head, text = self._heads.get(key) or self._write(signature, key)
@@ -150,7 +150,7 @@ class ModelCalls:
         try:
             reply = await self._pools.of(signature.model).exchange((request, rows.data.cast("B")), budget_s)
         except TimeoutError:
-            self._breaker.late(signature.model, known, budget_s)
+            self._breaker.timed_out(signature.model, known, budget_s)
             raise UnavailableError("deadline", f"{signature.model}: no answer in {budget_s * 1e3:.0f} ms") from None
         except OSError as error:
             raise UnavailableError(_UNAVAILABLE, f"{signature.model}: {error}") from None

@@ -36,13 +36,13 @@ class _Named(msgspec.Struct):
     parameters: _Parameters | None = None
 
 
-class _Asked(msgspec.Struct):
+class _RequestParameters(msgspec.Struct):
     inputs: list[_Named]
     outputs: list[_Named] | None = None
     parameters: _Parameters | None = None
 
 
-_decode = msgspec.json.Decoder(_Asked).decode
+_decode = msgspec.json.Decoder(_RequestParameters).decode
 
 
 def rewrite(body: bytes, header_length: str | None) -> Rewritten:

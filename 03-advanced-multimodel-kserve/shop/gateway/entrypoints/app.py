@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shop.gateway.adapters.metrics import GatewayMetrics
     from shop.gateway.adapters.rates import KeyRates
     from shop.gateway.domain.admission import AdaptiveLimit
-    from shop.gateway.domain.keys import Keys
+    from shop.gateway.domain.api_keys import ApiKeys
     from shop.gateway.entrypoints.passthrough import PassThrough
     from shop.gateway.service.upkeep import Readiness
     from shop.gateway.settings import GatewaySettings
@@ -51,7 +51,7 @@ class UseCase(Protocol):
 
 
 class Handler(NamedTuple):
-    """A POST operation; ``extra`` is room above the limit for what matters more than the rest."""
+    """What answers the POSTs to a path; ``extra`` is room above the limit for what matters more than the rest."""
 
     answer: UseCase
     extra: int = 0
@@ -61,7 +61,7 @@ class Admission(NamedTuple):
     """What decides whether a request is let in: the limit, the keys and their rates; ``metrics`` counts refusals."""
 
     limit: AdaptiveLimit
-    keys: Keys
+    keys: ApiKeys
     rates: KeyRates
     metrics: GatewayMetrics
 
@@ -126,7 +126,7 @@ class GatewayApp:
             await self._other(exchange)
 
     async def _answer(self, handler: Handler, exchange: _Exchange) -> None:
-        """One of the API's own operations."""
+        """Answers a POST to one of the API's own paths."""
         scope, headers, record, receive, send = exchange
         settings = self._settings
         try:
@@ -168,19 +168,19 @@ class GatewayApp:
             raise ShedError("server", None, "too many requests at once, try again")
 
     async def _other(self, exchange: _Exchange) -> None:
-        """The model server's own protocol, and what is nowhere."""
+        """Answers what is meant for the model server, and with 404 whatever has no such path."""
         scope, headers, record, receive, send = exchange
         settings, route, body = self._settings, _UNMATCHED, b""
         try:
             await self._check_key(scope["headers"])
-            found = self._passthrough.find(scope["path"], scope["method"])
-            route = found.route
-            if found.infer:
+            operation = self._passthrough.find(scope["path"], scope["method"])
+            route = operation.route
+            if operation.infer:
                 body = await self._bodies.read(receive, scope["headers"], settings.max_tensor_bytes)
             deadline = deadline_of(headers, settings.tensor_deadline_s)
             self._enter()
             try:
-                reply = await self._passthrough.answer(found, headers, body, record, deadline)
+                reply = await self._passthrough.answer(operation, headers, body, record, deadline)
             finally:
                 self._limit.leave(0.0)  # there is no target for what others use the models for
         except Exception as error:  # noqa: BLE001 - as above
@@ -201,7 +201,7 @@ class GatewayApp:
         self._watch.finish(record, "GET", path, 200)
 
     async def _end(self, exchange: _Exchange, route: str, error: Exception) -> None:
-        """An answer that is an error."""
+        """Answers with an error."""
         headers, method, record = [_JSON_TYPE], exchange.scope["method"], exchange.record
         if isinstance(error, ServingError):
             status, text = int(error.status), str(error)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from servekit.telemetry import RequestRecord
     from shop.gateway.adapters.inference import ModelPools
 
-__all__ = ["ROUTES", "Found", "PassThrough", "PassedBack"]
+__all__ = ["ROUTES", "Operation", "PassThrough", "Passed"]
 
 _PATH = re.compile(
     r"/v2(?P<health>/health/(?:live|ready))?"
@@ -53,13 +53,13 @@ ROUTES = (
 
 _HEADER_LENGTH = HEADER_LENGTH.encode()
 _JSON_TYPE = (b"content-type", b"application/json")
-_KEPT_S = 5.0
-_MOST_KEPT = 64
+_METADATA_TTL_S = 5.0
+_MAX_METADATA = 64
 _OK, _REFUSALS = 200, range(400, 500)
-_BACK = frozenset({b"content-type", _HEADER_LENGTH})
+_PASSED_HEADERS = frozenset({b"content-type", _HEADER_LENGTH})
 
 
-class Found(NamedTuple):
+class Operation(NamedTuple):
     """An operation: the template of its path, the path, and what the path names."""
 
     route: str
@@ -69,7 +69,7 @@ class Found(NamedTuple):
     infer: bool
 
 
-class PassedBack(NamedTuple):
+class Passed(NamedTuple):
     """The server's answer."""
 
     status: int
@@ -90,7 +90,7 @@ class PassThrough:
         self._versioned = versioned
         self._metadata: dict[tuple[str, str], tuple[float, ModelMetadata]] = {}
 
-    def find(self, path: str, method: str) -> Found:
+    def find(self, path: str, method: str) -> Operation:
         """The operation at a path.
 
         Raises:
@@ -106,43 +106,44 @@ class PassThrough:
             raise MethodError("method", method, f"expected {wanted}")
         versions = "/versions/{version}" if version else ""
         route = f"/v2/models/{{model}}{versions}{verb}" if model else path
-        return Found(route, path, model, version, verb == "/infer")
+        return Operation(route, path, model, version, verb == "/infer")
 
     async def answer(
-        self, found: Found, headers: dict[bytes, bytes], body: bytes, record: RequestRecord, deadline: float
-    ) -> PassedBack:
+        self, operation: Operation, headers: dict[bytes, bytes], body: bytes, record: RequestRecord, deadline: float
+    ) -> Passed:
         """The server's answer, as it is.
 
         Raises:
             ServingError: the request is not one that the model takes, or the server does not answer.
         """
-        passed = [(b"traceparent", record.traceparent.encode())]
-        if not found.infer:
-            if found.model:
-                await self._known(found.model, found.version, deadline)
-            return _said(found, _back(await self._ask(found.model, found.path, None, passed, deadline)))
-        version = found.version or (headers.get(VERSION, b"").decode("latin-1") if self._versioned else "")
-        model = await self._known(found.model, version, deadline)
-        record.model, record.version = found.model, version
+        trace = [(b"traceparent", record.traceparent.encode())]
+        if not operation.infer:
+            if operation.model:
+                await self._known(operation.model, operation.version, deadline)
+            reply = await self._ask(operation.model, operation.path, None, trace, deadline)
+            return _with_health_body(operation, _passed(reply))
+        version = operation.version or (headers.get(VERSION, b"").decode("latin-1") if self._versioned else "")
+        model = await self._known(operation.model, version, deadline)
+        record.model, record.version = operation.model, version
         _check_media_type(headers)
         length = headers.get(_HEADER_LENGTH)
         request = rewrite(body, None if length is None else length.decode("latin-1"))
         check(model, request.inference)
         record.lap("validate")
-        path = f"/v2/models/{found.model}/versions/{version}/infer" if version else found.path
-        reply = await self._ask(found.model, path, request.body, [*passed, *request.headers], deadline)
+        path = f"/v2/models/{operation.model}/versions/{version}/infer" if version else operation.path
+        reply = await self._ask(operation.model, path, request.body, [*trace, *request.headers], deadline)
         record.lap("infer")
         if reply.status == _OK:
             check_answer(_text(reply))
-        return _back(reply, version)
+        return _passed(reply, version)
 
     async def _known(self, model: str, version: str, deadline: float) -> ModelMetadata:
         """The model's metadata; asked for again after a few seconds, for versions come and go."""
         if version and not re.fullmatch("[1-9][0-9]{0,8}", version):
             raise MalformedError("header x-model-version", version, "expected a version, 1 or above")
-        kept = self._metadata.get((model, version))
-        if kept is not None and kept[0] > monotonic():
-            return kept[1]
+        cached = self._metadata.get((model, version))
+        if cached is not None and cached[0] > monotonic():
+            return cached[1]
         at = f"/v2/models/{model}/versions/{version}" if version else f"/v2/models/{model}"
         reply = await self._ask(model, at, None, [], deadline)
         if reply.status != _OK:
@@ -152,9 +153,9 @@ class PassThrough:
             metadata = msgspec.json.decode(reply.body, type=ModelMetadata)
         except msgspec.MsgspecError as error:
             raise NotReadyError("model server", None, f"metadata not understood: {error}") from None
-        if len(self._metadata) >= _MOST_KEPT:
+        if len(self._metadata) >= _MAX_METADATA:
             self._metadata.clear()
-        self._metadata[model, version] = monotonic() + _KEPT_S, metadata
+        self._metadata[model, version] = monotonic() + _METADATA_TTL_S, metadata
         return metadata
 
     async def _ask(
@@ -191,16 +192,18 @@ def check(model: ModelMetadata, request: Inference) -> None:
     """Raises `InvalidValueError` for tensors that the model does not declare."""
     declared = {tensor.name: tensor for tensor in model.inputs}
     for tensor in request.inputs:
-        wanted = declared.pop(tensor.name, None)
-        if wanted is None:
+        expected = declared.pop(tensor.name, None)
+        if expected is None:
             raise InvalidValueError(
                 "input", tensor.name, f"unknown or given twice: the model has {_names(model.inputs)}"
             )
-        if tensor.datatype != wanted.datatype:
-            raise InvalidValueError(f"input {tensor.name} datatype", tensor.datatype, f"expected {wanted.datatype}")
+        if tensor.datatype != expected.datatype:
+            raise InvalidValueError(f"input {tensor.name} datatype", tensor.datatype, f"expected {expected.datatype}")
         shape = list(tensor.data.shape)
-        if len(shape) != len(wanted.shape) or any(w not in (-1, s) for s, w in zip(shape, wanted.shape, strict=True)):
-            raise InvalidValueError(f"input {tensor.name} shape", shape, f"expected {wanted.shape}")
+        if len(shape) != len(expected.shape) or any(
+            w not in (-1, s) for s, w in zip(shape, expected.shape, strict=True)
+        ):
+            raise InvalidValueError(f"input {tensor.name} shape", shape, f"expected {expected.shape}")
         if 0 in shape:
             raise InvalidValueError(f"input {tensor.name} shape", shape, "expected at least one row")
     if declared:
@@ -215,20 +218,20 @@ def _names(tensors: list[TensorMetadata]) -> str:
     return ", ".join(tensor.name for tensor in tensors)
 
 
-def _said(found: Found, answer: PassedBack) -> PassedBack:
-    """Health as the protocol recommends it; Triton says it by the status alone."""
+def _with_health_body(operation: Operation, answer: Passed) -> Passed:
+    """Adds the body that the protocol recommends for health; Triton answers with the status alone."""
     if answer.body or answer.status != _OK:
         return answer
-    state = found.path.rpartition("/")[2]
-    said = {"name": found.model, state: True} if found.model else {state: True}
-    return answer._replace(headers=[*answer.headers, _JSON_TYPE], body=msgspec.json.encode(said))
+    state = operation.path.rpartition("/")[2]
+    health = {"name": operation.model, state: True} if operation.model else {state: True}
+    return answer._replace(headers=[*answer.headers, _JSON_TYPE], body=msgspec.json.encode(health))
 
 
-def _back(reply: HttpReply, version: str = "") -> PassedBack:
-    headers = [(name.lower(), value) for name, value in reply.headers if name.lower() in _BACK]
+def _passed(reply: HttpReply, version: str = "") -> Passed:
+    headers = [(name.lower(), value) for name, value in reply.headers if name.lower() in _PASSED_HEADERS]
     if reply.body and not any(name == b"content-type" for name, _ in headers):
         headers.append(_JSON_TYPE)
     if version:
         headers.append((VERSION, version.encode()))
-    passed = reply.status == _OK or reply.status in _REFUSALS  # whatever else it says, it failed
-    return PassedBack(reply.status if passed else 503, headers, reply.body)
+    known = reply.status == _OK or reply.status in _REFUSALS  # any other status is a failure of the model server
+    return Passed(reply.status if known else 503, headers, reply.body)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from servekit.telemetry import RequestRecord
     from shop.gateway.adapters.cache import InferenceCache
-    from shop.gateway.adapters.features import FeatureLookup
+    from shop.gateway.adapters.feature_lookup import FeatureLookup
     from shop.gateway.adapters.inference import Inferred, ModelCalls, Signature
     from shop.gateway.adapters.metrics import GatewayMetrics
     from shop.gateway.adapters.model_monitor import ModelMonitor

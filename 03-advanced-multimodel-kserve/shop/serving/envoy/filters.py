@@ -17,7 +17,7 @@ _HTTP = "type.googleapis.com/envoy.extensions.filters.http"
 def http_filters(settings: EdgeSettings) -> list[dict[str, Any]]:
     """Rate limit where it is asked for, the body's limit, the concurrency's, the router.
 
-    Keys are the gateways' affair: see `shop.gateway.domain.keys`.
+    Keys are the gateways' affair: see `shop.gateway.domain.api_keys`.
     """
     return [
         *(

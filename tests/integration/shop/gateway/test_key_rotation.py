@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shop.gateway.adapters.key_file import KeyFile
-from shop.gateway.domain.keys import Keys, KeysError
+from shop.gateway.adapters.api_key_file import ApiKeyFile
+from shop.gateway.domain.api_keys import ApiKeys, KeysError
 from tests.patience import until
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def test_a_key_is_rotated_without_a_restart(start_gateway: Callable[..., Gateway
     assert gateway.metric("serving_key_requests_total", key="web-2027") >= 2
 
 
-def holders(keys: Keys, *sent: str) -> list[str]:
+def holders(keys: ApiKeys, *sent: str) -> list[str]:
     return [keys.holder([(b"x-api-key", key.encode())]) for key in sent]
 
 
@@ -50,8 +50,8 @@ def test_a_secrets_volume_is_followed(tmp_path: Path) -> None:
     data, path = tmp_path / "..data", tmp_path / "keys"
     data.symlink_to("1")
     path.symlink_to("..data/keys")
-    keys = Keys({})
-    file = KeyFile(path, keys)
+    keys = ApiKeys({})
+    file = ApiKeyFile(path, keys)
     assert holders(keys, "old") == ["web"]
     (tmp_path / "..data_tmp").symlink_to("2")
     (tmp_path / "..data_tmp").rename(data)
@@ -63,9 +63,9 @@ def test_a_secrets_volume_is_followed(tmp_path: Path) -> None:
 def test_a_file_that_is_wrong_changes_nothing_and_is_named_once(
     tmp_path: Path, text: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path, keys = tmp_path / "keys", Keys({})
+    path, keys = tmp_path / "keys", ApiKeys({})
     path.write_text("web:k-rubber-duck")
-    file = KeyFile(path, keys)
+    file = ApiKeyFile(path, keys)
     if text is None:
         path.unlink()
     else:
@@ -81,4 +81,4 @@ def test_a_file_that_is_wrong_changes_nothing_and_is_named_once(
     file.look()
     assert holders(keys, "l") == ["app"]
     with pytest.raises(KeysError, match=f"^SHOP_API_KEYS_FILE {tmp_path}: Is a directory$"):
-        KeyFile(tmp_path, keys)
+        ApiKeyFile(tmp_path, keys)

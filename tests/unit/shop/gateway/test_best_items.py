@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from servekit.telemetry import RequestRecord
-from shop.gateway.adapters.features import FeatureLookup
+from shop.gateway.adapters.feature_lookup import FeatureLookup
 from shop.gateway.adapters.inference import ModelCalls, ModelPools
 from shop.gateway.adapters.metrics import GatewayMetrics
 from shop.gateway.adapters.model_monitor import ModelMonitor

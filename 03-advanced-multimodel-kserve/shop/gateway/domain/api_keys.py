@@ -16,7 +16,7 @@ from shop.gateway.domain.errors import UnauthorizedError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Keys", "KeysError", "parse_keys"]
+__all__ = ["ApiKeys", "KeysError", "parse_keys"]
 
 _PAIR = re.compile(r"([A-Za-z0-9._-]{1,64}):([!-~]+)")
 _BLANKS = b" \t"
@@ -50,7 +50,7 @@ def parse_keys(text: str, source: str = "SHOP_API_KEYS") -> dict[str, str]:
     return keys
 
 
-class Keys:
+class ApiKeys:
     """The keys that open the gateway.
 
     A request carries one key, once: ``x-api-key: KEY``, or ``authorization: Bearer KEY`` with the scheme in whatever

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from shop.gateway.domain.api_keys import ApiKeys, KeysError, parse_keys
 from shop.gateway.domain.errors import UnauthorizedError
-from shop.gateway.domain.keys import Keys, KeysError, parse_keys
 
 
 def test_keys_are_read_by_name() -> None:
@@ -21,11 +21,11 @@ def test_keys_that_are_none_are_refused_and_not_repeated(text: str) -> None:
 
 
 def test_without_keys_everybody_may_ask() -> None:
-    assert Keys({}).holder([]) == ""
+    assert ApiKeys({}).holder([]) == ""
 
 
 def test_a_known_key_says_whose_it_is() -> None:
-    keys = Keys({"web": "k", "app": "l"})
+    keys = ApiKeys({"web": "k", "app": "l"})
     assert keys.holder([(b"accept", b"*/*"), (b"x-api-key", b"l")]) == "app"
     with pytest.raises(UnauthorizedError, match="header x-api-key: more than one key: expected it once"):
         keys.holder([(b"x-api-key", b"k"), (b"authorization", b"Bearer l")])

@@ -9,19 +9,19 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from shop.gateway.domain.keys import KeysError, parse_keys
+from shop.gateway.domain.api_keys import KeysError, parse_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shop.gateway.domain.keys import Keys
+    from shop.gateway.domain.api_keys import ApiKeys
 
-__all__ = ["KeyFile"]
+__all__ = ["ApiKeyFile"]
 
 _log = logging.getLogger("shop.gateway")
 
 
-class KeyFile:
+class ApiKeyFile:
     """Keys that are read from a file again and again.
 
     Args:
@@ -32,7 +32,7 @@ class KeyFile:
         KeysError: the file cannot be read, is not what it should be, or has no keys: that would let everybody in.
     """
 
-    def __init__(self, path: Path, keys: Keys) -> None:
+    def __init__(self, path: Path, keys: ApiKeys) -> None:
         self._path = path
         self._keys = keys
         self._text = self._problem = ""
@@ -57,8 +57,8 @@ class KeyFile:
         try:
             text = self._path.read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
-            said = getattr(error, "strerror", None) or "expected ASCII"
-            raise KeysError(f"SHOP_API_KEYS_FILE {self._path}: {said}") from None
+            reason = getattr(error, "strerror", None) or "expected ASCII"
+            raise KeysError(f"SHOP_API_KEYS_FILE {self._path}: {reason}") from None
         if text == self._text:
             return
         keys = parse_keys(text, f"SHOP_API_KEYS_FILE {self._path}")
