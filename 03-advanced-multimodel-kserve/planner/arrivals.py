@@ -12,9 +12,9 @@ from servekit.errors import InvalidValueError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from planner.walk import Walk
+    from planner.request_path import RequestPath
 
-__all__ = ["Surge", "arrival_times", "draw_walks", "kept"]
+__all__ = ["Surge", "arrival_times", "draw_paths", "kept"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,8 +45,8 @@ def arrival_times(
     return times[random.random(count) * peak < level]  # thinning: Lewis and Shedler (1979)
 
 
-def draw_walks(found: Sequence[Walk], count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
-    """For each request the index of its walk, by their weights."""
+def draw_paths(found: Sequence[RequestPath], count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
+    """For each request the index of its path, by their weights."""
     weights = np.array([each.weight for each in found])
     return np.asarray(random.choice(len(found), count, p=weights / weights.sum()), dtype=np.int64)
 

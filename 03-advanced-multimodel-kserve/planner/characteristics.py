@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from planner.closed_form import on_a_fleet
-from planner.walk import Visit, Walk
+from planner.request_path import RequestPath, Visit
 from workbench.verdicts import Row
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def simulate(work: Floats, utilisation: float, random: np.random.Generator) -> t
 
 def closed_form_p99_s(utilisation: float, scv: float) -> float:
     """What the plan says of such a server."""
-    alone = Walk("any", "miss", 1.0, (Visit("server", _MEAN_S, scv),), (), (0.0, 0.0))
+    alone = RequestPath("any", "miss", 1.0, (Visit("server", _MEAN_S, scv),), (), (0.0, 0.0))
     return on_a_fleet([alone], {"server": utilisation}).p99_ms * 1e-3
 
 

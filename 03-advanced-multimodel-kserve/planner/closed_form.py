@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from planner.distribution import Grid, Service
-from planner.walk import services
+from planner.distribution import Grid, ServiceTime
+from planner.request_path import services
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from planner.machine import Machine
-    from planner.walk import Visit, Walk
+    from planner.request_path import RequestPath, Visit
 
 __all__ = ["Percentiles", "on_a_fleet", "on_a_shared_machine"]
 
@@ -33,14 +33,14 @@ class Percentiles(NamedTuple):
     p99_ms: float
 
 
-def on_a_fleet(found: Sequence[Walk], busy: Mapping[str, float], network_s: float = 0.0) -> Percentiles:
+def on_a_fleet(found: Sequence[RequestPath], busy: Mapping[str, float], network_s: float = 0.0) -> Percentiles:
     """Percentiles over the mix when every station's pods are as busy as said.
 
     Each pod is a queue of its own and gets its share of the arrivals at random: what a balancer that looks at queues
-    saves is left as margin. Waits at the visits of a walk are taken as independent (Kleinrock's assumption).
+    saves is left as margin. Waits at the visits of a path are taken as independent (Kleinrock's assumption).
 
     Args:
-        found: the walks, with their weights.
+        found: the paths, with their weights.
         busy: the share of time that each pod of a station works, of every station.
         network_s: added at each visit.
 
@@ -59,7 +59,7 @@ def on_a_fleet(found: Sequence[Walk], busy: Mapping[str, float], network_s: floa
     return _percentiles(parts)
 
 
-def on_a_shared_machine(found: Sequence[Walk], rate_rps: float, machine: Machine) -> Percentiles:
+def on_a_shared_machine(found: Sequence[RequestPath], rate_rps: float, machine: Machine) -> Percentiles:
     """Percentiles over the mix when all processes, generator included, share these cores as one station.
 
     A request is then one piece of work, which no real process splits among cores: good for the utilisation and the
@@ -76,21 +76,21 @@ def on_a_shared_machine(found: Sequence[Walk], rate_rps: float, machine: Machine
 
 
 @lru_cache(maxsize=256)
-def _service(kinds: tuple[Service, ...]) -> Grid:
+def _service(kinds: tuple[ServiceTime, ...]) -> Grid:
     return Grid.of_service(kinds)
 
 
 @lru_cache(maxsize=64)
-def _alone(each: Walk, network_s: float, longer: float = 1.0) -> Grid:
+def _alone(each: RequestPath, network_s: float, longer: float = 1.0) -> Grid:
     delay = Grid.of_quantiles(np.asarray(each.delay_s) + network_s * len(each.visits))
     return delay.plus(Grid.of_service([_as_one(each, each.visits, longer)]))
 
 
-def _as_one(each: Walk, visits: Sequence[Visit], longer: float) -> Service:
+def _as_one(each: RequestPath, visits: Sequence[Visit], longer: float) -> ServiceTime:
     """Independent pieces of work as one."""
     mean_s = sum(visit.cpu_s for visit in visits)
     variance = sum(visit.cpu_s**2 * visit.scv for visit in visits)
-    return Service(each.weight, mean_s * longer, variance / mean_s**2 if mean_s else 0.0)
+    return ServiceTime(each.weight, mean_s * longer, variance / mean_s**2 if mean_s else 0.0)
 
 
 def _percentiles(parts: list[tuple[float, Grid]]) -> Percentiles:

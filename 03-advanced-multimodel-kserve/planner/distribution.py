@@ -18,7 +18,7 @@ from planner.queueing import Wait, erlang_c
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["QUANTILES", "Grid", "Service", "quantiles_of", "sample"]
+__all__ = ["QUANTILES", "Grid", "ServiceTime", "quantiles_of", "sample"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,7 +33,7 @@ _CONSTANT: Final = 1e-3
 _EDGES: Final = (np.arange(_POINTS) + 0.5) * _STEP_S
 
 
-class Service(NamedTuple):
+class ServiceTime(NamedTuple):
     """Work of one kind at a server: its share of all work there, its mean, its squared coefficient of variation."""
 
     weight: float
@@ -75,7 +75,7 @@ class Grid:
         return cls._of_cumulative(1 - wait.waits * tail)
 
     @classmethod
-    def of_service(cls, kinds: Sequence[Service]) -> Grid:
+    def of_service(cls, kinds: Sequence[ServiceTime]) -> Grid:
         """Service times of several kinds, of each of which two moments are known.
 
         A kind is gamma distributed, or hyperexponential with balanced means where it varies more than an exponential
@@ -142,7 +142,7 @@ class Grid:
         return [float(np.searchsorted(cumulative, share) * _STEP_S) for share in shares]
 
 
-def _cumulative(kind: Service) -> Floats:
+def _cumulative(kind: ServiceTime) -> Floats:
     mean_s, scv = kind.mean_s, kind.scv
     if scv < _CONSTANT:  # between the two points next to it, so that the mean is kept
         return np.clip((_EDGES - mean_s) / _STEP_S + 0.5, 0.0, 1.0)

@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 
 from planner.distribution import quantiles_of
+from planner.request_path import request_path
 from planner.simulation import Scenario, simulate_machine
-from planner.walk import walk
 
 if TYPE_CHECKING:
     from planner.calibration import Profile
@@ -29,7 +29,7 @@ _SIMULATED: Final = 3000
 def fit_delay(profile: Profile, machine: Machine, seed: int = 1) -> Profile:
     """The profile with ``delay_ms`` such that the simulation of its measurement gives its ``latency_ms``."""
     measured_s = np.asarray(profile.latency_ms) * 1e-3
-    base = walk(profile, profile.quiet.utilisation, generator=True)
+    base = request_path(profile, profile.quiet.utilisation, generator=True)
     delay_s = np.maximum(measured_s - sum(visit.cpu_s for visit in base.visits), 0.0)
     scenario = Scenario(profile.rate_rps, _SIMULATED / profile.rate_rps, seed=seed)
     for _ in range(_ROUNDS):

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
-from planner.prices import Bill, Traffic, bill
+from planner.prices import Bill, NetworkTraffic, bill
+from planner.request_path import request_paths
 from planner.sizing import SHARDED, Fleet, accelerated, busiest, size
-from planner.stores import Store, cached_keys, plan_store
-from planner.walk import walks
+from planner.store_sizing import Store, cached_keys, plan_store
 
 if TYPE_CHECKING:
     from planner.calibration import Calibration
-    from planner.prices import Machine, Prices
+    from planner.prices import InstanceType, Prices
+    from planner.request_path import RequestPath
     from planner.sizing import Sized
-    from planner.walk import Walk
 
 __all__ = ["Ask", "FleetPlan", "StationPlan", "plan_fleet"]
 
@@ -84,7 +84,7 @@ class FleetPlan(msgspec.Struct, frozen=True, kw_only=True):
     valkey_nodes: int
     features: Store
     cache: Store
-    traffic: Traffic
+    traffic: NetworkTraffic
     bill: Bill
     p50_ms: float
     p99_ms: float
@@ -100,7 +100,7 @@ def plan_fleet(calibration: Calibration, prices: Prices, ask: Ask) -> tuple[Flee
     network_s = ask.network_ms * 1e-3
     utilisation = 1 - ask.headroom
     for _ in range(_PASSES):
-        found = walks(calibration, ask.mix, ask.hit_ratio, utilisation)
+        found = request_paths(calibration, ask.mix, ask.hit_ratio, utilisation)
         if ask.gpu_speedup is not None:
             found = accelerated(found, ask.gpu_speedup)
         ceiling = busiest(found, ask.p99_ms, ask.headroom, network_s)
@@ -159,7 +159,7 @@ def _station(each: Sized, calibration: Calibration) -> StationPlan:
     )
 
 
-def _nodes(pods: list[StationPlan], node: Machine, zones: int) -> int:
+def _nodes(pods: list[StationPlan], node: InstanceType, zones: int) -> int:
     cores = sum(each.per_zone for each in pods) / (node.vcpus * _NODE_USABLE)
     memory = sum(each.per_zone * each.memory_gib for each in pods) / (node.memory_gib * _NODE_USABLE)
     return math.ceil(max(cores, memory)) * zones
@@ -179,11 +179,11 @@ def _stores(calibration: Calibration, prices: Prices, ask: Ask, fleet: Fleet) ->
     )
 
 
-def _traffic(calibration: Calibration, ask: Ask, found: list[Walk]) -> Traffic:
+def _traffic(calibration: Calibration, ask: Ask, found: list[RequestPath]) -> NetworkTraffic:
     profiles = [(each.weight, calibration.profile(each.kind, each.result)) for each in found]
     edge = sum(weight * profile.edge_bytes for weight, profile in profiles)
     answer = sum(weight * profile.answer_bytes for weight, profile in profiles)
     inside = sum(weight * max(profile.wire_bytes - profile.edge_bytes, 0.0) for weight, profile in profiles)
     gbit = ask.qps * 8e-9
     other_zone = (ask.zones - 1) / ask.zones
-    return Traffic(*(round(value * gbit, 4) for value in (edge, answer, inside, inside * other_zone)))
+    return NetworkTraffic(*(round(value * gbit, 4) for value in (edge, answer, inside, inside * other_zone)))

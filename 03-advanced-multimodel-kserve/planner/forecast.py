@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from planner.closed_form import Percentiles, on_a_shared_machine
+from planner.request_path import request_paths
 from planner.simulation import Scenario, simulate_machine
-from planner.walk import walks
 from servekit.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from planner.calibration import Calibration
     from planner.machine import Machine
-    from planner.walk import Walk
+    from planner.request_path import RequestPath
 
 __all__ = ["Forecast", "Promise", "capacity_rps", "forecast"]
 
@@ -88,7 +88,7 @@ def capacity_rps(
     Raises:
         InvalidValueError: a kind was not measured.
     """
-    all_hits = walks(calibration, mix, dict.fromkeys(mix, 1.0), 1.0, generator=True)
+    all_hits = request_paths(calibration, mix, dict.fromkeys(mix, 1.0), 1.0, generator=True)
     low, high = 0.0, calibration.cores / sum(each.weight * each.cpu_s for each in all_hits)
     while high - low > _PRECISION * high:
         middle = (low + high) / 2
@@ -105,25 +105,25 @@ def capacity_rps(
 
 def _settled(
     calibration: Calibration, rate_rps: float, mix: Mapping[str, float], hit_ratio: Mapping[str, float]
-) -> tuple[float, list[Walk]]:
-    """How busy this rate keeps the cores, and the walks there: one answer, for the busier, the less a request costs."""
+) -> tuple[float, list[RequestPath]]:
+    """How busy this rate keeps the cores, and the paths there: one answer, for the busier, the less a request costs."""
     idle = sum(calibration.idle_cpu.values())
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        found = walks(calibration, mix, hit_ratio, middle, generator=True)
+        found = request_paths(calibration, mix, hit_ratio, middle, generator=True)
         used = (idle + rate_rps * sum(each.weight * each.cpu_s for each in found)) / calibration.cores
         low, high = (middle, high) if used > middle else (low, middle)
-    return high, walks(calibration, mix, hit_ratio, high, generator=True)
+    return high, request_paths(calibration, mix, hit_ratio, high, generator=True)
 
 
-def _simulated(calibration: Calibration, found: list[Walk], rate_rps: float, requests: int) -> Percentiles:
+def _simulated(calibration: Calibration, found: list[RequestPath], rate_rps: float, requests: int) -> Percentiles:
     scenario = Scenario(rate_rps, requests / rate_rps)
     answers = simulate_machine(found, calibration.machine, scenario)
     return Percentiles(*answers.percentiles_ms([0.5, 0.99]))
 
 
-def _closed(found: list[Walk], rate_rps: float, machine: Machine) -> Percentiles:
+def _closed(found: list[RequestPath], rate_rps: float, machine: Machine) -> Percentiles:
     try:
         return on_a_shared_machine(found, rate_rps, machine)
     except InvalidValueError:

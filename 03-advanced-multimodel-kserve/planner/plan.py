@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from planner.fleet import Ask, FleetPlan, plan_fleet
-from planner.rehearsal import Phase, curve, lose_a_region, lose_a_zone
-from planner.walk import mean_and_scv, walks
+from planner.rehearsal import RehearsalPhase, curve, lose_a_region, lose_a_zone
+from planner.request_path import mean_and_scv, request_paths
 from servekit.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     warm: FleetPlan
     cold: FleetPlan
     cold_start: ColdStart
-    zone_rehearsal: list[Phase]
-    region_rehearsal: list[Phase]
+    zone_rehearsal: list[RehearsalPhase]
+    region_rehearsal: list[RehearsalPhase]
     points: list[Point]
     regions: list[Region]
     calibration: str
@@ -119,7 +119,7 @@ def _cold(ask: Ask) -> Ask:
 
 def _cold_start(calibration: Calibration, ask: Ask, warm: FleetPlan) -> ColdStart:
     speedup = ask.gpu_speedup or 1.0
-    found = walks(calibration, ask.mix, {}, warm.utilisation)
+    found = request_paths(calibration, ask.mix, {}, warm.utilisation)
     pods = {station.name: station.pods for station in warm.stations}
     busy = {
         name: ask.qps * visits * mean_s / (speedup if name.startswith("triton") else 1.0) / pods[name]
@@ -151,7 +151,7 @@ def _region(calibration: Calibration, prices: Prices, ask: Ask, count: int) -> R
 
 def _assumptions(calibration: Calibration, prices: Prices, ask: Ask) -> list[str]:
     stamp = calibration.hardware
-    found = walks(calibration, ask.mix, ask.hit_ratio, 1 - ask.headroom)
+    found = request_paths(calibration, ask.mix, ask.hit_ratio, 1 - ask.headroom)
     scv = max(visit.scv for each in found for visit in each.visits)
     said = [
         f"every pod has one core like those of the calibration: {stamp['cpu']}, measured {calibration.date[:10]}",

@@ -12,7 +12,7 @@ from servekit.errors import InvalidValueError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PRICES", "Bill", "Machine", "Prices", "Service", "Traffic", "bill", "load_prices"]
+__all__ = ["PRICES", "Bill", "InstanceType", "NetworkTraffic", "PricedService", "Prices", "bill", "load_prices"]
 
 PRICES: Final = Path(__file__).with_name("prices.toml")
 _SECONDS: Final = 3600
@@ -22,7 +22,7 @@ NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Month = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}\Z")]
 
 
-class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class InstanceType(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A rented machine, its price for an hour, where the price stands and when somebody looked."""
 
     name: str
@@ -34,7 +34,7 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     as_of: Month
 
 
-class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PricedService(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Something paid by the hour, or by the gigabyte (10⁹ bytes)."""
 
     name: str
@@ -50,12 +50,12 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     cloud: str
     region: str
     currency: str
-    node: Machine
-    gpu_node: Machine
-    valkey_node: Machine
-    cluster: Service
-    cross_zone: Service
-    egress: Service
+    node: InstanceType
+    gpu_node: InstanceType
+    valkey_node: InstanceType
+    cluster: PricedService
+    cross_zone: PricedService
+    egress: PricedService
 
     @property
     def oldest(self) -> str:
@@ -64,7 +64,7 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return min(entry.as_of for entry in entries)
 
 
-class Traffic(msgspec.Struct, frozen=True):
+class NetworkTraffic(msgspec.Struct, frozen=True):
     """Gigabits a second: from and to clients, of that towards them, between pods, and of that between zones."""
 
     edge_gbit: float
@@ -99,7 +99,7 @@ def load_prices(path: Path = PRICES) -> Prices:
         raise InvalidValueError("prices", str(path), str(problem)) from None
 
 
-def bill(prices: Prices, qps: float, machines: Mapping[str, int], traffic: Traffic) -> Bill:
+def bill(prices: Prices, qps: float, machines: Mapping[str, int], traffic: NetworkTraffic) -> Bill:
     """The bill for this many ``node``, ``gpu_node`` and ``valkey_node`` and this traffic, all at the peak rate."""
     hourly = {
         machine.name: count * machine.per_hour

@@ -17,10 +17,10 @@ from planner.simulation import FleetShape, Scenario, simulate_fleet
 from planner.sizing import SHARDED, Fleet
 
 if TYPE_CHECKING:
+    from planner.request_path import Visit
     from planner.simulation import Answers
-    from planner.walk import Visit
 
-__all__ = ["Phase", "Slice", "curve", "cut", "lose_a_region", "lose_a_zone"]
+__all__ = ["RehearsalPhase", "Slice", "curve", "cut", "lose_a_region", "lose_a_zone"]
 
 _SIMULATED_RPS: Final = 5000.0
 _BEFORE_S: Final = 1.5
@@ -33,7 +33,7 @@ _CURVE_RPS: Final = 3000.0
 _CURVE_S: Final = 2.0
 
 
-class Phase(msgspec.Struct, frozen=True, kw_only=True):
+class RehearsalPhase(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a rehearsal: percentiles in the simulation and, where the fleet is at rest, in closed form."""
 
     name: str
@@ -51,7 +51,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slice(NamedTuple):
-    """Part of a fleet: its pods, and how busy they are. The walks and the rate are those of the part."""
+    """Part of a fleet: its pods, and how busy they are. The paths and the rate are those of the part."""
 
     fleet: Fleet
     pods: dict[str, int]
@@ -64,11 +64,11 @@ class Slice(NamedTuple):
 
     def phase(
         self, name: str, answers: Answers, between: tuple[float, float], busy: dict[str, float] | None = None
-    ) -> Phase:
+    ) -> RehearsalPhase:
         """What the requests of these seconds met; in closed form too where every station is as busy as said."""
         mine = (answers.at_s >= between[0]) & (answers.at_s < between[1])
         p50, p99 = answers.percentiles_ms([0.5, 0.99], between)
-        return Phase(
+        return RehearsalPhase(
             name=name,
             requests=int(mine.sum()),
             p50_ms=round(p50, 3),
@@ -95,7 +95,7 @@ def cut(fleet: Fleet, limit_rps: float) -> Slice:
     return Slice(fleet._replace(found=found, qps=fleet.qps * share), pods, busy)
 
 
-def lose_a_zone(fleet: Fleet, seed: int = 1) -> list[Phase]:
+def lose_a_zone(fleet: Fleet, seed: int = 1) -> list[RehearsalPhase]:
     """Before, while nobody has noticed, and after; with a single zone only the first."""
     part = cut(fleet, _SIMULATED_RPS)
     noticed = _BEFORE_S + _NOTICE_S
@@ -114,7 +114,7 @@ def lose_a_zone(fleet: Fleet, seed: int = 1) -> list[Phase]:
     ]
 
 
-def lose_a_region(fleet: Fleet, regions: int) -> list[Phase]:
+def lose_a_region(fleet: Fleet, regions: int) -> list[RehearsalPhase]:
     """A surviving region before and after the clients of a lost one come over: only then does it get its ``qps``."""
     part = cut(fleet, _SIMULATED_RPS)
     normal = (regions - 1) / regions

@@ -1,4 +1,4 @@
-"""A discrete-event simulation of requests on their walks, on the measured machine or on a fleet, repeatable by seed.
+"""A discrete-event simulation of requests on their paths, on the measured machine or on a fleet, repeatable by seed.
 
 It assumes less than the closed form: queues are correlated as they come, processes share cores, pods are lost. Nor does
 it share the closed form's shape of the work within a kind: it draws lognormal work, whose tail is the heavier one.
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
-from planner.arrivals import Surge, arrival_times, draw_walks
+from planner.arrivals import Surge, arrival_times, draw_paths
 from planner.distribution import sample
 from planner.machine import Cores, Machine, Process
 from planner.pods import Lost, Pod, Server, Station, after
@@ -23,7 +23,7 @@ from planner.sizing import SHARDED
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
-    from planner.walk import Visit, Walk
+    from planner.request_path import RequestPath, Visit
 
 __all__ = ["Answers", "FleetShape", "Scenario", "simulate_fleet", "simulate_machine"]
 
@@ -57,7 +57,7 @@ class Answers(NamedTuple):
 
     at_s: Floats
     latency_s: Floats
-    walk: npt.NDArray[np.int64]
+    path: npt.NDArray[np.int64]
     failed: npt.NDArray[np.bool_]
     degraded: npt.NDArray[np.bool_]
     busy: dict[str, float]
@@ -82,8 +82,8 @@ class Answers(NamedTuple):
         return len(self.at_s) / span if span else 0.0
 
 
-def simulate_machine(found: Sequence[Walk], machine: Machine, scenario: Scenario) -> Answers:
-    """The walks on one machine whose processes share its cores, the load generator among them."""
+def simulate_machine(found: Sequence[RequestPath], machine: Machine, scenario: Scenario) -> Answers:
+    """The paths on one machine whose processes share its cores, the load generator among them."""
     env = simpy.Environment()
     shared = Cores(env, machine.cores, machine.others)
     random = Random(scenario.seed)  # noqa: S311 - a simulation, not a secret
@@ -97,8 +97,8 @@ def simulate_machine(found: Sequence[Walk], machine: Machine, scenario: Scenario
     return _Run(env, stations, found, scenario).answers()
 
 
-def simulate_fleet(found: Sequence[Walk], shape: FleetShape, scenario: Scenario) -> Answers:
-    """The walks on pods of their own."""
+def simulate_fleet(found: Sequence[RequestPath], shape: FleetShape, scenario: Scenario) -> Answers:
+    """The paths on pods of their own."""
     env = simpy.Environment()
     random = Random(scenario.seed)  # noqa: S311 - a simulation, not a secret
     stations = {}
@@ -136,14 +136,14 @@ class _Slot:
 
 class _Run:
     def __init__(
-        self, env: simpy.Environment, stations: dict[str, Station], found: Sequence[Walk], scenario: Scenario
+        self, env: simpy.Environment, stations: dict[str, Station], found: Sequence[RequestPath], scenario: Scenario
     ) -> None:
-        self._env, self._stations, self._walks, self._scenario = env, stations, list(found), scenario
+        self._env, self._stations, self._paths, self._scenario = env, stations, list(found), scenario
         random = np.random.default_rng(scenario.seed)
         self._times = arrival_times(scenario.rate_rps, scenario.duration_s, random, scenario.surge)
-        self._chosen = draw_walks(found, len(self._times), random)
+        self._chosen = draw_paths(found, len(self._times), random)
         self._delays = np.zeros(len(self._times))
-        for index, each in enumerate(self._walks):
+        for index, each in enumerate(self._paths):
             mine = self._chosen == index
             self._delays[mine] = sample(each.delay_s, int(mine.sum()), random)
         # a stream of its own: the balancers' would tie a request's work to the pod that it goes to
@@ -164,7 +164,7 @@ class _Run:
         return Answers(
             at_s=self._times[kept],
             latency_s=self._latency[kept],
-            walk=self._chosen[kept],
+            path=self._chosen[kept],
             failed=self._failed[kept],
             degraded=self._degraded[kept],
             busy=busy,
@@ -177,7 +177,7 @@ class _Run:
 
     def _walk(self, index: int) -> Generator[simpy.Event, Any, None]:
         began = self._env.now
-        each = self._walks[self._chosen[index]]
+        each = self._paths[self._chosen[index]]
         pods: dict[str, Server] = {}
         if network_s := self._scenario.network_s:
             yield self._env.timeout(network_s)

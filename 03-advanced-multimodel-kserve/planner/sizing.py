@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from planner.closed_form import Percentiles, on_a_fleet
-from planner.walk import mean_and_scv
+from planner.request_path import mean_and_scv
 from servekit.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from planner.walk import Visit, Walk
+    from planner.request_path import RequestPath, Visit
 
 __all__ = ["SHARDED", "Ceiling", "Fleet", "Sized", "accelerated", "busiest", "size"]
 
@@ -47,7 +47,7 @@ class Sized(NamedTuple):
 class Fleet(NamedTuple):
     """A sized fleet: what it serves, at which rate, in how many zones, and how busy its pods may be."""
 
-    found: list[Walk]
+    found: list[RequestPath]
     sized: list[Sized]
     qps: float
     zones: int
@@ -59,7 +59,7 @@ class Fleet(NamedTuple):
         return on_a_fleet(self.found, busy, self.network_s)
 
 
-def busiest(found: Sequence[Walk], p99_ms: float, headroom: float, network_s: float) -> Ceiling:
+def busiest(found: Sequence[RequestPath], p99_ms: float, headroom: float, network_s: float) -> Ceiling:
     """The highest utilisation, the same for all stations, that keeps p99 and leaves the headroom.
 
     Latency depends on how busy each pod is, not on how many there are, so this is found once for any rate.
@@ -83,7 +83,7 @@ def busiest(found: Sequence[Walk], p99_ms: float, headroom: float, network_s: fl
     return Ceiling(low, "p99", _at(found, low, network_s))
 
 
-def size(found: Sequence[Walk], qps: float, zones: int, utilisation: float) -> list[Sized]:
+def size(found: Sequence[RequestPath], qps: float, zones: int, utilisation: float) -> list[Sized]:
     """Pods of each station for this rate, so that what is left of one zone fewer is no busier than this.
 
     Raises:
@@ -105,8 +105,8 @@ def size(found: Sequence[Walk], qps: float, zones: int, utilisation: float) -> l
     return sized
 
 
-def accelerated(found: Sequence[Walk], speedup: float) -> list[Walk]:
-    """The walks with the models' work divided by an assumed factor: what one GPU does of one core's work.
+def accelerated(found: Sequence[RequestPath], speedup: float) -> list[RequestPath]:
+    """The paths with the models' work divided by an assumed factor: what one GPU does of one core's work.
 
     Raises:
         InvalidValueError: the factor is not above 0.
@@ -120,5 +120,5 @@ def accelerated(found: Sequence[Walk], speedup: float) -> list[Walk]:
     return [each._replace(visits=faster(each.visits), after=faster(each.after)) for each in found]
 
 
-def _at(found: Sequence[Walk], utilisation: float, network_s: float) -> Percentiles:
+def _at(found: Sequence[RequestPath], utilisation: float, network_s: float) -> Percentiles:
     return on_a_fleet(found, dict.fromkeys(mean_and_scv(found), utilisation), network_s)

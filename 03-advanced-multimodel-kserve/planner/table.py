@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from planner.fleet import FleetPlan
     from planner.plan import Plan
-    from planner.rehearsal import Phase
-    from planner.stores import Store
+    from planner.rehearsal import RehearsalPhase
+    from planner.store_sizing import Store
 
 __all__ = ["print_plan"]
 
@@ -97,7 +97,7 @@ def _rehearsals(console: Console, plan: Plan) -> Table:
     return table
 
 
-def _phase(phase: Phase) -> tuple[str, ...]:
+def _phase(phase: RehearsalPhase) -> tuple[str, ...]:
     closed = phase.closed_form_p99_ms
     return (
         phase.name,

@@ -19,7 +19,7 @@ from planner.calibration import REFERENCE, load
 from planner.characteristics import SHAPES, closed_form_p99_s, simulate
 from planner.fleet import Ask, plan_fleet
 from planner.prices import load_prices
-from planner.walk import walks
+from planner.request_path import request_paths
 from shop.canary.evidence import fisher
 from shop.canary.proof import answers_to_prove
 from workbench.versions import ROOT
@@ -309,7 +309,7 @@ def test_what_the_cache_saves_is_what_the_calibration_says_at_the_capacity() -> 
     cached, uncached = (
         sum(
             each.weight * each.cpu_s
-            for each in walks(calibration, calibration.mix, {"recommendations": ratio}, 0.9, generator=True)
+            for each in request_paths(calibration, calibration.mix, {"recommendations": ratio}, 0.9, generator=True)
         )
         for ratio in (0.4, 0.0)
     )

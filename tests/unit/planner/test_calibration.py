@@ -11,8 +11,8 @@ from planner.calibration import REFERENCE, Calibration, Comparison, Cost, Noise,
 from planner.fit import fit_delay
 from planner.forecast import Promise, capacity_rps, forecast
 from planner.machine import Machine
+from planner.request_path import request_path, request_paths
 from planner.simulation import Scenario, simulate_machine
-from planner.walk import walk, walks
 from servekit.errors import InvalidValueError
 from servekit.json_file import write_json
 from shop.calibration.calibrating import compare_capacity
@@ -55,7 +55,7 @@ def test_no_calibration_at_all_says_what_to_run(tmp_path: Path) -> None:
 
 
 def test_the_weights_of_the_walks_are_mix_times_hit_ratio(calibration: Calibration) -> None:
-    found = walks(calibration, calibration.mix, {"recommendations": 0.25}, 0.5)
+    found = request_paths(calibration, calibration.mix, {"recommendations": 0.25}, 0.5)
     weights = {(each.kind, each.result): each.weight for each in found}
     assert weights == pytest.approx(
         {("recommendations", "hit"): 0.15, ("recommendations", "miss"): 0.45, ("search", "miss"): 0.3}
@@ -65,14 +65,14 @@ def test_the_weights_of_the_walks_are_mix_times_hit_ratio(calibration: Calibrati
 
 def test_the_generator_is_on_the_way_only_where_it_was_measured(calibration: Calibration) -> None:
     search = calibration.profile("search", "miss")
-    assert "generator" not in {visit.station for visit in walk(search, 0.5).visits}
-    with_it = walk(search, 0.5, generator=True)
+    assert "generator" not in {visit.station for visit in request_path(search, 0.5).visits}
+    with_it = request_path(search, 0.5, generator=True)
     assert sum(visit.cpu_s for visit in with_it.visits) == pytest.approx(sum(search.cpu_us(0.5).values()) * 1e-6)
 
 
 def test_more_cpu_than_time_means_work_behind_the_answer(calibration: Calibration) -> None:
     search = msgspec.structs.replace(calibration.profile("search", "miss"), latency_ms=[1.0, 1.0])
-    found = walk(search, 0.5, generator=True)
+    found = request_path(search, 0.5, generator=True)
     assert sum(visit.cpu_s for visit in found.visits) == pytest.approx(0.0009)
     assert found.cpu_s == pytest.approx(sum(search.cpu_us(0.5).values()) * 1e-6)
 
@@ -80,12 +80,12 @@ def test_more_cpu_than_time_means_work_behind_the_answer(calibration: Calibratio
 def test_a_fitted_delay_gives_the_measured_latency_back(calibration: Calibration) -> None:
     truth = msgspec.structs.replace(calibration.profile("search", "miss"), rate_rps=120.0)
     scenario = Scenario(120, 20, seed=9)
-    measured = simulate_machine([walk(truth, 0.1, generator=True)], MACHINE, scenario).latency_s * 1e3
+    measured = simulate_machine([request_path(truth, 0.1, generator=True)], MACHINE, scenario).latency_s * 1e3
     raw = msgspec.structs.replace(
         truth, latency_ms=np.quantile(measured, np.linspace(0, 1, 201)).tolist(), delay_ms=[0.0, 0.0]
     )
     fitted = fit_delay(raw, MACHINE)
-    again = simulate_machine([walk(fitted, 0.1, generator=True)], MACHINE, scenario).latency_s * 1e3
+    again = simulate_machine([request_path(fitted, 0.1, generator=True)], MACHINE, scenario).latency_s * 1e3
     shares = [0.1, 0.5, 0.9]
     assert np.quantile(again, shares) == pytest.approx(np.quantile(measured, shares), rel=0.1)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from planner.prices import PRICES, Prices, Traffic, bill, load_prices
+from planner.prices import PRICES, NetworkTraffic, Prices, bill, load_prices
 from servekit.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def test_the_file_says_that_prices_are_to_be_checked_and_how_to_update_them() ->
 
 
 def test_a_bill_adds_up(prices: Prices) -> None:
-    found = bill(prices, 1000, {"node": 10, "gpu_node": 0, "valkey_node": 2}, Traffic(2.0, 1.0, 4.0, 2.0))
+    found = bill(prices, 1000, {"node": 10, "gpu_node": 0, "valkey_node": 2}, NetworkTraffic(2.0, 1.0, 4.0, 2.0))
     assert found.per_hour[prices.node.name] == pytest.approx(10 * prices.node.per_hour, abs=0.01)
     assert found.per_hour[prices.cross_zone.name] == pytest.approx(0.25 * 3600 * prices.cross_zone.per_gb)
     assert prices.gpu_node.name not in found.per_hour

@@ -8,14 +8,14 @@ from planner.arrivals import Surge, arrival_times
 from planner.closed_form import on_a_fleet
 from planner.machine import Cores, Machine, Process
 from planner.pods import Lost, Pod
+from planner.request_path import RequestPath, Visit
 from planner.simulation import Answers, FleetShape, Scenario, simulate_fleet, simulate_machine
-from planner.walk import Visit, Walk
 from servekit.errors import InvalidValueError
 from tests.unit.planner.allen_cunneen import wait
 
 
-def a_walk(*visits: tuple[str, float], delay_s: float = 0.0, after: tuple[Visit, ...] = ()) -> Walk:
-    return Walk("search", "miss", 1.0, tuple(Visit(*visit) for visit in visits), after, (delay_s, delay_s))
+def a_path(*visits: tuple[str, float], delay_s: float = 0.0, after: tuple[Visit, ...] = ()) -> RequestPath:
+    return RequestPath("search", "miss", 1.0, tuple(Visit(*visit) for visit in visits), after, (delay_s, delay_s))
 
 
 @pytest.mark.parametrize("utilisation", [0.5, 0.7])
@@ -39,7 +39,7 @@ def test_a_pod_with_exponential_work_waits_as_the_formula_says(utilisation: floa
 
 
 def test_the_simulation_of_a_fleet_agrees_with_the_closed_form() -> None:
-    found = [a_walk(("gateway", 0.001), ("triton-ranking", 0.004), delay_s=0.001)]
+    found = [a_path(("gateway", 0.001), ("triton-ranking", 0.004), delay_s=0.001)]
     answers = simulate_fleet(found, FleetShape({"gateway": 2, "triton-ranking": 6}, choices=1), Scenario(1000, 12))
     said = on_a_fleet(found, {"gateway": 0.5, "triton-ranking": 2 / 3})
     p50, p99 = answers.percentiles_ms([0.5, 0.99])
@@ -48,14 +48,14 @@ def test_the_simulation_of_a_fleet_agrees_with_the_closed_form() -> None:
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another() -> None:
-    found = [a_walk(("gateway", 0.001))]
+    found = [a_path(("gateway", 0.001))]
     runs = [simulate_fleet(found, FleetShape({"gateway": 2}), Scenario(500, 2, seed=seed)) for seed in (3, 3, 4)]
     assert np.array_equal(runs[0].latency_s, runs[1].latency_s)
     assert not np.array_equal(runs[0].latency_s, runs[2].latency_s)
 
 
 def test_a_balancer_that_compares_two_pods_waits_less_than_one_that_does_not() -> None:
-    found = [a_walk(("gateway", 0.002))]
+    found = [a_path(("gateway", 0.002))]
     p99 = [
         simulate_fleet(found, FleetShape({"gateway": 8}, choices=choices), Scenario(3200, 4)).percentiles_ms([0.99])[0]
         for choices in (1, 2)
@@ -101,7 +101,7 @@ def test_threads_of_other_programs_take_their_share_of_the_cores() -> None:
 
 def test_work_after_the_answer_delays_others_but_not_the_request() -> None:
     lone = Scenario(1, 30, warmup_s=0)
-    found = a_walk(("gateway", 0.001), after=(Visit("gateway", 0.02),))
+    found = a_path(("gateway", 0.001), after=(Visit("gateway", 0.02),))
     assert simulate_machine([found], Machine(2), lone).percentiles_ms([0.5])[0] == pytest.approx(1, rel=0.01)
     busy = Scenario(40, 30)
     without = simulate_machine([found._replace(after=())], Machine(2), busy)
@@ -109,7 +109,7 @@ def test_work_after_the_answer_delays_others_but_not_the_request() -> None:
 
 
 def test_two_gateways_on_two_cores_answer_sooner_than_one() -> None:
-    found = [a_walk(("gateway", 0.01))]
+    found = [a_path(("gateway", 0.01))]
     one, two = (
         simulate_machine(found, Machine(2, gateways), Scenario(80, 20)).percentiles_ms([0.99])[0] for gateways in (1, 2)
     )
@@ -119,7 +119,7 @@ def test_two_gateways_on_two_cores_answer_sooner_than_one() -> None:
 @pytest.fixture(scope="module")
 def zone_lost() -> tuple[Answers, Lost]:
     lost = Lost(zone=0, at_s=2, notice_s=1)
-    found = [a_walk(("edge", 0.0002), ("gateway", 0.001), ("features", 0.0001), delay_s=0.002)]
+    found = [a_path(("edge", 0.0002), ("gateway", 0.001), ("features", 0.0001), delay_s=0.002)]
     shape = FleetShape({"edge": 3, "gateway": 6, "features": 3}, zones=3)
     return simulate_fleet(found, shape, Scenario(2500, 6, lost=lost)), lost
 
@@ -137,7 +137,7 @@ def test_a_lost_zone_costs_retries_until_it_is_noticed_and_then_nothing(zone_los
 
 def test_work_under_way_in_a_zone_that_is_lost_is_made_again_elsewhere() -> None:
     lost = Lost(0, at_s=3.0, notice_s=0.5, attempt_s=2.0)
-    found, shape = [a_walk(("gateway", 0.1))], FleetShape({"gateway": 8}, zones=2)
+    found, shape = [a_path(("gateway", 0.1))], FleetShape({"gateway": 8}, zones=2)
     answers = simulate_fleet(found, shape, Scenario(30, 6, warmup_s=0, lost=lost))
     waited = (answers.at_s < lost.at_s) & (answers.latency_s >= lost.attempt_s + 0.1)
     assert 1 <= waited.sum() <= 8

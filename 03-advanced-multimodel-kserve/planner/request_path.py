@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from planner.distribution import Service
+from planner.distribution import ServiceTime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from planner.calibration import Calibration, Profile
 
-__all__ = ["Visit", "Walk", "mean_and_scv", "services", "walk", "walks"]
+__all__ = ["RequestPath", "Visit", "mean_and_scv", "request_path", "request_paths", "services"]
 
 # Which process works when, and with what share of its CPU. Gateway and edge are visited on the way out and back; the
 # two look-ups come before the model. The generator is on the way only where it shares the machine.
@@ -33,7 +33,7 @@ class Visit(NamedTuple):
     scv: float = 0.0
 
 
-class Walk(NamedTuple):
+class RequestPath(NamedTuple):
     """One kind of request with its share of all requests.
 
     ``visits`` come one after the other before the answer, ``after`` once it is sent (a cache is filled, a line is
@@ -54,15 +54,15 @@ class Walk(NamedTuple):
         return sum(visit.cpu_s for visit in (*self.visits, *self.after))
 
 
-def walks(
+def request_paths(
     calibration: Calibration,
     mix: Mapping[str, float],
     hit_ratio: Mapping[str, float],
     utilisation: float,
     *,
     generator: bool = False,
-) -> list[Walk]:
-    """A walk for each kind and result that occurs; the weights sum to 1.
+) -> list[RequestPath]:
+    """A path for each kind and result that occurs; the weights sum to 1.
 
     Args:
         calibration: the profiles.
@@ -81,12 +81,12 @@ def walks(
         for result, part in (("hit", hits), ("miss", 1 - hits)):
             profile = calibration.profile(kind, result)
             if share * part > 0:
-                found.append(walk(profile, utilisation, share * part / total, generator=generator))
+                found.append(request_path(profile, utilisation, share * part / total, generator=generator))
     return found
 
 
-def walk(profile: Profile, utilisation: float, weight: float = 1.0, *, generator: bool = False) -> Walk:
-    """The walk of one profile, on cores that are this busy."""
+def request_path(profile: Profile, utilisation: float, weight: float = 1.0, *, generator: bool = False) -> RequestPath:
+    """The path of one profile, on cores that are this busy."""
     cpu_s = {name: us * 1e-6 for name, us in profile.cpu_us(utilisation).items()}
     fastest_s = float(np.quantile(profile.latency_ms, 0.1)) * 1e-3
     # More CPU than time: some of it was spent beside the way or behind the answer.
@@ -99,19 +99,19 @@ def walk(profile: Profile, utilisation: float, weight: float = 1.0, *, generator
     ]
     visits = tuple(visit._replace(cpu_s=visit.cpu_s * on_way) for visit in stages)
     after = tuple(visit._replace(cpu_s=visit.cpu_s * (1 - on_way)) for visit in stages) if on_way < 1 else ()
-    return Walk(profile.kind, profile.result, weight, visits, after, tuple(ms * 1e-3 for ms in profile.delay_ms))
+    return RequestPath(profile.kind, profile.result, weight, visits, after, tuple(ms * 1e-3 for ms in profile.delay_ms))
 
 
-def services(found: Sequence[Walk]) -> dict[str, list[Service]]:
+def services(found: Sequence[RequestPath]) -> dict[str, list[ServiceTime]]:
     """Of each station: what is done there."""
-    done: dict[str, list[Service]] = {}
+    done: dict[str, list[ServiceTime]] = {}
     for each in found:
         for visit in (*each.visits, *each.after):
-            done.setdefault(visit.station, []).append(Service(each.weight, visit.cpu_s, visit.scv))
+            done.setdefault(visit.station, []).append(ServiceTime(each.weight, visit.cpu_s, visit.scv))
     return done
 
 
-def mean_and_scv(found: Sequence[Walk]) -> dict[str, tuple[float, float, float]]:
+def mean_and_scv(found: Sequence[RequestPath]) -> dict[str, tuple[float, float, float]]:
     """Of each station: visits a request, mean CPU of a visit in seconds, and its squared coefficient of variation."""
     moments = {}
     for station, kinds in services(found).items():

@@ -9,7 +9,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from planner.calibration import StoreSize
-    from planner.prices import Machine
+    from planner.prices import InstanceType
 
 __all__ = ["Store", "cached_keys", "plan_store"]
 
@@ -35,7 +35,7 @@ def cached_keys(misses_per_s: float, ttl_s: float) -> int:
     return math.ceil(misses_per_s * ttl_s)
 
 
-def plan_store(measured: StoreSize, keys: int, shards_busy: float, replicas: int, node: Machine) -> Store:
+def plan_store(measured: StoreSize, keys: int, shards_busy: float, replicas: int, node: InstanceType) -> Store:
     """Shards enough for the memory and for the work, whichever needs more.
 
     Args:
