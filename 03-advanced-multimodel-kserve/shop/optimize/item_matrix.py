@@ -17,8 +17,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from shop.models.onnx_graph import Writer
 from shop.optimize.calibration import checked
-from shop.optimize.graph import Writer
 from shop.optimize.layers import GraphError
 from shop.optimize.static_int8 import weight_steps
 
@@ -74,7 +74,7 @@ def int8_reranked(content: bytes, calibration: NDArray[np.float32]) -> bytes:
     integers, _ = weight_steps(catalogue.matrix, np.abs(catalogue.matrix).max() / 127)
     sums = _sums(writer, catalogue, integers, _user_step(calibration, catalogue))
     wanted = writer.constant("candidates", np.array([min(CANDIDATES * catalogue.length, items)]))
-    writer.add_pair("TopK", sums, wanted, outputs=("candidate_sums", "candidates_found"), sorted=0)
+    writer.add("TopK", sums, wanted, output=("candidate_sums", "candidates_found"), sorted=0)
     matrix = writer.constant("item_matrix", np.ascontiguousarray(catalogue.matrix.T))
     rows = writer.add("Gather", matrix, "candidates_found")
     axis = writer.constant("last_axis", np.array([2]))
@@ -136,7 +136,7 @@ def _top(writer: Writer, catalogue: _Catalogue, scores: str, among: str | None =
     """The best of the scores into the graph's outputs; `among` are the items that were scored, if not all."""
     items, best = (each.name for each in catalogue.graph.output)
     length = writer.constant("length", np.array([catalogue.length]))
-    writer.add_pair("TopK", scores, length, outputs=(best, "places"))
+    writer.add("TopK", scores, length, output=(best, "places"))
     found = writer.add("GatherElements", among, "places", axis=1) if among else "places"
     narrow = writer.add("Cast", found, to=TensorProto.INT32)
     writer.add("Add", narrow, writer.constant("first", np.int32(catalogue.first)), output=items)

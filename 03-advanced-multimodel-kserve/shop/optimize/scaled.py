@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from shop.models.onnx_graph import Writer
     from shop.optimize.calibration import Scaling
-    from shop.optimize.graph import Writer
     from shop.optimize.layers import Perceptron
 
 __all__ = ["scaled", "write_scaling"]

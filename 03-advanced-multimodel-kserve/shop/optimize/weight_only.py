@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shop.optimize.graph import MICROSOFT, Writer
+from shop.models.onnx_graph import MICROSOFT, Writer
 from shop.optimize.layers import Layer, read_perceptron
 
 if TYPE_CHECKING:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from onnx import helper
 from scipy.special import expit
 
 from shop.features.store import FRAUD_WIDTH
 from shop.models.mlp import Fit, Mlp, train_mlp
-from shop.models.onnx_graph import FLOAT, graph, mlp_nodes
+from shop.models.onnx_graph import FLOAT, Writer, add_mlp, tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,12 +71,10 @@ def fit_platt(logits: NDArray[np.float32], fraud: NDArray[np.bool_]) -> Platt:
 
 def fraud_onnx(student: Mlp, platt: Platt) -> bytes:
     """``features`` (n, FRAUD_WIDTH) in, ``probability`` (n,) out."""
-    nodes, constants = mlp_nodes(student, "features", "logits")
-    nodes += [
-        helper.make_node("Mul", ["logits", "slope"], ["stretched"], name="stretch"),
-        helper.make_node("Add", ["stretched", "offset"], ["calibrated"], name="shift"),
-        helper.make_node("Sigmoid", ["calibrated"], ["probability"], name="probability"),
-    ]
-    calibration = {"slope": np.array(platt.slope, np.float32), "offset": np.array(platt.offset, np.float32)}
-    inputs, outputs = [("features", FLOAT, [FRAUD_WIDTH])], [("probability", FLOAT, list[int]())]
-    return graph("fraud", nodes, {**constants, **calibration}, inputs, outputs)
+    writer = Writer()
+    add_mlp(writer, student, "features", "logits")
+    slope, offset = (np.array([each], np.float32) for each in (platt.slope, platt.offset))
+    stretched = writer.add("Mul", "logits", writer.constant("slope", slope), output="stretched")
+    calibrated = writer.add("Add", stretched, writer.constant("offset", offset), output="calibrated")
+    writer.add("Sigmoid", calibrated, output="probability")
+    return writer.model("fraud", [tensor("features", FLOAT, FRAUD_WIDTH)], [tensor("probability", FLOAT)])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from onnx import TensorProto, helper, load_from_string, numpy_helper
+from onnx import load_from_string, numpy_helper
 
-from shop.models.onnx_graph import FLOAT, INT32, graph
+from shop.models.onnx_graph import FLOAT, INT32, Writer, tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,19 +26,15 @@ def personalisation_onnx(items: NDArray[np.float32], first: int = 0) -> bytes:
         first: 0, or where this shard begins.
     """
     k = min(TOP, len(items))
-    constants: dict[str, NDArray[Any]] = {
-        "items_t": np.ascontiguousarray(items.T.astype(np.float32)),
-        "k": np.array([k], np.int64),
-        "first": np.array(first, np.int32),
-    }
-    nodes = [
-        helper.make_node("MatMul", ["user", "items_t"], ["all_scores"], name="match"),
-        helper.make_node("TopK", ["all_scores", "k"], ["scores", "places"], name="best", axis=1, largest=1, sorted=1),
-        helper.make_node("Cast", ["places"], ["places_32"], name="narrow", to=TensorProto.INT32),
-        helper.make_node("Add", ["places_32", "first"], ["items"], name="ids"),
-    ]
-    outputs = [("items", INT32, [k]), ("scores", FLOAT, [k])]
-    return graph("personalisation", nodes, constants, [("user", FLOAT, [items.shape[1]])], outputs)
+    writer = Writer()
+    matrix = writer.constant("items_t", np.ascontiguousarray(items.T.astype(np.float32)))
+    length = writer.constant("k", np.array([k], np.int64))
+    all_scores = writer.add("MatMul", "user", matrix, output="all_scores")
+    writer.add("TopK", all_scores, length, output=("scores", "places"), axis=1, largest=1, sorted=1)
+    narrow = writer.add("Cast", "places", output="places_32", to=INT32)
+    writer.add("Add", narrow, writer.constant("first", np.array([first], np.int32)), output="items")
+    outputs = [tensor("items", INT32, k), tensor("scores", FLOAT, k)]
+    return writer.model("personalisation", [tensor("user", FLOAT, items.shape[1])], outputs)
 
 
 def item_matrix(onnx: bytes) -> NDArray[np.float32]:

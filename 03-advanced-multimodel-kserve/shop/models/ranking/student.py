@@ -8,7 +8,7 @@ import numpy as np
 
 from shop.features.store import RANKING_WIDTH
 from shop.models.mlp import Fit, Mlp, train_mlp
-from shop.models.onnx_graph import FLOAT, graph, mlp_nodes
+from shop.models.onnx_graph import FLOAT, Writer, add_mlp, tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +28,9 @@ def fit_student(lists: Lists, teacher: NDArray[np.float64], fit: Fit = FIT) -> M
 
 def ranking_onnx(student: Mlp) -> bytes:
     """``features`` (n, RANKING_WIDTH) in, ``scores`` (n,) out."""
-    nodes, constants = mlp_nodes(student, "features", "scores")
-    return graph("ranking", nodes, constants, [("features", FLOAT, [RANKING_WIDTH])], [("scores", FLOAT, [])])
+    writer = Writer()
+    add_mlp(writer, student, "features", "scores")
+    return writer.model("ranking", [tensor("features", FLOAT, RANKING_WIDTH)], [tensor("scores", FLOAT)])
 
 
 def _within(scores: NDArray[np.float64], lists: Lists) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from shop.artefact import ModelCard, write_artefact
 from shop.models.judging import CHOOSING, TEST, Evaluation, write_evaluation
 from shop.models.mlp import Layer, Mlp
-from shop.models.onnx_graph import FLOAT, graph, mlp_nodes
+from shop.models.onnx_graph import FLOAT, Writer, add_mlp, tensor
 from shop.models.personalisation.graphs import personalisation_onnx
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ def _network(rng: np.random.Generator) -> Mlp:
 
 
 def _onnx(network: Mlp, output: str) -> bytes:
-    nodes, constants = mlp_nodes(network, "features", output)
-    return graph("tiny", nodes, constants, [("features", FLOAT, [WIDTH])], [(output, FLOAT, [])])
+    writer = Writer()
+    add_mlp(writer, network, "features", output)
+    return writer.model("tiny", [tensor("features", FLOAT, WIDTH)], [tensor(output, FLOAT)])
 
 
 def _write(run_dir: Path, onnx: bytes, evaluation: Evaluation) -> None:

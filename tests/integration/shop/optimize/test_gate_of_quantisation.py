@@ -12,11 +12,11 @@ import pytest
 
 from shop.artefact import CHECK, Artefact
 from shop.models.judging import CHOOSING, TEST, read_evaluation, write_evaluation
+from shop.models.onnx_graph import Writer
 from shop.optimize.attempt import attempt_all, choose
 from shop.optimize.exams import read_exam
 from shop.optimize.forms import TENSORRT, TENSORRT_HALF, Form, forms_of
 from shop.optimize.gate import judge
-from shop.optimize.graph import Writer
 from shop.optimize.latency import Latencies, session
 from shop.optimize.layers import read_perceptron
 from shop.optimize.report import verdict_lines

@@ -15,12 +15,12 @@ import pytest
 
 from shop.artefact import CHECK, Artefact, write_artefact
 from shop.commands.optimize import main
+from shop.models.onnx_graph import Writer
 from shop.models.openmp import provide
 from shop.optimize import openvino_runtime
 from shop.optimize.exam import Teacher
 from shop.optimize.exams import read_exam
 from shop.optimize.forms import TENSORRT, TENSORRT_HALF
-from shop.optimize.graph import Writer
 from shop.optimize.table import measured_rows, remembered_rows
 from shop.optimize.tensorrt import missing, tensorrt_rows
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shop.models.mlp import Layer, Mlp
-from shop.models.onnx_graph import FLOAT, graph, mlp_nodes
+from shop.models.onnx_graph import FLOAT, Writer, add_mlp, tensor
 from shop.models.personalisation.graphs import personalisation_onnx
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ def perceptron(rows: NDArray[np.float32]) -> bytes:
         if not layers:
             weights /= rows.std(axis=0)[:, None]
         layers.append(Layer(weights.astype(np.float32), (rng.normal(size=out) * 0.1).astype(np.float32)))
-    nodes, constants = mlp_nodes(Mlp(tuple(layers)), "features", "scores")
-    return graph("tiny", nodes, constants, [("features", FLOAT, [WIDTHS[0]])], [("scores", FLOAT, [])])
+    writer = Writer()
+    add_mlp(writer, Mlp(tuple(layers)), "features", "scores")
+    return writer.model("tiny", [tensor("features", FLOAT, WIDTHS[0])], [tensor("scores", FLOAT)])
 
 
 @pytest.fixture(scope="session")
