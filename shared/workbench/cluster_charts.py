@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from workbench.versions import Cluster
 
-__all__ = ["chart_commands", "needed_for"]
+__all__ = ["chart_commands"]
 
 
 def chart_commands(level: Cluster, root: Path = ROOT, *, optional: bool = True) -> list[str]:
@@ -35,12 +35,6 @@ def chart_commands(level: Cluster, root: Path = ROOT, *, optional: bool = True) 
     ]
     files = [f"kubectl --context {level.profile} apply -f {file.relative_to(root)}" for file in _manifests(folder)]
     return commands + files
-
-
-def needed_for(root: Path = ROOT) -> dict[str, str]:
-    """The value of the level's chart that asks for each optional chart."""
-    charts = load_versions(root / "versions.toml")["charts"].items()
-    return {name: chart["for"] for name, chart in charts if "for" in chart}
 
 
 def _helm(level: Cluster, name: str, chart: dict[str, Any], folder: Path) -> str:

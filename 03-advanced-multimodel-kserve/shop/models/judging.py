@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CHOOSING", "HEADLINE", "TEST", "Evaluation", "EvaluationError", "read_evaluation", "write_evaluation"]
-
-HEADLINE = {"ranking": "ndcg_at_10", "fraud": "auc", "personalisation": "ndcg_at_10"}
-"""For each model the metric that one looks at first."""
+__all__ = ["CHOOSING", "TEST", "Evaluation", "EvaluationError", "read_evaluation", "write_evaluation"]
 
 CHOOSING, TEST = "choosing", "test"
 """The periods: what one version out of several is chosen on, and what the chosen one is judged on, once."""

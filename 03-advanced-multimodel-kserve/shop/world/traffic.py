@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from shop.endpoints import Endpoint
     from shop.world.simulation import World
 
-__all__ = ["CANDIDATES", "MIX", "Request", "make_traffic", "read_traffic", "write_traffic"]
+__all__ = ["CANDIDATES", "MIX", "Request", "make_traffic", "write_traffic"]
 
 MIX = {RECOMMENDATIONS.kind: 0.6, SEARCH.kind: 0.3, PAYMENTS.kind: 0.1}
 """Share of each kind of request."""
@@ -74,15 +74,6 @@ def write_traffic(path: Path, requests: list[Request]) -> None:
         "truth": [_json(request.truth) for request in requests],
     }
     pq.write_table(pa.table(columns), path, compression="zstd")
-
-
-def read_traffic(path: Path) -> list[Request]:
-    """The requests that were written there."""
-    rows = pq.read_table(path).to_pylist()
-    return [
-        Request(row["time"], row["kind"], row["path"], json.loads(row["body"]), json.loads(row["truth"]))
-        for row in rows
-    ]
 
 
 def _recommendations(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[Request]:

@@ -64,11 +64,6 @@ class Wallets:
         """Device ids in people's hands; those of thieves follow."""
         return 3 * len(self.household) + int(self.household.max()) + 1
 
-    @property
-    def ips(self) -> int:
-        """Address ids there are."""
-        return int(self.carriers[-1]) + 1
-
     def usual(self, rng: np.random.Generator, users: NDArray[np.int64], time: NDArray[np.int64]) -> Means:
         """What honest users pay with: mostly the same, now and then the family's tablet or a train's network."""
         count = len(users)

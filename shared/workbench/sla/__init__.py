@@ -9,7 +9,7 @@ patches the standard library: the load runs in a process of its own.
 from __future__ import annotations
 
 from workbench.load import Request
-from workbench.sla.scenario import Replay, Scenario, Zipf
+from workbench.sla.scenario import Scenario, Zipf
 from workbench.sla.settings import Sla, load_sla
 
-__all__ = ["Replay", "Request", "Scenario", "Sla", "Zipf", "load_sla"]
+__all__ = ["Request", "Scenario", "Sla", "Zipf", "load_sla"]

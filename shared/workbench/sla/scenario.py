@@ -6,20 +6,19 @@ import importlib
 import importlib.util
 import sys
 from bisect import bisect_left
-from itertools import accumulate, cycle
+from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from servekit.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
     from random import Random
     from types import ModuleType
 
     from workbench.load import Request
 
-__all__ = ["Replay", "Scenario", "Zipf", "load_scenario"]
+__all__ = ["Scenario", "Zipf", "load_scenario"]
 
 
 class Scenario(Protocol):
@@ -56,24 +55,6 @@ class Zipf:
     def rank(self, random: Random) -> int:
         """One draw, in O(log size)."""
         return bisect_left(self._cumulative, random.random() * self._cumulative[-1])
-
-
-class Replay:
-    """Recorded requests in their recorded order, over and over, at the run's rate instead of their users' pace.
-
-    Raises:
-        InvalidValueError: nothing was recorded.
-    """
-
-    def __init__(self, requests: Iterable[Request]) -> None:
-        recorded = tuple(requests)
-        if not recorded:
-            raise InvalidValueError("replay", len(recorded), "expected at least one recorded request")
-        self._requests = cycle(recorded)
-
-    def next(self) -> Request:
-        """The next recorded request."""
-        return next(self._requests)
 
 
 def load_scenario(reference: str, folder: Path) -> Scenario:

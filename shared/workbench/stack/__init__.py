@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from workbench.stack.commands import main
 from workbench.stack.lifecycle import down, up
-from workbench.stack.readiness import CommandReady, HttpReady, Readiness, TcpReady
+from workbench.stack.readiness import HttpReady, Readiness, TcpReady
 from workbench.stack.spec import Process, Stack, StackError
 from workbench.stack.started import check_own, find_started, is_secret, join, own, remember, take_over
 from workbench.stack.status import status
 
 __all__ = [
-    "CommandReady",
     "HttpReady",
     "Process",
     "Readiness",

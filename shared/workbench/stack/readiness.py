@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from servekit.http_ask import ask
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-__all__ = ["CommandReady", "HttpReady", "Readiness", "TcpReady"]
+__all__ = ["HttpReady", "Readiness", "TcpReady"]
 
 
 class Readiness(Protocol):
@@ -59,26 +55,8 @@ class TcpReady:
         return None
 
 
-@dataclass(frozen=True)
-class CommandReady:
-    """Ready when the command exits with 0."""
-
-    command: Sequence[str]
-    timeout_s: float = 5.0
-
-    def missing(self) -> str | None:
-        """As `Readiness.missing` says."""
-        try:
-            done = subprocess.run(
-                self.command, capture_output=True, stdin=subprocess.DEVNULL, timeout=self.timeout_s, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return f"{self.command[0]}: {_reason(error)}"
-        return f"{self.command[0]}: exit status {done.returncode}" if done.returncode else None
-
-
 def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError | subprocess.TimeoutExpired):
+    if isinstance(error, TimeoutError):
         return "no answer yet"
     if isinstance(error, OSError):
         return (error.strerror or str(error) or type(error).__name__).lower()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workbench.cluster import ClusterError, deploy, down, find_overlay, main, up
-from workbench.cluster_charts import chart_commands, needed_for
+from workbench.cluster_charts import chart_commands
 from workbench.manifests import find_crds
 from workbench.versions import ROOT, Cluster, load_versions
 
@@ -214,7 +214,8 @@ def test_up_says_what_level_3s_cluster_needs(tools: Tools, capfd: pytest.Capture
 def test_all_charts_are_listed_those_that_only_some_values_need_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["charts", "3"]) == 0
     shown = capsys.readouterr().out
-    assert set(needed_for()) == {"keda", "kube-prometheus-stack", "prometheus-adapter"}
+    optional = {name for name, chart in load_versions()["charts"].items() if "for" in chart}
+    assert optional == {"keda", "kube-prometheus-stack", "prometheus-adapter"}
     for name, chart in load_versions()["charts"].items():
         assert f"helm upgrade --install {name} {chart['chart']} --version {chart['version']} " in shown
     for word in shown.split():

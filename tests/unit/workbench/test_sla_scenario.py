@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from servekit.errors import InvalidValueError
-from workbench.load import Request
-from workbench.sla.scenario import Replay, Zipf, load_scenario
+from workbench.sla.scenario import Zipf, load_scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,17 +34,6 @@ def test_an_impossible_zipf_is_refused(size: int, exponent: float, message: str)
     with pytest.raises(InvalidValueError) as refused:
         Zipf(size, exponent)
     assert str(refused.value) == message
-
-
-def test_a_replay_repeats_the_recording_in_order() -> None:
-    replay = Replay([Request("/a"), Request("/b")])
-    assert [replay.next().path for _ in range(5)] == ["/a", "/b", "/a", "/b", "/a"]
-
-
-def test_an_empty_replay_is_refused() -> None:
-    with pytest.raises(InvalidValueError) as refused:
-        Replay([])
-    assert str(refused.value) == "replay 0: expected at least one recorded request"
 
 
 def test_a_scenario_comes_from_a_file_beside_its_sla_or_from_a_module(tmp_path: Path) -> None:

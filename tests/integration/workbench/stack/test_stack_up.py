@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.patience import until
-from workbench.stack import CommandReady, HttpReady, Process, Stack, TcpReady, control
+from workbench.stack import HttpReady, Process, Stack, TcpReady, control
 from workbench.stack.inspection import is_taken, members
 
 if TYPE_CHECKING:
@@ -160,6 +160,13 @@ def test_a_process_that_ends_shows_its_last_lines_and_takes_the_others_with_it(
         assert not is_taken(ports[0])
 
 
+class AlwaysReady:
+    """Proves that the process itself is looked at."""
+
+    def missing(self) -> str | None:
+        return None
+
+
 MOODY = """
 import os, sys
 from pathlib import Path
@@ -190,8 +197,7 @@ def test_a_process_that_is_known_to_fail_at_its_start_may_try_again_so_often(
 def test_a_program_that_does_not_exist_is_named(
     run: Run, capsys: pytest.CaptureFixture[str], environment: dict[str, str], reason: str
 ) -> None:
-    process = Process("web", ["no-such-program"], CommandReady(["true"]), environment=environment)
-    # a probe that is always ready proves that the process itself is looked at
+    process = Process("web", ["no-such-program"], AlwaysReady(), environment=environment)
     assert run(Stack(7, [process], RUN_DIR), "up") == 1
     assert capsys.readouterr().err == f"error: web: ended before it was ready ({reason})\n"
 
