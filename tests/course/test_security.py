@@ -23,12 +23,12 @@ def test_each_control_names_its_code_and_a_test_that_holds_it() -> None:
         assert all(target.startswith("tests/") for target in tests), control
 
 
-def test_everything_it_links_to_exists() -> None:
+def test_everything_that_security_md_links_to_exists() -> None:
     missing = [target for target in references(PAGE) if not (ROOT / target).exists()]
     assert missing == []
 
 
-def test_each_lesson_has_a_section_on_attacks_that_leads_here() -> None:
+def test_each_lesson_has_a_section_on_attacks_that_links_to_security_md() -> None:
     for lesson in ROOT.glob("0*-*/README.md"):
         section = re.split(r"^## \d+\. ", lesson.read_text(encoding="utf-8"), flags=re.MULTILINE)
         attacks = [part for part in section if part.startswith("What an attacker would try here\n")]

@@ -58,9 +58,7 @@ def succeeded(done: Done) -> str:
     return done.stdout
 
 
-def test_from_nothing_to_answers_and_back_to_nothing(
-    run: Run, ports: list[int], tmp_path: Path, model_dir: Path
-) -> None:
+def test_make_trains_starts_asks_and_stops_level_1(run: Run, ports: list[int], tmp_path: Path, model_dir: Path) -> None:
     untrained = run("stack", "up")
     assert untrained.returncode == 1
     told = " ".join((untrained.stdout + untrained.stderr).split())  # a terminal breaks long lines

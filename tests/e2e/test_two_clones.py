@@ -139,7 +139,7 @@ def words(level: Level, verb: str) -> list[str]:
     return commands.get(verb) or (stack if verb in {"status", "logs"} else [f"{level.package}.commands.{verb}"])
 
 
-def test_every_verb_is_about_its_own_clone_without_being_told_the_port(clones: tuple[Clone, Clone]) -> None:
+def test_every_command_finds_the_level_of_its_own_clone(clones: tuple[Clone, Clone]) -> None:
     ours, theirs = clones
     before = theirs.answered()
     for verb in VERBS[ours.level.number]:
@@ -153,7 +153,7 @@ def test_every_verb_is_about_its_own_clone_without_being_told_the_port(clones: t
     assert result["requests"]
 
 
-def test_the_other_clone_is_refused(clones: tuple[Clone, Clone]) -> None:
+def test_commands_refuse_the_level_of_another_clone(clones: tuple[Clone, Clone]) -> None:
     ours, theirs = clones
     name, port = next(iter(theirs.ports.items()))
     for verb in set(VERBS[ours.level.number]) & {"client", "conformance"}:

@@ -38,7 +38,7 @@ def level(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         shutil.rmtree(clone.home, ignore_errors=True)  # a level's logs of so many requests, and its models
 
 
-def test_no_input_makes_it_fail_and_nobody_gets_anothers_answer(level: Clone) -> None:
+def test_no_input_makes_a_level_fail_and_no_caller_gets_anothers_answer(level: Clone) -> None:
     done = level.run(f"{level.level.package}.commands.fuzz", "--inputs", str(INPUTS), "--seed", "1")
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((level.home / f".run/fuzz/{level.level.number}.json").read_bytes())

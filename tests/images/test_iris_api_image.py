@@ -98,23 +98,23 @@ def test_every_answer_is_the_one_scikit_learn_gave(serving: Container, golden: G
     np.testing.assert_allclose(probabilities, golden.probabilities, atol=TOLERANCE)
 
 
-def test_the_engine_finds_it_healthy(serving: Container) -> None:
+def test_the_engine_finds_the_container_healthy(serving: Container) -> None:
     until(lambda: serving.state()["Health"]["Status"] == "healthy", serving.logs)
 
 
-def test_its_log_is_nothing_but_json_lines(serving: Container) -> None:
+def test_the_containers_log_has_only_json_lines(serving: Container) -> None:
     messages = [json.loads(line)["message"] for line in serving.logs().splitlines()]
     assert any(message.startswith("serving iris on ") for message in messages)
 
 
-def test_it_is_no_larger_than_versions_toml_lets_it_be(image: Image) -> None:
+def test_the_image_is_no_larger_than_versions_toml_allows(image: Image) -> None:
     assert image.own_mb <= load_versions()["images"]["iris-api"]["own_mb"]
 
 
 # --- hardening -------------------------------------------------------------------------------------------------------
 
 
-def test_it_runs_as_a_user_without_name_or_privilege(serving: Container) -> None:
+def test_the_container_runs_as_a_user_without_name_or_privilege(serving: Container) -> None:
     status = dict(line.split(":\t", 1) for line in serving.execute("cat", "/proc/1/status").splitlines())
     assert status["Uid"].split() == ["10001"] * 4
     assert status["Gid"].split() == ["10001"] * 4
@@ -123,14 +123,14 @@ def test_it_runs_as_a_user_without_name_or_privilege(serving: Container) -> None
 
 
 @pytest.mark.parametrize("folder", ["/", "/app", "/opt/venv", "/models/iris/1", "/dev"])
-def test_it_cannot_write_to_its_root_file_system(serving: Container, folder: str) -> None:
+def test_the_container_cannot_write_to_its_root_file_system(serving: Container, folder: str) -> None:
     code = f"open({folder!r} + '/intruder', 'w')"
     with pytest.raises(EngineError, match=r"Read-only file system|Permission denied"):
         inside(serving, code)
 
 
 @pytest.mark.parametrize("folder", ["/app", "/opt/venv", "/models"])
-def test_its_user_owns_nothing_of_what_it_runs(serving: Container, folder: str) -> None:
+def test_the_containers_user_owns_none_of_the_files_that_it_runs(serving: Container, folder: str) -> None:
     assert (
         serving.execute("find", folder, "(", "-user", "10001", "-o", "-perm", "-o+w", "-a", "!", "-type", "l", ")")
         == ""
@@ -141,7 +141,7 @@ def test_its_user_owns_nothing_of_what_it_runs(serving: Container, folder: str) 
 
 
 @pytest.mark.parametrize("package", TRAINING)
-def test_no_package_for_training_testing_or_installing_is_inside(serving: Container, package: str) -> None:
+def test_the_image_has_no_package_for_training_testing_or_installing(serving: Container, package: str) -> None:
     found = inside(serving, f"import importlib.util as u; print(u.find_spec({package!r}))")
     assert found == "None"
 
@@ -152,13 +152,13 @@ def test_bytecode_is_compiled_so_that_a_start_compiles_nothing(serving: Containe
         assert inside(serving, code.format(module)) == "True"
 
 
-def test_neither_the_answers_nor_the_ca_of_the_build_are_inside(serving: Container) -> None:
+def test_the_image_has_neither_the_golden_answers_nor_the_ca_of_the_build(serving: Container) -> None:
     assert serving.execute("find", "/models", "-name", "golden.json") == ""
     with pytest.raises(EngineError):
         serving.execute("test", "-s", "/run/secrets/ca.pem")
 
 
-def test_it_says_what_it_is(engine: Engine, image: Image, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_images_labels_say_what_it_is(engine: Engine, image: Image, capfd: pytest.CaptureFixture[str]) -> None:
     with capfd.disabled():
         sys.stdout.write(f"\n{image}\n")
     (seen,) = json.loads(engine.run("image", "inspect", image.reference))
@@ -172,7 +172,7 @@ def test_it_says_what_it_is(engine: Engine, image: Image, capfd: pytest.CaptureF
 # --- start and stop --------------------------------------------------------------------------------------------------
 
 
-def test_sigterm_ends_it_within_the_drain_with_exit_code_0(engine: Engine, image: Image) -> None:
+def test_sigterm_ends_the_container_within_the_drain_with_exit_code_0(engine: Engine, image: Image) -> None:
     with Container(engine, image.reference, PORTS) as container:
         until(lambda: is_ready(container), container.logs)
         asked = time.monotonic()
@@ -181,7 +181,7 @@ def test_sigterm_ends_it_within_the_drain_with_exit_code_0(engine: Engine, image
         assert not container.state()["OOMKilled"]
 
 
-def test_several_workers_need_no_writable_root_either(engine: Engine, image: Image) -> None:
+def test_several_workers_run_on_a_read_only_root(engine: Engine, image: Image) -> None:
     with Container(engine, image.reference, PORTS, environment={"IRIS_WORKERS": "2"}) as container:
         until(lambda: is_ready(container), container.logs)
         metrics = httpx.get(f"{url(container)}/metrics", trust_env=False).text

@@ -101,7 +101,7 @@ def serving(engine: Engine, images: dict[str, Image], inventory: redis.Redis) ->
         yield containers
 
 
-def test_none_is_larger_than_versions_toml_lets_it_be(images: dict[str, Image]) -> None:
+def test_no_recommender_image_is_larger_than_versions_toml_allows(images: dict[str, Image]) -> None:
     most = {name: load_versions()["images"][name]["own_mb"] for name in images}
     assert {name: image.own_mb for name, image in images.items() if image.own_mb > most[name]} == {}
 
@@ -127,7 +127,7 @@ def ask(serving: dict[str, Container], wish: dict[str, Any]) -> dict[str, Any]:
     return message
 
 
-def test_together_they_recommend_what_numpy_would(serving: dict[str, Container], golden: dict[str, Any]) -> None:
+def test_the_three_containers_recommend_what_numpy_would(serving: dict[str, Container], golden: dict[str, Any]) -> None:
     answer = ask(serving, {"user": 196})
     assert [item["id"] for item in answer["jsonData"]["items"]] == golden["196"]["ids"][:10]
     assert answer["meta"]["tags"]["stock"] == "fresh"
@@ -143,12 +143,12 @@ def test_what_is_sold_out_is_not_recommended(
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_the_engine_finds_each_healthy(serving: dict[str, Container], name: str) -> None:
+def test_the_engine_finds_each_container_healthy(serving: dict[str, Container], name: str) -> None:
     until(lambda: serving[name].state()["Health"]["Status"] == "healthy", "healthy")
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_each_runs_as_a_user_without_name_or_privilege(serving: dict[str, Container], name: str) -> None:
+def test_each_container_runs_as_a_user_without_name_or_privilege(serving: dict[str, Container], name: str) -> None:
     status = dict(line.split(":\t", 1) for line in serving[name].execute("cat", "/proc/1/status").splitlines())
     assert status["Uid"].split() == ["10001"] * 4
     assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
@@ -159,7 +159,7 @@ def test_each_runs_as_a_user_without_name_or_privilege(serving: dict[str, Contai
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_each_holds_the_packages_that_it_needs_and_no_others(serving: dict[str, Container], name: str) -> None:
+def test_each_image_has_the_packages_that_it_needs_and_no_others(serving: dict[str, Container], name: str) -> None:
     for package in NOWHERE:
         assert not _has(serving[name], package), package
     for package, owner in ONLY_IN.items():
@@ -167,7 +167,7 @@ def test_each_holds_the_packages_that_it_needs_and_no_others(serving: dict[str, 
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_each_says_what_it_is(
+def test_each_images_labels_say_what_it_is(
     engine: Engine, images: dict[str, Image], name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
@@ -179,7 +179,7 @@ def test_each_says_what_it_is(
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_sigterm_ends_each_with_exit_code_0(engine: Engine, images: dict[str, Image], name: str) -> None:
+def test_sigterm_ends_each_container_with_exit_code_0(engine: Engine, images: dict[str, Image], name: str) -> None:
     with Container(engine, images[name].reference, PORTS) as container:
         until(lambda: is_ready(container), "ready")
         asked = time.monotonic()
@@ -188,7 +188,9 @@ def test_sigterm_ends_each_with_exit_code_0(engine: Engine, images: dict[str, Im
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_without_its_model_each_ends_with_one_clear_line(engine: Engine, images: dict[str, Image], name: str) -> None:
+def test_without_its_model_each_container_ends_with_one_clear_line(
+    engine: Engine, images: dict[str, Image], name: str
+) -> None:
     with Container(engine, images[name].reference, PORTS, {"RECOMMENDER_MODEL_DIR": "/models/none"}) as container:
         assert container.wait() == 1
         said = container.logs()

@@ -26,7 +26,7 @@ def test_kubernetes_own_kinds_are_strictly_valid_for_every_version_of_the_level(
     assert {version: found for version, found in problems.items() if found} == {}
 
 
-def test_every_document_is_strictly_valid_custom_resources_too(
+def test_every_document_and_custom_resource_is_strictly_valid(
     documents: list[Document], level: int, needed_crds: Path | None
 ) -> None:
     assert validate(documents, cluster(level).minors[0], needed_crds) == []

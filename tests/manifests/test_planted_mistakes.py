@@ -148,7 +148,9 @@ def test_a_mistake_in_the_service_monitor_is_refused(
         (KEDA, 'threshold: "100"', "threshold: 100", "$.spec.triggers[0].metadata.threshold"),
     ],
 )
-def test_the_operators_own_schemas_refuse_it_too(crds: Path, text: str, right: str, wrong: str, path: str) -> None:
+def test_the_operators_own_schemas_refuse_a_planted_mistake(
+    crds: Path, text: str, right: str, wrong: str, path: str
+) -> None:
     assert [str(problem) for problem in validate(parse(text, "x.yaml"), crd_dir=crds)] == []
     assert right in text
     found = validate(parse(text.replace(right, wrong, 1), "x.yaml"), crd_dir=crds)

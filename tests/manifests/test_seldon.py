@@ -96,7 +96,7 @@ def test_a_mistake_in_the_deployment_is_refused(
     assert any(message in problem for problem in found), found
 
 
-def test_a_misspelt_field_in_a_patch_is_refused_too(tmp_path: Path, crds: Path) -> None:
+def test_a_misspelt_field_in_a_patch_is_refused(tmp_path: Path, crds: Path) -> None:
     shutil.copytree(DEPLOY, tmp_path / "deploy")
     file = tmp_path / "deploy/overlays/canary/traffic.yaml"
     file.write_text(file.read_text().replace("/spec/predictors/1/traffic", "/spec/predictors/1/trafic"))

@@ -42,14 +42,14 @@ def test_kubernetes_own_kinds_are_strictly_valid_for_every_version_of_the_level(
 
 
 @each_variant
-def test_custom_resources_are_strictly_valid_too(name: str, crds: Path) -> None:
+def test_custom_resources_are_strictly_valid(name: str, crds: Path) -> None:
     custom = [each for each in variant(name) if not is_native(each)]
     assert {each.kind for each in custom} >= {"InferenceService", "ServingRuntime", "HTTPRoute", "BackendTrafficPolicy"}
     assert validate(custom, LEVEL.minors[0], crds) == []
 
 
 @each_variant
-def test_the_pods_keep_the_house_rules_those_that_kserve_makes_too(name: str) -> None:
+def test_the_charts_pods_and_those_that_kserve_makes_keep_the_house_rules(name: str) -> None:
     documents = variant(name)
     found = [str(problem) for problem in check_policy([*documents, *standard_workloads(documents)])]
     if name == "knative":  # its pods are Knative's, and so are their labels

@@ -58,7 +58,7 @@ def test_twice_the_requests_ask_for_twice_the_servers_however_many_answer_them(t
     assert (servers(6000, 0), servers(12000, 0)) == (2, 4)
 
 
-def test_the_canarys_requests_are_the_models_too(tmp_path: Path) -> None:
+def test_the_canarys_requests_count_as_the_models(tmp_path: Path) -> None:
     name = "nv_inference_request_success"
     samples = [series(name, "0+13500x40"), series(name, "0+1500x40", "ranking-v2-predictor-0")]
     evaluate(tmp_path, external(0)["metric"]["query"], samples, [{"labels": "{}", "value": 1000}])

@@ -91,7 +91,7 @@ def test_a_server_waits_for_its_models(image: Path, store: Path) -> None:
         assert waiting.wait(timeout=20) == 0
 
 
-def test_with_tensorrt_it_waits_for_the_engines_too(image: Path, store: Path) -> None:
+def test_with_tensorrt_a_server_waits_for_its_models_and_engines(image: Path, store: Path) -> None:
     run("publish.sh", image, store)
     folder = store / "tensorrt/1"
     assert run("wait.sh", folder, "ranking", "graphs").returncode == 0

@@ -105,7 +105,7 @@ def test_the_probes_log_in_and_say_when_the_store_can_do_its_work(running: tuple
     assert not probe(addresses, container["readinessProbe"])
 
 
-def test_they_do_so_without_passwords_too(tmp_path: Path) -> None:
+def test_the_probes_work_without_passwords(tmp_path: Path) -> None:
     for store in WORKLOADS:
         (container,) = of_kind(changed("defaults"), WORKLOADS[store])[store]["spec"]["template"]["spec"]["containers"]
         command = container["readinessProbe"]["exec"]["command"]

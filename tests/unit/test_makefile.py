@@ -87,7 +87,7 @@ def test_a_home_folder_that_can_be_written_is_used(tmp_path: Path) -> None:
     assert kept("/nowhere", XDG_CACHE_HOME=str(tmp_path / "a b"))["XDG_CACHE_HOME"] == str(tmp_path / "a b")
 
 
-def test_without_one_the_clone_keeps_what_is_kept(tmp_path: Path) -> None:
+def test_without_a_writable_home_folder_caches_lie_in_the_clone(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for home in (None, str(tmp_path / "file")):  # root may write anywhere, but no folder into a file
         assert kept(home)["XDG_CACHE_HOME"] == f"{ROOT}/.cache"

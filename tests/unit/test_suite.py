@@ -178,6 +178,23 @@ def test_prometheus_from_its_image_sees_the_repository_and_the_tests_folder(
     assert prometheus_program.find("promtool") is None
 
 
+NEEDS_ANOTHER = re.compile(
+    r"test_(so_(does|do|is|are)|nor|likewise|they|its?|one_that)_|.*_(too|likewise|also|either)\Z"
+)
+
+
+def test_the_name_of_a_test_can_be_understood_without_the_test_above_it() -> None:
+    names = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.name}: expected its subject, and no 'too'"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and NEEDS_ANOTHER.match(node.name)
+    ]
+    assert names == []
+    for name in ("test_so_is_every_field", "test_over_grpc_likewise", "test_headers_that_drip_are_408_too"):
+        assert NEEDS_ANOTHER.match(name), name
+
+
 @pytest.mark.parametrize("marker", ["slow", "alone", "images"])
 def test_each_marker_is_run_by_a_target(marker: str) -> None:
     commands = [line for line in (ROOT / "Makefile").read_text().splitlines() if ") pytest " in line]

@@ -113,36 +113,36 @@ async def test_a_column_may_be_of_any_kind_of_number(iris_client: httpx.AsyncCli
         (pa.array([1.0, 2.0, 3.0]).dictionary_encode(), "dictionary<values=double, indices=int32, ordered=0>"),
     ],
 )
-async def test_a_column_that_holds_no_plain_numbers(
+async def test_a_column_that_holds_no_plain_numbers_is_refused(
     iris_client: httpx.AsyncClient, column: pa.Array, kind: str
 ) -> None:
     expected = f"column {FIRST} type {kind}: expected a number of cm"
     assert await refused(iris_client, stream(table(**{FIRST: column}))) == (422, expected)
 
 
-async def test_an_unknown_column(iris_client: httpx.AsyncClient) -> None:
+async def test_an_unknown_column_is_refused(iris_client: httpx.AsyncClient) -> None:
     expected = f"column colour: unknown: expected only {NAMES}"
     assert await refused(iris_client, stream(table(colour=pa.array(["red"] * 3)))) == (422, expected)
 
 
 @pytest.mark.parametrize("name", FEATURES)
-async def test_a_missing_column(iris_client: httpx.AsyncClient, name: str) -> None:
+async def test_a_missing_column_is_refused(iris_client: httpx.AsyncClient, name: str) -> None:
     expected = f"column {name}: missing: expected one column of cm"
     assert await refused(iris_client, stream(table().drop_columns(name))) == (422, expected)
 
 
-async def test_no_columns_at_all(iris_client: httpx.AsyncClient) -> None:
+async def test_a_stream_without_columns_is_refused(iris_client: httpx.AsyncClient) -> None:
     expected = f"column {FIRST}: missing: expected one column of cm"
     assert await refused(iris_client, stream(pa.table({}))) == (422, expected)
 
 
-async def test_a_column_given_twice(iris_client: httpx.AsyncClient) -> None:
+async def test_a_column_given_twice_is_refused(iris_client: httpx.AsyncClient) -> None:
     twice = pa.Table.from_arrays([pa.array([1.0])] * 5, names=[*FEATURES, FIRST])
     expected = f"column {FIRST}: given more than once: expected one column of cm"
     assert await refused(iris_client, stream(twice)) == (422, expected)
 
 
-async def test_nulls(iris_client: httpx.AsyncClient) -> None:
+async def test_nulls_are_refused(iris_client: httpx.AsyncClient) -> None:
     column = pa.array([1.0, None, None])
     assert await refused(iris_client, stream(table(**{FIRST: column}))) == (
         422,
@@ -170,7 +170,7 @@ async def test_a_value_that_is_no_length_is_named_by_row_and_feature(
     assert await refused(iris_client, stream(table(3000, petal_width_cm=column))) == (422, expected)
 
 
-async def test_no_rows(iris_client: httpx.AsyncClient) -> None:
+async def test_a_stream_without_rows_is_refused(iris_client: httpx.AsyncClient) -> None:
     expected = (422, "features 0 rows: expected at least one flower")
     assert await refused(iris_client, stream(table().slice(0, 0))) == expected
     schema_alone = pa.BufferOutputStream()
@@ -178,7 +178,7 @@ async def test_no_rows(iris_client: httpx.AsyncClient) -> None:
     assert await refused(iris_client, bytes(schema_alone.getvalue())) == expected
 
 
-async def test_as_many_rows_as_are_allowed_and_one_more(iris_client: httpx.AsyncClient) -> None:
+async def test_the_most_rows_are_accepted_and_one_more_is_refused(iris_client: httpx.AsyncClient) -> None:
     columns = {name: np.ones(MAX_STREAM_ROWS + 1, np.int8) for name in FEATURES}
     answer = await post(iris_client, stream(pa.table(columns).slice(1)))
     assert (answer.status_code, len(read_answer(answer.content)[0])) == (200, MAX_STREAM_ROWS)
@@ -197,14 +197,14 @@ async def test_a_large_batch_does_not_keep_others_waiting(iris_client: httpx.Asy
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"\x00" * 64, b"\xff" * 64, b"ARROW1\x00\x00", b"{}"])
-async def test_bytes_that_are_no_stream(iris_client: httpx.AsyncClient, body: bytes) -> None:
+async def test_bytes_that_are_no_stream_are_refused(iris_client: httpx.AsyncClient, body: bytes) -> None:
     status, error = await refused(iris_client, body)
     assert status == 400
     assert error.startswith("body: not an Arrow IPC stream: ")
     assert "\n" not in error
 
 
-async def test_an_arrow_file_is_no_stream(iris_client: httpx.AsyncClient) -> None:
+async def test_an_arrow_file_in_place_of_a_stream_is_refused(iris_client: httpx.AsyncClient) -> None:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table().schema) as writer:
         writer.write_table(table())
@@ -212,7 +212,7 @@ async def test_an_arrow_file_is_no_stream(iris_client: httpx.AsyncClient) -> Non
     assert (status, error.partition(":")[0]) == (400, "body")
 
 
-async def test_a_stream_cut_short(iris_client: httpx.AsyncClient) -> None:
+async def test_a_stream_cut_short_is_refused(iris_client: httpx.AsyncClient) -> None:
     whole = stream(table())
     end_mark = 8  # a stream may also end without one
     statuses = {(await post(iris_client, whole[:size])).status_code for size in range(len(whole) - end_mark)}
@@ -244,7 +244,7 @@ async def test_a_decompression_bomb_is_refused_before_it_goes_off(iris_client: h
 
 
 @pytest.mark.parametrize("claimed", [2**40, 2**62, -2, -(2**63), 0, 1])
-async def test_a_buffer_that_lies_about_its_size(iris_client: httpx.AsyncClient, claimed: int) -> None:
+async def test_a_buffer_that_lies_about_its_size_is_refused(iris_client: httpx.AsyncClient, claimed: int) -> None:
     body = stream(table(1000), compression="zstd")
     honest = struct.pack("<q", 8000)
     assert body.count(honest) == 4
@@ -255,7 +255,7 @@ async def test_a_buffer_that_lies_about_its_size(iris_client: httpx.AsyncClient,
 
 @pytest.mark.parametrize("word", [2**40, -1, 2**63 - 1])
 @pytest.mark.parametrize("options", [{}, {"compression": "zstd"}])
-async def test_any_damaged_word_is_no_failure_of_the_server(
+async def test_a_damaged_stream_causes_no_server_error(
     iris_client: httpx.AsyncClient, options: dict[str, str], word: int
 ) -> None:
     body = stream(table(1000), **options)

@@ -44,7 +44,7 @@ def test_every_protocol_gives_the_right_answers(
     assert output.endswith("every answer agrees with scikit-learn to 1e-05\n")
 
 
-def test_another_model_is_found_out(
+def test_the_client_finds_that_another_model_answers(
     point_at: Callable[..., None], golden: Golden, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     certain = np.eye(3)[golden.labels]  # what a decision tree answers
@@ -56,7 +56,7 @@ def test_another_model_is_found_out(
     assert capsys.readouterr().out.endswith(f"{off.sum() * len(CALLS)} answers are wrong\n")
 
 
-def test_one_wrong_probability_is_found_out(
+def test_the_client_finds_one_wrong_probability(
     point_at: Callable[..., None], golden: Golden, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     probabilities = golden.probabilities.copy()
@@ -67,7 +67,7 @@ def test_one_wrong_probability_is_found_out(
     assert capsys.readouterr().out.endswith(f"{len(CALLS)} answers are wrong\n")
 
 
-def test_nothing_answers(
+def test_the_client_says_that_nothing_answers(
     point_at: Callable[..., None], free_ports: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     port, grpc_port = free_ports(2)
@@ -77,7 +77,7 @@ def test_nothing_answers(
     assert capsys.readouterr() == ("", expected)
 
 
-def test_only_grpc_does_not_answer(
+def test_the_client_says_that_grpc_does_not_answer(
     point_at: Callable[..., None], free_ports: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (grpc_port,) = free_ports(1)
@@ -86,7 +86,9 @@ def test_only_grpc_does_not_answer(
     assert f"127.0.0.1:{grpc_port}" in capsys.readouterr().err
 
 
-def test_no_golden_answers(point_at: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_client_says_that_the_golden_answers_are_missing(
+    point_at: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     point_at(folder=tmp_path)
     assert main() == 2
     path = tmp_path / "golden.json"

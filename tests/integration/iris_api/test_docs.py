@@ -65,7 +65,7 @@ async def test_neither_style_nor_start_names_another_host(iris_client: httpx.Asy
 
 
 @pytest.mark.parametrize("name", ["redoc.standalone.js", "..%2fcore.py", "%2e%2e/core.py", "a/b", "", "START.JS"])
-async def test_there_is_nothing_else_below_it(name: str, iris_client: httpx.AsyncClient) -> None:
+async def test_no_other_file_is_served_below_docs(name: str, iris_client: httpx.AsyncClient) -> None:
     answer = await iris_client.get(f"/docs/{name}")
     assert answer.status_code == 404
     assert "no such endpoint: see /docs" in answer.json()["error"]

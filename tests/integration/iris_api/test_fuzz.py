@@ -140,13 +140,13 @@ def test_the_bodies_to_mutate_are_valid(ask: Any, path: str) -> None:
 
 @pytest.mark.parametrize("path", ENDPOINTS)
 @given(body=st.binary(max_size=300), content_type=st.sampled_from([JSON, BINARY, ARROW, "", "text/plain"]))
-def test_arbitrary_bytes(ask: Any, path: str, body: bytes, content_type: str) -> None:
+def test_arbitrary_bytes_cause_no_server_error(ask: Any, path: str, body: bytes, content_type: str) -> None:
     answered(ask(path, body, {"content-type": content_type}))
 
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v2/models/iris/infer"])
 @given(document=documents)
-def test_arbitrary_json(ask: Any, path: str, document: Any) -> None:
+def test_arbitrary_json_causes_no_server_error(ask: Any, path: str, document: Any) -> None:
     answered(ask(path, json.dumps(document).encode(), {"content-type": JSON}))
 
 
@@ -156,17 +156,17 @@ def test_arbitrary_json(ask: Any, path: str, document: Any) -> None:
         max_size=4,
     )
 )
-def test_almost_flowers(ask: Any, flowers: list[dict[str, Any]]) -> None:
+def test_almost_flowers_cause_no_server_error(ask: Any, flowers: list[dict[str, Any]]) -> None:
     answered(ask("/v1/predict", json.dumps(flowers).encode(), {"content-type": JSON}))
 
 
 @given(document=requests)
-def test_almost_inference_requests(ask: Any, document: Any) -> None:
+def test_almost_inference_requests_cause_no_server_error(ask: Any, document: Any) -> None:
     answered(ask("/v2/models/iris/infer", json.dumps(document).encode(), {"content-type": JSON}))
 
 
 @given(document=requests, tail=st.binary(max_size=64), shift=st.integers(-40, 40))
-def test_almost_binary_requests(ask: Any, document: Any, tail: bytes, shift: int) -> None:
+def test_almost_binary_requests_cause_no_server_error(ask: Any, document: Any, tail: bytes, shift: int) -> None:
     head = json.dumps(document).encode()
     headers = {"content-type": BINARY, rest.HEADER_LENGTH: str(len(head) + shift if shift % 2 else len(head))}
     answered(ask("/v2/models/iris/infer", head + tail, headers))
@@ -174,14 +174,14 @@ def test_almost_binary_requests(ask: Any, document: Any, tail: bytes, shift: int
 
 @pytest.mark.parametrize("path", ENDPOINTS)
 @given(data=st.data())
-def test_valid_bodies_mutated(ask: Any, path: str, data: st.DataObject) -> None:
+def test_mutated_valid_bodies_cause_no_server_error(ask: Any, path: str, data: st.DataObject) -> None:
     answered(ask(path, data.draw(mutated(path)), headers_for(path)))
 
 
 @given(
     model=st.text(min_size=1), version=st.text(min_size=1), length=st.text(st.characters(max_codepoint=126), max_size=5)
 )
-def test_arbitrary_names_and_headers(ask: Any, model: str, version: str, length: str) -> None:
+def test_arbitrary_names_and_headers_cause_no_server_error(ask: Any, model: str, version: str, length: str) -> None:
     path = f"/v2/models/{quote(model, safe='')}/versions/{quote(version, safe='')}/infer"
     answered(ask(path, b"{}", {"content-type": JSON}))
     printable = "".join(filter(str.isprintable, length))

@@ -60,7 +60,7 @@ def test_only_the_outputs_asked_for_are_answered(stub: Any) -> None:
     assert refusal(stub.ModelInfer, request) == (grpc.StatusCode.INVALID_ARGUMENT, expected)
 
 
-def test_health_and_metadata(stub: Any) -> None:
+def test_health_and_metadata_are_answered(stub: Any) -> None:
     assert stub.ServerLive(pb.ServerLiveRequest(), timeout=TIMEOUT_S).live
     assert stub.ServerReady(pb.ServerReadyRequest(), timeout=TIMEOUT_S).ready
     assert stub.ModelReady(pb.ModelReadyRequest(name="iris"), timeout=TIMEOUT_S).ready
@@ -73,7 +73,7 @@ def test_health_and_metadata(stub: Any) -> None:
     ]
 
 
-def test_an_unknown_model_or_version(stub: Any) -> None:
+def test_an_unknown_model_or_version_is_not_found(stub: Any) -> None:
     model = (grpc.StatusCode.NOT_FOUND, "model tulip: unknown: this server has iris")
     version = (grpc.StatusCode.NOT_FOUND, "version 2: unknown: iris has 1")
     request = message()
@@ -104,18 +104,23 @@ def test_an_unknown_model_or_version(stub: Any) -> None:
         ),
     ],
 )
-def test_a_tensor_that_the_model_does_not_take(stub: Any, tensor: dict[str, Any], expected: str, raw: bool) -> None:  # noqa: FBT001
+def test_a_tensor_that_the_model_does_not_take_is_refused(
+    stub: Any,
+    tensor: dict[str, Any],
+    expected: str,
+    raw: bool,  # noqa: FBT001
+) -> None:
     assert refusal(stub.ModelInfer, message(raw=raw, **tensor)) == (grpc.StatusCode.INVALID_ARGUMENT, expected)
 
 
-def test_contents_that_do_not_fit_the_shape(stub: Any) -> None:
+def test_contents_that_do_not_fit_the_shape_are_refused(stub: Any) -> None:
     request = message()
     request.inputs[0].shape[0] = 2
     expected = "input features data 16 bytes: expected 32 for shape [2, 4] of FP32"
     assert refusal(stub.ModelInfer, request) == (grpc.StatusCode.INVALID_ARGUMENT, expected)
 
 
-def test_a_message_over_the_limit(stub: Any) -> None:
+def test_a_message_over_the_limit_is_refused(stub: Any) -> None:
     code, details = refusal(stub.ModelInfer, message(np.ones((700_000, 4), np.float32)))
     assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "larger than max" in details.lower()
@@ -134,7 +139,7 @@ def test_an_answer_may_be_larger_than_any_request(stub: Any) -> None:
     assert len(rpc.decode_response(answer).outputs[0].data) == 600_000
 
 
-def test_bytes_that_are_no_message(iris_server: IrisServer) -> None:
+def test_bytes_that_are_no_message_are_refused(iris_server: IrisServer) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{iris_server.grpc_port}") as channel:
         call: Any = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
         code, _ = refusal(call, b"\xff" * 20)

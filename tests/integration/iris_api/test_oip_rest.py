@@ -79,12 +79,14 @@ async def test_only_the_outputs_asked_for_are_answered_in_their_form(iris_client
         (f"/v2/models/{'x' * 200}/infer", f"model {'x' * 79}…: unknown: this server has iris"),
     ],
 )
-async def test_an_unknown_model_or_version(iris_client: httpx.AsyncClient, path: str, expected: str) -> None:
+async def test_an_unknown_model_or_version_is_not_found(
+    iris_client: httpx.AsyncClient, path: str, expected: str
+) -> None:
     assert await infer(iris_client, request(), path) == (404, {"error": expected})
 
 
 @pytest.mark.parametrize("tail", ["", "/ready"])
-async def test_metadata_of_an_unknown_model_or_version(iris_client: httpx.AsyncClient, tail: str) -> None:
+async def test_metadata_of_an_unknown_model_or_version_are_not_found(iris_client: httpx.AsyncClient, tail: str) -> None:
     answer = await iris_client.get(f"/v2/models/tulip{tail}")
     assert (answer.status_code, answer.json()) == (404, {"error": "model tulip: unknown: this server has iris"})
     answer = await iris_client.get(f"/v2/models/iris/versions/2{tail}")
@@ -127,19 +129,19 @@ async def test_the_metadata_are_those_of_the_card(iris_client: httpx.AsyncClient
         ),
     ],
 )
-async def test_a_tensor_that_the_model_does_not_take(
+async def test_a_tensor_that_the_model_does_not_take_is_refused(
     iris_client: httpx.AsyncClient, tensor: dict[str, Any], expected: str
 ) -> None:
     assert await infer(iris_client, request(**tensor)) == (422, {"error": expected})
 
 
-async def test_another_number_of_tensors(iris_client: httpx.AsyncClient) -> None:
+async def test_another_number_of_tensors_is_refused(iris_client: httpx.AsyncClient) -> None:
     assert await infer(iris_client, {"inputs": []}) == (422, {"error": "inputs 0 tensors: expected one, features"})
     twice = {"inputs": request()["inputs"] * 2}
     assert await infer(iris_client, twice) == (422, {"error": "inputs 2 tensors: expected one, features"})
 
 
-async def test_an_unknown_output(iris_client: httpx.AsyncClient) -> None:
+async def test_an_unknown_output_is_refused(iris_client: httpx.AsyncClient) -> None:
     expected = "output species: unknown: the model has label, probabilities"
     assert await infer(iris_client, {**request(), "outputs": [{"name": "species"}]}) == (422, {"error": expected})
 
@@ -157,7 +159,7 @@ async def test_a_binary_value_that_is_no_length_is_named_by_row_and_feature(
     assert (answer.status_code, answer.json()) == (422, {"error": expected})
 
 
-async def test_bytes_that_do_not_fit_the_shape(iris_client: httpx.AsyncClient) -> None:
+async def test_bytes_that_do_not_fit_the_shape_are_refused(iris_client: httpx.AsyncClient) -> None:
     head = json.dumps(request(data=None, parameters={"binary_data_size": 3})).encode()
     headers = {"content-type": "application/octet-stream", rest.HEADER_LENGTH: str(len(head))}
     answer = await iris_client.post(INFER, content=head + b"abc", headers=headers)

@@ -72,14 +72,14 @@ def test_the_document_is_valid_openapi_3_1(schema: Any, document: dict[str, Any]
     schema.validate()
 
 
-def test_every_schema_in_it_is_valid_json_schema(document: dict[str, Any]) -> None:
+def test_every_schema_of_the_document_is_valid_json_schema(document: dict[str, Any]) -> None:
     found = [node["schema"] for node in objects(document) if isinstance(node.get("schema"), dict)]
     assert len(found) > 30
     for each in found:
         jsonschema.Draft202012Validator.check_schema(each)
 
 
-def test_every_operation_is_in_it_with_a_summary(document: dict[str, Any]) -> None:
+def test_every_operation_is_documented_with_a_summary(document: dict[str, Any]) -> None:
     operations = [(method, path) for path, methods in document["paths"].items() for method in methods]
     assert sorted(operations) == sorted([("post", path) for path in POSTS] + [("get", path) for path in GETS])
     for method, path in operations:
@@ -98,7 +98,7 @@ def test_every_error_is_documented_in_the_one_form(document: dict[str, Any]) -> 
                 assert response["content"]["application/json"]["schema"]["required"] == ["error"]
 
 
-async def test_every_example_in_it_is_answered_with_200(
+async def test_every_example_of_the_document_is_answered_with_200(
     document: dict[str, Any], iris_client: httpx.AsyncClient
 ) -> None:
     asked = 0
@@ -119,7 +119,7 @@ async def test_every_example_in_it_is_answered_with_200(
 )
 @quick
 @given(data=st.data())
-def test_every_body_is_answered_as_documented(
+def test_every_post_is_answered_as_documented(
     schema: Any, path: str, mode: GenerationMode, data: st.DataObject
 ) -> None:
     case = data.draw(schema[path]["POST"].as_strategy(generation_mode=mode))
@@ -129,7 +129,7 @@ def test_every_body_is_answered_as_documented(
 @pytest.mark.parametrize("path", GETS)
 @settings(quick, max_examples=3)
 @given(data=st.data())
-def test_every_question_is_answered_as_documented(schema: Any, path: str, data: st.DataObject) -> None:
+def test_every_get_is_answered_as_documented(schema: Any, path: str, data: st.DataObject) -> None:
     data.draw(schema[path]["GET"].as_strategy()).call_and_validate()
 
 

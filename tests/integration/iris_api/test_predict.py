@@ -88,7 +88,7 @@ async def test_names_may_come_in_any_order_and_escaped(iris_client: httpx.AsyncC
     assert await post(iris_client, shuffled) == plain
 
 
-async def test_a_thousand_flowers_are_the_most(iris_client: httpx.AsyncClient) -> None:
+async def test_a_batch_of_more_than_a_thousand_flowers_is_refused(iris_client: httpx.AsyncClient) -> None:
     status, answer = await post(iris_client, f"[{','.join([VALID] * 1000)}]")
     assert (status, len(answer["predictions"])) == (200, 1000)
     status, answer = await post(iris_client, f"[{','.join([VALID] * 1001)}]")
@@ -134,7 +134,7 @@ async def test_deep_nesting_is_malformed(iris_client: httpx.AsyncClient, body: s
 
 
 @pytest.mark.parametrize("depth", range(800, 1100, 7))
-async def test_nesting_near_the_limit_is_refused_too(iris_client: httpx.AsyncClient, depth: int) -> None:
+async def test_nesting_near_the_limit_is_refused(iris_client: httpx.AsyncClient, depth: int) -> None:
     status, answer = await post(iris_client, FLOWER % ("[" * depth + "]" * depth))
     assert status in {400, 422}
     assert set(answer) == {"error"}
@@ -152,7 +152,7 @@ async def test_nesting_near_the_limit_is_refused_too(iris_client: httpx.AsyncCli
         (f'"{"x" * 200}"', f'"{"x" * 78}…'),
     ],
 )
-async def test_a_value_that_is_no_number(iris_client: httpx.AsyncClient, value: str, shown: str) -> None:
+async def test_a_value_that_is_no_number_is_refused(iris_client: httpx.AsyncClient, value: str, shown: str) -> None:
     expected = f"flower.sepal_length_cm {shown}: expected a number of cm"
     assert await post(iris_client, FLOWER % value) == (422, {"error": expected})
 
@@ -176,7 +176,7 @@ async def test_a_value_that_is_no_number(iris_client: httpx.AsyncClient, value: 
         ("-" + "9" * 5000, "-Infinity"),
     ],
 )
-async def test_a_number_that_is_no_length(iris_client: httpx.AsyncClient, value: str, shown: str) -> None:
+async def test_a_number_that_is_no_length_is_refused(iris_client: httpx.AsyncClient, value: str, shown: str) -> None:
     expected = f"flower.sepal_length_cm {shown}: expected a length from 0 to 100 cm"
     assert await post(iris_client, FLOWER % value) == (422, {"error": expected})
 
@@ -214,7 +214,7 @@ async def test_a_feature_given_twice_is_refused(iris_client: httpx.AsyncClient, 
 
 
 @pytest.mark.parametrize("value", ["null", "true", "3", '"setosa"'])
-async def test_a_document_that_is_no_flower(iris_client: httpx.AsyncClient, value: str) -> None:
+async def test_a_document_that_is_no_flower_is_refused(iris_client: httpx.AsyncClient, value: str) -> None:
     expected = f"expected an object with {NAMES}"
     assert await post(iris_client, value) == (422, {"error": f"flower {value}: {expected}"})
     assert await post(iris_client, f"[{value}]") == (422, {"error": f"flowers[0] {value}: {expected}"})
@@ -225,7 +225,7 @@ async def test_an_empty_object_misses_its_first_feature(iris_client: httpx.Async
     assert await post(iris_client, "{}") == (422, {"error": expected})
 
 
-async def test_an_empty_batch(iris_client: httpx.AsyncClient) -> None:
+async def test_an_empty_batch_is_refused(iris_client: httpx.AsyncClient) -> None:
     assert await post(iris_client, "[]") == (422, {"error": "flowers 0 in the list: expected 1 to 1000"})
 
 
@@ -335,7 +335,7 @@ async def test_an_unknown_path_is_not_found(iris_client: httpx.AsyncClient, path
     assert (answer.status_code, answer.json()) == (404, {"error": expected})
 
 
-async def test_health_and_readiness(iris_client: httpx.AsyncClient) -> None:
+async def test_health_and_readiness_are_answered(iris_client: httpx.AsyncClient) -> None:
     assert (await iris_client.get("/healthz")).json() == {"status": "alive"}
     assert (await iris_client.get("/readyz")).json() == {"status": "ready"}
     assert (await iris_client.post("/healthz")).json() == {"error": "method POST: not allowed here"}

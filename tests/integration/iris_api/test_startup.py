@@ -59,17 +59,17 @@ def reason(errors: str) -> str:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("variable", ["IRIS_PORT", "IRIS_GRPC_PORT"])
-def test_a_taken_port(refusal: Refusal, taken: str, variable: str, workers: str) -> None:
+def test_a_taken_port_ends_the_start(refusal: Refusal, taken: str, variable: str, workers: str) -> None:
     expected = f"127.0.0.1:{taken}: Address already in use: free it, or set {variable}"
     assert refusal(**{variable: taken}, IRIS_WORKERS=workers) == expected
 
 
-def test_one_port_for_both(refusal: Refusal) -> None:
+def test_one_port_for_http_and_grpc_ends_the_start(refusal: Refusal) -> None:
     expected = "IRIS_GRPC_PORT 1234: the same as IRIS_PORT: set another"
     assert refusal(IRIS_PORT="1234", IRIS_GRPC_PORT="1234") == expected
 
 
-def test_an_address_of_another_machine(refusal: Refusal) -> None:
+def test_an_address_of_another_machine_ends_the_start(refusal: Refusal) -> None:
     expected = "192.0.2.1:1234: Cannot assign requested address: set IRIS_HOST or IRIS_PORT"
     assert refusal(IRIS_HOST="192.0.2.1", IRIS_PORT="1234") == expected
 
@@ -82,23 +82,23 @@ def test_every_bad_setting_is_named(refusal: Refusal) -> None:
     ]
 
 
-def test_a_bad_setting_of_the_telemetry(refusal: Refusal) -> None:
+def test_a_bad_telemetry_setting_ends_the_start(refusal: Refusal) -> None:
     expected = "TELEMETRY_TRACE_RATIO 5: Input should be less than or equal to 1"
     assert refusal(TELEMETRY_TRACE_RATIO="5") == expected
 
 
-def test_a_log_level_that_does_not_exist(refusal: Refusal) -> None:
+def test_a_log_level_that_does_not_exist_ends_the_start(refusal: Refusal) -> None:
     expected = "TELEMETRY_LOG_LEVEL loud: Input should be 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'"
     assert refusal(TELEMETRY_LOG_LEVEL="loud") == expected
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_no_model(refusal: Refusal, workers: str) -> None:
+def test_a_missing_model_ends_the_start(refusal: Refusal, workers: str) -> None:
     expected = "/nowhere/model.json: No such file or directory: run make train-1, or set IRIS_MODEL_DIR"
     assert refusal(IRIS_MODEL_DIR="/nowhere", IRIS_WORKERS=workers) == expected
 
 
-def test_a_damaged_model(refusal: Refusal, model_dir: Path, tmp_path: Path) -> None:
+def test_a_damaged_model_ends_the_start(refusal: Refusal, model_dir: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(model_dir, tmp_path / "damaged")
     (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:-1])
     reason = refusal(IRIS_MODEL_DIR=str(folder))
@@ -106,7 +106,7 @@ def test_a_damaged_model(refusal: Refusal, model_dir: Path, tmp_path: Path) -> N
     assert reason.endswith("the file is damaged or was replaced: run make train-1")
 
 
-def test_the_process_ends_with_1_and_one_line(
+def test_a_process_that_cannot_start_ends_with_1_and_one_line(
     start_iris: StartIris, model_dir: Path, tmp_path: Path, taken: str
 ) -> None:
     folder = shutil.copytree(model_dir, tmp_path / "damaged")

@@ -143,7 +143,7 @@ def test_a_file_that_no_worker_can_read_costs_its_own_metrics_only(start_two: St
     assert 1 <= server.stdout.count(f'"message":"metrics of a worker are left out: {said}') <= 2  # each worker once
 
 
-def test_workers_whose_parent_is_killed_end_too(start_two: StartIris, tmp_path: Path) -> None:
+def test_workers_end_when_their_parent_is_killed(start_two: StartIris, tmp_path: Path) -> None:
     server = start_two(IRIS_DRAIN_S="0")
     orphans = workers(server)
     server.process.kill()

@@ -75,7 +75,7 @@ def test_every_field_of_every_real_line_is_mapped_with_its_type(level_run: Path)
         check(line)
 
 
-def test_so_is_every_field_of_a_logged_exception() -> None:
+def test_every_field_of_a_logged_exception_is_mapped_with_its_type() -> None:
     import logging  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
@@ -96,7 +96,7 @@ def test_filebeat_reads_the_logs_and_takes_json_lines_alone(level_run: Path) -> 
     assert not re.search(pattern[0], "Traceback (most recent call last):")
 
 
-def test_in_a_cluster_filebeat_treats_the_lines_of_pods_likewise() -> None:
+def test_in_a_cluster_filebeat_takes_only_the_json_lines_of_pods() -> None:
     pods = FILEBEAT["filebeat.inputs"][1]
     assert pods["parsers"][1:] == INPUT["parsers"]
     namespaces = [re.fullmatch(r"/var/log/containers/\*_(\w+)_\*\.log", path) for path in pods["paths"]]

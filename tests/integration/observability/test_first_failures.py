@@ -109,7 +109,7 @@ async def test_every_series_that_is_rated_is_there_before_its_first_event(server
     assert missing == []
 
 
-def test_every_series_that_is_rated_is_some_servers() -> None:
+def test_every_rated_series_is_exported_by_a_server() -> None:
     known = {prefix for prefixes in OWNED.values() for prefix in prefixes} | set(OTHERS)
     assert [each for each in rated() if not each.name.startswith(tuple(known))] == []
 

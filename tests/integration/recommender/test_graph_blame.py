@@ -71,7 +71,9 @@ async def test_what_a_step_adds_to_the_protocol_is_passed_on(routed: Routed) -> 
     ],
     ids=["no payload", "no data", "another shape", "a type that is not known", "a tag that is no number"],
 )
-async def test_over_grpc_too(routed: Routed, answer: pb.SeldonMessage, why: str) -> None:
+async def test_over_grpc_a_broken_answer_is_502_and_names_the_step(
+    routed: Routed, answer: pb.SeldonMessage, why: str
+) -> None:
     async with refusing(answer) as port:
         status, reason, info = failure(await routed(alone(over_grpc(port))).post(PREDICTIONS, json={"strData": "x"}))
     assert (status, reason) == (502, "STEP_BAD_ANSWER")
@@ -87,14 +89,14 @@ async def test_an_error_that_cannot_be_passed_on_is_told_in_the_routers_words(ro
 
 
 @pytest.mark.parametrize("body", [DEEP, b'{"name":"\xff"}', b"null"], ids=["deep", "no text", "null"])
-async def test_metadata_that_is_none_is_the_steps_fault(routed: Routed, body: bytes) -> None:
+async def test_invalid_metadata_are_the_steps_fault(routed: Routed, body: bytes) -> None:
     async with answering(http("200 OK", body)) as port:
         answer = await routed(alone(over_rest(port, kind="MODEL"))).get("/api/v1.0/metadata")
         assert failure(answer)[:2] == (502, "STEP_BAD_ANSWER")
 
 
 @pytest.mark.parametrize("route", [b"hello", DEEP, b"[]", b'{"data":{"ndarray":[1e999]}}', b'"\xff"'])
-async def test_a_route_that_is_none_is_the_routers_fault(letters: Letters, routed: Routed, route: bytes) -> None:
+async def test_an_answer_without_a_route_is_the_routers_fault(letters: Letters, routed: Routed, route: bytes) -> None:
     async with answering(http("200 OK", route)) as port:
         client = routed(alone(over_rest(port, letters[0].unit("MODEL"), kind="ROUTER")))
         status, reason, info = failure(await client.post(PREDICTIONS, json={"strData": "x"}))
@@ -102,7 +104,7 @@ async def test_a_route_that_is_none_is_the_routers_fault(letters: Letters, route
         assert info.startswith("step broken: route: ")
 
 
-async def test_a_route_in_feedback_is_the_clients(letters: Letters, routed: Routed) -> None:
+async def test_a_wrong_route_in_feedback_is_the_clients_fault(letters: Letters, routed: Routed) -> None:
     a, b = letters
     client = routed(alone(a.unit("ROUTER", b.unit("MODEL"), name="r")))
     sent = {"reward": 1, "response": {"strData": "x", "meta": {"routing": {"r": 7}}}}

@@ -62,7 +62,7 @@ async def test_a_step_that_is_not_there_is_503_and_named(letters: Letters, route
     assert (await client.get("/live")).status_code == 200
 
 
-async def test_a_canary_that_fails_is_blamed_itself(letters: Letters, routed: Routed) -> None:
+async def test_a_canary_that_fails_is_named_as_the_predictor_that_failed(letters: Letters, routed: Routed) -> None:
     canary = {"name": "canary", "graph": nobody("model"), "traffic": 10, "annotations": {"version": "2"}}
     stable = {"name": "default", "graph": letters[0].unit("MODEL"), "traffic": 90, "annotations": {"version": "1"}}
     client = routed(deployment(stable, canary))
@@ -229,7 +229,7 @@ async def test_a_message_that_does_not_come_in_time_is_408(letters: Letters, rou
     assert late.json()["status"]["info"] == "body 1 bytes: expected the rest of it within 0.05 s"
 
 
-async def test_what_is_null_is_absent(letters: Letters, routed: Routed) -> None:
+async def test_a_null_field_of_a_message_is_absent(letters: Letters, routed: Routed) -> None:
     client = routed(alone(letters[0].unit("MODEL")))
     sent = {
         "data": None, "jsonData": None, "status": None, "strData": "x",
@@ -241,7 +241,7 @@ async def test_what_is_null_is_absent(letters: Letters, routed: Routed) -> None:
     assert (await client.post("/api/v1.0/feedback", json=feedback)).status_code == 200
 
 
-async def test_a_puid_of_the_header_is_checked_as_the_bodys_is(letters: Letters, routed: Routed) -> None:
+async def test_a_puid_in_the_header_is_checked_like_one_in_the_body(letters: Letters, routed: Routed) -> None:
     client = routed(alone(letters[0].unit("MODEL")))
     for path, body in ((PREDICTIONS, {"strData": "x"}), ("/api/v1.0/feedback", {"reward": 1})):
         for puid in (b"a" * 257, b"\xe9"):
@@ -321,7 +321,7 @@ async def test_a_steps_broken_answer_is_502_and_names_it(
 
 
 @pytest.mark.parametrize("answer", [http("200 OK", b"hello"), http("302 Found"), http("999 What")])
-async def test_what_a_step_says_of_itself_is_held_to_the_same(routed: Routed, answer: bytes) -> None:
+async def test_broken_metadata_and_health_of_a_step_are_502(routed: Routed, answer: bytes) -> None:
     async with answering(answer) as port:
         endpoint = {"service_host": "127.0.0.1", "httpPort": port}
         client = routed(alone({"name": "broken", "type": "MODEL", "endpoint": endpoint}))

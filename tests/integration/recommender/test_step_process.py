@@ -56,7 +56,7 @@ def forever(tmp_path: Path) -> Iterator[Step]:
         process.kill()
 
 
-def test_told_to_stop_it_stops_all_that_was_forked(forever: Step) -> None:
+def test_a_step_process_that_is_told_to_stop_stops_all_that_was_forked(forever: Step) -> None:
     with forever.start() as running:
         forever.until(2)
         running.send_signal(signal.SIGTERM)
@@ -64,7 +64,7 @@ def test_told_to_stop_it_stops_all_that_was_forked(forever: Step) -> None:
     forever.until(0)
 
 
-def test_killed_it_is_cleared_away_by_its_successor(forever: Step) -> None:
+def test_what_a_killed_step_process_left_is_killed_by_its_successor(forever: Step) -> None:
     with forever.start() as running:
         forever.until(2)
         before = {process.pid for process in forever.family()}
@@ -85,7 +85,7 @@ def test_a_server_that_ends_by_itself_has_failed_and_leaves_nothing(tmp_path: Pa
     step.until(0)
 
 
-def test_one_that_does_not_listen_is_killed(tmp_path: Path) -> None:
+def test_a_server_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); open(sys.argv[1] + 'deaf', 'w').close()"
     step = Step(tmp_path, f"{deaf}; time.sleep(1000)")
     with step.start() as running:

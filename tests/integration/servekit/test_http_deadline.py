@@ -93,7 +93,7 @@ def test_headers_that_do_not_come_in_time_are_408(connection: socket.socket) -> 
     assert body == b'{"error":"headers: expected them within 0.4 s"}'
 
 
-def test_headers_that_drip_are_408_too(connection: socket.socket) -> None:
+def test_headers_that_drip_are_408(connection: socket.socket) -> None:
     stop = threading.Event()
 
     def drip() -> None:

@@ -19,7 +19,9 @@ LEFT_OUT = shutil.ignore_patterns(".git", ".venvs", ".run", ".cache", ".*_cache"
 
 
 @pytest.mark.slow
-def test_every_verb_of_level_1_works_there(tmp_path: Path, free_ports: Callable[[int], list[int]]) -> None:
+def test_every_command_of_level_1_works_in_a_clone_with_a_space(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
     clone = tmp_path / "a b" / "c d; e%f"
     shutil.copytree(ROOT, clone, ignore=LEFT_OUT)
     port, grpc_port = free_ports(2)

@@ -144,7 +144,7 @@ def test_a_path_to_python_is_no_command(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize("environment", ["main", "seldon", "triton", "bench"])
-def test_nor_is_it_where_uv_has_it(environment: str, clone: Clone) -> None:
+def test_a_path_to_python_given_to_uv_is_no_command(environment: str, clone: Clone) -> None:
     (clone.folder / ".venvs/uv/bin/uv").write_text('#!/bin/sh\ntest $1 = venv && printf %s "$@"\n')
     (clone.folder / f".venvs/{environment}/.synced").unlink()
     (clone.folder / ".venvs/main/bin/python").unlink()
@@ -152,7 +152,7 @@ def test_nor_is_it_where_uv_has_it(environment: str, clone: Clone) -> None:
     assert f"--python{EVIL}.venvs/{environment}" in said
 
 
-def test_a_setting_given_to_make_is_not_expanded_either(clone: Clone) -> None:
+def test_a_setting_given_to_make_is_not_expanded(clone: Clone) -> None:
     started, said = clone.make("up-1", f"IRIS_API_KEYS={EVIL}", no_proxy=EVIL)
     assert started, said
     assert started[-1].environment["IRIS_API_KEYS"] == EVIL
@@ -172,5 +172,5 @@ def test_a_level_that_is_none_is_refused(verb: str, clone: Clone) -> None:
         assert f"level {level}: no such level, expected one of: 1 2 3" in said
 
 
-def test_every_variable_is_tried() -> None:
+def test_every_variable_of_the_makefile_is_tested() -> None:
     assert sorted([*WHOLE, "ARGS", "PYTHON"]) == sorted(given())

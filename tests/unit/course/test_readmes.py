@@ -57,14 +57,14 @@ def test_output_before_a_command_is_refused() -> None:
         ("a.b", "a.b"),
     ],
 )
-def test_output_matches(printed: str, expected: str) -> None:
+def test_output_that_matches_its_pattern_passes(printed: str, expected: str) -> None:
     assert matches(printed, expected)
 
 
 @pytest.mark.parametrize(
     ("printed", "expected"), [("two", "one"), ("axb", "a.b"), ("one\ntwo", "one"), ("", "one"), ("lost", "first\n…")]
 )
-def test_output_differs(printed: str, expected: str) -> None:
+def test_output_that_differs_from_its_pattern_fails(printed: str, expected: str) -> None:
     assert not matches(printed, expected)
 
 

@@ -52,18 +52,18 @@ def test_what_is_written_is_read_back(model_dir: Path, tmp_path: Path) -> None:
     assert read_artefact(tmp_path / "new" / "2") == (model, card)
 
 
-def test_no_folder(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     expected = f"{tmp_path}/no/model.json: No such file or directory: run make train-1, or set IRIS_MODEL_DIR"
     assert refusal(tmp_path / "no") == expected
 
 
-def test_no_model_file(folder: Path) -> None:
+def test_a_missing_model_file_is_named(folder: Path) -> None:
     (folder / "model.onnx").unlink()
     expected = f"{folder}/model.onnx: No such file or directory: run make train-1, or set IRIS_MODEL_DIR"
     assert refusal(folder) == expected
 
 
-def test_a_folder_in_the_place_of_the_model(folder: Path) -> None:
+def test_a_folder_in_the_place_of_the_model_is_refused(folder: Path) -> None:
     (folder / "model.onnx").unlink()
     (folder / "model.onnx").mkdir()
     assert refusal(folder) == f"{folder}/model.onnx: Is a directory: run make train-1, or set IRIS_MODEL_DIR"
@@ -79,7 +79,7 @@ def test_a_run_that_did_not_finish_leaves_no_card(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 300, -1])
-def test_a_damaged_byte(folder: Path, at: int) -> None:
+def test_a_damaged_byte_is_found(folder: Path, at: int) -> None:
     model = bytearray((folder / "model.onnx").read_bytes())
     vouched = hashlib.sha256(model).hexdigest()
     model[at] ^= 1
@@ -90,7 +90,7 @@ def test_a_damaged_byte(folder: Path, at: int) -> None:
     )
 
 
-def test_a_truncated_model(folder: Path) -> None:
+def test_a_truncated_model_is_found(folder: Path) -> None:
     (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:-1])
     assert "the file is damaged or was replaced: run make train-1" in refusal(folder)
 
@@ -106,13 +106,13 @@ def test_a_truncated_model(folder: Path) -> None:
         ('{"name": 5}', "Expected `str`, got `int` - at `$.name`"),
     ],
 )
-def test_a_card_that_is_none(folder: Path, text: str, reason: str) -> None:
+def test_a_card_that_is_none_is_refused(folder: Path, text: str, reason: str) -> None:
     (folder / "model.json").write_text(text)
     assert refusal(folder) == f"{folder}/model.json: not a model card: {reason}: run make train-1"
 
 
 @pytest.mark.parametrize("field", ["name", "version", "sha256", "inputs", "outputs", "metrics", "created"])
-def test_a_card_without_a_field(folder: Path, field: str) -> None:
+def test_a_card_without_a_field_is_refused(folder: Path, field: str) -> None:
     card = json.loads((folder / "model.json").read_bytes())
     del card[field]
     (folder / "model.json").write_text(json.dumps(card))
@@ -120,20 +120,20 @@ def test_a_card_without_a_field(folder: Path, field: str) -> None:
     assert refusal(folder) == f"{folder}/model.json: not a model card: {reason}: run make train-1"
 
 
-def test_a_card_that_is_not_text(folder: Path) -> None:
+def test_a_card_that_is_not_text_is_refused(folder: Path) -> None:
     (folder / "model.json").write_bytes(b'{"name": "\xff"}')
     assert re.fullmatch(rf"{folder}/model\.json: not a model card: .+: run make train-1", refusal(folder))
 
 
 @pytest.mark.parametrize("model", [b"not onnx", b"", b"\x00" * 1000])
-def test_bytes_that_the_card_vouches_for_but_no_runtime_takes(folder: Path, model: bytes) -> None:
+def test_a_verified_graph_that_onnx_runtime_cannot_load_is_refused(folder: Path, model: bytes) -> None:
     replace_model(folder, model)
     reason = refusal(folder)
     assert reason.startswith(f"{folder}/model.onnx: ONNX Runtime refuses it: ")
     assert "\n" not in reason
 
 
-def test_tensors_of_other_names_than_the_card_declares(folder: Path) -> None:
+def test_tensors_of_other_names_than_the_card_declares_are_refused(folder: Path) -> None:
     graph = onnx.load(folder / "model.onnx")
     graph.graph.output.pop()
     replace_model(folder, graph.SerializeToString())
@@ -143,7 +143,7 @@ def test_tensors_of_other_names_than_the_card_declares(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("datatype", "shape"), [("FP64", [-1, 4]), ("FP32", [-1, 5]), ("FP32", [4]), ("FP32", [1, 4])])
-def test_a_tensor_of_another_type_or_shape_than_the_card_declares(
+def test_a_tensor_of_another_type_or_shape_than_the_card_declares_is_refused(
     folder: Path, datatype: str, shape: list[int]
 ) -> None:
     change_card(folder, inputs=[{"name": "features", "datatype": datatype, "shape": shape}])
@@ -154,13 +154,13 @@ def test_a_tensor_of_another_type_or_shape_than_the_card_declares(
 
 
 @pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "weights.bin"])
-def test_weights_in_another_file(folder: Path, location: str) -> None:
+def test_weights_in_another_file_are_refused(folder: Path, location: str) -> None:
     replace_model(folder, external_model(location))
     assert refusal(folder).startswith(f"{folder}/model.onnx: it takes weights from other files, which nothing vouches")
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.json", "golden.json"])
-def test_a_link_out_of_the_folder(folder: Path, name: str) -> None:
+def test_a_link_out_of_the_folder_is_refused(folder: Path, name: str) -> None:
     outside = (folder / name).rename(folder.parent / name)
     (folder / name).symlink_to(outside)
     with pytest.raises(ArtefactError) as caught:
@@ -168,7 +168,7 @@ def test_a_link_out_of_the_folder(folder: Path, name: str) -> None:
     assert str(caught.value) == f"{folder}/{name}: a link to {outside}, outside the artefact: run make train-1"
 
 
-def test_a_model_that_must_be_signed(
+def test_a_model_that_must_be_signed_is_refused_without_a_signature(
     folder: Path, model_keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     private, public = model_keys
@@ -184,7 +184,7 @@ def test_a_model_that_must_be_signed(
     assert refusal(folder).startswith(f"{folder}/model.json: not what the owner of IRIS_SIGNED_BY {public} signed: run")
 
 
-def test_no_golden_answers(folder: Path) -> None:
+def test_missing_golden_answers_are_named(folder: Path) -> None:
     (folder / "golden.json").unlink()
     with pytest.raises(ArtefactError) as caught:
         read_golden(folder)

@@ -20,7 +20,7 @@ PYTHON = ROOT / ".venvs/seldon/bin/python"
 TESTS = Path(__file__).parent / "components"
 
 
-def test_the_components_as_plain_classes(movielens: Path, tmp_path: Path) -> None:
+def test_the_components_work_as_plain_classes(movielens: Path, tmp_path: Path) -> None:
     """Film 103 is out of stock."""
     assert train.main(RecommenderSettings(models_dir=tmp_path / "models", movielens_dir=movielens)) == 0
     socket = tmp_path / "s"

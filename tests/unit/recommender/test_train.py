@@ -68,7 +68,7 @@ def test_the_card_says_how_good_the_model_is_beside_popularity(
     assert re.search(r"^of +\d+ users +NDCG@10", said, re.MULTILINE)
 
 
-def test_without_data_it_says_why_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_data_training_says_why_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path / "nothing", tmp_path / "models") == 1
     assert "set MOVIELENS_DIR to a folder with" in capsys.readouterr().err
 

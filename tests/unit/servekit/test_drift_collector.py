@@ -43,7 +43,9 @@ def test_both_windows_say_how_many_rows_they_hold(registry: CollectorRegistry, m
     assert registry.get_sample_value("serving_drift_window_rows", MODEL | {"window": long.window}) == 5_000
 
 
-def test_what_the_windows_can_see_is_exported_too(registry: CollectorRegistry, monitor: DriftMonitor) -> None:
+def test_the_smallest_shift_that_a_window_can_see_is_exported(
+    registry: CollectorRegistry, monitor: DriftMonitor
+) -> None:
     monitor.observe(REFERENCE[:500], REFERENCE[:500, :1])
     short = MODEL | {"window": "short"}
     report = monitor.reports()[0]

@@ -52,7 +52,7 @@ def test_a_weight_in_a_file_is_found(model: Any) -> None:
 
 
 @pytest.mark.parametrize("location", ["w.bin", "../w", "/etc/passwd", ""])
-def test_wherever_that_file_is(location: str) -> None:
+def test_a_weight_is_found_wherever_its_file_is(location: str) -> None:
     assert has_external_data(external_model(location))
 
 
@@ -69,7 +69,7 @@ def test_values_that_read_like_a_message_are_values() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"graph", b"\xff" * 100, b"\x00" * 50, b"\x3a\x7f"])
-def test_bytes_that_are_no_graph_have_none(content: bytes) -> None:
+def test_bytes_that_are_no_graph_have_no_external_data(content: bytes) -> None:
     assert not has_external_data(content)
 
 

@@ -45,7 +45,7 @@ def answering(answer: bytes, *, drip_s: float = 0.0) -> Iterator[tuple[str, list
             thread.join()
 
 
-def test_a_question_and_its_answer() -> None:
+def test_a_request_is_sent_and_its_answer_is_read() -> None:
     with answering(b"HTTP/1.1 404 No\r\ncontent-length: 2\r\nx-a: b\r\n\r\nhi") as (url, asked):
         reply = ask(f"{url}/a?b=1", 30, method="POST", body=b"{}", headers=[("accept", "text/plain")])
     assert (reply.status, reply.body, reply.header(b"x-a")) == (404, b"hi", b"b")
@@ -59,7 +59,7 @@ def test_an_answer_that_drips_is_late_however_often_a_byte_comes() -> None:
         ask(url, 0.5)
 
 
-def test_a_client_waits_no_longer_either_and_says_so_in_its_own_words() -> None:
+def test_an_httpx_client_keeps_the_time_limit_and_raises_its_own_errors() -> None:
     answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
     with answering(answer, drip_s=0.05) as (url, _), client(timeout=0.5) as http, pytest.raises(httpx.ReadTimeout):
         http.get(url)

@@ -62,7 +62,9 @@ def test_drift_goes_to_its_server_itself(url: str, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("named", [{}, {"no_proxy": "a.example, b.example"}, {"NO_PROXY": "a.example,127.0.0.1"}])
-def test_libraries_and_children_are_told_so_too(named: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_libraries_and_children_are_told_to_use_no_proxy_for_this_machine(
+    named: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     given = {"http_proxy": DEAD, **named}
     told = direct(given)
     assert told["no_proxy"] == told["NO_PROXY"]

@@ -14,7 +14,7 @@ def test_each_place_is_worth_the_mean_over_every_order_of_its_tie() -> None:
     np.testing.assert_allclose(mean_over_ties(values, scores, np.array([0, 5])), expected)
 
 
-def test_without_ties_it_is_the_order_of_the_scores() -> None:
+def test_without_ties_the_ranking_is_the_order_of_the_scores() -> None:
     scores = np.array([0.1, 0.3, 0.2])
     assert mean_over_ties(np.array([1.0, 2.0, 3.0]), scores, np.array([0, 3])).tolist() == [2, 3, 1]
 

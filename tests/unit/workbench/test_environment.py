@@ -28,7 +28,7 @@ def test_the_usual_variables_and_the_named_ones_are_kept_and_all_else_is_left_ou
     assert only(given, ["AUDIT_", "SHOP"]) == {"PATH": "/bin", "LC_ALL": "C"}
 
 
-def test_capitals_make_no_difference() -> None:
+def test_capitals_in_the_name_of_a_variable_make_no_difference() -> None:
     assert only({"shop_api_keys": "a:b", "no_proxy": "x"}, ["SHOP_API_KEYS"]) == {
         "shop_api_keys": "a:b",
         "no_proxy": "x",
@@ -36,7 +36,7 @@ def test_capitals_make_no_difference() -> None:
     assert only({"shop_api_keys": "a:b"}, ()) == {}
 
 
-def test_nothing_usual_is_a_secret() -> None:
+def test_no_usual_variable_is_a_secret() -> None:
     planted = {"SHOP_API_KEYS": "", "AUDIT_KEY": "", "GITHUB_TOKEN": "", "AWS_SECRET_ACCESS_KEY": "", "PGPASSWORD": ""}
     assert only(planted, ()) == {}
 

@@ -51,7 +51,7 @@ def test_other_licences_are_refused(licence: str) -> None:
     assert refused(licence)
 
 
-def test_the_command_lists_them_and_fails_on_one_that_is_not_accepted(
+def test_the_command_lists_licences_and_fails_on_one_that_is_not_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(licences, "ROOT", tmp_path)

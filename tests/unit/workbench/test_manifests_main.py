@@ -33,7 +33,7 @@ def test_a_mistake_is_printed_and_fails_the_command(tmp_path: Path, capsys: pyte
     assert "ConfigMap/settings: $.dta {'a': 'b'}: unknown field; did you mean data?" in capsys.readouterr().err
 
 
-def test_the_house_rules_are_part_of_it_unless_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_house_rules_are_checked_unless_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "pod.yaml").write_text(ROOT_POD)
     assert main(["validate", str(tmp_path)]) == 1
     assert "expected runAsNonRoot: true" in capsys.readouterr().err

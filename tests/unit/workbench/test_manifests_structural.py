@@ -92,7 +92,9 @@ def accepts(schema: dict[str, Any], value: object) -> bool:
         ),
     ],
 )
-def test_it_takes_what_the_server_keeps_and_refuses_the_rest(schema: dict[str, Any], good: object, bad: object) -> None:
+def test_the_strict_schema_takes_what_the_server_keeps_and_refuses_the_rest(
+    schema: dict[str, Any], good: object, bad: object
+) -> None:
     assert accepts(schema, good)
     assert not accepts(schema, bad)
 

@@ -94,7 +94,7 @@ def test_jaegers_manifests_are_valid_and_follow_the_house_rules() -> None:
     assert check_policy(documents) == []
 
 
-def test_jaeger_is_the_pinned_one_in_the_cluster_too() -> None:
+def test_jaeger_in_the_cluster_is_the_pinned_one() -> None:
     (deployment,) = (document for document in build(INFRA / "jaeger") if document.kind == "Deployment")
     (container,) = deployment.body["spec"]["template"]["spec"]["containers"]
     assert container["image"] == IMAGES["jaeger"]["reference"]

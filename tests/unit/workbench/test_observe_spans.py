@@ -81,7 +81,7 @@ def test_without_a_file_the_remedy_names_the_level(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("chooser", [slowest, last, by_id("abcd")])
-def test_an_empty_file_gets_the_same_remedy(tmp_path: Path, chooser: Any) -> None:
+def test_an_empty_trace_file_gets_the_remedy_of_a_missing_one(tmp_path: Path, chooser: Any) -> None:
     path = tmp_path / "3" / "traces.jsonl"
     path.parent.mkdir()
     path.touch()

@@ -44,7 +44,7 @@ def test_a_family_is_a_process_and_all_that_it_started() -> None:
     until(lambda: not is_alive(child), "ended")
 
 
-def test_who_is_gone_has_no_family_and_uses_nothing() -> None:
+def test_a_process_that_is_gone_has_no_family_and_uses_nothing() -> None:
     with subprocess.Popen([sys.executable, "-c", IDLE], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         found = family(process.pid)
         assert is_alive(found[0])
@@ -86,13 +86,13 @@ def test_a_process_runs_with_the_environment_added_and_is_stopped_at_the_end() -
     assert not is_alive(process)
 
 
-def test_one_that_ended_by_itself_is_no_error() -> None:
+def test_a_process_that_ended_by_itself_is_no_error() -> None:
     with running([sys.executable, "-c", "raise SystemExit(3)"], {}) as process:
         until(lambda: process.poll() is not None, "ended")
     assert process.returncode == 3
 
 
-def test_one_that_does_not_end_when_asked_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_process_that_does_not_end_when_asked_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("workbench.processes._STOP_S", 0.2)
     deaf = tmp_path / "deaf"
     with running([sys.executable, "-c", DEAF], {"DEAF": str(deaf)}) as process:

@@ -38,7 +38,7 @@ def test_wilsons_interval_is_that_of_the_literature(times: float, runs: float, l
     assert wilson(times, runs) == pytest.approx((low, high), abs=1e-4)
 
 
-def test_of_nothing_everything_is_possible() -> None:
+def test_the_interval_of_no_runs_is_from_0_to_1() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
 
 

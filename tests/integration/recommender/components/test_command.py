@@ -17,7 +17,7 @@ COMMAND = [str(ROOT / ".venvs/seldon/bin/python"), "-m", "recommender.entrypoint
 
 
 @pytest.mark.parametrize("name", ["preprocessor", "model", "postprocessor"])
-def test_without_an_artefact_it_ends_with_one_clear_line(tmp_path: Path, name: str) -> None:
+def test_without_an_artefact_a_component_ends_with_one_clear_line(tmp_path: Path, name: str) -> None:
     environment = {**os.environ, "RECOMMENDER_MODEL_DIR": str(tmp_path)}
     done = subprocess.run([*COMMAND, name], env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
@@ -27,7 +27,7 @@ def test_without_an_artefact_it_ends_with_one_clear_line(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("arguments", [[], ["router"]])
-def test_it_knows_three_names(arguments: list[str]) -> None:
+def test_the_command_knows_three_components(arguments: list[str]) -> None:
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     name = repr(arguments[0] if arguments else "")

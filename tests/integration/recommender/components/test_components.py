@@ -83,7 +83,7 @@ def test_ratings_in_the_request_are_enough(ask: Pipeline) -> None:
     assert answer["jsonData"]["items"][0]["title"] == "Star Wars (1977)"
 
 
-def test_a_genre_is_kept_to(ask: Pipeline, models: Path) -> None:
+def test_only_items_of_the_genre_are_recommended(ask: Pipeline, models: Path) -> None:
     items = ask({"user": 196, "genre": "Film-Noir"})["jsonData"]["items"]
     noir = Artefact(models / "1").catalogue()
     assert all("Film-Noir" in noir.items[noir.position[int(item["id"])]].genres for item in items)
@@ -151,7 +151,9 @@ def test_a_message_of_a_wrong_shape_is_never_an_internal_error(
         pb.SeldonMessage(data=pb.DefaultData(tensor=pb.Tensor(shape=[3], values=[1]))),
     ],
 )
-def test_over_grpc_likewise(components: Components, step: str, message: pb.SeldonMessage) -> None:
+def test_over_grpc_a_wrong_request_gets_a_failed_message(
+    components: Components, step: str, message: pb.SeldonMessage
+) -> None:
     answer = components[step].grpc(message)
     assert answer.status.status == pb.Status.FAILURE
     assert answer.status.code in {400, 422}
@@ -177,7 +179,7 @@ def test_the_steps_exchange_a_safetensors_document(components: Components) -> No
 
 
 @pytest.mark.parametrize("kind", ["ndarray", "tensor"])
-def test_the_model_alone_takes_plain_features_too(components: Components, kind: str) -> None:
+def test_the_model_alone_takes_plain_features(components: Components, kind: str) -> None:
     values = [1.0] + [0.0] * 1681
     data = (
         {"ndarray": [values, values]} if kind == "ndarray" else {"tensor": {"shape": [2, 1682], "values": values * 2}}
@@ -195,7 +197,7 @@ def test_metrics_are_counted_by_the_step_that_made_them(components: Components) 
     assert "recommender_cold_starts_total" not in texts["predict"] + texts["transform-output"]
 
 
-def test_each_says_what_it_is(components: Components) -> None:
+def test_each_components_metadata_says_what_it_is(components: Components) -> None:
     metadata = {step: httpx.get(f"{components[step].url}/metadata").json() for step in STEPS}
     assert [metadata[step]["name"] for step in STEPS] == ["preprocessor", "recommender", "postprocessor"]
     assert metadata["predict"]["custom"]["algorithm"] == "ease"

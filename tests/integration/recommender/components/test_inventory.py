@@ -70,7 +70,7 @@ def test_bits_of_items_that_are_not_in_the_catalogue_do_not_matter(inventory: In
     assert inventory.out() == [9]
 
 
-def test_while_it_is_away_the_last_snapshot_serves_and_is_marked_stale(
+def test_while_the_inventory_is_away_the_last_snapshot_serves_and_is_marked_stale(
     inventory: Inventory, valkey: Server, clock: Clock
 ) -> None:
     inventory.set_out([5], out=True)
@@ -82,7 +82,9 @@ def test_while_it_is_away_the_last_snapshot_serves_and_is_marked_stale(
     assert (stock.tag, stock.age_s) == ("stale", 59)
 
 
-def test_after_a_minute_without_it_nothing_is_served(inventory: Inventory, valkey: Server, clock: Clock) -> None:
+def test_after_a_minute_without_the_inventory_nothing_is_served(
+    inventory: Inventory, valkey: Server, clock: Clock
+) -> None:
     inventory.stock()
     valkey.stop()
     clock.now += 60.5
@@ -99,7 +101,7 @@ def test_without_any_snapshot_nothing_is_served(valkey: Server) -> None:
     assert refused.value.status == 503
 
 
-def test_once_it_is_back_it_remembers_and_answers_are_fresh_again(
+def test_once_the_inventory_is_back_it_remembers_and_answers_are_fresh_again(
     inventory: Inventory, valkey: Server, clock: Clock
 ) -> None:
     inventory.set_out([9], out=True)
@@ -125,7 +127,9 @@ class Counted(Inventory):
         return super()._ask()
 
 
-def test_one_that_hangs_delays_one_request_in_a_quarter_second_and_not_for_long(valkey: Server, clock: Clock) -> None:
+def test_an_inventory_that_hangs_delays_one_request_in_a_quarter_second_and_not_for_long(
+    valkey: Server, clock: Clock
+) -> None:
     inventory = Counted(valkey.url, FILMS, timeout_s=0.5, clock=clock)
     inventory.stock()
     with redis.Redis(port=valkey.port) as client:
@@ -138,7 +142,7 @@ def test_one_that_hangs_delays_one_request_in_a_quarter_second_and_not_for_long(
     assert inventory.asked == 3
 
 
-def test_changing_the_stock_of_one_that_is_away_says_so(inventory: Inventory, valkey: Server) -> None:
+def test_changing_the_stock_says_that_the_inventory_is_away(inventory: Inventory, valkey: Server) -> None:
     valkey.stop()
     with pytest.raises(NotReadyError, match=rf"^inventory {valkey.url}: .*: start it with make up-2$"):
         inventory.set_out([1], out=True)

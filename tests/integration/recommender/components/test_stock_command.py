@@ -21,7 +21,7 @@ def settings(valkey: Server, models: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("RECOMMENDER_LOGINS_DIR", str(valkey.folder / "nowhere"))
 
 
-def test_items_go_and_come_back(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_stock_command_marks_items_out_of_stock_and_back(capsys: pytest.CaptureFixture[str]) -> None:
     assert stock.main(["--out", "50 172"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "out of stock    50  Star Wars (1977)",
@@ -35,7 +35,7 @@ def test_items_go_and_come_back(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_without_options_it_lists(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_options_the_stock_command_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert stock.main([]) == 0
     assert capsys.readouterr().out == "0 of 1682 items are out of stock\n"
 
@@ -45,13 +45,15 @@ def test_an_unknown_item_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "item 99999: unknown: expected an item of the catalogue\n"
 
 
-def test_without_an_inventory_it_says_what_to_do(valkey: Server, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_an_inventory_the_stock_command_says_what_to_do(
+    valkey: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
     valkey.stop()
     assert stock.main(["--list"]) == 1
     assert capsys.readouterr().err.endswith("start it with make up-2\n")
 
 
-def test_without_models_it_says_what_to_do(
+def test_without_models_the_stock_command_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RECOMMENDER_MODELS_DIR", str(tmp_path))

@@ -36,7 +36,7 @@ def test_every_form_gets_the_same_scores_and_the_binary_ones_a_fifth_of_jsons_by
     assert "cpu" in written["hardware"]
 
 
-def test_without_a_running_model_it_says_what_to_do(
+def test_without_a_running_model_the_comparison_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RECOMMENDER_MODEL_PORT", "1")

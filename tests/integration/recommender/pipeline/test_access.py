@@ -33,7 +33,7 @@ def test_no_process_has_a_secret_that_it_was_not_given(level: Running) -> None:
 
 @pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"origin": "null"}, {"host": "evil.example"}])
 @pytest.mark.parametrize("name", STEPS)
-def test_a_step_refuses_a_page_and_opens_to_none(level: Running, name: str, headers: dict[str, str]) -> None:
+def test_a_step_refuses_web_pages_and_allows_no_origin(level: Running, name: str, headers: dict[str, str]) -> None:
     for path, offset in {"/predict": 0, "/send-feedback": 0, "/health/status": 0, "/metrics": 2}.items():
         url = f"http://127.0.0.1:{level.ports[name] + offset}{path}"
         requests: list[dict[str, Any]] = [{"method": "GET"}, {"method": "OPTIONS"}]
@@ -45,7 +45,7 @@ def test_a_step_refuses_a_page_and_opens_to_none(level: Running, name: str, head
             assert not [each for each in answer.headers if each.startswith("access-control-")]
 
 
-def test_whoever_is_no_page_is_answered_without_a_word_about_origins(level: Running) -> None:
+def test_a_caller_that_is_no_page_is_answered_without_cors_headers(level: Running) -> None:
     for host in ("127.0.0.1", "localhost"):
         answer = httpx.get(f"http://{host}:{level.ports['model']}/health/status")
         assert answer.status_code == 200

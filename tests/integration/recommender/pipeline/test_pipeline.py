@@ -40,7 +40,7 @@ def test_the_inventory_takes_nothing_from_whoever_reaches_its_port(level: Runnin
     assert level.ask(196).json()["meta"]["tags"]["stock"] == "fresh"
 
 
-def test_every_answer_is_what_numpy_says(level: Running) -> None:
+def test_every_answer_matches_numpys(level: Running) -> None:
     """Some users and sizes; the lesson's client asks for all users."""
     golden = Golden(MODELS)
     for user in golden.users[::40]:
@@ -100,7 +100,7 @@ def test_a_malformed_message_is_400(level: Running) -> None:
     assert answer.status_code == 400
 
 
-def test_the_metadata_describes_the_whole(level: Running) -> None:
+def test_the_metadata_describes_the_whole_graph(level: Running) -> None:
     document = level.client.get("/api/v1.0/metadata").json()
     assert set(document["models"]) == {"preprocessor", "model", "postprocessor"}
     assert document["graphinputs"][0]["messagetype"] == "jsonData"

@@ -128,7 +128,7 @@ def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(gateway: GatewayProc
     assert (answer.status_code, answer.json()) == (413, expected)
 
 
-def test_it_takes_as_much_as_the_edge_promises(gateway: GatewayProcess) -> None:
+def test_a_tensor_body_may_be_as_large_as_the_edge_allows(gateway: GatewayProcess) -> None:
     assert EdgeSettings().max_tensor_bytes == GatewaySettings().max_tensor_bytes == 8 * 1024 * 1024
     sent = json.dumps(body()).encode()
     most = sent + b" " * (8 * 1024 * 1024 - len(sent))
@@ -173,7 +173,7 @@ def test_an_answer_that_is_no_number_is_422_in_json_and_itself_in_binary(
     assert np.isnan(result.outputs[0].data).all()
 
 
-def test_health_says_so_in_its_body_too(gateway: GatewayProcess, models: FakeModels) -> None:
+def test_health_is_answered_with_a_body_that_says_ready(gateway: GatewayProcess, models: FakeModels) -> None:
     models.silent = True
     assert gateway.client.get("/v2/health/ready").json() == {"ready": True}
     assert gateway.client.get("/v2/models/fraud/ready").json() == {"name": "fraud", "ready": True}

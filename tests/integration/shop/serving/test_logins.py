@@ -134,7 +134,7 @@ def test_the_passwords_are_their_owners_alone_and_valkey_has_digests(addresses: 
             assert login.password not in users
 
 
-def test_they_stay_while_the_run_folder_does(addresses: Addresses) -> None:
+def test_passwords_stay_while_the_run_folder_does(addresses: Addresses) -> None:
     before = read_login(addresses, "cache", "gateway")
     cache_command(addresses, "8mb")
     assert read_login(addresses, "cache", "gateway") == before

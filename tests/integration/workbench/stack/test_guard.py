@@ -75,7 +75,7 @@ def test_a_level_that_would_answer_everybody_does_not_start(
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "shop.example.com"])  # noqa: S104 - what is refused
-def test_keys_open_it_and_so_does_whoever_says_that_it_may_be_open(
+def test_a_public_level_starts_with_keys_or_when_it_is_declared_open(
     host: str, server: str, ports: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hosts = {"TOY_HOST": host}

@@ -134,11 +134,11 @@ def test_the_postprocessor_refuses_what_is_not_the_models_document(payload: Any,
         Postprocessor().transform_output(payload, [])
 
 
-def test_each_proves_that_it_works(model: Model) -> None:
+def test_each_components_health_check_passes(model: Model) -> None:
     assert Preprocessor().health_status() == model.health_status() == "ready"
 
 
-def test_the_artefact_is_where_it_was_said(tmp_path: Path) -> None:
+def test_a_component_reads_the_artefact_in_the_folder_it_is_given(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=str(tmp_path)):
         Preprocessor(str(tmp_path))
     assert Path(FOLDER).is_dir()

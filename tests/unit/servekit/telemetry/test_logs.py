@@ -153,7 +153,7 @@ def test_names_are_escaped_as_json_demands() -> None:
     assert event["http.route"] == '/a"b\\%d\n'
 
 
-def test_the_service_s_own_lines_are_ecs_json_too(tmp_path: Path) -> None:
+def test_the_service_s_own_lines_are_ecs_json(tmp_path: Path) -> None:
     speaker = tmp_path / "speaker.py"
     speaker.write_text(SPEAKER)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "default"}

@@ -180,7 +180,7 @@ async def test_quiet_endpoints_are_measured_but_leave_no_event_and_no_trace(make
     assert watch.close() == ([], [])
 
 
-async def test_a_mounted_application_is_measured_under_a_template_too(make_watch: MakeWatch) -> None:
+async def test_a_mounted_application_is_measured_under_its_template(make_watch: MakeWatch) -> None:
     watch = make_watch()
     async with client_of(watch) as client:
         assert (await client.get("/inner/models/secret-name")).status_code == 200

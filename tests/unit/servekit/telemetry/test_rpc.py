@@ -107,7 +107,7 @@ async def test_an_aborted_call_is_counted_under_the_http_status_that_means_the_s
     assert bool(spans) == (status >= 500)
 
 
-async def test_a_code_set_without_abort_counts_as_well(make_watch: MakeWatch) -> None:
+async def test_a_code_set_without_abort_is_counted(make_watch: MakeWatch) -> None:
     watch = make_watch()
     async with served(watch) as (_, stub):
         with pytest.raises(grpc.aio.AioRpcError):

@@ -49,7 +49,7 @@ def test_what_is_at_the_margin_is_hardly_ever_proven_to_be_below_or_above_it() -
     assert sum(loss.exceeded for loss in found) <= 120 * RISK
 
 
-def test_what_is_alike_is_proven_and_what_is_far_worse_too() -> None:
+def test_likeness_and_a_large_loss_are_both_proven() -> None:
     alike, worse = ends(0.0, runs=40, looks=80), ends(3 * MARGIN, runs=40, looks=80)
     assert all(loss.proven and not loss.exceeded and loss.upper <= MARGIN for loss in alike)
     assert all(loss.exceeded and not loss.proven and loss.lower >= MARGIN for loss in worse)

@@ -188,7 +188,7 @@ def test_without_traffic_nothing_is_promoted() -> None:
     assert last.reason == "no requests in 5 s"
 
 
-def test_too_little_traffic_is_no_reason_to_promote_either() -> None:
+def test_too_little_traffic_is_no_reason_to_promote() -> None:
     shop = Shop({"1": Version(), "2": Version()}, rps=4)
     outcome, decided = rollout(shop, replace(PLAN, step_s=20))
     assert (outcome, shop.weights[-1]) == ("inconclusive", 0)

@@ -55,7 +55,7 @@ def test_only_the_columns_that_compare_depend_on_the_other_candidates() -> None:
     np.testing.assert_allclose(together[:, COMPARED].mean(axis=0), 0, atol=1e-6)
 
 
-def test_strangers_have_features_too() -> None:
+def test_strangers_have_features() -> None:
     features = build(Query(3, 9.5), np.zeros(USER_WIDTH, np.float32), np.zeros((3, ITEM_WIDTH), np.float32))
     assert np.isfinite(features).all()
     assert len(build(Query(3), USER_BLOCK, np.zeros((1, ITEM_WIDTH), np.float32))) == 1

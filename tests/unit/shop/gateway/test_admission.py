@@ -38,7 +38,7 @@ def test_a_limit_that_nobody_needs_stays() -> None:
     assert limit.limit == 10
 
 
-def test_slow_answers_lower_it_to_its_lower_bound() -> None:
+def test_slow_answers_lower_the_limit_to_its_lower_bound() -> None:
     limit = AdaptiveLimit(SETTINGS)
     answered(limit, 0.03, 10)
     limit.adjust()
@@ -49,13 +49,13 @@ def test_slow_answers_lower_it_to_its_lower_bound() -> None:
     assert limit.limit == 4
 
 
-def test_so_does_a_late_event_loop() -> None:
+def test_a_late_event_loop_lowers_the_limit() -> None:
     limit = AdaptiveLimit(SETTINGS)
     limit.adjust(0.05)
     assert limit.limit == 8.5
 
 
-def test_one_slow_answer_of_a_few_does_not() -> None:
+def test_one_slow_answer_of_a_few_does_not_lower_the_limit() -> None:
     limit = AdaptiveLimit(SETTINGS)
     answered(limit, 0.001, 9)
     answered(limit, 0.03, 1)

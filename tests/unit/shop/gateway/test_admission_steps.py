@@ -111,7 +111,7 @@ def test_three_times_too_much_is_answered_in_time_or_not_at_all(seed: int) -> No
     assert goodput(outcomes, 2, 10) >= 0.9 * 1000
 
 
-def test_a_server_that_becomes_slower_lowers_the_floor_too() -> None:
+def test_a_server_that_becomes_slower_lowers_the_floor() -> None:
     limit, shop = AdaptiveLimit(GatewaySettings(limit=32)), Shop(cold=1000, warm=1000, known=1)
     simulate(limit, shop, [Phase(3000, 4)], 1)
     fast = limit.limit

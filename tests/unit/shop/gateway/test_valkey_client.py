@@ -132,7 +132,7 @@ async def test_after_a_failure_it_does_not_try_again_at_once() -> None:
         valkey.tell(PING)  # dropped
 
 
-async def test_it_connects_again() -> None:
+async def test_the_client_connects_again_after_a_lost_connection() -> None:
     async with serving(b"+PONG\r\n", b"+PONG\r\n") as (valkey, _, __):
         assert await valkey.ask(PING, 5) == b"PONG"
         assert valkey._link is not None

@@ -39,7 +39,7 @@ def test_the_gradient_is_the_slope_of_the_loss() -> None:
         assert (above - below) / (2 * step) == pytest.approx(float(slope[place]), rel=1e-4)
 
 
-def test_it_learns_what_is_not_linear() -> None:
+def test_the_network_learns_a_function_that_is_not_linear() -> None:
     mlp = train_mlp(FEATURES, TARGET, FIT, np.subtract)
     line = np.linalg.lstsq(np.c_[FEATURES, np.ones(400)], TARGET, rcond=None)[0]
     linear = float(((np.c_[FEATURES, np.ones(400)] @ line - TARGET) ** 2).mean())

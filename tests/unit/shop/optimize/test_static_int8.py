@@ -42,7 +42,9 @@ def test_two_exports_are_the_same_bytes(export: Builder, perceptron: bytes, rows
     assert export(perceptron, rows) == export(perceptron, rows)
 
 
-def test_it_errs_no_more_than_onnx_runtimes_own_quantiser(perceptron: bytes, rows: Rows, tmp_path: Path) -> None:
+def test_static_int8_errs_no_more_than_onnx_runtimes_own_quantiser(
+    perceptron: bytes, rows: Rows, tmp_path: Path
+) -> None:
     first = np.abs(rows).max(axis=0)
     model = onnx.load_from_string(perceptron)
     (weights,) = (each for each in model.graph.initializer if each.name == "weights_1")

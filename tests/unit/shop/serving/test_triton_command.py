@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 HERE = TritonSettings(environment=ROOT / ".venvs/triton")
 
 
-def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
+def test_triton_listens_on_this_machine_only(tmp_path: Path) -> None:
     words = command(Addresses(run_dir=tmp_path), HERE, "k")
     for name in ("http", "grpc", "metrics"):
         assert f"--{name}-address=127.0.0.1" in words
     assert f"--model-repository={tmp_path}/triton/repository" in words
 
 
-def test_its_models_run_on_the_python_that_comes_first_on_its_path() -> None:
+def test_tritons_models_run_on_the_python_that_comes_first_on_its_path() -> None:
     path = environment(HERE)["PATH"].split(":")
     assert path[0] == str(ROOT / ".venvs/triton/bin")
     assert "nvidia_pytriton.libs" in environment(HERE)["LD_LIBRARY_PATH"]
