@@ -1,10 +1,10 @@
 """Exercise 4 · Drain without losing a request.
 
-This tiny server works, but SIGTERM ends it in mid-sentence. Change it so that on SIGTERM it
+This small server works, but SIGTERM ends it in the middle of its answers. Change it so that on SIGTERM it
 
-1. answers `GET /readyz` with 503 from then on, so that the balancer looks elsewhere,
-2. still answers everything else for `drain_s` seconds, for the balancer has not looked yet,
-3. then stops listening, lets the requests that are running end, however long they take,
+1. answers `GET /readyz` with 503 from then on, so that the load balancer sends requests elsewhere,
+2. still answers all other requests for `drain_s` seconds, because the balancer has not asked yet,
+3. then stops listening and finishes the requests that are running, however long they take,
 4. and exits with status 0.
 
 `GET /wait/300` is answered after 300 ms. Run it: `python ex4_drain.py PORT DRAIN_S`.

@@ -1,6 +1,6 @@
 """Exercise 4 · A failure with a name.
 
-A router asks a step that may be gone, hang, or refuse. Write `ask(name, call, limit_s)`. It awaits `call()` and returns
+A router calls a step that may be gone, hang or refuse. Write `ask(name, call, limit_s)`. It awaits `call()` and returns
 (status, text):
 
     the step's answer                          →  (200, the answer)
@@ -8,8 +8,8 @@ A router asks a step that may be gone, hang, or refuse. Write `ask(name, call, l
     it cannot be reached: any OSError          →  (503, "step model: <the error>: try again")
     no answer within limit_s seconds           →  (504, "step model: no answer within 150 ms")
 
-for a step called "model". When the time is up the call must be cancelled, not left running. Any other exception is a
-bug of yours or of the step's author: it must not be turned into an answer.
+for a step called "model". When the time is up, cancel the call; do not leave it running. Any other exception is a
+bug of yours or of the step's author: let it through.
 """
 
 from __future__ import annotations

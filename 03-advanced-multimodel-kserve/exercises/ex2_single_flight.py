@@ -1,20 +1,21 @@
 """Exercise 2 · One computes, nobody hangs.
 
-An answer runs out, and a hundred requests want it in the same millisecond. If all of them compute it, the model server
-gets a hundred times the work (a stampede). So whoever wins a lock computes, and the others wait for what they find. But
-a lock is a promise, and whoever made it may fail, be cancelled, or be killed with the lock in its hand.
+A cached answer expires, and a hundred requests want it in the same millisecond. If all of them compute it, the model
+server gets a hundred times the work (a stampede). So the request that gets a lock computes, and the others wait for its
+answer. But the one with the lock may fail, be cancelled or be killed before it gives the lock back.
 
 Write `answer(store, key, compute)`:
 
-- What the store has under `key` is the answer.
-- Else try to get the lock `lock:<key>`, for 0.2 s. Between your look and your lock somebody may have finished: look
+- If the store has an answer under `key`, return it.
+- Else try to get the lock `lock:<key>`, for 0.2 s. Somebody may have finished between your look and your lock, so look
   again.
 - With the lock: await `compute()`, put its answer into the store, delete the lock.
 - If `compute()` raises, or this task is cancelled meanwhile, delete the lock, so that the next one need not wait, and
-  let it out.
-- Without the lock: look every 2 ms. After 12 ms do not rely on anybody: compute it yourself, store it, leave the lock.
+  let the exception through.
+- Without the lock: look every 2 ms. After 12 ms wait no longer: compute it yourself, store it, and leave the lock
+  alone.
 
-Use asyncio.sleep, and as the clock the loop's own, asyncio.get_running_loop().time(): the checks simulate both.
+Use asyncio.sleep, and the loop's own clock, asyncio.get_running_loop().time(): the checks simulate both.
 """
 
 from __future__ import annotations
