@@ -1,22 +1,22 @@
-# The interface to everything here. `make` prints this help; each target sets up what it needs by itself.
+# All commands of this repository. `make` prints them; each target sets up what it needs by itself.
 #
-# Every level N offers the same verbs; a level joins by adding its number to LEVELS and naming its folder, its package and
-# a file that its training writes.
+# Every level N has the same targets. To add a level, add its number to LEVELS and name its folder, its package and a file
+# that its training writes.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .SECONDEXPANSION:
-# ONNX Runtime reports to its makers unless told not to.
+# Without this, ONNX Runtime sends usage data to its makers.
 export ORT_DISABLE_TELEMETRY := 1
-# Some containers forbid Python to keep byte code; here hundreds of processes start, and each would compile all it loads.
+# Some containers forbid Python to keep byte code. Hundreds of processes start here, and each would compile all that it loads.
 unexport PYTHONDONTWRITEBYTECODE
 comma := ,
-# No proxy reaches this machine's own servers; libraries, child processes and curl read it here.
+# Requests to this machine's own servers must not go through a proxy; libraries, child processes and curl read these variables.
 export no_proxy := $(addsuffix $(comma),$(or $(value no_proxy),$(value NO_PROXY)))127.0.0.1,localhost,::1
 export NO_PROXY = $(no_proxy)
 
-# What uv, pip and others keep for the next time goes to .cache/ here where it cannot go to the home folder.
+# uv, pip and others keep their caches in .cache/ here if they cannot write to the home folder.
 HOME_IS_OURS := $(shell test -d "$$HOME" && for each in . .cache .cache/uv .local .local/share .local/share/uv; do \
   test ! -e "$$HOME/$$each" || test -w "$$HOME/$$each" || exit 0; done && echo yes)
 ifneq ($(HOME_IS_OURS),yes)
@@ -35,7 +35,7 @@ ARTEFACT_2 := .run/2/models/recommender/2/model.json
 FOLDER_3 := 03-advanced-multimodel-kserve
 PACKAGE_3 := shop
 ARTEFACT_3 := .run/3/models/ranking/1/model.json
-# what the exercises need: those of level 3 need no models
+# the models that the exercises need; level 3's need none
 GRADED_1 := $(ARTEFACT_1)
 GRADED_2 := $(ARTEFACT_2)
 
@@ -52,8 +52,8 @@ LEVEL = $(or $(PACKAGE_$*),$(NO_LEVEL))
 FOLDER = $(or $(FOLDER_$*),$(NO_LEVEL))
 N = $(if $(LEVEL),$*)
 
-# What people give is text, never a command: make expands nothing in it, and recipes have it from the environment alone, as
-# "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
+# Values that people give are text, never commands. make expands nothing in them, and recipes read them only from the
+# environment, as "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
 GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
@@ -68,21 +68,20 @@ help:
 
 # --- the two commands ---------------------------------------------------------------------------------------------------
 
-demo: $(SYNCED) ## set up, run every level with real requests, judge each SLA
+demo: $(SYNCED) ## run all three levels with real requests and judge each SLA
 	@$(PY) -m course.demo $(LEVELS)
 
-# Tests that measure time lie in tests/sla and run last, one at a time. More workers than cores: many tests wait for
-# processes. tests/distribution.py says which tests share a worker, and which begin.
-# Where CI is set, coverage is measured too (make test CI=1): it costs half as much again. In random order, the same for the
-# same seed: make test ARGS="--shuffle 7".
-test: $(SYNCED) $(SELDON) $(TRITON) ## set up, run every test that needs no Docker, cluster or GPU
+# Tests that measure time are in tests/sla and run last, one at a time. There are more workers than cores, because many tests
+# wait for processes. tests/distribution.py says which tests share a worker and which start first. `make test CI=1` also measures
+# coverage and takes half as long again. `make test ARGS="--shuffle 7"` runs in random order, the same for the same seed.
+test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, cluster or GPU
 	@$(PY) -m tests.prepare
 	@$(WITH_ARGS) pytest -n $(if $(CI),4,5) -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=)
 	@$(WITH_ARGS) pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) || [ $$? -eq 5 ]
 
 # --- a level: N is 1, 2 or 3 --------------------------------------------------------------------------------------------
 
-train-%: $(SYNCED) ## train level N's models and write the artefacts
+train-%: $(SYNCED) ## train level N's models and write their artefacts
 	@$(PY) -m $(LEVEL).commands.train
 
 up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
@@ -91,44 +90,46 @@ up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
 up-2: $(SELDON)
 up-3: $(TRITON) .run/3/optimize.json
 
-status-%: $(SYNCED) ## level N's processes
+status-%: $(SYNCED) ## show level N's processes
 	@$(PY) -m $(LEVEL).commands.stack status
 
-logs-%: $(SYNCED) ## level N's newest log lines
+logs-%: $(SYNCED) ## show level N's newest log lines
 	@$(WITH_ARGS) $(LEVEL).commands.stack logs
 
 client-%: $(SYNCED) ## send real requests and check every answer
 	@$(PY) -m $(LEVEL).commands.client
 
-trace-%: $(SYNCED) ## a trace as a waterfall (ARGS: --slowest, --last, --id ID)
+trace-%: $(SYNCED) ## draw a trace as a waterfall (ARGS: --slowest, --last, --id ID)
 	@$(WITH_ARGS) workbench.observe trace $(N)
 
-query-%: $(SYNCED) ## ask logs and spans: SQL="select count(*) from logs"
+query-%: $(SYNCED) ## query logs and spans: SQL="select count(*) from logs"
 	@$(PY) -m workbench.observe query $(N)
 
-sla-%: $(SYNCED) ## load level N at its SLA's rate and judge the result
+sla-%: $(SYNCED) ## send load at the rate of level N's SLA and judge the result
 	@$(WITH_ARGS) workbench.sla $(FOLDER)/sla.toml
 
-capacity-%: $(SYNCED) ## the highest rate that keeps the SLA (2 to 4 minutes)
+capacity-%: $(SYNCED) ## find the highest rate that keeps the SLA (2 to 4 minutes)
 	@$(WITH_ARGS) workbench.sla capacity $(FOLDER)/sla.toml
 
 drift-%: $(SYNCED) ## compare live traffic with the training data
 	@$(PY) -m workbench.drift $(N)
 
-audit-%: $(SYNCED) ## verify the audit log (ANCHOR=… as noted elsewhere)
+audit-%: $(SYNCED) ## verify the audit log (ANCHOR=… from an earlier run)
 	@$(PY) -m workbench.audit verify .run/$(N)/audit
 
-fuzz-%: $(SYNCED) ## 20,000 wrong requests (ARGS: --inputs, --seed, --only)
+fuzz-%: $(SYNCED) ## send 20,000 wrong requests (ARGS: --inputs, --seed, --only)
 	@$(WITH_ARGS) $(LEVEL).commands.fuzz
 
-conformance-1: $(SYNCED) ## prove that the Open Inference Protocol is spoken
+conformance-1: $(SYNCED) ## check level 1 against the Open Inference Protocol
 	@$(PY) -m iris_api.commands.conformance
 
-conformance-3: $(SYNCED) ## likewise, at the edge
+conformance-3: $(SYNCED) ## check level 3 against it, at the edge
 	@$(WITH_ARGS) shop.commands.conformance
 
-test-1: $(SYNCED) ## one level's tests
-	@$(WITH_ARGS) pytest -n 4 --dist worksteal -m "not images and not cluster and not slow" tests/unit/iris_api tests/integration/iris_api tests/e2e
+test-%: ## run level N's tests
+
+test-1: $(SYNCED)
+	@$(WITH_ARGS) pytest -n 4 -m "not images and not cluster and not slow" tests/unit/iris_api tests/integration/iris_api tests/e2e
 
 test-2: $(SYNCED) $(SELDON)
 	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k "recommender or graph_router"
@@ -142,85 +143,85 @@ grade-%: $(SYNCED) $$(GRADED_$$*) ## check your answers to the exercises (ARGS=3
 down-%: $(SYNCED) ## stop level N
 	@$(PY) -m $(LEVEL).commands.stack down
 
-# --- level 1 besides ----------------------------------------------------------------------------------------------------
+# --- level 1 only -------------------------------------------------------------------------------------------------------
 
-ladder-1: $(SYNCED) $(ARTEFACT_1) ## from the tutorial's server to ours, measured (2 minutes)
+ladder-1: $(SYNCED) $(ARTEFACT_1) ## measure each step from the tutorial's server (2 minutes)
 	@$(PY) -m iris_api.commands.ladder
 
-formats-1: $(SYNCED) $(ARTEFACT_1) ## JSON, protobuf and Arrow: bytes, time to encode and decode
+formats-1: $(SYNCED) $(ARTEFACT_1) ## compare JSON, protobuf and Arrow: size and time
 	@$(PY) -m iris_api.commands.formats
 
-# --- level 2 besides ----------------------------------------------------------------------------------------------------
+# --- level 2 only -------------------------------------------------------------------------------------------------------
 
-overhead-2: $(SYNCED) ## what the graph router adds to calling the steps by hand
+overhead-2: $(SYNCED) ## measure what the graph router adds to the steps
 	@$(PY) -m recommender.commands.overhead
 
-stock-2: $(SYNCED) $(ARTEFACT_2) ## what is sold out: OUT="50 172", IN="50", or LIST=1
+stock-2: $(SYNCED) $(ARTEFACT_2) ## change what is sold out: OUT="50 172", IN="50", or LIST=1
 	@$(PY) -m recommender.commands.stock $(if $(OUT),--out="$$OUT") $(if $(IN),--in="$$IN") $(if $(LIST),--list)
 
-transport-2: $(SYNCED) $(ARTEFACT_2) ## the score vector as JSON, protobuf, bytes: size and time
+transport-2: $(SYNCED) $(ARTEFACT_2) ## compare JSON, protobuf and bytes between steps (needs up-2)
 	@$(PY) -m recommender.commands.transport
 
-# --- level 3 besides ----------------------------------------------------------------------------------------------------
+# --- level 3 only -------------------------------------------------------------------------------------------------------
 
-optimize-3: $(SYNCED) $(ARTEFACT_3) ## INT8 versions through their gate, on each runtime
+optimize-3: $(SYNCED) $(ARTEFACT_3) ## make INT8 versions and pass them through the gate
 	@$(PY) -m shop.commands.optimize
 
-canary-3: $(SYNCED) ## MODEL=… WEIGHT=10 (percent), or AUTO=1: walk and judge
+canary-3: $(SYNCED) ## shift traffic: MODEL=ranking WEIGHT=10 (percent), or AUTO=1
 	@test -n "$$MODEL" && test -n "$$AUTO$$WEIGHT" || { echo "canary-3: say which and how: MODEL=ranking WEIGHT=10, or MODEL=ranking AUTO=1"; exit 2; }
 	@$(WITH_ARGS) shop.commands.canary "$$MODEL" $(if $(AUTO),--auto,--weight="$$WEIGHT")
 
-plan-3: $(SYNCED) ## the fleet for QPS=100000 at P99_MS=50, and its cost
+plan-3: $(SYNCED) ## size the fleet for QPS=100000 at P99_MS=50 and price it
 	@$(WITH_ARGS) shop.commands.plan --qps="$${QPS:-100000}" --p99-ms="$${P99_MS:-50}"
 
-calibrate-3: $(SYNCED) ## measure what plan-3 computes with, and check it
+calibrate-3: $(SYNCED) ## measure the costs that plan-3 uses, and check its predictions
 	@$(WITH_ARGS) shop.commands.calibrate
 
-budget-3: $(SYNCED) ## where the milliseconds go, hop by hop (after sla-3)
+budget-3: $(SYNCED) ## show the time of each hop of a request (after sla-3)
 	@$(WITH_ARGS) shop.commands.budget
 
-overload-3: $(SYNCED) ## three times the capacity: what is shed and answered
+overload-3: $(SYNCED) ## send three times the capacity: what is refused and answered
 	@$(WITH_ARGS) shop.commands.overload
 
 failures-3: $(SYNCED) ## kill parts under load: what callers notice
 	@$(WITH_ARGS) shop.commands.failures
 
-delays-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## Triton's queue delays: latency and throughput of each
+delays-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## measure Triton's queue delays: latency and throughput of each
 	@$(WITH_ARGS) shop.commands.delays
 
-transport-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## gRPC against binary HTTP to Triton: CPU of a call
+transport-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## compare gRPC and binary HTTP to Triton: CPU of a call
 	@$(WITH_ARGS) shop.commands.transport
 
-gateways-3: $(SYNCED) $(TRITON) $(BENCH) $(ARTEFACT_3) ## the gateway against one on the KServe SDK
+gateways-3: $(SYNCED) $(TRITON) $(BENCH) $(ARTEFACT_3) ## compare the gateway with one on the KServe SDK
 	@$(WITH_ARGS) shop.commands.gateways
 
 # --- learning -----------------------------------------------------------------------------------------------------------
 
-progress: $(SYNCED) ## where you stand on every level, and what comes next
+progress: $(SYNCED) ## say where you stand on every level, and what comes next
 	@$(PY) -m course.exercises progress
 
-drill: $(SYNCED) ## interview questions, one by one; weak ones come back
+drill: $(SYNCED) ## ask interview questions; the ones you missed come back
 	@$(WITH_ARGS) course.drill
 
-incident: $(SYNCED) ## a real fault in the running level, to be found (ID=…)
+incident: $(SYNCED) ## plant a fault in the running level for you to find (ID=…)
 	@$(WITH_ARGS) course.incidents $(if $(ID),"$$ID")
 
-design: $(SYNCED) ## a system to design, with a rubric (ID=…)
+design: $(SYNCED) ## give you a system to design, with a rubric (ID=…)
 	@$(WITH_ARGS) course.design $(if $(ID),"$$ID")
 
 # --- operations ---------------------------------------------------------------------------------------------------------
 
-doctor: $(SYNCED) ## what this machine has, what each level needs, what is missing
+doctor: $(SYNCED) ## say what this machine has, and what each level needs
 	@$(PY) -m course.doctor
 
-observe: $(SYNCED) ## Prometheus, Grafana, Jaeger, ELK around the levels
+observe: $(SYNCED) ## start Prometheus, Grafana, Jaeger and ELK around the levels
 	@$(PY) -m workbench.observe up
 
-observe-down: $(SYNCED) ## stop them
+observe-down: $(SYNCED) ## stop what observe started
 	@$(PY) -m workbench.observe down
 
 up-observe: observe
-down-observe: observe-down # what a stack's messages say
+down-observe: observe-down # the names in a stack's messages
 
 image-3: .run/3/optimize.json
 
@@ -233,13 +234,13 @@ cluster-up-%: $(SYNCED) ## start level N's own minikube
 deploy-%: $(SYNCED) ## deploy level N there and wait for the rollout
 	@$(PY) -m workbench.cluster deploy $(N)
 
-cluster-down-%: $(SYNCED) ## delete it
+cluster-down-%: $(SYNCED) ## delete level N's minikube
 	@$(PY) -m workbench.cluster down $(N)
 
-model-keys: $(SYNCED) ## keys that sign models and ask for signatures (ARGS=FOLDER)
+model-keys: $(SYNCED) ## make keys that sign models and check them (ARGS=FOLDER)
 	@$(WITH_ARGS) servekit.signing
 
-licences: $(SYNCED) ## each dependency's licence; one that is not accepted fails
+licences: $(SYNCED) ## list each dependency's licence; fail on one not accepted
 	@$(PY) -m workbench.licences
 
 clean: ## stop every level and delete what can be rebuilt
@@ -247,25 +248,25 @@ clean: ## stop every level and delete what can be rebuilt
 	@test ! -x $(PY) || $(PY) -m workbench.observe down
 	rm -rf .run .venvs .cache .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .schemathesis
 
-# --- working on this ----------------------------------------------------------------------------------------------------
+# --- working on this repository -----------------------------------------------------------------------------------------
 
-# The modules whose verdicts are simulated, each with characteristics(seed).
+# The modules whose verdicts are simulated; each has a function characteristics(seed).
 VERDICTS := workbench.sla.characteristics workbench.drift.characteristics workbench.observe.characteristics \
   workbench.observe.latency_characteristics shop.canary.characteristics shop.optimize.characteristics planner.characteristics
 
-verdicts: $(SYNCED) ## how often each verdict is right, by simulation (1 minute)
+verdicts: $(SYNCED) ## simulate how often each verdict is right (1 minute)
 	@$(WITH_ARGS) workbench.verdicts $(VERDICTS)
 
-test-slow: $(SYNCED) $(SELDON) $(TRITON) ## the tests that are heavy or long
+test-slow: $(SYNCED) $(SELDON) $(TRITON) ## run the tests that take long
 	@$(WITH_ARGS) pytest -n 2 -m "slow and not images" || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the images and prove that they run (needs Docker)
 	@$(WITH_ARGS) pytest -m images tests/images
 
-test-cluster: $(SYNCED) ## prove the network policies on kubectl's current cluster
+test-cluster: $(SYNCED) ## try the network policies on kubectl's current cluster
 	@$(WITH_ARGS) pytest -m cluster tests/cluster
 
-lint: $(SYNCED) ## ruff, mypy strict, import contracts
+lint: $(SYNCED) ## check with ruff, mypy and the import rules
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
@@ -275,13 +276,13 @@ format: $(SYNCED) ## format the code
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-bench: $(SYNCED) ## what an audit record costs, in microseconds
+bench: $(SYNCED) ## measure the cost of one audit record (µs)
 	@$(PY) -m workbench.audit bench
 
 dashboards: $(SYNCED) ## write dashboards and alert rules from their sources
 	@$(PY) -m workbench.observe generate
 
-crds: $(SYNCED) ## fetch the schemas of custom resources, for strict validation
+crds: $(SYNCED) ## fetch the schemas of custom resources, to validate manifests
 	@$(PY) -m workbench.manifests crds
 
 setup: $(SYNCED) $(SELDON) $(TRITON) ## create .venvs/ (every target does this by itself)
@@ -296,7 +297,7 @@ lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
 
 $(foreach n,$(LEVELS),$(eval $(ARTEFACT_$(n)): | $(SYNCED) ; @$$(PY) -m $(PACKAGE_$(n)).commands.train))
 
-.run/3/optimize.json: | $(ARTEFACT_3) # the INT8 versions; `make optimize-3` measures them at length
+.run/3/optimize.json: | $(ARTEFACT_3) # the INT8 versions; `make optimize-3` measures them thoroughly
 	@$(PY) -m shop.commands.optimize --quick
 
 $(UV): infra/requirements/uv.txt
