@@ -24,7 +24,7 @@ class GreenletEngine(Engine):
         self._watcher = get_hub().loop.io(self._selector.fileno(), 1)
 
     def close(self) -> None:
-        """See `Engine`."""
+        """Stops watching, then closes the connections as `Engine` does."""
         self._watcher.close()
         super().close()
 
