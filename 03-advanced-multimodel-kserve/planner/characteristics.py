@@ -29,7 +29,7 @@ _SCVS: Final = (1.0, 4.0, 10.0)
 _ASKED_OF: Final = 1.0
 """Above this variation two moments do not say enough, and nothing is asked of the closed form."""
 _NEAR: Final = 0.15
-"""What `shop.calibration.calibrating` asks of a prediction."""
+"""What `shop.calibration.from_survey` asks of a prediction."""
 _RUNS: Final = 10
 _REQUESTS: Final = 200_000
 

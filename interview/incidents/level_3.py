@@ -17,7 +17,7 @@ from shop.commands.stack import stack
 from shop.features import store
 from shop.gateway.domain.contracts import SearchQuery, SearchRequest
 from shop.gateway.settings import GatewaySettings
-from shop.load.golden import Golden
+from shop.load.oracle import Oracle
 from shop.serving.control import Control
 from workbench.stack import StackError, control, take_over, up
 
@@ -40,7 +40,7 @@ class Level3:
     def __init__(self) -> None:
         take_over(3, Addresses().run_dir)
         self.addresses = Addresses()
-        self.golden = Golden(self.addresses, GatewaySettings())
+        self.oracle = Oracle(self.addresses, GatewaySettings())
         self.triton = Control(self.addresses)
         self.http = client(base_url=f"http://127.0.0.1:{self.addresses.port}", timeout=_PATIENCE_S)
         self._draw = random.Random(3)  # noqa: S311 - a sample, not a secret

@@ -88,7 +88,7 @@ class _LoadedModel:
     def evidence(self) -> list[str]:
         searches = [self._level.search() for _ in range(_SHOWS_AFTER)]
         answers = [self._level.ask(search).raise_for_status().content for search in searches]
-        wrong = [self._level.golden.check(*each) for each in zip(searches, answers, strict=True)]
+        wrong = [self._level.oracle.check(*each) for each in zip(searches, answers, strict=True)]
         found = [each for each in wrong if each]
         return [
             f"of {len(wrong)} answers {len(found)} are not what ONNX Runtime computes from the model that was trained",
@@ -125,7 +125,7 @@ class _LoadedModel:
     def _is_right(self) -> bool:
         search = self._level.search()
         answer = self._level.ask(search)
-        return answer.is_success and self._level.golden.check(search, answer.content) is None
+        return answer.is_success and self._level.oracle.check(search, answer.content) is None
 
     def _price(self, item: int) -> float:
         return float(np.exp(self._level.items[item, ITEM["price"]]))

@@ -12,7 +12,7 @@ from shop.addresses import Addresses
 from shop.endpoints import BY_KIND
 from shop.gateway.domain.contracts import PaymentRequest, RecommendationRequest, SearchRequest
 from shop.gateway.settings import GatewaySettings
-from shop.load.golden import Golden
+from shop.load.oracle import Oracle
 from shop.load.scenario import ShopScenario, asked
 from shop.load.world_traffic import WorldTraffic, mixed_messages
 from tests.integration.shop.canary.toy_shop import QUALITY, make_run_dir
@@ -41,15 +41,15 @@ def scenario(addresses: Addresses, monkeypatch: pytest.MonkeyPatch) -> ShopScena
 
 def answered(addresses: Addresses, request: Request) -> dict[str, object]:
     """The right answer, as the API words it."""
-    golden, question = Golden(addresses, GatewaySettings()), asked(request)
+    oracle, question = Oracle(addresses, GatewaySettings()), asked(request)
     if isinstance(question, PaymentRequest):
-        probability = round(golden.fraud(question, "1"), 6)
+        probability = round(oracle.fraud(question, "1"), 6)
         found = {"decision": "approve", "probability": probability, "reason": "low_risk"}
         return {"payment": question.payment, **found, "model": "fraud", "version": "1"}
     if isinstance(question, SearchRequest):
-        scores, model = golden.relevance(question, "1", question.candidates), "ranking"
+        scores, model = oracle.relevance(question, "1", question.candidates), "ranking"
     else:
-        scores, model = golden.suits(question.user, "1"), "personalisation"
+        scores, model = oracle.suits(question.user, "1"), "personalisation"
     best = sorted(scores.items(), key=lambda pair: -pair[1])[: question.k]
     return {"items": [{"id": item, "score": score} for item, score in best], "model": model, "version": "1"}
 
@@ -80,7 +80,7 @@ def test_answers_are_compared_with_onnx_runtimes(scenario: ShopScenario, address
 def test_the_oracle_knows_what_the_planted_model_does(scenario: ShopScenario, addresses: Addresses) -> None:
     question = asked(scenario.request("search", Random(3)))
     assert isinstance(question, SearchRequest)
-    scores = Golden(addresses, GatewaySettings()).relevance(question, "1", question.candidates)
+    scores = Oracle(addresses, GatewaySettings()).relevance(question, "1", question.candidates)
     assert scores == pytest.approx({item: float(QUALITY[item]) for item in question.candidates})
 
 

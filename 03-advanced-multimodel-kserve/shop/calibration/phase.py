@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from shop.calibration.processes import Usage
     from workbench.sla import Request
 
-__all__ = ["Phase", "measure", "together"]
+__all__ = ["MeasuredPhase", "measure", "together"]
 
 _FAILED: Final = 0.05
 
 
-class Phase(NamedTuple):
+class MeasuredPhase(NamedTuple):
     """What was sent, and what was used meanwhile."""
 
     sent: Sent
@@ -34,7 +34,7 @@ class Phase(NamedTuple):
         return self.used.others
 
 
-def measure(bench: Bench, requests: Sequence[Request], rate_rps: float, seed: int) -> Phase:
+def measure(bench: Bench, requests: Sequence[Request], rate_rps: float, seed: int) -> MeasuredPhase:
     """Send the requests as Poisson arrivals.
 
     Raises:
@@ -47,9 +47,9 @@ def measure(bench: Bench, requests: Sequence[Request], rate_rps: float, seed: in
     if len(failed) > _FAILED * len(requests):
         share, first = len(failed) / len(requests), describe_outcome(int(failed[0]))
         raise NotReadyError(bench.url, None, f"{share:.0%} of the requests failed ({first}), expected at most 5 %")
-    return Phase(sent, used)
+    return MeasuredPhase(sent, used)
 
 
-def together(phases: Sequence[Phase]) -> np.typing.NDArray[np.float64]:
+def together(phases: Sequence[MeasuredPhase]) -> np.typing.NDArray[np.float64]:
     """The latencies of all that were answered, in seconds."""
     return np.concatenate([phase.sent.answered_s for phase in phases])

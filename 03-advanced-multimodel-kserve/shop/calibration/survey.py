@@ -15,7 +15,7 @@ import msgspec
 import psutil
 
 from shop.calibration.cache_counters import hit_ratios
-from shop.calibration.phase import Phase, measure
+from shop.calibration.phase import MeasuredPhase, measure
 from shop.calibration.sent import send
 from shop.calibration.stalls import StallProbe
 
@@ -60,7 +60,7 @@ class Schedule(NamedTuple):
 class Held(NamedTuple):
     """The held-out traffic of one round, the kind of each request, and what the cache answered of each kind."""
 
-    phase: Phase
+    phase: MeasuredPhase
     kinds: list[str]
     hit_ratio: dict[str, float]
 
@@ -68,8 +68,8 @@ class Held(NamedTuple):
 class Round(NamedTuple):
     """Each kind alone, at a low rate and at a high one, then the mix."""
 
-    alone: dict[Key, Phase]
-    busy: dict[Key, Phase]
+    alone: dict[Key, MeasuredPhase]
+    busy: dict[Key, MeasuredPhase]
     held: Held
 
     @property
@@ -78,7 +78,7 @@ class Round(NamedTuple):
         return max(phase.others for phase in self.phases)
 
     @property
-    def phases(self) -> list[Phase]:
+    def phases(self) -> list[MeasuredPhase]:
         """Everything that was sent."""
         return [*self.alone.values(), *self.busy.values(), self.held.phase]
 
@@ -141,8 +141,8 @@ class _Surveyor:
 
     def round(self, turn: int) -> Round:
         """Every other round takes the kinds backwards."""
-        alone: dict[Key, Phase] = {}
-        busy: dict[Key, Phase] = {}
+        alone: dict[Key, MeasuredPhase] = {}
+        busy: dict[Key, MeasuredPhase] = {}
         for kind in self._mix if turn % 2 == 0 else reversed(list(self._mix)):
             found = self._alone(kind, 2 * turn, dict.fromkeys(_RESULTS, self._schedule.alone_rps))
             rates = {result: self._busy_rps(phase) for (_, result), phase in found.items()}
@@ -151,7 +151,7 @@ class _Surveyor:
             alone |= {key: found[key] for key in loud}  # a cache that fails under load has no hits to speak of
         return Round(alone, busy, self._hold_out(turn))
 
-    def _alone(self, kind: str, seed: int, rates: Mapping[str, float]) -> dict[Key, Phase]:
+    def _alone(self, kind: str, seed: int, rates: Mapping[str, float]) -> dict[Key, MeasuredPhase]:
         """The same distinct requests twice: from an empty cache, and again, which counts where it made a difference."""
         schedule = self._schedule
         requests = self._distinct(kind, max(schedule.alone, round(rates["miss"] * schedule.busy_s)))
@@ -165,7 +165,7 @@ class _Surveyor:
                 found[kind, "hit"] = warm
         return found
 
-    def _busy_rps(self, quiet: Phase) -> float:
+    def _busy_rps(self, quiet: MeasuredPhase) -> float:
         """The rate at which the machine would be that busy, if a request cost what it does at a low one."""
         seconds = sum(quiet.used.cpu_s.values()) / quiet.sent.requests
         return self._schedule.busy * (psutil.cpu_count() or 1) / seconds

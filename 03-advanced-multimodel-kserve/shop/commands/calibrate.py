@@ -22,7 +22,7 @@ from servekit.json_file import write_json
 from servekit.shares import share_text
 from shop.addresses import Addresses
 from shop.calibration.bench import RunningStack
-from shop.calibration.calibrating import calibrate, compare_capacity
+from shop.calibration.from_survey import calibrate, compare_capacity
 from shop.calibration.processes import find_processes
 from shop.calibration.repeats import Repeats
 from shop.calibration.survey import Schedule, survey

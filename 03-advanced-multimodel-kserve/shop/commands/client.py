@@ -20,7 +20,7 @@ from shop.artefact import ArtefactError
 from shop.endpoints import BY_KIND, RECOMMENDATIONS
 from shop.gateway.domain.contracts import PaymentRequest, SearchRequest
 from shop.gateway.settings import GatewaySettings
-from shop.load.golden import Golden, ItemsAnswer, PaymentAnswer
+from shop.load.oracle import ItemsAnswer, Oracle, PaymentAnswer
 from shop.load.scenario import asked
 from shop.load.world_traffic import WorldTraffic
 from workbench.stack import join
@@ -44,12 +44,12 @@ def main() -> int:
     addresses = Addresses()
     base_url = f"http://127.0.0.1:{addresses.port}"
     try:
-        traffic, golden = WorldTraffic(addresses), Golden(addresses, GatewaySettings())
+        traffic, oracle = WorldTraffic(addresses), Oracle(addresses, GatewaySettings())
         draw = random.Random(3)  # noqa: S311 - a sample, not a secret
         requests = [traffic.request(kind, draw) for kind in BY_KIND for _ in range(_OF_EACH)]
         with client(base_url=base_url, timeout=10) as http:
             _show(http, [requests[place] for place in (0, _OF_EACH, 2 * _OF_EACH)])
-            return _check_all(http, golden, requests)
+            return _check_all(http, oracle, requests)
     except (httpx.HTTPError, ServingError, ArtefactError, OSError) as error:
         say(f"{base_url}: {error}: run make up-3, then make logs-3", stderr=True)
         return 2
@@ -86,13 +86,13 @@ def _show(http: httpx.Client, requests: Sequence[Request]) -> None:
     console.print(table)
 
 
-def _check_all(http: httpx.Client, golden: Golden, requests: Sequence[Request]) -> int:
+def _check_all(http: httpx.Client, oracle: Oracle, requests: Sequence[Request]) -> int:
     began = perf_counter()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = list(pool.map(lambda request: _ask(http, request), requests))
     rate = len(requests) / (perf_counter() - began)
     versions = Counter(answer.headers["x-model-version"] for answer in answers)
-    checked = (golden.check(asked(request), each.content) for request, each in zip(requests, answers, strict=True))
+    checked = (oracle.check(asked(request), each.content) for request, each in zip(requests, answers, strict=True))
     wrong = [problem for problem in checked if problem]
     shares = ", ".join(f"{count} by version {version}" for version, count in sorted(versions.items()))
     print(f"{len(requests)} answers ({shares}), {rate:.0f} a second")

@@ -12,7 +12,7 @@ from rich.markup import escape
 from servekit.json_file import write_json
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
-from shop.load.triton_delays import DelayError, Plan, Variant, measure
+from shop.load.triton_delays import DelayError, DelayExperiment, Variant, measure
 from shop.serving.control import ControlError
 from workbench.arguments import not_negative, positive
 from workbench.hardware import describe, hardware_stamp
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None, result: Path = _RESULT) -> int:
     addresses, console = Addresses(), make_console()
     options = _parser().parse_args(argv)
     variants = [Variant(delay) for delay in options.delays] + [Variant(0, time_limit=True)] * options.time_limit
-    plan = Plan(tuple(variants), tuple(options.rates), options.seconds)
+    plan = DelayExperiment(tuple(variants), tuple(options.rates), options.seconds)
     try:
         with console.status("starting Triton") as status:
 

@@ -13,7 +13,7 @@ from servekit.oip.tensors import Inference, Tensor
 from shop.addresses import Addresses
 from shop.endpoints import BY_KIND, FEEDBACK_PATH, MODELS, PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.gateway.settings import GatewaySettings
-from shop.load.golden import Golden
+from shop.load.oracle import Oracle
 from shop.load.scenario import asked
 from shop.load.world_traffic import WorldTraffic
 from workbench.fuzz import Endpoint, Surface, main
@@ -42,7 +42,7 @@ _STATED = {
 def surface(doors: list[str], home: Path | None = None) -> Surface:
     """Everything that the edge answers; and the gateway behind it, should somebody reach it past the edge."""
     addresses = Addresses()
-    traffic, golden = WorldTraffic(addresses), Golden(addresses, GatewaySettings())
+    traffic, oracle = WorldTraffic(addresses), Oracle(addresses, GatewaySettings())
 
     def right(draw: Random, nonce: str) -> Request:
         request = traffic.request(draw.choice(list(BY_KIND)), draw)
@@ -52,7 +52,7 @@ def surface(doors: list[str], home: Path | None = None) -> Surface:
         return request._replace(body=msgspec.json.encode(payment | {"payment": nonce}))
 
     return Surface(
-        3, doors, _endpoints(), right, lambda request, body: golden.check(asked(request), body),
+        3, doors, _endpoints(), right, lambda request, body: oracle.check(asked(request), body),
         headers=_HEADERS, stated={"/v": _STATED}, turned_away=_turned_away, home=home,
     )  # fmt: skip
 

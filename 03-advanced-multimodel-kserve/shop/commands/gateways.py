@@ -19,7 +19,7 @@ import psutil
 
 from servekit.artefact_folder import ArtefactError
 from servekit.json_file import write_json
-from shop.load.gateway_load import Candidate, Cost, Ratio, check_same, measure_costs, measure_hits, ready
+from shop.load.gateway_load import Candidate, GatewayCost, Ratio, check_same, measure_costs, measure_hits, ready
 from shop.load.private_stack import PrivateStack, private_stack
 from shop.serving.feature_set import FeatureSetError
 from workbench.arguments import count, positive
@@ -78,7 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return {"met": 0, "missed": 1, "too close to tell": 3}[said]
 
 
-def _measure(stack: PrivateStack, rounds: int, seconds: float, console: Console) -> tuple[list[Cost], list[Ratio]]:
+def _measure(
+    stack: PrivateStack, rounds: int, seconds: float, console: Console
+) -> tuple[list[GatewayCost], list[Ratio]]:
     with ExitStack() as started, console.status("starting") as status:
         candidates = [started.enter_context(_started(each, stack)) for each in _candidates()]
         for each in candidates:
@@ -124,7 +126,7 @@ def _started(candidate: Candidate, stack: PrivateStack) -> Iterator[Candidate]:
         yield candidate
 
 
-def report(console: Console, costs: list[Cost], ratios: list[Ratio]) -> Goal:
+def report(console: Console, costs: list[GatewayCost], ratios: list[Ratio]) -> Goal:
     """Prints both tables and says whether the goals are met, in every round."""
     table = make_table(console, "request", "gateway", "CPU µs", "of ours", "req/s", "p50 ms", numbers=2)
     ours = {cost.kind: cost for cost in costs if cost.name == _OURS}
@@ -150,7 +152,7 @@ def report(console: Console, costs: list[Cost], ratios: list[Ratio]) -> Goal:
     return all_of([dearer, cheaper])
 
 
-def _ratios(peer: Cost, ours: Cost) -> list[float]:
+def _ratios(peer: GatewayCost, ours: GatewayCost) -> list[float]:
     return [theirs / mine for theirs, mine in zip(peer.rounds_us, ours.rounds_us, strict=True)]
 
 

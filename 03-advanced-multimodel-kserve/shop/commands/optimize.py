@@ -12,7 +12,7 @@ from shop.artefact import Artefact, ArtefactError
 from shop.endpoints import MODELS
 from shop.models.judging import CHOOSING, EvaluationError
 from shop.optimize.attempt import attempt_all
-from shop.optimize.calibration import CalibrationError
+from shop.optimize.calibration_set import CalibrationError
 from shop.optimize.exams import read_exam
 from shop.optimize.forms import forms_of
 from shop.optimize.layers import GraphError

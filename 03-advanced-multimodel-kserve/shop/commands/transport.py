@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from shop.addresses import Addresses
 
-__all__ = ["Cost", "main"]
+__all__ = ["CallCost", "main"]
 
 _OUTPUT = Path(".run/bench/transport-3.json")
 _ROUNDS, _CALLS = 6, 300
@@ -54,7 +54,7 @@ _TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class Cost:
+class CallCost:
     """Medians over the rounds: the caller's CPU for a call, in µs, and the time of a call, in ms."""
 
     model: str
@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _measure(addresses: Addresses) -> list[Cost]:
+async def _measure(addresses: Addresses) -> list[CallCost]:
     transports: dict[str, Transport] = {"binary HTTP": _BinaryHttp(addresses), "gRPC": _Grpc(addresses)}
     costs = []
     for signature, count in _SHAPES:
@@ -153,7 +153,7 @@ async def _measure(addresses: Addresses) -> list[Cost]:
                     measured[name].append(await _round(transports[name], signature, rows, in_flight))
             for name, pairs in measured.items():
                 cpu_us, p50_ms = (median(each) for each in zip(*pairs, strict=True))
-                costs.append(Cost(signature.model, count, in_flight, name, round(cpu_us, 1), round(p50_ms, 3)))
+                costs.append(CallCost(signature.model, count, in_flight, name, round(cpu_us, 1), round(p50_ms, 3)))
     return costs
 
 

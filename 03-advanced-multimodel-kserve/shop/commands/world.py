@@ -10,9 +10,9 @@ from shop.addresses import Addresses
 from shop.models.periods import Periods
 from shop.world.chance import stream
 from shop.world.record import record_sha256, write_record
+from shop.world.recorded_traffic import make_traffic, write_traffic
 from shop.world.settings import WorldSettings
 from shop.world.simulation import simulate
-from shop.world.traffic import make_traffic, write_traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable

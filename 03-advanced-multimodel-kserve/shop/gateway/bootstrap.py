@@ -30,7 +30,7 @@ from shop.gateway.entrypoints.health import QUIET
 from shop.gateway.entrypoints.passthrough import ROUTES, PassThrough
 from shop.gateway.service.collaborators import Collaborators
 from shop.gateway.service.feedback import Feedback
-from shop.gateway.service.payments import Payments
+from shop.gateway.service.payments import PaymentScoring
 from shop.gateway.service.recommendations import Recommendations
 from shop.gateway.service.search import Search
 from shop.gateway.service.upkeep import Readiness, Upkeep
@@ -168,7 +168,7 @@ def _collaborators(
 def _handlers(collaborators: Collaborators) -> dict[str, Handler]:
     return {
         SEARCH.path: Handler(Search(collaborators)),
-        PAYMENTS.path: Handler(Payments(collaborators), _PAYMENTS_EXTRA),
+        PAYMENTS.path: Handler(PaymentScoring(collaborators), _PAYMENTS_EXTRA),
         RECOMMENDATIONS.path: Handler(Recommendations(collaborators)),
         FEEDBACK_PATH: Handler(Feedback(collaborators.metrics)),
     }

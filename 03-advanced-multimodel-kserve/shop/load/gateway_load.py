@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from shop.load.private_stack import PrivateStack
 
-__all__ = ["Candidate", "Cost", "Ratio", "check_same", "measure_costs", "measure_hits", "ready", "same"]
+__all__ = ["Candidate", "GatewayCost", "Ratio", "check_same", "measure_costs", "measure_hits", "ready", "same"]
 
 _CANDIDATES, _K = 100, 10
 _BODIES = 512
@@ -56,7 +56,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Cost:
+class GatewayCost:
     """A gateway's own CPU for a request, in µs, and what it did; medians over the rounds, and the CPU of each."""
 
     name: str
@@ -105,7 +105,7 @@ def check_same(candidates: Sequence[Candidate], stack: PrivateStack) -> None:
 
 def measure_costs(
     candidates: Sequence[Candidate], stack: PrivateStack, rounds: int, seconds: float, progress: Callable[[str], None]
-) -> list[Cost]:
+) -> list[GatewayCost]:
     """Each of them under the same closed loop, in turn."""
     costs = []
     for kind in BY_KIND:
@@ -122,7 +122,7 @@ def measure_costs(
         for name, measured in runs.items():
             cpu_us, rps, p50_ms = (median(column) for column in zip(*measured, strict=True))
             each_us = tuple(round(one, 1) for one, _, _ in measured)
-            costs.append(Cost(name, kind, round(cpu_us, 1), round(rps), round(p50_ms, 2), each_us))
+            costs.append(GatewayCost(name, kind, round(cpu_us, 1), round(rps), round(p50_ms, 2), each_us))
     return costs
 
 

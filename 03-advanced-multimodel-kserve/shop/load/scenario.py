@@ -8,7 +8,7 @@ from shop.addresses import Addresses
 from shop.endpoints import PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.gateway.domain.contracts import PaymentRequest, RecommendationRequest, SearchRequest, decoder
 from shop.gateway.settings import GatewaySettings
-from shop.load.golden import Golden
+from shop.load.oracle import Oracle
 from shop.load.world_traffic import WorldTraffic
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class ShopScenario:
     def __init__(self) -> None:
         addresses = Addresses()
         self._traffic = WorldTraffic(addresses, afresh=True)
-        self._golden = Golden(addresses, GatewaySettings())
+        self._oracle = Oracle(addresses, GatewaySettings())
 
     def request(self, kind: str, random: Random) -> Request:
         """The next request of a kind."""
@@ -45,7 +45,7 @@ class ShopScenario:
 
     def check(self, request: Request, answer: bytes) -> str | None:
         """Compare with ONNX Runtime's own answer."""
-        return self._golden.check(asked(request), answer)
+        return self._oracle.check(asked(request), answer)
 
 
 def asked(request: Request) -> SearchRequest | RecommendationRequest | PaymentRequest:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from workbench.sla.samples import Samples
 
-__all__ = ["DelayError", "Measured", "Plan", "Variant", "measure"]
+__all__ = ["DelayError", "DelayExperiment", "Measured", "Variant", "measure"]
 
 _READY_WITHIN_S = 60.0
 _STALL_S = 0.1
@@ -64,7 +64,7 @@ class Variant(msgspec.Struct, frozen=True):
         return f"{delay}, time limit" if self.time_limit else delay
 
 
-class Plan(msgspec.Struct, frozen=True):
+class DelayExperiment(msgspec.Struct, frozen=True):
     """What to measure: the variants, open-loop rates of all models together, and seconds for each rate."""
 
     variants: tuple[Variant, ...]
@@ -100,7 +100,7 @@ class Watcher(Protocol):
         ...
 
 
-def measure(models_dir: Path, folder: Path, plan: Plan, watch: Watcher) -> Iterator[Measured]:
+def measure(models_dir: Path, folder: Path, plan: DelayExperiment, watch: Watcher) -> Iterator[Measured]:
     """Runs a Triton of its own on version 1 of each model, and measures each variant of the plan.
 
     Raises:

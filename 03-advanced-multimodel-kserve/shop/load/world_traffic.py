@@ -20,7 +20,7 @@ from servekit.errors import InvalidValueError
 from shop.endpoints import BY_MODEL, RECOMMENDATIONS, SEARCH
 from shop.load.offering import SLOT, Message, encoded
 from shop.load.replay import Replay
-from shop.world.traffic import MIX
+from shop.world.recorded_traffic import MIX
 from workbench.load import Request
 
 if TYPE_CHECKING:

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Fit", "Layer", "Mlp", "Scaling", "train_mlp"]
+__all__ = ["DenseLayer", "Fit", "Mlp", "Standardisation", "train_mlp"]
 
 _DECAY_1, _DECAY_2, _TINY = 0.9, 0.999, 1e-8  # Adam's own defaults
 
 
 @dataclass(frozen=True)
-class Scaling:
+class Standardisation:
     """Brings features to mean 0 and spread 1; a column that never varies is ignored."""
 
     mean: NDArray[np.float32]
     weight: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, features: NDArray[np.float32]) -> Scaling:
+    def fit(cls, features: NDArray[np.float32]) -> Standardisation:
         """As the rows of ``features`` are."""
         mean, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
         weight = np.where(spread > 1e-4, 1 / np.maximum(spread, 1e-4), 0)  # noqa: PLR2004 - below float32's noise
@@ -44,7 +44,7 @@ class Scaling:
 
 
 @dataclass(frozen=True)
-class Layer:
+class DenseLayer:
     """``x @ weights + bias``."""
 
     weights: NDArray[np.float32]
@@ -55,7 +55,7 @@ class Layer:
 class Mlp:
     """Layers with ReLU between them; the last has one output."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[DenseLayer, ...]
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,): the output for features (n, width)."""
@@ -66,12 +66,12 @@ class Mlp:
         output: NDArray[np.float32] = (hidden @ last.weights + last.bias)[:, 0]
         return output
 
-    def folded(self, scaling: Scaling) -> Mlp:
+    def folded(self, scaling: Standardisation) -> Mlp:
         """The same network for features that are not scaled."""
         first = self.layers[0]
         weights = first.weights * scaling.weight[:, None]
         bias = first.bias - scaling.mean.astype(np.float64) @ weights.astype(np.float64)
-        return Mlp((Layer(weights, bias.astype(np.float32)), *self.layers[1:]))
+        return Mlp((DenseLayer(weights, bias.astype(np.float32)), *self.layers[1:]))
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ Gradient = Callable[["NDArray[np.float32]", "NDArray[np.float32]"], "NDArray[np.
 
 def train_mlp(features: NDArray[np.float32], target: NDArray[np.float32], fit: Fit, gradient: Gradient) -> Mlp:
     """A network for raw features (n, width): their scaling is folded into its first layer."""
-    scaling = Scaling.fit(features)
+    scaling = Standardisation.fit(features)
     scaled = scaling(features)
     layers = _begin(features.shape[1], fit)
     moves = [_Adam(each, fit.decay if each.ndim > 1 else 0.0) for each in layers]
@@ -114,7 +114,7 @@ def train_mlp(features: NDArray[np.float32], target: NDArray[np.float32], fit: F
         for move, slope in zip(moves, slopes, strict=True):
             move(slope, rate, step)
     pairs = zip(layers[::2], layers[1::2], strict=True)
-    return Mlp(tuple(Layer(weights, bias) for weights, bias in pairs)).folded(scaling)
+    return Mlp(tuple(DenseLayer(weights, bias) for weights, bias in pairs)).folded(scaling)
 
 
 def _batches(rows: int, fit: Fit) -> Iterator[NDArray[np.int64]]:

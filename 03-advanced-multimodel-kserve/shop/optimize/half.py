@@ -8,7 +8,7 @@ import numpy as np
 from onnx import TensorProto
 
 from shop.models.onnx_graph import Writer
-from shop.optimize.calibration import checked, column_scaling
+from shop.optimize.calibration_set import checked, column_scaling
 from shop.optimize.layers import read_perceptron
 from shop.optimize.scaled import scaled, write_scaling
 

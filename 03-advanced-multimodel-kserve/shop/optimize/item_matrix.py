@@ -18,7 +18,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from shop.models.onnx_graph import Writer
-from shop.optimize.calibration import checked
+from shop.optimize.calibration_set import checked
 from shop.optimize.layers import GraphError
 from shop.optimize.static_int8 import weight_steps
 

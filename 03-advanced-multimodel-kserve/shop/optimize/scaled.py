@@ -15,7 +15,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from shop.models.onnx_graph import Writer
-    from shop.optimize.calibration import Scaling
+    from shop.optimize.calibration_set import Scaling
     from shop.optimize.layers import Perceptron
 
 __all__ = ["scaled", "write_scaling"]

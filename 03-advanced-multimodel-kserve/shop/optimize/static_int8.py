@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shop.models.onnx_graph import Writer
-from shop.optimize.calibration import checked, column_scaling
+from shop.optimize.calibration_set import checked, column_scaling
 from shop.optimize.layers import Layer, Perceptron, read_perceptron
 from shop.optimize.scaled import scaled, write_scaling
 

@@ -15,7 +15,7 @@ from planner.request_path import request_path, request_paths
 from planner.simulation import Scenario, simulate_machine
 from servekit.errors import InvalidValueError
 from servekit.json_file import write_json
-from shop.calibration.calibrating import compare_capacity
+from shop.calibration.from_survey import compare_capacity
 from shop.calibration.repeats import Repeats
 from workbench.sla import Request
 from workbench.sla.capacity import CapacityResult, Probe

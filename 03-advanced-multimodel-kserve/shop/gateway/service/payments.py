@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shop.gateway.service.collaborators import Collaborators
     from shop.gateway.service.request import Incoming
 
-__all__ = ["PaymentDecision", "Payments"]
+__all__ = ["PaymentDecision", "PaymentScoring"]
 
 _decoder = decoder(PaymentRequest)
 _encode = msgspec.json.Encoder().encode
@@ -33,7 +33,7 @@ class PaymentDecision(msgspec.Struct, frozen=True):
     version: str
 
 
-class Payments:
+class PaymentScoring:
     """The use case. Answers are neither cached nor remembered: a score of a moment ago is not this payment's."""
 
     model = FRAUD.model

@@ -12,7 +12,7 @@ import pytest
 
 from planner.calibration import StoreSize
 from shop.calibration.cache_counters import CacheCounts, read_counts
-from shop.calibration.calibrating import calibrate
+from shop.calibration.from_survey import calibrate
 from shop.calibration.processes import Processes
 from shop.calibration.survey import Schedule, survey
 from tests.patience import until

@@ -28,8 +28,7 @@ from shop.artefact import ModelCard, write_artefact
 from shop.commands.stack import stack
 from shop.features import store
 from shop.features.ranking import ITEM
-from shop.world.traffic import Request as Row
-from shop.world.traffic import write_traffic
+from shop.world.recorded_traffic import RecordedRequest, write_traffic
 from tests.ports import free_block
 from workbench.stack import down, up
 from workbench.terminal import make_console
@@ -74,7 +73,7 @@ def make_run_dir(run_dir: Path) -> None:
     pq.write_table(pa.table({"user": list(range(USERS))}), run_dir / "world" / "views.parquet")
 
 
-def _traffic() -> list[Row]:
+def _traffic() -> list[RecordedRequest]:
     """A little of what people ask, as the world writes it down."""
     draw, made = random.Random(1), []
     for number in range(100):
@@ -84,9 +83,9 @@ def _traffic() -> list[Row]:
         payment = {**ids, "amount": 9.5, "category": 1, "hour": 12}
         good = [item for item in candidates if QUALITY[item] > 0.8]
         made += [
-            Row(number, "search", "/v1/search", search, {"clicked": good}),
-            Row(number, "payments", "/v1/payments/score", payment, {"fraud": False}),
-            Row(number, "recommendations", "/v1/recommendations", {"user": user, "k": 10}, {"viewed": [2]}),
+            RecordedRequest(number, "search", "/v1/search", search, {"clicked": good}),
+            RecordedRequest(number, "payments", "/v1/payments/score", payment, {"fraud": False}),
+            RecordedRequest(number, "recommendations", "/v1/recommendations", {"user": user, "k": 10}, {"viewed": [2]}),
         ]
     return made
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from shop.artefact import ModelCard, write_artefact
 from shop.models.judging import CHOOSING, TEST, Evaluation, write_evaluation
-from shop.models.mlp import Layer, Mlp
+from shop.models.mlp import DenseLayer, Mlp
 from shop.models.onnx_graph import FLOAT, Writer, add_mlp, tensor
 from shop.models.personalisation.graphs import personalisation_onnx
 
@@ -47,7 +47,7 @@ def _network(rng: np.random.Generator) -> Mlp:
     layers = []
     for into, out in ((WIDTH, 32), (32, 16), (16, 1)):
         weights = (rng.normal(size=(into, out)) * np.sqrt(2 / into)).astype(np.float32)
-        layers.append(Layer(weights, np.zeros(out, np.float32)))
+        layers.append(DenseLayer(weights, np.zeros(out, np.float32)))
     return Mlp(tuple(layers))
 
 

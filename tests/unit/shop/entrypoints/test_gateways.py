@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from shop.commands.gateways import report
-from shop.load.gateway_load import Cost, Ratio, same
+from shop.load.gateway_load import GatewayCost, Ratio, same
 
 ANSWER = {"items": [{"id": 5, "score": 0.97884}], "model": "ranking", "version": "1"}
 
@@ -47,8 +47,8 @@ def test_the_goals_are_twice_the_cpu_and_a_quarter_of_a_miss_in_every_round(
 ) -> None:
     around = [1 - scatter, 1.0, 1 + scatter]
     costs = [
-        Cost("the gateway, nothing kept", "search", 100, 1000, 1.0, (100, 100, 100)),
-        Cost("KServe SDK, tritonclient", "search", peer_us, 500, 2.0, tuple(peer_us * each for each in around)),
+        GatewayCost("the gateway, nothing kept", "search", 100, 1000, 1.0, (100, 100, 100)),
+        GatewayCost("KServe SDK, tritonclient", "search", peer_us, 500, 2.0, tuple(peer_us * each for each in around)),
     ]
     console = Console(file=io.StringIO(), width=120)
     hits = Ratio("search", tuple(hit_us / 100 * each for each in around), hit_us, hit_us, 100, 60)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from shop.models.mlp import Fit, Scaling, _backward, _begin, _forward, train_mlp
+from shop.models.mlp import Fit, Standardisation, _backward, _begin, _forward, train_mlp
 
 FIT = Fit(hidden=(16, 8), epochs=60, batch=50, rate=1e-2, decay=0.0, seed=7)
 RNG = np.random.default_rng(7)
@@ -62,6 +62,6 @@ def test_a_column_that_never_varied_has_no_say() -> None:
 
 
 def test_scaled_features_have_mean_zero_and_spread_one() -> None:
-    scaled = Scaling.fit(FEATURES)(FEATURES)
+    scaled = Standardisation.fit(FEATURES)(FEATURES)
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(scaled.std(axis=0), [1, 1, 1, 1, 1, 0], atol=1e-3)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from shop.models.mlp import Layer, Mlp
+from shop.models.mlp import DenseLayer, Mlp
 from shop.models.onnx_graph import FLOAT, Writer, add_mlp, tensor
 from shop.models.personalisation.graphs import personalisation_onnx
 
@@ -30,12 +30,12 @@ def rows() -> NDArray[np.float32]:
 def perceptron(rows: NDArray[np.float32]) -> bytes:
     """A network that weighs each column by its scale, as training with standardised features leaves it."""
     rng = np.random.default_rng(4)
-    layers: list[Layer] = []
+    layers: list[DenseLayer] = []
     for into, out in pairwise(WIDTHS):
         weights = rng.normal(size=(into, out)) / np.sqrt(into) * 1.4
         if not layers:
             weights /= rows.std(axis=0)[:, None]
-        layers.append(Layer(weights.astype(np.float32), (rng.normal(size=out) * 0.1).astype(np.float32)))
+        layers.append(DenseLayer(weights.astype(np.float32), (rng.normal(size=out) * 0.1).astype(np.float32)))
     writer = Writer()
     add_mlp(writer, Mlp(tuple(layers)), "features", "scores")
     return writer.model("tiny", [tensor("features", FLOAT, WIDTHS[0])], [tensor("scores", FLOAT)])

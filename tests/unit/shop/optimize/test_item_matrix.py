@@ -8,7 +8,7 @@ import pytest
 from shop.gateway.domain.merging import merge
 from shop.models.personalisation.graphs import item_matrix, personalisation_onnx
 from shop.models.personalisation.sharding import shard
-from shop.optimize.calibration import CalibrationError
+from shop.optimize.calibration_set import CalibrationError
 from shop.optimize.item_matrix import int8_reranked, int8_scores, tensorrt_scores
 from shop.optimize.latency import run_of, session
 from shop.optimize.layers import GraphError

@@ -8,7 +8,7 @@ import pytest
 from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from shop.optimize.calibration import CalibrationError
+from shop.optimize.calibration_set import CalibrationError
 from shop.optimize.latency import run_of, session
 from shop.optimize.static_int8 import cpu_int8, tensorrt_int8
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from planner.forecast import Forecast
-    from shop.calibration.phase import Phase
+    from shop.calibration.phase import MeasuredPhase
     from shop.calibration.processes import Processes
     from shop.calibration.survey import Key, Round, Survey
     from workbench.sla.capacity import CapacityResult
@@ -80,7 +80,7 @@ def _profile(key: Key, found: Survey, cores: int) -> Profile:
     )
 
 
-def _cpu_rows(phases: list[Phase], said: Forecast) -> list[tuple[str, float, float, float]]:
+def _cpu_rows(phases: list[MeasuredPhase], said: Forecast) -> list[tuple[str, float, float, float]]:
     """Cores used by all together, then by each server that matters; both models say the same of them."""
     seconds = sum(phase.used.at_s for phase in phases)
     used = {name: sum(phase.used.cpu_s[name] for phase in phases) / seconds for name in phases[0].used.cpu_s}
@@ -92,7 +92,7 @@ def _cpu_rows(phases: list[Phase], said: Forecast) -> list[tuple[str, float, flo
     return rows
 
 
-def _cost(phases: list[Phase], idle_cpu: Mapping[str, float], cores: int) -> Cost:
+def _cost(phases: list[MeasuredPhase], idle_cpu: Mapping[str, float], cores: int) -> Cost:
     requests = sum(phase.sent.requests for phase in phases)
     seconds = sum(phase.used.at_s for phase in phases)
     used = {name: sum(phase.used.cpu_s[name] for phase in phases) for name in phases[0].used.cpu_s}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shop.addresses import Addresses
     from shop.gateway.settings import GatewaySettings
 
-__all__ = ["Golden", "ItemsAnswer", "PaymentAnswer"]
+__all__ = ["ItemsAnswer", "Oracle", "PaymentAnswer"]
 
 _TOLERANCE: Final = 2e-3
 """Of a score, relative where it is above 1: an INT8 graph may round an input at the edge of two steps either way."""
@@ -56,7 +56,7 @@ class PaymentAnswer(msgspec.Struct):
     version: str
 
 
-class Golden:
+class Oracle:
     """What each version of each model says of a request.
 
     Args:

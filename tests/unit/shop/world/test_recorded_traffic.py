@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from shop.world.chance import stream
+from shop.world.recorded_traffic import CANDIDATES, RecordedRequest, make_traffic, write_traffic
 from shop.world.simulation import simulate
-from shop.world.traffic import CANDIDATES, Request, make_traffic, write_traffic
 from tests.tiny_shop import TINY
 
 if TYPE_CHECKING:
@@ -20,21 +20,23 @@ SINCE = 40 * 86_400
 
 
 @pytest.fixture(scope="module")
-def requests() -> list[Request]:
+def requests() -> list[RecordedRequest]:
     return make_traffic(simulate(TINY), stream(7, "traffic"), SINCE, 200)
 
 
-def test_the_mix_is_that_of_the_sla(requests: list[Request]) -> None:
+def test_the_mix_is_that_of_the_sla(requests: list[RecordedRequest]) -> None:
     assert Counter(request.kind for request in requests) == {"recommendations": 120, "search": 60, "payments": 20}
 
 
-def test_requests_come_in_the_order_of_time_after_the_moment_asked_for(requests: list[Request]) -> None:
+def test_requests_come_in_the_order_of_time_after_the_moment_asked_for(requests: list[RecordedRequest]) -> None:
     times = [request.time for request in requests]
     assert times == sorted(times)
     assert times[0] >= SINCE
 
 
-def test_a_search_has_different_candidates_and_names_those_that_would_be_clicked(requests: list[Request]) -> None:
+def test_a_search_has_different_candidates_and_names_those_that_would_be_clicked(
+    requests: list[RecordedRequest],
+) -> None:
     searches = [request for request in requests if request.kind == "search"]
     for request in searches:
         candidates = request.body["candidates"]
@@ -45,12 +47,12 @@ def test_a_search_has_different_candidates_and_names_those_that_would_be_clicked
     assert any(request.truth["clicked"] for request in searches)
 
 
-def test_a_visit_knows_what_is_looked_at_next(requests: list[Request]) -> None:
+def test_a_visit_knows_what_is_looked_at_next(requests: list[RecordedRequest]) -> None:
     visits = [request for request in requests if request.kind == "recommendations"]
     assert all(1 <= len(request.truth["viewed"]) <= 10 for request in visits)
 
 
-def test_a_payment_has_all_that_the_gateway_asks_for(requests: list[Request]) -> None:
+def test_a_payment_has_all_that_the_gateway_asks_for(requests: list[RecordedRequest]) -> None:
     payments = [request for request in requests if request.kind == "payments"]
     for request in payments:
         assert set(request.body) == {"payment", "user", "card", "device", "ip", "amount", "category", "hour"}
@@ -58,7 +60,7 @@ def test_a_payment_has_all_that_the_gateway_asks_for(requests: list[Request]) ->
         assert isinstance(request.truth["fraud"], bool)
 
 
-def test_traffic_is_written_a_row_for_each_request(requests: list[Request], tmp_path: Path) -> None:
+def test_traffic_is_written_a_row_for_each_request(requests: list[RecordedRequest], tmp_path: Path) -> None:
     write_traffic(tmp_path / "traffic.parquet", requests)
     rows = pq.read_table(tmp_path / "traffic.parquet").to_pylist()
     assert [{**row, "body": json.loads(row["body"]), "truth": json.loads(row["truth"])} for row in rows] == [

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shop.optimize.calibration import FEWEST_ROWS, CalibrationError, checked, column_scaling
+from shop.optimize.calibration_set import FEWEST_ROWS, CalibrationError, checked, column_scaling
 
 ROWS = np.random.default_rng(0).normal(size=(FEWEST_ROWS, 4)).astype(np.float32)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from shop.endpoints import Endpoint
     from shop.world.simulation import World
 
-__all__ = ["CANDIDATES", "MIX", "Request", "make_traffic", "write_traffic"]
+__all__ = ["CANDIDATES", "MIX", "RecordedRequest", "make_traffic", "write_traffic"]
 
 MIX = {RECOMMENDATIONS.kind: 0.6, SEARCH.kind: 0.3, PAYMENTS.kind: 0.1}
 """Share of each kind of request."""
@@ -45,7 +45,7 @@ _NEXT = 10  # views after a visit that count as its truth
 
 
 @dataclass(frozen=True)
-class Request:
+class RecordedRequest:
     """A row of the traffic; ``body`` and ``truth`` are decoded."""
 
     time: int
@@ -55,16 +55,16 @@ class Request:
     truth: dict[str, Any]
 
 
-def make_traffic(world: World, rng: np.random.Generator, since: int, count: int) -> list[Request]:
+def make_traffic(world: World, rng: np.random.Generator, since: int, count: int) -> list[RecordedRequest]:
     """``count`` requests of what happens after ``since``, or as many as there are."""
     makers = {RECOMMENDATIONS: _recommendations, SEARCH: _searches, PAYMENTS: _payments}
-    requests: list[Request] = []
+    requests: list[RecordedRequest] = []
     for endpoint, make in makers.items():
         requests.extend(make(world, rng, since, int(count * MIX[endpoint.kind])))
     return sorted(requests, key=lambda request: request.time)
 
 
-def write_traffic(path: Path, requests: list[Request]) -> None:
+def write_traffic(path: Path, requests: list[RecordedRequest]) -> None:
     """Writes the requests; the same ones give the same bytes."""
     columns: dict[str, list[Any]] = {
         "time": [request.time for request in requests],
@@ -76,7 +76,7 @@ def write_traffic(path: Path, requests: list[Request]) -> None:
     pq.write_table(pa.table(columns), path, compression="zstd")
 
 
-def _recommendations(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[Request]:
+def _recommendations(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[RecordedRequest]:
     views = world.views
     late = np.nonzero(views.time >= since)[0]
     by_user = np.lexsort((views.time, views.user))
@@ -90,7 +90,7 @@ def _recommendations(world: World, rng: np.random.Generator, since: int, count: 
         yield _request(RECOMMENDATIONS, views.time[row], body, {"viewed": seen.tolist()})
 
 
-def _searches(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[Request]:
+def _searches(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[RecordedRequest]:
     searches = world.searches
     rows = _some(rng, np.nonzero(searches.time >= since)[0], count)
     time, user, category, price = (getattr(searches, name)[rows] for name in ("time", "user", "category", "price"))
@@ -106,7 +106,7 @@ def _searches(world: World, rng: np.random.Generator, since: int, count: int) ->
         yield _request(SEARCH, time[place], body, truth)
 
 
-def _payments(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[Request]:
+def _payments(world: World, rng: np.random.Generator, since: int, count: int) -> Iterator[RecordedRequest]:
     payments = world.payments
     for row in _some(rng, np.nonzero(payments.time >= since)[0], count):
         ids = {name: int(getattr(payments, name)[row]) for name in ("user", "card", "device", "ip")}
@@ -115,8 +115,8 @@ def _payments(world: World, rng: np.random.Generator, since: int, count: int) ->
         yield _request(PAYMENTS, payments.time[row], body, {"fraud": bool(payments.fraud[row])})
 
 
-def _request(endpoint: Endpoint, time: Any, body: dict[str, Any], truth: dict[str, Any]) -> Request:
-    return Request(int(time), endpoint.kind, endpoint.path, body, truth)
+def _request(endpoint: Endpoint, time: Any, body: dict[str, Any], truth: dict[str, Any]) -> RecordedRequest:
+    return RecordedRequest(int(time), endpoint.kind, endpoint.path, body, truth)
 
 
 def _some(rng: np.random.Generator, rows: Any, count: int) -> Any:
