@@ -59,7 +59,7 @@ class HttpPool:
     def __init__(self, host: str, port: int, authority: str = "") -> None:
         self._address = (host, port)
         self.host = (authority or f"{host}:{port}").encode()
-        self._idle: list[_Connection] = []
+        self._idle: list[_PooledConnection] = []
 
     async def post(
         self,
@@ -110,7 +110,7 @@ class HttpPool:
                     raise
         return await self._ask(await self._connect(deadline), parts, deadline, keep=not once)
 
-    def _take(self) -> _Connection | None:
+    def _take(self) -> _PooledConnection | None:
         while self._idle:
             connection = self._idle.pop()
             if not connection.closed:
@@ -119,14 +119,14 @@ class HttpPool:
                 connection.close()
         return None
 
-    async def _connect(self, deadline: float | None) -> _Connection:
+    async def _connect(self, deadline: float | None) -> _PooledConnection:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout_at(deadline):
-            _, connection = await loop.create_connection(_Connection, *self._address)
+            _, connection = await loop.create_connection(_PooledConnection, *self._address)
         return connection
 
     async def _ask(
-        self, connection: _Connection, parts: tuple[Buffer, ...], deadline: float | None, *, keep: bool = True
+        self, connection: _PooledConnection, parts: tuple[Buffer, ...], deadline: float | None, *, keep: bool = True
     ) -> HttpReply:
         try:
             reply = await connection.exchange(parts, deadline)
@@ -156,7 +156,7 @@ def _target(path: str) -> bytes:
     return written
 
 
-class _Connection(asyncio.Protocol):
+class _PooledConnection(asyncio.Protocol):
     """One connection; one exchange at a time, and nothing but its answer.
 
     Attributes:

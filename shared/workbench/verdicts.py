@@ -73,7 +73,7 @@ class Row(msgspec.Struct, frozen=True):
         return f"≤ {_percent(self.at_most)}" if self.at_most < 1 else ""
 
 
-class _Report(msgspec.Struct, frozen=True):
+class _VerdictsFile(msgspec.Struct, frozen=True):
     """The contents of ``.run/verdicts.json``."""
 
     seed: int
@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     began = time.monotonic()
     rows = _simulate(arguments.modules, arguments.seed)
-    report = _Report(arguments.seed, round(time.monotonic() - began, 1), hardware_stamp(), rows)
+    report = _VerdictsFile(arguments.seed, round(time.monotonic() - began, 1), hardware_stamp(), rows)
     write_json(arguments.output, report)
     if arguments.readme:
         _write_table(arguments.readme, readme_table(rows))
@@ -122,7 +122,7 @@ def _simulate(modules: Sequence[str], seed: int) -> list[Row]:
     return rows
 
 
-def _print(report: _Report) -> None:
+def _print(report: _VerdictsFile) -> None:
     console = make_console()
     table = make_table(console, *_COLUMNS)
     for row in report.rows:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.images import Engine, EngineError, find_engine
+from workbench.images import ContainerEngine, EngineError, find_engine
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine:
+def engine() -> ContainerEngine:
     try:
         return find_engine()
     except EngineError as reason:

@@ -17,7 +17,7 @@ from iris_api.commands.calls import CALLS, ApiClient
 from iris_api.commands.client import TOLERANCE
 from iris_api.training.golden import Golden, read_golden
 from tests.patience import until
-from workbench.images import Container, Engine, EngineError, Image, build, recipes
+from workbench.images import Container, ContainerEngine, EngineError, Image, build, recipes
 from workbench.versions import ROOT, load_versions
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def golden() -> Golden:
 
 
 @pytest.fixture(scope="module")
-def image(engine: Engine, golden: Golden) -> Iterator[Image]:
+def image(engine: ContainerEngine, golden: Golden) -> Iterator[Image]:
     assert len(golden.labels) == 150
     built = build(engine, recipes(1)[0], tag="test")
     yield built
@@ -61,7 +61,7 @@ def image(engine: Engine, golden: Golden) -> Iterator[Image]:
 
 
 @pytest.fixture(scope="module")
-def serving(engine: Engine, image: Image) -> Iterator[Container]:
+def serving(engine: ContainerEngine, image: Image) -> Iterator[Container]:
     """The service as a cluster would run it, ready."""
     with Container(engine, image.reference, PORTS, flags=(*Container.flags, "--health-interval=1s")) as container:
         until(lambda: is_ready(container), container.logs)
@@ -158,7 +158,9 @@ def test_the_image_has_neither_the_golden_answers_nor_the_ca_of_the_build(servin
         serving.execute("test", "-s", "/run/secrets/ca.pem")
 
 
-def test_the_images_labels_say_what_it_is(engine: Engine, image: Image, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_images_labels_say_what_it_is(
+    engine: ContainerEngine, image: Image, capfd: pytest.CaptureFixture[str]
+) -> None:
     with capfd.disabled():
         sys.stdout.write(f"\n{image}\n")
     (seen,) = json.loads(engine.run("image", "inspect", image.reference))
@@ -172,7 +174,7 @@ def test_the_images_labels_say_what_it_is(engine: Engine, image: Image, capfd: p
 # --- start and stop --------------------------------------------------------------------------------------------------
 
 
-def test_sigterm_ends_the_container_within_the_drain_with_exit_code_0(engine: Engine, image: Image) -> None:
+def test_sigterm_ends_the_container_within_the_drain_with_exit_code_0(engine: ContainerEngine, image: Image) -> None:
     with Container(engine, image.reference, PORTS) as container:
         until(lambda: is_ready(container), container.logs)
         asked = time.monotonic()
@@ -181,7 +183,7 @@ def test_sigterm_ends_the_container_within_the_drain_with_exit_code_0(engine: En
         assert not container.state()["OOMKilled"]
 
 
-def test_several_workers_run_on_a_read_only_root(engine: Engine, image: Image) -> None:
+def test_several_workers_run_on_a_read_only_root(engine: ContainerEngine, image: Image) -> None:
     with Container(engine, image.reference, PORTS, environment={"IRIS_WORKERS": "2"}) as container:
         until(lambda: is_ready(container), container.logs)
         metrics = httpx.get(f"{url(container)}/metrics", trust_env=False).text
@@ -193,7 +195,7 @@ def test_several_workers_run_on_a_read_only_root(engine: Engine, image: Image) -
     ("content", "reason"), [(None, "model.onnx"), (b"not a model", "sha256")], ids=["missing", "corrupted"]
 )
 def test_a_broken_model_ends_the_start_with_one_clear_line(
-    engine: Engine, image: Image, tmp_path: Path, content: bytes | None, reason: str
+    engine: ContainerEngine, image: Image, tmp_path: Path, content: bytes | None, reason: str
 ) -> None:
     model = tmp_path / "model"
     model.mkdir()

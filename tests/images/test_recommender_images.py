@@ -16,7 +16,7 @@ import redis
 
 from servekit.valkey import valkey_command
 from tests.patience import until
-from workbench.images import Container, Engine, EngineError, Image, build, recipes
+from workbench.images import Container, ContainerEngine, EngineError, Image, build, recipes
 from workbench.versions import ROOT, load_versions
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def golden() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def images(engine: Engine, golden: dict[str, Any]) -> Iterator[dict[str, Image]]:
+def images(engine: ContainerEngine, golden: dict[str, Any]) -> Iterator[dict[str, Image]]:
     assert golden
     built = {recipe.name: build(engine, recipe, tag="test") for recipe in recipes(2)}
     assert set(built) == set(STEPS)
@@ -85,7 +85,9 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]
 
 
 @pytest.fixture(scope="module")
-def serving(engine: Engine, images: dict[str, Image], inventory: redis.Redis) -> Iterator[dict[str, Container]]:
+def serving(
+    engine: ContainerEngine, images: dict[str, Image], inventory: redis.Redis
+) -> Iterator[dict[str, Container]]:
     """All three as a cluster would run them, ready."""
     host = "host.docker.internal" if engine.has_bridge() else "127.0.0.1"
     port = inventory.connection_pool.connection_kwargs["port"]
@@ -168,7 +170,7 @@ def test_each_image_has_the_packages_that_it_needs_and_no_others(serving: dict[s
 
 @pytest.mark.parametrize("name", STEPS)
 def test_each_images_labels_say_what_it_is(
-    engine: Engine, images: dict[str, Image], name: str, capfd: pytest.CaptureFixture[str]
+    engine: ContainerEngine, images: dict[str, Image], name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
         sys.stdout.write(f"\n{images[name]}\n")
@@ -179,7 +181,9 @@ def test_each_images_labels_say_what_it_is(
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_sigterm_ends_each_container_with_exit_code_0(engine: Engine, images: dict[str, Image], name: str) -> None:
+def test_sigterm_ends_each_container_with_exit_code_0(
+    engine: ContainerEngine, images: dict[str, Image], name: str
+) -> None:
     with Container(engine, images[name].reference, PORTS) as container:
         until(lambda: is_ready(container), "ready")
         asked = time.monotonic()
@@ -189,7 +193,7 @@ def test_sigterm_ends_each_container_with_exit_code_0(engine: Engine, images: di
 
 @pytest.mark.parametrize("name", STEPS)
 def test_without_its_model_each_container_ends_with_one_clear_line(
-    engine: Engine, images: dict[str, Image], name: str
+    engine: ContainerEngine, images: dict[str, Image], name: str
 ) -> None:
     with Container(engine, images[name].reference, PORTS, {"RECOMMENDER_MODEL_DIR": "/models/none"}) as container:
         assert container.wait() == 1

@@ -21,7 +21,7 @@ from tests.images.shop_context import user_embedding, write_context
 from tests.integration.shop.serving.triton_world import computed
 from tests.patience import until
 from tests.shop_chart import CHART, gateway_environment, of_kind, variant
-from workbench.images import Container, Engine, EngineError, Image, build, recipes
+from workbench.images import Container, ContainerEngine, EngineError, Image, build, recipes
 from workbench.versions import load_versions
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def images(engine: Engine, context: Path) -> Iterator[dict[str, Image]]:
+def images(engine: ContainerEngine, context: Path) -> Iterator[dict[str, Image]]:
     built = {recipe.name: build(engine, recipe, tag="test") for recipe in recipes(3, context)}
     assert tuple(sorted(built)) == NAMES
     yield built
@@ -100,7 +100,7 @@ def valkey_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def network(engine: Engine) -> Iterator[str]:
+def network(engine: ContainerEngine) -> Iterator[str]:
     """A network of containers; empty where there is only the host's."""
     if not engine.has_bridge():
         yield ""
@@ -112,7 +112,9 @@ def network(engine: Engine) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def shop(engine: Engine, images: dict[str, Image], valkey_port: int, network: str, context: Path) -> Iterator[Shop]:
+def shop(
+    engine: ContainerEngine, images: dict[str, Image], valkey_port: int, network: str, context: Path
+) -> Iterator[Shop]:
     """All three as a cluster would run them, ready."""
     joined = (f"--network={network}",) if network else ()
     here = "host.docker.internal" if network else "127.0.0.1"
@@ -199,7 +201,7 @@ def test_none_is_larger_than_versions_toml_lets_it_be(images: dict[str, Image]) 
 
 
 def test_the_gateway_starts_with_the_charts_own_environment_and_leaves_the_version_to_the_server(
-    engine: Engine, images: dict[str, Image], shop: Shop
+    engine: ContainerEngine, images: dict[str, Image], shop: Shop
 ) -> None:
     environment = gateway_environment(variant("defaults"))
     flags = (*GATEWAY_FLAGS, *(flag for flag in shop.gateway.flags if "--network" in flag), "--tmpfs=/audit:mode=777")
@@ -216,7 +218,7 @@ def test_the_gateway_starts_with_the_charts_own_environment_and_leaves_the_versi
 
 
 def test_the_cluster_runs_this_image_on_what_its_own_script_publishes(
-    engine: Engine, images: dict[str, Image], tmp_path: Path
+    engine: ContainerEngine, images: dict[str, Image], tmp_path: Path
 ) -> None:
     """The chart's Job and its runtime, with the chart's own command."""
     image, store = images["shop-triton"].reference, tmp_path / "store"
@@ -254,7 +256,7 @@ def test_the_cluster_runs_this_image_on_what_its_own_script_publishes(
 
 
 def test_the_production_stage_has_the_repositories_of_nvidias_backends(
-    engine: Engine, images: dict[str, Image], context: Path
+    engine: ContainerEngine, images: dict[str, Image], context: Path
 ) -> None:
     """On another base: NVIDIA's image is many gigabytes, and its server is not what is tested here."""
     assert images
@@ -318,7 +320,7 @@ def test_the_gateway_holds_no_graph_and_triton_every_version(shop: Shop) -> None
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_says_what_it_is(
-    engine: Engine, images: dict[str, Image], name: str, capfd: pytest.CaptureFixture[str]
+    engine: ContainerEngine, images: dict[str, Image], name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with capfd.disabled():
         sys.stdout.write(f"\n{images[name]}\n")
@@ -331,7 +333,9 @@ def test_each_says_what_it_is(
 # --- start and stop --------------------------------------------------------------------------------------------------
 
 
-def test_a_setting_that_cannot_be_ends_the_start_with_one_clear_line(engine: Engine, images: dict[str, Image]) -> None:
+def test_a_setting_that_cannot_be_ends_the_start_with_one_clear_line(
+    engine: ContainerEngine, images: dict[str, Image]
+) -> None:
     environment = {"SHOP_DEADLINE_MS": "-1"}
     with Container(engine, images["shop-gateway"].reference, GATEWAY_PORTS, environment) as container:
         assert container.wait() == 1

@@ -15,7 +15,7 @@ from iris_api.domain.flower import FEATURES
 from iris_api.settings import IrisSettings
 from servekit.oip import rest
 from servekit.oip.tensors import Inference, Tensor
-from workbench.fuzz import Endpoint, Surface, main
+from workbench.fuzz import Operation, Surface, main
 from workbench.stack import join
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def surface(url: str, home: Path | None = None) -> Surface:
     return Surface(1, [url], _endpoints(), right, scenario.check, headers=[rest.HEADER_LENGTH], home=home)
 
 
-def _endpoints() -> list[Endpoint]:
+def _endpoints() -> list[Operation]:
     tensor = Tensor("features", "FP32", _ROWS)
     tensors, _ = rest.encode_request(Inference((tensor,)))
     binary, length = rest.encode_request(Inference((tensor,), binary=None), binary_inputs=True)
@@ -51,11 +51,11 @@ def _endpoints() -> list[Endpoint]:
     arrow = {"content-type": "application/vnd.apache.arrow.stream"}
     gets = ("/v2", "/v2/models/iris", "/v2/models/iris/ready", "/readyz", "/healthz", "/metrics", "/openapi.json")
     return [
-        Endpoint("/v1/predict", named),
-        Endpoint("/v1/predict/arrow", [_arrow()], headers=arrow),
-        Endpoint("/v2/models/iris/infer", [tensors]),
-        Endpoint("/v2/models/iris/versions/1/infer", [binary], headers=octets),
-        *(Endpoint(path, method="GET", headers={"accept": "application/json"}) for path in gets),
+        Operation("/v1/predict", named),
+        Operation("/v1/predict/arrow", [_arrow()], headers=arrow),
+        Operation("/v2/models/iris/infer", [tensors]),
+        Operation("/v2/models/iris/versions/1/infer", [binary], headers=octets),
+        *(Operation(path, method="GET", headers={"accept": "application/json"}) for path in gets),
     ]
 
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from workbench.bench import Row
+    from workbench.bench import PeerResult
 
 __all__ = ["conclude", "ladder_table", "write_report"]
 
 _GOAL = 4.0
 
 
-def ladder_table(rows: list[Row], console: Console) -> Table:
+def ladder_table(rows: list[PeerResult], console: Console) -> Table:
     """The table of the rungs: CPU time for one request; ``ratio`` of requests per second to the tutorial's."""
     title = "one core, one worker, 16 keep-alive connections"
     table = make_table(console, "rung", "req/s", "p50 ms", "p99 ms", "CPU µs", "MB", "ratio", title=title, numbers=1)
@@ -32,13 +32,13 @@ def ladder_table(rows: list[Row], console: Console) -> Table:
     return table
 
 
-def write_report(rows: list[Row], path: Path) -> None:
+def write_report(rows: list[PeerResult], path: Path) -> None:
     """Writes the rows, and the hardware they were measured on, as JSON."""
     report = {"command": "make ladder-1", "hardware": hardware_stamp(), "rows": rows}
     write_json(path, report)
 
 
-def conclude(rows: list[Row], console: Console) -> None:
+def conclude(rows: list[PeerResult], console: Console) -> None:
     """Prints whether the last row beats the first by the goal, in every round."""
     tutorial, ours = rows[0], rows[-1]
     rounds = list(zip(ours.rounds, tutorial.rounds, strict=True))

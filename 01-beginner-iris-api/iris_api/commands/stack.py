@@ -32,7 +32,7 @@ def stack() -> Stack:
         1,
         [api],
         run_dir,
-        door=api.name,
+        entrypoint=api.name,
         prefix="IRIS_",
         scrape={"iris-api": [settings.port]},
         hosts={"IRIS_HOST": settings.host},

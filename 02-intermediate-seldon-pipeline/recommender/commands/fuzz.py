@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from recommender.commands.scenario import RecommenderScenario
 from recommender.settings import RecommenderSettings
-from workbench.fuzz import Endpoint, Surface, main
+from workbench.fuzz import Operation, Surface, main
 from workbench.stack import join
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ def surface(url: str, home: Path | None = None) -> Surface:
     gets = ("/ready", "/live", "/metrics", "/prometheus", "/api/v1.0/status", "/api/v1.0/status/model")
     more = ("/api/v1.0/metadata", "/api/v1.0/metadata/model", "/api/v1.0/health/status")
     endpoints = [
-        Endpoint("/api/v1.0/predictions", _JSON),
-        Endpoint("/api/v1.0/predictions", (*_JSON, *_TENSORS)),
-        Endpoint("/api/v0.1/predictions", _TENSORS),
-        Endpoint("/api/v1.0/feedback", _FEEDBACK),
-        *(Endpoint(path, method="GET", headers={"accept": "application/json"}) for path in (*gets, *more)),
+        Operation("/api/v1.0/predictions", _JSON),
+        Operation("/api/v1.0/predictions", (*_JSON, *_TENSORS)),
+        Operation("/api/v0.1/predictions", _TENSORS),
+        Operation("/api/v1.0/feedback", _FEEDBACK),
+        *(Operation(path, method="GET", headers={"accept": "application/json"}) for path in (*gets, *more)),
     ]
     headers = ("seldon-predictor", "seldon-puid")
     return Surface(2, [url], endpoints, right, scenario.check, "/ready", headers, {"/api": _STATED}, home=home)

@@ -58,7 +58,14 @@ def stack(*, renew: bool) -> Stack:
     scrape = {"recommender": [settings.port], "recommender-steps": [step.port + 2 for step in placed.processes]}
     hosts = {"RECOMMENDER_HOST": RouterSettings().host, _STEP_HOST: os.environ.get(_STEP_HOST, "127.0.0.1")}
     return Stack(
-        2, processes, run_dir, ready_timeout_s=90, door="router", prefix="RECOMMENDER_", scrape=scrape, hosts=hosts
+        2,
+        processes,
+        run_dir,
+        ready_timeout_s=90,
+        entrypoint="router",
+        prefix="RECOMMENDER_",
+        scrape=scrape,
+        hosts=hosts,
     )
 
 

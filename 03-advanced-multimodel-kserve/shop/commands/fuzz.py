@@ -16,7 +16,7 @@ from shop.gateway.settings import GatewaySettings
 from shop.load.oracle import Oracle
 from shop.load.scenario import asked
 from shop.load.world_traffic import WorldTraffic
-from workbench.fuzz import Endpoint, Surface, main
+from workbench.fuzz import Operation, Surface, main
 from workbench.stack import join
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _STATED = {
 }
 
 
-def surface(doors: list[str], home: Path | None = None) -> Surface:
+def surface(urls: list[str], home: Path | None = None) -> Surface:
     """Everything that the edge answers; and the gateway behind it, should somebody reach it past the edge."""
     addresses = Addresses()
     traffic, oracle = WorldTraffic(addresses), Oracle(addresses, GatewaySettings())
@@ -52,7 +52,7 @@ def surface(doors: list[str], home: Path | None = None) -> Surface:
         return request._replace(body=msgspec.json.encode(payment | {"payment": nonce}))
 
     return Surface(
-        3, doors, _endpoints(), right, lambda request, body: oracle.check(asked(request), body),
+        3, urls, _endpoints(), right, lambda request, body: oracle.check(asked(request), body),
         headers=_HEADERS, stated={"/v": _STATED}, turned_away=_turned_away, home=home,
     )  # fmt: skip
 
@@ -61,19 +61,19 @@ def _turned_away(status: int, headers: Mapping[bytes, bytes]) -> bool:
     return status in {429, 503, 504} or b"x-degraded" in headers
 
 
-def _endpoints() -> list[Endpoint]:
+def _endpoints() -> list[Operation]:
     gets = ["/readyz", "/healthz", "/v2", "/v2/health/ready", *(f"/v2/models/{model}" for model in MODELS)]
     return [
-        Endpoint(SEARCH.path, [_SEARCH]),
-        Endpoint(PAYMENTS.path, [_PAYMENT]),
-        Endpoint(RECOMMENDATIONS.path, [b'{"user":7,"k":3}']),
-        Endpoint(FEEDBACK_PATH, [_FEEDBACK]),
+        Operation(SEARCH.path, [_SEARCH]),
+        Operation(PAYMENTS.path, [_PAYMENT]),
+        Operation(RECOMMENDATIONS.path, [b'{"user":7,"k":3}']),
+        Operation(FEEDBACK_PATH, [_FEEDBACK]),
         *_tensors(),
-        *(Endpoint(path, method="GET", headers={"accept": "application/json"}) for path in gets),
+        *(Operation(path, method="GET", headers={"accept": "application/json"}) for path in gets),
     ]
 
 
-def _tensors() -> list[Endpoint]:
+def _tensors() -> list[Operation]:
     """Each model's input, as JSON and in binary."""
     found = []
     for model, (name, width) in _INPUTS.items():
@@ -81,8 +81,8 @@ def _tensors() -> list[Endpoint]:
         body, _ = rest.encode_request(Inference((tensor,)))
         binary, length = rest.encode_request(Inference((tensor,), binary=None), binary_inputs=True)
         octets = {"content-type": "application/octet-stream", rest.HEADER_LENGTH: str(length)}
-        found.append(Endpoint(f"/v2/models/{model}/infer", [body]))
-        found.append(Endpoint(f"/v2/models/{model}/versions/1/infer", [binary], headers=octets))
+        found.append(Operation(f"/v2/models/{model}/infer", [body]))
+        found.append(Operation(f"/v2/models/{model}/versions/1/infer", [binary], headers=octets))
     return found
 
 

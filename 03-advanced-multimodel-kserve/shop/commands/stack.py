@@ -56,7 +56,7 @@ def stack(*, renew: bool) -> Stack:
         processes,
         run_dir,
         ready_timeout_s=120,
-        door="envoy",
+        entrypoint="envoy",
         metrics="gateway-0",
         prefix="SHOP_",
         scrape=_scraped(addresses),

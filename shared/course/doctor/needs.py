@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["LEVELS", "Level", "Need", "needs", "present"]
+__all__ = ["LEVELS", "LevelNeeds", "Need", "needs", "present"]
 
 
 @dataclass(frozen=True)
-class Level:
+class LevelNeeds:
     """A level and what its embedded runtime needs while it is trained, served and put under load.
 
     Args:
@@ -52,9 +52,9 @@ class Need:
 
 
 LEVELS = (
-    Level(1, "01-beginner-iris-api", (8100, 8101), ram_gib=1.5),
-    Level(2, "02-intermediate-seldon-pipeline", (8200,), ram_gib=2.5),
-    Level(3, "03-advanced-multimodel-kserve", (8300,), ram_gib=4.0),
+    LevelNeeds(1, "01-beginner-iris-api", (8100, 8101), ram_gib=1.5),
+    LevelNeeds(2, "02-intermediate-seldon-pipeline", (8200,), ram_gib=2.5),
+    LevelNeeds(3, "03-advanced-multimodel-kserve", (8300,), ram_gib=4.0),
 )
 
 _PYTHON = (3, 11)
@@ -64,7 +64,7 @@ _OPTIONAL: tuple[tuple[str, str, Callable[[], probes.Finding], str], ...] = (
     ("cores", f"SLA figures: ≥ {_CORES}", partial(probes.cores, _CORES),
      "all runs, but the load generator and the server share one core"),
     ("Docker engine", "make image-N, test-images", probes.docker,
-     "install docker.io (Debian) or Docker Engine, start it, join the group docker"),
+     "install docker.io (Debian) or Docker ContainerEngine, start it, join the group docker"),
     ("minikube", "make cluster-up-N, deploy-N", partial(probes.program, ["minikube"], ["version", "--short"]),
      "minikube.sigs.k8s.io/docs/start; another cluster's kubeconfig does too"),
     ("kubectl", "make deploy-N", partial(probes.program, ["kubectl"], ["version", "--client"]),
@@ -83,7 +83,7 @@ _OPTIONAL: tuple[tuple[str, str, Callable[[], probes.Finding], str], ...] = (
 )  # fmt: skip
 
 
-def present(root: Path) -> list[Level]:
+def present(root: Path) -> list[LevelNeeds]:
     """The levels that the repository in `root` holds."""
     return [level for level in LEVELS if (root / level.folder).is_dir()]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from course.doctor.needs import Level, Need
+    from course.doctor.needs import LevelNeeds, Need
     from course.doctor.probes import Finding
 
 __all__ = ["main", "report"]
@@ -30,7 +30,7 @@ def main() -> int:
     return 0 if report(needs(_ROOT), present(_ROOT), make_console()) else 1
 
 
-def report(rows: Sequence[Need], levels: Sequence[Level], console: Console) -> bool:
+def report(rows: Sequence[Need], levels: Sequence[LevelNeeds], console: Console) -> bool:
     """Print the table and which of `levels` can run; returns whether all of them can."""
     with ThreadPoolExecutor() as pool:
         findings = list(pool.map(lambda need: need.probe(), rows))
@@ -55,7 +55,7 @@ def _word(need: Need, finding: Finding) -> str:
     return "missing" if need.levels else "optional"
 
 
-def _verdict(level: Level, lacking: Sequence[str]) -> tuple[Text, bool]:
+def _verdict(level: LevelNeeds, lacking: Sequence[str]) -> tuple[Text, bool]:
     if lacking:
         return Text(f"level {level.number} cannot run here yet: {', '.join(lacking)}", "bold red"), False
     return Text.assemble((f"level {level.number} runs here", "bold green"), f": make up-{level.number}"), True

@@ -13,17 +13,17 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Verdict", "run_check"]
+__all__ = ["CheckVerdict", "run_check"]
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class CheckVerdict(msgspec.Struct, frozen=True):
     """The outcome of one check; `message` is empty when it passed."""
 
     state: Literal["passed", "failed", "to do"]
     message: str = ""
 
 
-def run_check(checks: Path, name: str, answer: Path, timeout_s: float) -> Verdict:
+def run_check(checks: Path, name: str, answer: Path, timeout_s: float) -> CheckVerdict:
     """Runs the check `name` of the file `checks` on `answer`; never raises for what the learner's code does.
 
     The check and everything it starts is one process group, which is ended with it.
@@ -43,9 +43,9 @@ def run_check(checks: Path, name: str, answer: Path, timeout_s: float) -> Verdic
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         if verdict.exists():
-            return msgspec.json.decode(verdict.read_bytes(), type=Verdict)
+            return msgspec.json.decode(verdict.read_bytes(), type=CheckVerdict)
         said = Path(folder, "output.txt").read_text(encoding="utf-8", errors="replace")
-        return Verdict("failed", _without_verdict(ended, timeout_s, said))
+        return CheckVerdict("failed", _without_verdict(ended, timeout_s, said))
 
 
 def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["Sla", "next_step", "read_sla", "show_progress"]
+__all__ = ["SlaVerdict", "next_step", "read_sla", "show_progress"]
 
 
-class Sla(msgspec.Struct, frozen=True):
+class SlaVerdict(msgspec.Struct, frozen=True):
     """What is taken from ``.run/sla/N.json``."""
 
     verdict: str
@@ -45,15 +45,15 @@ def show_progress(root: Path, console: Console) -> int:
     return 0
 
 
-def read_sla(path: Path) -> Sla | None:
+def read_sla(path: Path) -> SlaVerdict | None:
     """The verdict of the last load test; None when there is none that can be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Sla)
+        return msgspec.json.decode(path.read_bytes(), type=SlaVerdict)
     except (OSError, msgspec.MsgspecError):
         return None
 
 
-def next_step(catalogue: Catalogue, grade: Grade | None, sla: Sla | None) -> str:
+def next_step(catalogue: Catalogue, grade: Grade | None, sla: SlaVerdict | None) -> str:
     """What to do next on a level: the first open exercise, then the promise, then the level is done."""
     if grade is None:
         first = catalogue.exercises[0].file
@@ -72,7 +72,7 @@ def _marks(catalogue: Catalogue, grade: Grade | None) -> tuple[str, str]:
     return f"{grade.solved}/{len(grade.exercises)}", f"{grade.points}/{grade.max_points}"
 
 
-def _promise(sla: Sla | None) -> Text:
+def _promise(sla: SlaVerdict | None) -> Text:
     if sla is None:
         return Text("not measured", "dim")
     figures = f", p99 {sla.p99_ms:.1f} ms at {sla.rate_rps:g}/s"
@@ -80,7 +80,7 @@ def _promise(sla: Sla | None) -> Text:
     return Text(f"{sla.verdict.replace('_', ' ')}{figures}", style)
 
 
-def _letter(grade: Grade | None, sla: Sla | None) -> str:
+def _letter(grade: Grade | None, sla: SlaVerdict | None) -> str:
     """A: 90 % of the points and the SLA met; B: 75 %; C: 50 %; D: less; a dash as long as nothing is solved."""
     if grade is None or not grade.points:
         return "–"

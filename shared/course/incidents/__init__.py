@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from course.incidents.caller import Caller, Summary
 from course.incidents.fault import Fault
-from course.incidents.held import Held, IncidentError
+from course.incidents.held import IncidentError, PlantedFault
 from course.incidents.story import Story, StoryError, read_stories
 
-__all__ = ["Caller", "Fault", "Held", "IncidentError", "Story", "StoryError", "Summary", "read_stories"]
+__all__ = ["Caller", "Fault", "IncidentError", "PlantedFault", "Story", "StoryError", "Summary", "read_stories"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from course.incidents.held import Held, IncidentError
+from course.incidents.held import IncidentError, PlantedFault
 from course.incidents.story import StoryError, read_stories
 from course.prose import prose
 from workbench.terminal import make_console, make_table
@@ -77,7 +77,7 @@ def _drill(story: Story, console: Console, *, agreed: bool) -> int:
         console.print("nothing was broken")
         return 0
     with console.status("planting the fault") as status:
-        held = Held(story.id, story.level)
+        held = PlantedFault(story.id, story.level)
         with held:
             status.stop()
             _investigate(story, held, console)
@@ -86,7 +86,7 @@ def _drill(story: Story, console: Console, *, agreed: bool) -> int:
     return 0
 
 
-def _investigate(story: Story, held: Held, console: Console) -> None:
+def _investigate(story: Story, held: PlantedFault, console: Console) -> None:
     console.print(prose(story.sections["What you are told"]))
     _bullets(console, "what you see", held.first_symptoms)
     _section(console, story, "Where to look")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Held", "IncidentError"]
+__all__ = ["IncidentError", "PlantedFault"]
 
 _RESTORED_WITHIN_S = 90.0
 
@@ -20,7 +20,7 @@ class IncidentError(Exception):
     """A fault that could not be planted, or a level that could not be restored, and why."""
 
 
-class Held:
+class PlantedFault:
     """A context in which the fault is there; on leaving it the level is healthy again.
 
     Args:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["DirectoryReport", "FileReport", "Problem", "WriterReport", "verify"]
+__all__ = ["DirectoryReport", "Discrepancy", "FileReport", "WriterReport", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Discrepancy:
     """Something that is not as it was written; ``line`` counts from 1, ``None`` for the file as a whole."""
 
     path: Path
@@ -39,7 +39,7 @@ class FileReport:
     lines: int = 0
     first: datetime | None = None
     last: datetime | None = None
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Discrepancy] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -57,7 +57,7 @@ class WriterReport:
     witnessed: dict[str, str] = field(default_factory=dict)
 
     @property
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Discrepancy]:
         """All problems, in the order of the chain."""
         return [problem for file in self.files for problem in file.problems]
 
@@ -75,7 +75,7 @@ class DirectoryReport:
         return [*self.writers, self.register]
 
     @property
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[Discrepancy]:
         """All problems, chain by chain."""
         return [problem for chain in self.chains for problem in chain.problems]
 
@@ -115,16 +115,16 @@ def _check_list(directory: Path, sealer: Sealer, writers: list[WriterReport]) ->
         if not witnessed:
             report.files.clear()
             return report
-        file.problems.append(Problem(path, None, "missing: whether a writer was removed cannot be told"))
+        file.problems.append(Discrepancy(path, None, "missing: whether a writer was removed cannot be told"))
         return report
     file.problems += [
-        Problem(path, None, f"does not name {writer.writer}, whose files are here: they were added")
+        Discrepancy(path, None, f"does not name {writer.writer}, whose files are here: they were added")
         for writer in writers
         if writer.hashes and writer.writer not in names
     ]
     if not file.problems and (cut := witnessed.keys() - report.hashes):
         place = min(witnessed[mark] for mark in cut)
-        file.problems.append(Problem(path, None, f"truncated or replaced: {place} knows a line that is not in it"))
+        file.problems.append(Discrepancy(path, None, f"truncated or replaced: {place} knows a line that is not in it"))
     return report
 
 
@@ -164,7 +164,7 @@ class _Chain:
         path = log_path(self.directory, self.writer, number)
         # whatever the next file begins with is taken as it is: one loss, one problem
         self.seq, self.prev = -1, None
-        return FileReport(path, problems=[Problem(path, None, "missing")])
+        return FileReport(path, problems=[Discrepancy(path, None, "missing")])
 
     def _file(self, report: WriterReport, path: Path, anchor: int, *, newest: bool) -> None:
         file = report.files[-1]
@@ -176,7 +176,7 @@ class _Chain:
         for number, record in enumerate(records, 1):
             file.lines += 1
             if record is None:
-                file.problems.append(Problem(path, number, "changed: the hash does not fit the line"))
+                file.problems.append(Discrepancy(path, number, "changed: the hash does not fit the line"))
                 self.seq, self.prev = self.seq + (self.seq >= 0), None
                 continue
             line, mark = record
@@ -187,7 +187,7 @@ class _Chain:
             if line.seq == anchor:
                 self.anchored = mark
             if text := self._judge(line, present) or self._judge_opened(line, file):
-                file.problems.append(Problem(path, number, text))
+                file.problems.append(Discrepancy(path, number, text))
             if line.seq > self.seq:
                 self.seq, self.prev = line.seq, mark
 
@@ -225,23 +225,23 @@ class _Chain:
         if newest:
             file.notes.append(f"line {number} torn, {size} bytes: never flushed, the next start moves them aside")
         else:
-            file.problems.append(Problem(file.path, number, f"changed: cut off after {size} bytes"))
+            file.problems.append(Discrepancy(file.path, number, f"changed: cut off after {size} bytes"))
 
-    def _head(self, head: Head | str | None, report: WriterReport) -> Problem | None:
+    def _head(self, head: Head | str | None, report: WriterReport) -> Discrepancy | None:
         path = head_path(self.directory, self.writer)
         if head is None or head == "missing":
             if not report.files:
                 path = log_path(self.directory, self.writer, 1)
-                return Problem(path, None, "missing, and so is all else of a writer whom the list of writers names")
-            return Problem(path, None, "missing: whether the log was truncated cannot be told")
+                return Discrepancy(path, None, "missing, and so is all else of a writer whom the list of writers names")
+            return Discrepancy(path, None, "missing: whether the log was truncated cannot be told")
         if not isinstance(head, Head):
-            return Problem(path, None, "changed: the hash does not fit the line")
+            return Discrepancy(path, None, "changed: the hash does not fit the line")
         if head.seq > self.seq:
             lost = _span(max(self.seq, 0) + 1, head.seq)
             last = report.files[-1] if report.files else FileReport(log_path(self.directory, self.writer, 1))
-            return Problem(last.path, last.lines + 1, f"truncated: the head knows seq {lost}")
+            return Discrepancy(last.path, last.lines + 1, f"truncated: the head knows seq {lost}")
         if head.seq and self.anchored not in {None, head.prev}:
-            return Problem(path, None, f"replaced: seq {head.seq} has another hash than the head knows")
+            return Discrepancy(path, None, f"replaced: seq {head.seq} has another hash than the head knows")
         return None
 
 

@@ -22,15 +22,15 @@ depend on each other while each keeps its own distribution is seen only as far a
 from __future__ import annotations
 
 from servekit.drift.collector import DriftCollector
-from servekit.drift.monitor import Alarm, ColumnDrift, DriftMonitor, DriftReport
+from servekit.drift.monitor import ColumnDrift, DriftAlarm, DriftMonitor, DriftReport
 from servekit.drift.reference import Column, ProfileError, ReferenceProfile
 from servekit.drift.threshold import AlarmPolicy
 
 __all__ = [
-    "Alarm",
     "AlarmPolicy",
     "Column",
     "ColumnDrift",
+    "DriftAlarm",
     "DriftCollector",
     "DriftMonitor",
     "DriftReport",

@@ -13,7 +13,7 @@ from servekit.drift.distance import counts, ks, psi
 from servekit.drift.power import SHIFTS, flagged_after, smallest_shift
 from servekit.drift.reference import ROWS_PER_BIN, Column, ReferenceProfile
 from servekit.drift.threshold import AlarmPolicy
-from servekit.drift.window import Window
+from servekit.drift.window import SlidingWindow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["TIMES_LONGER", "Alarm", "ColumnDrift", "DriftMonitor", "DriftReport"]
+__all__ = ["TIMES_LONGER", "ColumnDrift", "DriftAlarm", "DriftMonitor", "DriftReport"]
 
 TIMES_LONGER = 10
 """The long window's rows, in short windows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class DriftAlarm:
     """One column that drifted, by one statistic: ``value`` is above ``threshold``."""
 
     feature: str
@@ -48,11 +48,11 @@ class ColumnDrift:
     ks_threshold: float
 
     @property
-    def alarms(self) -> tuple[Alarm, ...]:
+    def alarms(self) -> tuple[DriftAlarm, ...]:
         """The statistics above their thresholds."""
         both = (
-            Alarm(self.feature, "psi", self.psi, self.psi_threshold),
-            Alarm(self.feature, "ks", self.ks, self.ks_threshold),
+            DriftAlarm(self.feature, "psi", self.psi, self.psi_threshold),
+            DriftAlarm(self.feature, "ks", self.ks, self.ks_threshold),
         )
         return tuple(alarm for alarm in both if alarm.value > alarm.threshold)
 
@@ -73,7 +73,7 @@ class DriftReport:
     flagged_after: Mapping[float, float] = field(default_factory=dict)
 
     @property
-    def alarms(self) -> tuple[Alarm, ...]:
+    def alarms(self) -> tuple[DriftAlarm, ...]:
         """Every statistic of every column that is above its threshold."""
         return tuple(alarm for column in self.columns for alarm in column.alarms)
 
@@ -125,7 +125,7 @@ class DriftMonitor:
         sizes = {"short": window, "long": TIMES_LONGER * window}
         self._looks = [_Look(size, DriftReport(name, 0, size // 2)) for name, size in sizes.items()]
         name = f"drift-{profile.model}-{profile.version}"
-        self._window = Window(max(sizes.values()), self._width, scores, directory, name)
+        self._window = SlidingWindow(max(sizes.values()), self._width, scores, directory, name)
         self._lock = Lock()
 
     def observe(self, features: NDArray[Any], scores: NDArray[Any]) -> None:
@@ -145,7 +145,7 @@ class DriftMonitor:
             workers, total = self._window.snapshot()
             return tuple(self._look(look, workers, total) for look in self._looks)
 
-    def alarms(self) -> tuple[Alarm, ...]:
+    def alarms(self) -> tuple[DriftAlarm, ...]:
         """What drifted, at the latest look at either window."""
         return tuple(alarm for report in self.reports() for alarm in report.alarms)
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Window"]
+__all__ = ["SlidingWindow"]
 
 _COUNTER_BYTES = 8
 
 
-class Window:
+class SlidingWindow:
     """A sliding window over rows of ``features`` float32 columns followed by ``scores`` float32 columns.
 
     Args:

@@ -6,7 +6,7 @@ nobody, medians over the rounds, and CPU time per request beside the wall clock'
 by the rounds (`at_least`).
 """
 
-from workbench.bench.compare import Peer, Row, compare, free_ports
+from workbench.bench.compare import Peer, PeerResult, compare, free_ports
 from workbench.bench.load import LoadResult, closed_loop
 from workbench.bench.rounds import Goal, all_of, at_least, at_most
 
@@ -14,7 +14,7 @@ __all__ = [
     "Goal",
     "LoadResult",
     "Peer",
-    "Row",
+    "PeerResult",
     "all_of",
     "at_least",
     "at_most",

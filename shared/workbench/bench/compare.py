@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from workbench.load import Request
 
-__all__ = ["Peer", "Row", "compare", "free_ports"]
+__all__ = ["Peer", "PeerResult", "compare", "free_ports"]
 
 _READY_WITHIN_S = 120
 _CORES = (0, 1)
@@ -45,7 +45,7 @@ class Peer(msgspec.Struct, frozen=True):
     environment: Mapping[str, str] = {}
 
 
-class Row(msgspec.Struct, frozen=True):
+class PeerResult(msgspec.Struct, frozen=True):
     """Medians over the rounds; ``cpu_us`` is the server's CPU time for one request, in microseconds.
 
     ``rounds`` are what each of them measured, in their order.
@@ -69,7 +69,7 @@ def compare(  # noqa: PLR0913 - an experiment has that many knobs
     rounds: int = 6,
     seconds: float = 2.0,
     progress: Callable[[str], None] = lambda _: None,
-) -> list[Row]:
+) -> list[PeerResult]:
     """Measures the peers against each other.
 
     Args:
@@ -115,8 +115,8 @@ def _is_free(port: int) -> bool:
     return False
 
 
-def _row(name: str, runs: list[tuple[LoadResult, float]], rss: int) -> Row:
-    return Row(
+def _row(name: str, runs: list[tuple[LoadResult, float]], rss: int) -> PeerResult:
+    return PeerResult(
         name=name,
         rps=median(result.rps for result, _ in runs),
         p50_ms=median(result.p50_ms for result, _ in runs),

@@ -11,7 +11,7 @@ Servers differ where the protocol lets them. What it demands is a ``MUST``, and 
 recommends, or what most servers do, is a ``SHOULD``, and is reported.
 """
 
-from workbench.conformance.registry import Check, Level, Outcome, Result, UnreachableError
+from workbench.conformance.registry import Check, CheckResult, Outcome, Requirement, UnreachableError
 from workbench.conformance.suite import CHECKS, conforms, run
 
-__all__ = ["CHECKS", "Check", "Level", "Outcome", "Result", "UnreachableError", "conforms", "run"]
+__all__ = ["CHECKS", "Check", "CheckResult", "Outcome", "Requirement", "UnreachableError", "conforms", "run"]

@@ -10,14 +10,14 @@ import msgspec
 from rich.markup import escape
 
 from workbench.arguments import positive
-from workbench.conformance.registry import Level, Outcome, UnreachableError
+from workbench.conformance.registry import Outcome, Requirement, UnreachableError
 from workbench.conformance.suite import conforms, run
 from workbench.terminal import make_console, make_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workbench.conformance.registry import Result
+    from workbench.conformance.registry import CheckResult
 
 __all__ = ["main"]
 
@@ -89,12 +89,12 @@ def _header(text: str) -> tuple[str, str]:
     return name, value.strip()
 
 
-def _print(results: Sequence[Result]) -> None:
+def _print(results: Sequence[CheckResult]) -> None:
     console = make_console()
     table = make_table(console, "check", "source", "level", "outcome")
     for result in results:
         check = result.check
-        warned = result.outcome is Outcome.FAILED and result.level is Level.SHOULD
+        warned = result.outcome is Outcome.FAILED and result.level is Requirement.SHOULD
         style = "yellow" if warned else _STYLES[result.outcome]
         name = f"{check.name}\n  {result.detail}" if result.detail else check.name
         table.add_row(escape(name), check.source, result.level, f"[{style}]{result.outcome}[/]")
@@ -102,11 +102,11 @@ def _print(results: Sequence[Result]) -> None:
     console.print(_summary(results))
 
 
-def _summary(results: Sequence[Result]) -> str:
-    def count(outcome: Outcome, level: Level | None = None) -> int:
+def _summary(results: Sequence[CheckResult]) -> str:
+    def count(outcome: Outcome, level: Requirement | None = None) -> int:
         return sum(each.outcome is outcome and level in (None, each.level) for each in results)
 
-    failed, advised = count(Outcome.FAILED, Level.MUST), count(Outcome.FAILED, Level.SHOULD)
+    failed, advised = count(Outcome.FAILED, Requirement.MUST), count(Outcome.FAILED, Requirement.SHOULD)
     verdict = "does not conform" if failed else "conforms"
     passed, skipped = count(Outcome.PASSED), count(Outcome.SKIPPED)
     return f"{verdict}: {passed} passed, {failed} MUST failed, {advised} SHOULD failed, {skipped} skipped"

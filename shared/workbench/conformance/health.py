@@ -8,7 +8,7 @@ import msgspec
 
 from servekit.oip import inference_pb2 as pb
 from servekit.oip.tensors import DTYPES
-from workbench.conformance.registry import Level, Registry, ViolationError, expect
+from workbench.conformance.registry import Registry, Requirement, ViolationError, expect
 
 if TYPE_CHECKING:
     from workbench.conformance.target import Target
@@ -39,13 +39,15 @@ def version_ready(target: Target) -> None:
     target.get(target.path("/ready", version=target.version))
 
 
-@_check("liveness is answered with a JSON object that says so", "REST: Server Live Response JSON Object", Level.SHOULD)
+@_check(
+    "liveness is answered with a JSON object that says so", "REST: Server Live Response JSON Object", Requirement.SHOULD
+)
 def live_object(target: Target) -> None:
     found = _object(target, "/v2/health/live")
     expect(found.get("live") is True, f"GET /v2/health/live answered {found}: expected live to be true")
 
 
-@_check("readiness is answered with a JSON object that names the model", "REST: Model Ready Response JSON Object", Level.SHOULD)  # fmt: skip  # noqa: E501 - one line a check
+@_check("readiness is answered with a JSON object that names the model", "REST: Model Ready Response JSON Object", Requirement.SHOULD)  # fmt: skip  # noqa: E501 - one line a check
 def ready_object(target: Target) -> None:
     found = _object(target, target.path("/ready"))
     wanted = {"name": target.model, "ready": True}

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from servekit.oip import inference_pb2 as pb
 from servekit.oip import rest
 from servekit.oip.tensors import DTYPES, Inference, Tensor
-from workbench.conformance.registry import Level, NotApplicableError, Registry, ViolationError, expect
+from workbench.conformance.registry import NotApplicableError, Registry, Requirement, ViolationError, expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,17 +73,17 @@ def _other_output(_: Target, request: Inference) -> Inference:
     return replace(request, outputs=(_NOBODY,))
 
 
-_SPOILT: dict[str, tuple[Spoil, Level]] = {
-    "an input that the model does not have": (_other_name, Level.MUST),
-    "an input of another datatype": (_other_datatype, Level.MUST),
-    "an input of another rank": (_other_rank, Level.MUST),
-    "an input of another size": (_other_size, Level.MUST),
-    "a request without inputs": (_no_inputs, Level.MUST),
-    "an output that the model does not have": (_other_output, Level.SHOULD),
+_SPOILT: dict[str, tuple[Spoil, Requirement]] = {
+    "an input that the model does not have": (_other_name, Requirement.MUST),
+    "an input of another datatype": (_other_datatype, Requirement.MUST),
+    "an input of another rank": (_other_rank, Requirement.MUST),
+    "an input of another size": (_other_size, Requirement.MUST),
+    "a request without inputs": (_no_inputs, Requirement.MUST),
+    "an output that the model does not have": (_other_output, Requirement.SHOULD),
 }
 
 
-def _register(what: str, spoil: Spoil, level: Level) -> None:
+def _register(what: str, spoil: Spoil, level: Requirement) -> None:
     @_check(f"{what} is refused", _REST, level)
     def over_rest(target: Target) -> None:
         body, _ = rest.encode_request(spoil(target, target.request()))
@@ -146,7 +146,7 @@ def unknown_model(target: Target) -> None:
     _expect_refused(_ask_unknown_model(target))
 
 
-@_check("an unknown model is answered 404", _REST, Level.SHOULD)
+@_check("an unknown model is answered 404", _REST, Requirement.SHOULD)
 def unknown_model_404(target: Target) -> None:
     _expect_not_found(_ask_unknown_model(target))
 
@@ -167,7 +167,7 @@ def unknown_version(target: Target) -> None:
     _expect_refused(_ask_unknown_version(target))
 
 
-@_check("an unknown version is answered 404", _REST, Level.SHOULD)
+@_check("an unknown version is answered 404", _REST, Requirement.SHOULD)
 def unknown_version_404(target: Target) -> None:
     _expect_not_found(_ask_unknown_version(target))
 
@@ -235,7 +235,7 @@ def _expect_refused(answer: httpx.Response) -> None:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise ViolationError(f'{shown}: expected a JSON object with "error"') from None
     expect(isinstance(error, str) and error, f"{shown}: expected error to be a message")
-    expect(status < _SERVERS_FAULT, f"{shown}: expected 4xx, for the fault is the client's", Level.SHOULD)
+    expect(status < _SERVERS_FAULT, f"{shown}: expected 4xx, for the fault is the client's", Requirement.SHOULD)
 
 
 def _expect_not_found(answer: httpx.Response) -> None:
@@ -249,6 +249,8 @@ def _expect_status(target: Target, method: str, message: Any, expected: set[grpc
     except grpc.RpcError as error:
         code = error.code()
         names = " or ".join(sorted(each.name for each in expected))
-        expect(code in expected, f"{method} answered {code.name} {error.details()}: expected {names}", Level.SHOULD)
+        expect(
+            code in expected, f"{method} answered {code.name} {error.details()}: expected {names}", Requirement.SHOULD
+        )
     else:
         raise ViolationError(f"{method} answered OK: expected a refusal")

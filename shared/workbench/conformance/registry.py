@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Check",
-    "Level",
+    "CheckResult",
     "NotApplicableError",
     "Outcome",
     "Registry",
-    "Result",
+    "Requirement",
     "UnreachableError",
     "ViolationError",
     "expect",
 ]
 
 
-class Level(StrEnum):
+class Requirement(StrEnum):
     """What the protocol says of it: demanded, or recommended."""
 
     MUST = "MUST"
@@ -52,12 +52,12 @@ class Check:
 
     name: str
     source: str
-    level: Level
+    level: Requirement
     body: Callable[[Target], None]
 
 
 @dataclass(frozen=True)
-class Result:
+class CheckResult:
     """How a check ended, and why when it did not pass.
 
     Attributes:
@@ -69,14 +69,14 @@ class Result:
 
     check: Check
     outcome: Outcome
-    level: Level
+    level: Requirement
     detail: str = ""
 
 
 class ViolationError(Exception):
     """The server does not do what the check says; ``level`` where that is another than the check's."""
 
-    def __init__(self, violation: str, level: Level | None = None) -> None:
+    def __init__(self, violation: str, level: Requirement | None = None) -> None:
         super().__init__(violation)
         self.level = level
 
@@ -93,7 +93,7 @@ class Registry(list[Check]):
     """Checks in the order they run; one for each module of checks."""
 
     def check(
-        self, name: str, source: str, level: Level = Level.MUST
+        self, name: str, source: str, level: Requirement = Requirement.MUST
     ) -> Callable[[Callable[[Target], None]], Callable[[Target], None]]:
         """Registers the decorated function under that sentence."""
 
@@ -104,7 +104,7 @@ class Registry(list[Check]):
         return register
 
 
-def expect(condition: object, violation: str, level: Level | None = None) -> None:
+def expect(condition: object, violation: str, level: Requirement | None = None) -> None:
     """Raises `ViolationError` with that text, and that level, unless the condition holds."""
     if not condition:
         raise ViolationError(violation, level)

@@ -12,7 +12,7 @@ from servekit.errors import ServingError
 from workbench.conformance.health import HEALTH
 from workbench.conformance.inference import INFERENCE
 from workbench.conformance.refusals import REFUSALS
-from workbench.conformance.registry import Level, NotApplicableError, Outcome, Result, ViolationError
+from workbench.conformance.registry import CheckResult, NotApplicableError, Outcome, Requirement, ViolationError
 from workbench.conformance.target import Target
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["CHECKS", "conforms", "run"]
 CHECKS: tuple[Check, ...] = (*HEALTH, *INFERENCE, *REFUSALS)
 
 
-def run(base_url: str, model: str, version: str = "", **options: Any) -> list[Result]:
+def run(base_url: str, model: str, version: str = "", **options: Any) -> list[CheckResult]:
     """Runs every check against a server; the arguments are those of `Target`.
 
     Raises:
@@ -36,20 +36,20 @@ def run(base_url: str, model: str, version: str = "", **options: Any) -> list[Re
         return [_judge(check, target) for check in CHECKS]
 
 
-def conforms(results: Iterable[Result], *, strict: bool = False) -> bool:
+def conforms(results: Iterable[CheckResult], *, strict: bool = False) -> bool:
     """Whether nothing failed that the protocol demands; ``strict``: nor that it recommends."""
-    return not any(each.outcome is Outcome.FAILED and (strict or each.level is Level.MUST) for each in results)
+    return not any(each.outcome is Outcome.FAILED and (strict or each.level is Requirement.MUST) for each in results)
 
 
-def _judge(check: Check, target: Target) -> Result:
+def _judge(check: Check, target: Target) -> CheckResult:
     try:
         check.body(target)
     except NotApplicableError as reason:
-        return Result(check, Outcome.SKIPPED, check.level, str(reason))
+        return CheckResult(check, Outcome.SKIPPED, check.level, str(reason))
     except ViolationError as violation:
-        return Result(check, Outcome.FAILED, violation.level or check.level, str(violation))
+        return CheckResult(check, Outcome.FAILED, violation.level or check.level, str(violation))
     except grpc.RpcError as error:
-        return Result(check, Outcome.FAILED, check.level, f"gRPC answered {error.code().name}: {error.details()}")
+        return CheckResult(check, Outcome.FAILED, check.level, f"gRPC answered {error.code().name}: {error.details()}")
     except (ServingError, httpx.HTTPError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return Result(check, Outcome.FAILED, check.level, f"the answer is not understood: {error}")
-    return Result(check, Outcome.PASSED, check.level)
+        return CheckResult(check, Outcome.FAILED, check.level, f"the answer is not understood: {error}")
+    return CheckResult(check, Outcome.PASSED, check.level)

@@ -6,6 +6,6 @@ A level hands over a `Surface` (its endpoints, right requests, what a right answ
 from __future__ import annotations
 
 from workbench.fuzz.cli import main
-from workbench.fuzz.surface import Endpoint, Surface
+from workbench.fuzz.surface import Operation, Surface
 
-__all__ = ["Endpoint", "Surface", "main"]
+__all__ = ["Operation", "Surface", "main"]

@@ -11,17 +11,17 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from workbench.fuzz.cases import make_case, nonce
-from workbench.fuzz.exchange import Connection, NotHttpError, exchange
-from workbench.fuzz.judge import Fault, find_fault, foreign
+from workbench.fuzz.exchange import FuzzConnection, NotHttpError, exchange
+from workbench.fuzz.judge import AnswerFault, find_fault, foreign
 from workbench.fuzz.surface import Case, Surface, answered_right, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from workbench.fuzz.exchange import Answer
+    from workbench.fuzz.exchange import HttpAnswer
     from workbench.sla import Request
 
-__all__ = ["Campaign", "Found", "Tally", "play"]
+__all__ = ["Campaign", "FoundFault", "Tally", "play"]
 
 _AT_ONCE: Final = 32
 _RIGHT_AT_ONCE: Final = 4
@@ -34,13 +34,13 @@ _REPORT_EVERY: Final = 2000
 _AFTER: Final = 0.3
 
 
-class Found(NamedTuple):
+class FoundFault(NamedTuple):
     """A fault, and what brought it about; the number of a right request is that of its nonce."""
 
     number: int
     kind: str
-    fault: Fault
-    door: str
+    fault: AnswerFault
+    url: str
     sent: bytes
 
 
@@ -60,7 +60,7 @@ class Tally:
     statuses: dict[str, Counter[int]] = field(default_factory=dict)
     right: int = 0
     again: int = 0
-    found: list[Found] = field(default_factory=list)
+    found: list[FoundFault] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -70,13 +70,13 @@ class Tally:
 
 
 async def play(
-    surface: Surface, case: Case, door: str, number: int, after: Request | None = None
-) -> tuple[list[int], Fault | None]:
+    surface: Surface, case: Case, url: str, number: int, after: Request | None = None
+) -> tuple[list[int], AnswerFault | None]:
     """Send one case; afterwards, where the connection stays, a right request over it."""
     try:
-        connection = await Connection.to(door)
+        connection = await FuzzConnection.to(url)
     except OSError as error:
-        return [], Fault("refused", str(error))
+        return [], AnswerFault("refused", str(error))
     try:
         outcome = await exchange(connection, case, surface.deadline_s)
         fault = find_fault(surface, case, number, outcome)
@@ -88,12 +88,12 @@ async def play(
         connection.close()
 
 
-async def _follow(surface: Surface, connection: Connection, request: Request, number: int) -> Fault | None:
+async def _follow(surface: Surface, connection: FuzzConnection, request: Request, number: int) -> AnswerFault | None:
     """What is wrong with the answer to a right request behind another; a connection closed instead is none."""
     following = Case("after", [_bytes(request)], request.path, answered=False, right=[request])
     outcome = await exchange(connection, following, surface.deadline_s)
     fault = find_fault(surface, following, number, outcome)
-    return None if fault is None else Fault(f"{fault.what} behind it", fault.detail)
+    return None if fault is None else AnswerFault(f"{fault.what} behind it", fault.detail)
 
 
 class Campaign:
@@ -129,12 +129,12 @@ class Campaign:
 
     async def _wrong(self, todo: Iterable[int]) -> None:
         for number in todo:
-            case, door, after = self.case(number)
-            statuses, fault = await play(self._surface, case, door, number, after)
+            case, url, after = self.case(number)
+            statuses, fault = await play(self._surface, case, url, number, after)
             self.tally.inputs[case.kind] += 1
             self.tally.statuses.setdefault(case.kind, Counter()).update(statuses or [0])
             if fault:
-                self._note(Found(number, case.kind, fault, door, b"".join(case.pieces)))
+                self._note(FoundFault(number, case.kind, fault, url, b"".join(case.pieces)))
             if self.tally.inputs.total() % _REPORT_EVERY == 0:
                 self._say(f"{self.tally.inputs.total():,} inputs, {self.tally.right:,} right requests answered rightly")
             if len(self.tally.found) >= _ENOUGH:
@@ -144,9 +144,9 @@ class Campaign:
         """An input, where it goes, and what is asked behind it."""
         draw = Random(f"{self.seed}/{number}/door")  # noqa: S311 - the same for the same seed
         after = self._surface.right(draw, nonce(number)) if draw.random() < _AFTER else None
-        return make_case(self._surface, self.seed, number), draw.choice(self._surface.doors), after
+        return make_case(self._surface, self.seed, number), draw.choice(self._surface.urls), after
 
-    def _note(self, found: Found) -> None:
+    def _note(self, found: FoundFault) -> None:
         self.tally.found.append(found)
         self._say(f"input {found.number} ({found.kind}): {found.fault.what}: {found.fault.detail[:200]}")
 
@@ -159,44 +159,44 @@ class Campaign:
             request = self._surface.right(draw, nonce(number))
             fault = await self._asked(line, request, nonce(number))
             if fault:
-                self._note(Found(number, "right request", fault, self._surface.doors[0], _bytes(request)))
+                self._note(FoundFault(number, "right request", fault, self._surface.urls[0], _bytes(request)))
             else:
                 self.tally.right += 1
             await asyncio.sleep(self._surface.rest_s)
         line.close()
 
-    async def _asked(self, line: _Line, request: Request, mark: str) -> Fault | None:
+    async def _asked(self, line: _Line, request: Request, mark: str) -> AnswerFault | None:
         for _ in range(_TRIES):
             try:
                 async with asyncio.timeout(self._surface.deadline_s):
                     answer = await line.ask(_bytes(request))
             except (OSError, NotHttpError) as error:
-                return Fault("lost", repr(error))
+                return AnswerFault("lost", repr(error))
             if not self._surface.turned_away(answer.status, answer.headers):
                 return self._judged(answer, request, mark)
             self.tally.again += 1
             await asyncio.sleep(_AGAIN_S)
-        return Fault("lost", f"turned away {_TRIES} times, last with {answer.status} {answer.body[:200]!r}")
+        return AnswerFault("lost", f"turned away {_TRIES} times, last with {answer.status} {answer.body[:200]!r}")
 
-    def _judged(self, answer: Answer, request: Request, mark: str) -> Fault | None:
+    def _judged(self, answer: HttpAnswer, request: Request, mark: str) -> AnswerFault | None:
         if answer.status != _OK:
-            return Fault(f"status {answer.status}", repr(answer.body[:200]))
+            return AnswerFault(f"status {answer.status}", repr(answer.body[:200]))
         problem = answered_right(self._surface, request, mark, answer.body)
-        return foreign(answer, mark) or (Fault("wrong answer", problem) if problem else None)
+        return foreign(answer, mark) or (AnswerFault("wrong answer", problem) if problem else None)
 
 
 class _Line:
     """A connection that is opened again when it is closed; a request is sent a second time only over a new one."""
 
     def __init__(self, surface: Surface) -> None:
-        self._door = surface.doors[0]
-        self._connection: Connection | None = None
+        self._url = surface.urls[0]
+        self._connection: FuzzConnection | None = None
 
-    async def ask(self, whole: bytes) -> Answer:
+    async def ask(self, whole: bytes) -> HttpAnswer:
         used, self._connection = self._connection, None
         for connection in (used, None):
             if connection is None:
-                connection = await Connection.to(self._door)  # noqa: PLW2901 - there is none yet
+                connection = await FuzzConnection.to(self._url)  # noqa: PLW2901 - there is none yet
             elif connection.reader.at_eof():
                 continue
             connection.writer.write(whole)

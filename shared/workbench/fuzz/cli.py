@@ -83,7 +83,7 @@ def _keep_faults(console: Console, campaign: Campaign, surface: Surface, folder:
         path = folder / f"{surface.level}-{each.number}.bin"
         path.write_bytes(sent)
         again = f'make fuzz-{surface.level} ARGS="--seed {campaign.seed} --only {each.number}"'
-        console.print(f"{path}: {len(sent)} bytes to {each.door}: {each.fault.what}; again: {again}", markup=False)
+        console.print(f"{path}: {len(sent)} bytes to {each.url}: {each.fault.what}; again: {again}", markup=False)
 
 
 def _table(console: Console, tally: Tally) -> None:

@@ -12,7 +12,7 @@ from workbench.fuzz.surface import Case, Then
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Answer", "Connection", "NotHttpError", "Outcome", "exchange"]
+__all__ = ["CaseOutcome", "FuzzConnection", "HttpAnswer", "NotHttpError", "exchange"]
 
 _QUIET_S: Final = 0.5
 _SECOND_S: Final = 0.2
@@ -23,7 +23,7 @@ class NotHttpError(Exception):
     """What came back cannot be read as an answer."""
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """A whole answer."""
 
     status: int
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
         return b"close" in self.headers.get(b"connection", b"").lower()
 
 
-class Outcome(NamedTuple):
+class CaseOutcome(NamedTuple):
     """What became of a case.
 
     Attributes:
@@ -45,25 +45,25 @@ class Outcome(NamedTuple):
         detail: more about the problem.
     """
 
-    answers: list[Answer]
+    answers: list[HttpAnswer]
     problem: str = ""
     detail: str = ""
 
 
-class Connection:
-    """A connection to a door."""
+class FuzzConnection:
+    """A connection to a server."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
 
     @classmethod
-    async def to(cls, door: str) -> Connection:
+    async def to(cls, url: str) -> FuzzConnection:
         """A new one; raises OSError where nobody listens."""
-        parts = urlsplit(door)
+        parts = urlsplit(url)
         return cls(*await asyncio.open_connection(parts.hostname, parts.port, limit=1024 * 1024))
 
-    async def answer(self, *, head: bool = False) -> Answer | None:
+    async def answer(self, *, head: bool = False) -> HttpAnswer | None:
         """The next whole answer; None when the connection is closed before one begins.
 
         Raises:
@@ -83,7 +83,7 @@ class Connection:
         if 100 <= status < 200 and status != 101:  # noqa: PLR2004 - interim answers
             return await self.answer(head=head)
         try:
-            return Answer(status, headers, b"" if head or status in _NO_BODY else await self._body(headers))
+            return HttpAnswer(status, headers, b"" if head or status in _NO_BODY else await self._body(headers))
         except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
             raise NotHttpError(f"status {status}, body cut short: {error}") from None
 
@@ -104,9 +104,9 @@ class Connection:
         self.writer.close()
 
 
-async def exchange(connection: Connection, case: Case, deadline_s: float) -> Outcome:
+async def exchange(connection: FuzzConnection, case: Case, deadline_s: float) -> CaseOutcome:
     """Play a case; never raises but for a cancellation."""
-    answers: list[Answer] = []
+    answers: list[HttpAnswer] = []
     sending = asyncio.create_task(_send(connection, case))
     try:
         async with asyncio.timeout(deadline_s):
@@ -115,15 +115,15 @@ async def exchange(connection: Connection, case: Case, deadline_s: float) -> Out
             else:
                 await _read(connection, case, sending, answers)
     except TimeoutError:
-        return Outcome(answers, "hang", f"neither an answer nor a closed connection within {deadline_s:g} s")
+        return CaseOutcome(answers, "hang", f"neither an answer nor a closed connection within {deadline_s:g} s")
     except NotHttpError as error:
-        return Outcome(answers, "not HTTP", str(error))
+        return CaseOutcome(answers, "not HTTP", str(error))
     finally:
         sending.cancel()
-    return Outcome(answers)
+    return CaseOutcome(answers)
 
 
-async def _send(connection: Connection, case: Case) -> None:
+async def _send(connection: FuzzConnection, case: Case) -> None:
     with suppress(ConnectionError):
         for piece in case.pieces:
             connection.writer.write(piece)
@@ -132,7 +132,7 @@ async def _send(connection: Connection, case: Case) -> None:
                 await asyncio.sleep(case.pause_s)
 
 
-async def _read(connection: Connection, case: Case, sending: asyncio.Task[None], answers: list[Answer]) -> None:
+async def _read(connection: FuzzConnection, case: Case, sending: asyncio.Task[None], answers: list[HttpAnswer]) -> None:
     first = asyncio.create_task(connection.answer(head=case.head))
     try:
         if not case.answered and case.then is Then.READ:
@@ -149,7 +149,7 @@ async def _read(connection: Connection, case: Case, sending: asyncio.Task[None],
 
 
 async def _end_when_quiet(
-    connection: Connection, sending: asyncio.Task[None], first: asyncio.Task[Answer | None]
+    connection: FuzzConnection, sending: asyncio.Task[None], first: asyncio.Task[HttpAnswer | None]
 ) -> None:
     """What may be the beginning of a request is ended: the server has nothing left to wait for."""
     done, _ = await asyncio.wait({first}, timeout=_QUIET_S)
@@ -159,7 +159,7 @@ async def _end_when_quiet(
             connection.writer.write_eof()
 
 
-async def _second(connection: Connection) -> Answer | None:
+async def _second(connection: FuzzConnection) -> HttpAnswer | None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_SECOND_S):
             return await connection.answer()

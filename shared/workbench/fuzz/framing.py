@@ -9,7 +9,7 @@ from workbench.fuzz.surface import Case, Then, write
 if TYPE_CHECKING:
     from random import Random
 
-    from workbench.fuzz.surface import Endpoint, Surface
+    from workbench.fuzz.surface import Operation, Surface
 
 __all__ = ["ambiguous", "chunked", "lengths", "pipelined", "slow"]
 
@@ -120,7 +120,7 @@ def slow(draw: Random, surface: Surface, nonce: str) -> Case:
     return Case("half and waits", [whole[:at]], endpoint.path, answered=False, then=Then.STAY)
 
 
-def _huge(endpoint: Endpoint, nonce: str) -> bytes:
+def _huge(endpoint: Operation, nonce: str) -> bytes:
     sent = [*endpoint.headers.items(), ("x-request-id", nonce)]
     return write(endpoint.method, endpoint.path, sent, b" " * (12 * 1024 * 1024))
 

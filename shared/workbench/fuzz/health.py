@@ -57,7 +57,7 @@ def ailments(surface: Surface, before: dict[int, Usage]) -> tuple[list[str], dic
 
 
 def _not_ready(surface: Surface) -> list[str]:
-    url = surface.doors[0] + surface.ready
+    url = surface.urls[0] + surface.ready
     try:
         status = ask(url, 5).status
     except OSError as error:

@@ -12,42 +12,44 @@ from workbench.fuzz.surface import answered_right
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workbench.fuzz.exchange import Answer, Outcome
+    from workbench.fuzz.exchange import CaseOutcome, HttpAnswer
     from workbench.fuzz.surface import Case, Surface
 
-__all__ = ["Fault", "find_fault", "foreign"]
+__all__ = ["AnswerFault", "find_fault", "foreign"]
 
 _OK: Final = 200
 _SERVER_ERROR: Final = 500
 _SHOWN: Final = 300
 
 
-class Fault(NamedTuple):
+class AnswerFault(NamedTuple):
     """What is wrong with an answer: a word for its kind, and the particulars."""
 
     what: str
     detail: str
 
 
-def find_fault(surface: Surface, case: Case, number: int, outcome: Outcome) -> Fault | None:
+def find_fault(surface: Surface, case: Case, number: int, outcome: CaseOutcome) -> AnswerFault | None:
     """The first fault in what became of a case."""
     if outcome.problem:
-        return Fault(outcome.problem, outcome.detail)
+        return AnswerFault(outcome.problem, outcome.detail)
     return next(_faults(surface, case, nonce(number), outcome.answers), None)
 
 
-def foreign(answer: Answer, own: str) -> Fault | None:
+def foreign(answer: HttpAnswer, own: str) -> AnswerFault | None:
     """Whether an answer carries the mark of another request."""
     whole = b"\n".join([*answer.headers.values(), answer.body])
     others = {found.decode() for found in NONCE.findall(whole)} - {own}
-    return Fault("another's answer", f"{sorted(others)[:3]} in {_shown(answer)}") if others else None
+    return AnswerFault("another's answer", f"{sorted(others)[:3]} in {_shown(answer)}") if others else None
 
 
-def _faults(surface: Surface, case: Case, own: str, answers: list[Answer]) -> Iterator[Fault]:
+def _faults(surface: Surface, case: Case, own: str, answers: list[HttpAnswer]) -> Iterator[AnswerFault]:
     if case.answered and not answers:
-        yield Fault("no answer", "the connection was closed")
+        yield AnswerFault("no answer", "the connection was closed")
     if len(answers) > case.most:
-        yield Fault("too many answers", f"{len(answers)} to at most {case.most}: {[each.status for each in answers]}")
+        yield AnswerFault(
+            "too many answers", f"{len(answers)} to at most {case.most}: {[each.status for each in answers]}"
+        )
     for answer in answers:
         yield from _faults_of(surface, case, own, answer)
     for request, answer in zip(case.right, answers, strict=False):
@@ -55,29 +57,29 @@ def _faults(surface: Surface, case: Case, own: str, answers: list[Answer]) -> It
             continue
         problem = answered_right(surface, request, own, answer.body) if answer.status == _OK else "expected 200"
         if problem:
-            yield Fault("wrong answer", f"{problem}: {_shown(answer)}")
+            yield AnswerFault("wrong answer", f"{problem}: {_shown(answer)}")
 
 
-def _faults_of(surface: Surface, case: Case, own: str, answer: Answer) -> Iterator[Fault]:
+def _faults_of(surface: Surface, case: Case, own: str, answer: HttpAnswer) -> Iterator[AnswerFault]:
     if answer.status >= _SERVER_ERROR and surface.reason(case.path, answer.status) is None:
-        yield Fault(f"status {answer.status}", _shown(answer))
+        yield AnswerFault(f"status {answer.status}", _shown(answer))
     if b"Traceback (most recent" in answer.body:
-        yield Fault("traceback", _shown(answer))
+        yield AnswerFault("traceback", _shown(answer))
     if b"x-injected" in answer.headers:
-        yield Fault("header injected", _shown(answer))
+        yield AnswerFault("header injected", _shown(answer))
     yield from filter(None, (foreign(answer, own), _not_json(answer)))
 
 
-def _not_json(answer: Answer) -> Fault | None:
+def _not_json(answer: HttpAnswer) -> AnswerFault | None:
     kind = answer.headers.get(b"content-type", b"").partition(b";")[0]
     if kind != b"application/json" or not answer.body or b"content-encoding" in answer.headers:
         return None
     try:
         msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Fault("not JSON", f"{error}: {_shown(answer)}")
+        return AnswerFault("not JSON", f"{error}: {_shown(answer)}")
     return None
 
 
-def _shown(answer: Answer) -> str:
+def _shown(answer: HttpAnswer) -> str:
     return f"{answer.status} {answer.body[:_SHOWN]!r}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from workbench.fuzz.campaign import play
 
 if TYPE_CHECKING:
-    from workbench.fuzz.campaign import Found
+    from workbench.fuzz.campaign import FoundFault
     from workbench.fuzz.surface import Case, Surface
 
 __all__ = ["shrink"]
@@ -18,7 +18,7 @@ _LENGTH: Final = re.compile(rb"\r\ncontent-length: [0-9]+")
 _SLOW: Final = frozenset({"hang", "no answer"})
 
 
-async def shrink(surface: Surface, case: Case, found: Found) -> bytes:
+async def shrink(surface: Surface, case: Case, found: FoundFault) -> bytes:
     """Leave out ever smaller parts as long as the fault stays; what takes a whole deadline each time stays as it is."""
     if found.fault.what in _SLOW:
         return found.sent
@@ -35,9 +35,9 @@ async def shrink(surface: Surface, case: Case, found: Found) -> bytes:
     return sent
 
 
-async def _is_same(surface: Surface, case: Case, found: Found, shorter: bytes) -> bool:
+async def _is_same(surface: Surface, case: Case, found: FoundFault, shorter: bytes) -> bool:
     again = case._replace(pieces=[shorter], answered=False, right=())  # half a request is ended, and not waited for
-    _, fault = await play(surface, again, found.door, found.number)
+    _, fault = await play(surface, again, found.url, found.number)
     return fault is not None and fault.what == found.fault.what
 
 

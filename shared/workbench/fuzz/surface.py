@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from workbench.sla import Request
 
-__all__ = ["Case", "Endpoint", "Surface", "Then", "answered_right", "write"]
+__all__ = ["Case", "Operation", "Surface", "Then", "answered_right", "write"]
 
 
-class Endpoint(NamedTuple):
+class Operation(NamedTuple):
     """A way in.
 
     Attributes:
@@ -38,7 +38,7 @@ class Surface:
 
     Attributes:
         level: its number.
-        doors: addresses that take requests; right requests go to the first, the wrong ones to any.
+        urls: addresses that take requests; right requests go to the first, the wrong ones to any.
         endpoints: what is asked for.
         right: a request whose answer is known; it carries the nonce where the answer repeats one.
         check: what is wrong with the body of a 200 to such a request, in one sentence.
@@ -52,8 +52,8 @@ class Surface:
     """
 
     level: int
-    doors: Sequence[str]
-    endpoints: Sequence[Endpoint]
+    urls: Sequence[str]
+    endpoints: Sequence[Operation]
     right: Callable[[Random, str], Request]
     check: Callable[[Request, bytes], str | None]
     ready: str = "/readyz"

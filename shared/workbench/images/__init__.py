@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from workbench.images.build import Image, build
 from workbench.images.container import Container
-from workbench.images.engine import Engine, EngineError, find_engine
+from workbench.images.engine import ContainerEngine, EngineError, find_engine
 from workbench.images.recipe import Recipe, RecipeError, recipes
 
-__all__ = ["Container", "Engine", "EngineError", "Image", "Recipe", "RecipeError", "build", "find_engine", "recipes"]
+__all__ = [
+    "Container",
+    "ContainerEngine",
+    "EngineError",
+    "Image",
+    "Recipe",
+    "RecipeError",
+    "build",
+    "find_engine",
+    "recipes",
+]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from workbench.images.engine import Engine, EngineError
+from workbench.images.engine import ContainerEngine, EngineError
 from workbench.images.recipe import Recipe, python_image
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Image:
 
 
 def build(
-    engine: Engine,
+    engine: ContainerEngine,
     recipe: Recipe,
     *,
     tag: str = DEVELOPMENT,
@@ -91,7 +91,7 @@ def build(
     return _inspect(engine, reference)
 
 
-def _arguments(engine: Engine, recipe: Recipe, environment: Mapping[str, str]) -> list[str]:
+def _arguments(engine: ContainerEngine, recipe: Recipe, environment: Mapping[str, str]) -> list[str]:
     arguments = ["buildx", "build", "--load"] if engine.buildx else ["build"]
     arguments += [f"--file={recipe.root / recipe.dockerfile}", f"--build-arg=PYTHON_IMAGE={_base(engine, recipe.root)}"]
     arguments += [f"--build-arg=REVISION={_revision(recipe.root)}"]
@@ -106,7 +106,7 @@ def _arguments(engine: Engine, recipe: Recipe, environment: Mapping[str, str]) -
     return arguments
 
 
-def _base(engine: Engine, root: Path) -> str:
+def _base(engine: ContainerEngine, root: Path) -> str:
     """The pinned base, by its digest; or the stand-in for it, which has the same name and another digest."""
     pinned = python_image(root)
     name = pinned.partition("@")[0]
@@ -125,7 +125,7 @@ def _revision(root: Path) -> str:
     return asked.stdout.strip() or "unknown"
 
 
-def _inspect(engine: Engine, reference: str) -> Image:
+def _inspect(engine: ContainerEngine, reference: str) -> Image:
     (seen,) = json.loads(engine.run("image", "inspect", reference))
     labels = seen["Config"]["Labels"]
     base = labels["org.opencontainers.image.base.name"]

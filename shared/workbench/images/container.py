@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from workbench.images.engine import Engine
+    from workbench.images.engine import ContainerEngine
 
 __all__ = ["HARDENED", "Container"]
 
@@ -36,7 +36,7 @@ class Container:
         flags: options of ``docker run``; by default a read-only root, no capability, no new privilege, 256 MiB.
     """
 
-    engine: Engine
+    engine: ContainerEngine
     image: str
     ports: Mapping[str, int] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Engine", "EngineError", "find_engine"]
+__all__ = ["ContainerEngine", "EngineError", "find_engine"]
 
 _BUILDX_ONLY = 23  # from this major version on, the client builds through its buildx plugin or not at all
 _REMEDY = "install or start one as infra/docker/README.md says, or name a client with DOCKER=/path/to/docker"
@@ -22,7 +22,7 @@ class EngineError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Engine:
+class ContainerEngine:
     """An engine that answers, and the client that talks to it.
 
     Args:
@@ -51,7 +51,7 @@ class Engine:
         return bool(self.run("network", "ls", "--quiet", "--filter", "driver=bridge"))
 
 
-def find_engine(environment: Mapping[str, str] = os.environ) -> Engine:
+def find_engine(environment: Mapping[str, str] = os.environ) -> ContainerEngine:
     """The first client in ``DOCKER``, or else on ``PATH``, whose engine answers and that can build with BuildKit.
 
     Looking past the first one matters: a newer client without its buildx plugin may hide the distribution's whole one.
@@ -62,7 +62,7 @@ def find_engine(environment: Mapping[str, str] = os.environ) -> Engine:
     reasons: dict[str, list[str]] = {}
     for docker in _clients(environment):
         found = _try(docker)
-        if isinstance(found, Engine):
+        if isinstance(found, ContainerEngine):
             return found
         reasons.setdefault(found, []).append(docker)
     tried = "; ".join(f"{', '.join(clients)}: {reason}" for reason, clients in reasons.items())
@@ -79,7 +79,7 @@ def _clients(environment: Mapping[str, str]) -> list[str]:
     return list(found.values())
 
 
-def _try(docker: str) -> Engine | str:
+def _try(docker: str) -> ContainerEngine | str:
     """An engine, or the reason why this client gives none."""
     try:
         answer = _call(docker, ("version", "--format", "{{.Client.Version}} {{.Server.Version}}"), timeout_s=30)
@@ -91,7 +91,7 @@ def _try(docker: str) -> Engine | str:
     client, server = _last_line(answer.stdout).split()
     if not buildx and int(client.split(".")[0]) >= _BUILDX_ONLY:
         return f"version {client} lacks the buildx plugin, without which it cannot build"
-    return Engine(docker, server, buildx)
+    return ContainerEngine(docker, server, buildx)
 
 
 def _call(docker: str, arguments: tuple[str, ...], timeout_s: float) -> subprocess.CompletedProcess[str]:

@@ -62,7 +62,7 @@ class World(NamedTuple):
         return f"{what}{spells}; {self.seconds:g} s at {self.rate_rps:g}/s"
 
 
-class Wanted(NamedTuple):
+class Expected(NamedTuple):
     """What a verdict says, and how often it should at least and at most."""
 
     says: str
@@ -70,20 +70,32 @@ class Wanted(NamedTuple):
     at_most: float = 1.0
 
 
-_WORLDS: Final[tuple[tuple[World, int, tuple[Wanted, ...]], ...]] = (
-    (World(0.002), 400, (Wanted("met", at_least=0.85),)),
-    (World(0.008), 400, (Wanted("met"), Wanted("too_close"), Wanted("broken", at_most=0.05))),
-    (World(0.01), 400, (Wanted("met", at_most=0.05), Wanted("too_close"), Wanted("broken", at_most=0.05))),
-    (World(0.012), 400, (Wanted("met", at_most=0.05), Wanted("too_close"), Wanted("broken"))),
-    (World(0.02), 400, (Wanted("met", at_most=0.01), Wanted("broken", at_least=0.7))),
-    (World(0.01, spell_s=0.03), 400, (Wanted("met"), Wanted("broken", at_most=0.1))),
-    (World(0.01, spell_s=0.1), 400, (Wanted("met"), Wanted("broken", at_most=0.1))),
-    (World(0.002, spell_s=0.1, seconds=60), 200, (Wanted("met", at_least=0.5),)),
-    (World(0.01, spell_s=0.1, seconds=60), 200, (Wanted("met", at_most=0.1), Wanted("broken", at_most=0.1))),
-    (World(0.02, spell_s=0.1, seconds=60), 200, (Wanted("met", at_most=0.02), Wanted("broken", at_least=0.4))),
-    (World(failed=0.0001, seconds=15, rate_rps=50), 300, (Wanted("met", at_least=0.85),)),
-    (World(failed=0.004, seconds=15, rate_rps=50), 300, (Wanted("met", at_most=0.1), Wanted("broken"))),
-    (World(failed=0.01, seconds=15, rate_rps=50), 300, (Wanted("met", at_most=0.01), Wanted("broken", at_least=0.9))),
+_WORLDS: Final[tuple[tuple[World, int, tuple[Expected, ...]], ...]] = (
+    (World(0.002), 400, (Expected("met", at_least=0.85),)),
+    (World(0.008), 400, (Expected("met"), Expected("too_close"), Expected("broken", at_most=0.05))),
+    (
+        World(0.01),
+        400,
+        (Expected("met", at_most=0.05), Expected("too_close"), Expected("broken", at_most=0.05)),
+    ),
+    (World(0.012), 400, (Expected("met", at_most=0.05), Expected("too_close"), Expected("broken"))),
+    (World(0.02), 400, (Expected("met", at_most=0.01), Expected("broken", at_least=0.7))),
+    (World(0.01, spell_s=0.03), 400, (Expected("met"), Expected("broken", at_most=0.1))),
+    (World(0.01, spell_s=0.1), 400, (Expected("met"), Expected("broken", at_most=0.1))),
+    (World(0.002, spell_s=0.1, seconds=60), 200, (Expected("met", at_least=0.5),)),
+    (World(0.01, spell_s=0.1, seconds=60), 200, (Expected("met", at_most=0.1), Expected("broken", at_most=0.1))),
+    (
+        World(0.02, spell_s=0.1, seconds=60),
+        200,
+        (Expected("met", at_most=0.02), Expected("broken", at_least=0.4)),
+    ),
+    (World(failed=0.0001, seconds=15, rate_rps=50), 300, (Expected("met", at_least=0.85),)),
+    (World(failed=0.004, seconds=15, rate_rps=50), 300, (Expected("met", at_most=0.1), Expected("broken"))),
+    (
+        World(failed=0.01, seconds=15, rate_rps=50),
+        300,
+        (Expected("met", at_most=0.01), Expected("broken", at_least=0.9)),
+    ),
 )
 
 

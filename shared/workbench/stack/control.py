@@ -182,7 +182,7 @@ def _state(answer: dict[str, Any]) -> ProcessState:
     )
 
 
-class _Connection(HTTPConnection):
+class _UnixConnection(HTTPConnection):
     """HTTP over a Unix socket, with a timeout."""
 
     def __init__(self, path: str, timeout_s: float) -> None:
@@ -198,7 +198,7 @@ class _Connection(HTTPConnection):
 def _call(stack: Stack, method: str, *arguments: object, timeout_s: float | None = None) -> Any:
     path = str(_socket(stack))
     transport = SupervisorTransport(None, None, f"unix://{path}")
-    transport._get_connection = lambda: _Connection(path, timeout_s or _ANSWERS_WITHIN_S)  # noqa: SLF001 - the transport has no timeout
+    transport._get_connection = lambda: _UnixConnection(path, timeout_s or _ANSWERS_WITHIN_S)  # noqa: SLF001 - the transport has no timeout
     try:
         return getattr(xmlrpc.client.ServerProxy("http://localhost", transport).supervisor, method)(*arguments)
     except xmlrpc.client.Fault as fault:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from workbench.stack import control, inspection, logs
 from workbench.stack.guard import check_open
-from workbench.stack.progress import Progress
+from workbench.stack.progress import ProgressDisplay
 from workbench.stack.spec import StackError
 from workbench.stack.started import forget, write_started
 
@@ -125,7 +125,7 @@ def _await(stack: Stack, processes: list[Process], console: Console) -> None:
     deadline = time.monotonic() + stack.ready_timeout_s
     pending = {process.name: process for process in processes}
     pids: dict[str, set[int]] = {}
-    with Progress(console, list(pending)) as progress:
+    with ProgressDisplay(console, list(pending)) as progress:
         try:
             while pending:
                 states = control.ask(stack)
@@ -142,7 +142,7 @@ def _await(stack: Stack, processes: list[Process], console: Console) -> None:
             raise
 
 
-def _is_ready(process: Process, progress: Progress, waited_s: float | None) -> bool:
+def _is_ready(process: Process, progress: ProgressDisplay, waited_s: float | None) -> bool:
     reason = process.ready.missing()
     if reason is None:
         progress.ready(process.name)

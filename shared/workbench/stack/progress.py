@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["Progress"]
+__all__ = ["ProgressDisplay"]
 
 _MARKS = {"ready": Text("✓", "green"), "failed": Text("✗", "red")}
 
 
-class Progress:
+class ProgressDisplay:
     """The progress of several named things; use it as a context manager."""
 
     def __init__(self, console: Console, names: Sequence[str]) -> None:

@@ -70,8 +70,8 @@ class Stack:
         processes: in the order of their dependence, e.g. a cache before the gateway that calls it.
         run_dir: where configuration, pid file, socket and logs lie; one stack each.
         ready_timeout_s: how long `up` waits until all processes are ready.
-        door: the process whose ``http`` port the level's clients use; None for what is no level.
-        metrics: the process whose ``http`` port has the level's own metrics, if it is not the door.
+        entrypoint: the process whose ``http`` port the level's clients use; None for what is no level.
+        metrics: the process whose ``http`` port has the level's own metrics, if it is not the entrypoint.
         prefix: that the environment variables with the level's settings share.
         scrape: for each job of Prometheus the ports of this stack that it scrapes.
         hosts: the address of each listener that settings can change, by the setting's name.
@@ -86,7 +86,7 @@ class Stack:
     processes: Sequence[Process]
     run_dir: Path
     ready_timeout_s: float = 60.0
-    door: str | None = None
+    entrypoint: str | None = None
     metrics: str | None = None
     prefix: str = ""
     scrape: Mapping[str, Sequence[int]] = field(default_factory=dict)

@@ -68,14 +68,14 @@ def is_secret(name: str) -> bool:
 
 
 def write_started(stack: Stack) -> None:
-    """Write down where a stack listens, if it has a door."""
-    if stack.door is None:
+    """Write down where a stack listens, if it has an entrypoint."""
+    if stack.entrypoint is None:
         return
     ports = {process.name: process.ports for process in stack.processes}
-    door, metrics = ports[stack.door]["http"], ports[stack.metrics or stack.door]["http"]
+    entrypoint, metrics = ports[stack.entrypoint]["http"], ports[stack.metrics or stack.entrypoint]["http"]
     chosen = {name: value for name, value in sorted(os.environ.items()) if _is_setting(name, stack.prefix)}
     scrape = {job: list(found) for job, found in stack.scrape.items()}
-    found = Started(f"http://127.0.0.1:{door}", f"http://127.0.0.1:{metrics}/metrics", chosen, scrape)
+    found = Started(f"http://127.0.0.1:{entrypoint}", f"http://127.0.0.1:{metrics}/metrics", chosen, scrape)
     write_json(stack.home / _FILE, found)
 
 

@@ -11,7 +11,7 @@ from course.exercises.__main__ import main
 from course.exercises.catalogue import CatalogueError, read_catalogue
 from course.exercises.child import main as child
 from course.exercises.grade import read_grade
-from course.exercises.isolation import Verdict, run_check
+from course.exercises.isolation import CheckVerdict, run_check
 from tests.patience import until
 from workbench.processes import family, is_alive
 
@@ -55,7 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return exercises
 
 
-def verdict(folder: Path, code: str, timeout_s: float = 30) -> Verdict:
+def verdict(folder: Path, code: str, timeout_s: float = 30) -> CheckVerdict:
     answer = folder / "double.py"
     answer.write_text(code)
     return run_check(folder / "checks" / "double.py", "check_it_doubles", answer, timeout_s)
@@ -77,7 +77,7 @@ def test_only_python_files_are_loaded(tmp_path: Path) -> None:
 
 
 def test_a_right_answer_passes(folder: Path) -> None:
-    assert verdict(folder, RIGHT) == Verdict("passed")
+    assert verdict(folder, RIGHT) == CheckVerdict("passed")
 
 
 INDENT = "IndentationError: expected an indented block after function definition on line 1"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from course.incidents import Caller, Held, IncidentError, StoryError, read_stories
+from course.incidents import Caller, IncidentError, PlantedFault, StoryError, read_stories
 from course.incidents.__main__ import main
 from course.incidents.holder import hold
 from course.incidents.story import read_story
@@ -122,7 +122,7 @@ def test_a_fault_that_does_not_show_is_an_error(monkeypatch: pytest.MonkeyPatch)
 def test_a_holder_that_dies_is_an_error_with_a_remedy(capfd: pytest.CaptureFixture[str]) -> None:
     with (
         pytest.raises(IncidentError, match="incident no-such-incident: its process is gone"),
-        Held("no-such-incident", 1),
+        PlantedFault("no-such-incident", 1),
     ):
         pass
     assert "No module named 'interview.incidents.no_such_incident'" in capfd.readouterr().err

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from servekit.drift.window import Window
+from servekit.drift.window import SlidingWindow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def rows(first: int, count: int) -> tuple[NDArray[np.float32], NDArray[np.float3
 
 @pytest.mark.parametrize("sizes", [[1] * 25, [3] * 9, [10, 10], [7, 1, 12, 25, 4], [25], [5, 0, 5]])
 def test_the_window_holds_exactly_the_last_rows_however_they_arrive(sizes: list[int]) -> None:
-    window = Window(10, 2, 1)
+    window = SlidingWindow(10, 2, 1)
     total = 0
     for size in sizes:
         window.append(*rows(total, size))
@@ -35,7 +35,7 @@ def test_the_window_holds_exactly_the_last_rows_however_they_arrive(sizes: list[
 
 
 def test_memory_stays_what_it_was_allocated() -> None:
-    window = Window(100, 2, 1)
+    window = SlidingWindow(100, 2, 1)
     before = window._ring.nbytes, window._ring.ctypes.data
     for _ in range(50):
         window.append(*rows(0, 1000))
@@ -43,7 +43,7 @@ def test_memory_stays_what_it_was_allocated() -> None:
 
 
 def test_the_callers_arrays_are_copied() -> None:
-    window = Window(10, 2, 1)
+    window = SlidingWindow(10, 2, 1)
     features, scores = rows(5, 1)
     window.append(features, scores)
     features[:] = 99
@@ -52,8 +52,8 @@ def test_the_callers_arrays_are_copied() -> None:
 
 WORKER = """
 import sys, numpy as np, pathlib
-from servekit.drift.window import Window
-window = Window(10, 2, 1, pathlib.Path(sys.argv[1]), "drift-m-1")
+from servekit.drift.window import SlidingWindow
+window = SlidingWindow(10, 2, 1, pathlib.Path(sys.argv[1]), "drift-m-1")
 window.append(np.full((4, 2), 7, np.float32), np.full((4, 1), 7, np.float32))
 print("ready", flush=True)
 sys.stdin.read()
@@ -61,7 +61,7 @@ sys.stdin.read()
 
 
 def test_workers_share_a_directory_and_a_dead_ones_rows_are_forgotten(tmp_path: Path) -> None:
-    window = Window(10, 2, 1, tmp_path, "drift-m-1")
+    window = SlidingWindow(10, 2, 1, tmp_path, "drift-m-1")
     window.append(*rows(0, 3))
     with subprocess.Popen(
         [sys.executable, "-c", WORKER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -77,7 +77,7 @@ def test_workers_share_a_directory_and_a_dead_ones_rows_are_forgotten(tmp_path: 
 
 
 def test_a_ring_of_another_shape_is_left_out(tmp_path: Path) -> None:
-    window = Window(10, 2, 1, tmp_path, "drift-m-1")
+    window = SlidingWindow(10, 2, 1, tmp_path, "drift-m-1")
     window.append(*rows(0, 3))
     (tmp_path / f"drift-m-1.{os.getppid()}.ring").write_bytes(b"short")
     (tmp_path / "drift-m-1.1.ring").write_bytes(b"")

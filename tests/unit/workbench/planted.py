@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from servekit.http_server import DrainingServer
 from tests.patience import GENEROUS_S
-from workbench.fuzz import Endpoint, Surface
+from workbench.fuzz import Operation, Surface
 from workbench.sla import Request
 
 if TYPE_CHECKING:
@@ -100,5 +100,5 @@ def surface(url: str, deadline_s: float = GENEROUS_S) -> Surface:
         twice = json.loads(answer)["twice"]
         return None if twice == request.oracle else f"twice {twice}, expected {request.oracle}"
 
-    endpoints = [Endpoint("/double", [b'{"mark":"m","x":3}']), Endpoint("/readyz", method="GET", headers={})]
+    endpoints = [Operation("/double", [b'{"mark":"m","x":3}']), Operation("/readyz", method="GET", headers={})]
     return Surface(9, [url], endpoints, right, check, deadline_s=deadline_s, rest_s=0.001)

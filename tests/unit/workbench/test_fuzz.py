@@ -68,7 +68,7 @@ def test_a_rest_taken_for_a_request_is_found() -> None:
             level = surface(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
             cases = {number: make_case(level, 1, number) for number in range(INPUTS)}
             ambiguous = {number: case for number, case in cases.items() if case.kind == "ambiguous length"}
-            found = [await play(level, case, level.doors[0], number) for number, case in ambiguous.items()]
+            found = [await play(level, case, level.urls[0], number) for number, case in ambiguous.items()]
             return {fault.what for _, fault in found if fault}
 
     assert "too many answers" in asyncio.run(main())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workbench.images import Container, Engine, EngineError, RecipeError, build, find_engine, recipes
+from workbench.images import Container, ContainerEngine, EngineError, RecipeError, build, find_engine, recipes
 from workbench.images.__main__ import main
 from workbench.images.build import _base
 
@@ -48,8 +48,8 @@ class Client:
         return [line for line in self.asked if line.startswith(("build ", "buildx build "))][-1]
 
     @property
-    def engine(self) -> Engine:
-        return Engine(str(self.path), "20.10.24", buildx=False)
+    def engine(self) -> ContainerEngine:
+        return ContainerEngine(str(self.path), "20.10.24", buildx=False)
 
 
 def make_client(folder: Path, answers: dict[str, str] = ANSWERS, fails: tuple[str, ...] = ("buildx",)) -> Client:
@@ -97,13 +97,13 @@ def test_the_first_client_that_can_build_is_taken(tmp_path: Path) -> None:
     hidden = make_client(tmp_path / "a", {**ANSWERS, "version": "28.2.2 20.10.24"})
     whole = make_client(tmp_path / "b")
     found = find_engine({"PATH": os.pathsep.join(map(str, (hidden.path.parent, whole.path.parent, "/bin")))})
-    assert found == Engine(str(whole.path), "20.10.24", buildx=False)
+    assert found == ContainerEngine(str(whole.path), "20.10.24", buildx=False)
 
 
 def test_a_client_named_by_docker_is_the_only_one_tried(tmp_path: Path, client: Client) -> None:
     named = make_client(tmp_path / "named", {**ANSWERS, "version": "28.2.2 27.0.1"}, fails=())
     found = find_engine({"DOCKER": str(named.path), "PATH": str(client.path.parent)})
-    assert found == Engine(str(named.path), "27.0.1", buildx=True)
+    assert found == ContainerEngine(str(named.path), "27.0.1", buildx=True)
     assert client.asked == []
 
 
@@ -237,7 +237,7 @@ def test_a_proxy_on_this_machine_needs_its_network(client: Client, repository: P
 def test_with_the_buildx_plugin_the_image_is_loaded_into_the_engine(tmp_path: Path, repository: Path) -> None:
     train(repository)
     client = make_client(tmp_path / "bin", {**ANSWERS, "network": "", "buildx": "v0.20"}, fails=())
-    build(Engine(str(client.path), "28.2.2", buildx=True), recipes(7, repository)[0], environment=os.environ)
+    build(ContainerEngine(str(client.path), "28.2.2", buildx=True), recipes(7, repository)[0], environment=os.environ)
     assert client.last_build.startswith("buildx build --load ")
     assert "--network=host" in client.last_build
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from workbench.stack import HttpReady, Process, Readiness, Stack, TcpReady, main
 from workbench.stack.config import render
 from workbench.stack.inspection import describe, port_holder
-from workbench.stack.progress import Progress
+from workbench.stack.progress import ProgressDisplay
 from workbench.stack.status import _age
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def test_the_command_in_the_configuration_is_a_shell_command_without_comments(
 
 def test_progress_in_a_terminal_is_one_line_for_each_process() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
-    with Progress(console, ["cache", "gateway"]) as progress:
+    with ProgressDisplay(console, ["cache", "gateway"]) as progress:
         progress.waiting("gateway", "HTTP 503")
         progress.ready("cache")
         progress.failed("gateway", "exit status 3")

@@ -24,7 +24,7 @@ RUN_DIR = Path(".run/7")
 
 
 def made(server: str, port: int, **fields: Any) -> Stack:
-    return Stack(7, [serving("api", server, port)], RUN_DIR, door="api", prefix="TOY_", **fields)
+    return Stack(7, [serving("api", server, port)], RUN_DIR, entrypoint="api", prefix="TOY_", **fields)
 
 
 def test_up_starts_a_level_anew_when_keys_are_turned_on_rotated_or_revoked(

@@ -54,7 +54,9 @@ def clones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clones]:
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         server = Process("tiny", [*SERVER, str(its)], HttpReady(f"http://127.0.0.1:{its}/"), ports={"http": its})
-        stacks.append(Stack(1, [server], Path(".run/1").resolve(), door="tiny", prefix="TINY_", scrape={"tiny": [its]}))
+        stacks.append(
+            Stack(1, [server], Path(".run/1").resolve(), entrypoint="tiny", prefix="TINY_", scrape={"tiny": [its]})
+        )
         up(stacks[-1], console)
     for name in ("TINY_PORT", "TINY_API_KEY"):
         monkeypatch.delenv(name)
@@ -105,7 +107,7 @@ def test_a_clone_whose_level_is_down_refuses_the_other_clones(
 
 def test_a_level_that_is_stopped_listens_nowhere(clones: Clones) -> None:
     server = Process("tiny", [*SERVER, str(clones.port)], HttpReady("http://127.0.0.1/"), ports={"http": clones.port})
-    down(Stack(1, [server], Path(".run/1").resolve(), door="tiny"), Console(quiet=True))
+    down(Stack(1, [server], Path(".run/1").resolve(), entrypoint="tiny"), Console(quiet=True))
     assert find_started(1) is None
 
 

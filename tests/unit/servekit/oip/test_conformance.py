@@ -6,7 +6,7 @@ import pytest
 from servekit.oip.rest import TensorMetadata
 from servekit.oip.tensors import DTYPES, Tensor
 from tests.unit.servekit.oip.small_server import small_server
-from workbench.conformance import CHECKS, Level, Outcome, Result, UnreachableError, conforms, run
+from workbench.conformance import CHECKS, CheckResult, Outcome, Requirement, UnreachableError, conforms, run
 from workbench.conformance.__main__ import main
 from workbench.conformance.registry import NotApplicableError, ViolationError
 from workbench.conformance.signature import Signature, fits, same_numbers, synthesise
@@ -85,7 +85,7 @@ DEFECTS: dict[str, set[str]] = {
 }
 
 
-def failed(results: list[Result]) -> set[str]:
+def failed(results: list[CheckResult]) -> set[str]:
     return {each.check.name for each in results if each.outcome is Outcome.FAILED}
 
 
@@ -130,7 +130,7 @@ def test_an_unknown_model_fails_what_needs_its_metadata_and_still_gives_a_whole_
 def test_every_check_is_a_sentence_of_its_own_that_cites_its_source() -> None:
     assert len({check.name for check in CHECKS}) == len(CHECKS)
     assert {check.source.partition(": ")[0] for check in CHECKS} == {"REST", "gRPC", "binary"}
-    assert {check.level for check in CHECKS} == set(Level)
+    assert {check.level for check in CHECKS} == set(Requirement)
 
 
 def test_nothing_at_the_address_is_no_verdict() -> None:
