@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from iris_api.adapters.artefact import ArtefactError, read_artefact
-from iris_api.entrypoints.sockets import StartupError, check_ports
+from iris_api.entrypoints.sockets import check_ports
 from iris_api.entrypoints.workers import Workers
 from iris_api.settings import IrisSettings
-from servekit.audit import AuditError, AuditLossError
+from servekit.audit import AuditError, AuditLossError, AuditSettings
 from servekit.drift import ProfileError
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from servekit.startup import StartupError, setting_problems
+from servekit.telemetry import TelemetrySettings
 
 
 def main() -> int:
@@ -31,8 +29,8 @@ def main() -> int:
 
         serve(settings)
     except ValidationError as error:
-        for problem in error.errors():
-            print(f"iris-api cannot start: {_named(error, problem)}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+        for problem in setting_problems(error, IrisSettings, TelemetrySettings, AuditSettings):
+            print(f"iris-api cannot start: {problem}", file=sys.stderr)  # noqa: T201 - for whoever started it
         return 1
     except AuditLossError as error:
         print(f"iris-api: {error}", file=sys.stderr)  # noqa: T201 - the log is closed
@@ -41,11 +39,6 @@ def main() -> int:
         print(f"iris-api cannot start: {error}", file=sys.stderr)  # noqa: T201 - for whoever started it
         return 1
     return 0
-
-
-def _named(error: ValidationError, problem: ErrorDetails) -> str:
-    prefix = error.title.removesuffix("Settings").upper()  # IrisSettings reads IRIS_*, TelemetrySettings TELEMETRY_*
-    return f"{prefix}_{problem['loc'][0]}".upper() + f" {problem['input']}"
 
 
 if __name__ == "__main__":

@@ -96,6 +96,10 @@ def _aligns_a_column(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "justify" and isinstance(node.ctx, ast.Store)
 
 
+def _begins_an_answer(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value == "http.response.start"
+
+
 def _goes_through_a_proxy(node: ast.AST) -> bool:
     """A client that heeds the environment's proxies; one with a transport of its own opens no connection."""
     owner, name = _called(node)
@@ -154,6 +158,12 @@ RULES = {
         _aligns_a_column,
         "name the columns of numbers: make_table(…, numbers=1)",
         ("shared/workbench/terminal.py",),
+    ),
+    "answer": Rule(
+        ("shared", "01-beginner-iris-api/iris_api", *_PRODUCT[2:]),  # level 1's ladder shows it step by step
+        _begins_an_answer,
+        "take send_answer from servekit.asgi",
+        ("shared/servekit/asgi.py", "shared/servekit/telemetry/middleware.py"),  # this one looks at what is sent
     ),
     "dollar": Rule(
         _PRODUCT, _lets_a_line_break_through, r"end a pattern with \Z: $ also matches before a line break at the end"

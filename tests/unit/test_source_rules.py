@@ -15,6 +15,7 @@ BREAKS = {
     "process": ["process.cpu_times()", "psutil.Process(pid).memory_info().rss", 'Path("/proc/stat").read_text()'],
     "json": ["msgspec.json.format(content)", "json.dumps(document, indent=1)", "json.dump(a, file, indent=2)"],
     "justify": ['table.columns[1].justify = "right"'],
+    "answer": ['await send({"type": "http.response.start", "status": 200})'],
     "dollar": [
         're.compile(rf"^{a}+$")',
         're.match(A + r"$", text)',
@@ -30,6 +31,7 @@ KEEPS = {
     "process": ["psutil.cpu_times()", "cpu_s(family(pid))", "machine_time()"],
     "json": ["json.dumps(document)", "write_json(path, document)", "json.dumps(panel, cls=JSONEncoder, indent=2)"],
     "justify": ['Column("ms", justify="right")', "found = column.justify"],
+    "answer": ["await send_answer(send, 200, body, headers)"],
     "dollar": ['re.compile(r"^[0-9]+\\Z")', 're.split(r"^#$", text, flags=re.MULTILINE)', 're.compile(r"a\\$")'],
 }
 

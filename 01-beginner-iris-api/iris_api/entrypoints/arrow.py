@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iris_api.domain.flower import CLASS_NAMES, FEATURES, MAX_STREAM_ROWS
-from iris_api.entrypoints.direct_route import ARROW, DirectRoute, check_media_type
+from iris_api.entrypoints.direct_route import ARROW, DirectRoute
 from iris_api.entrypoints.openapi import binary, body_operation
+from servekit.asgi import check_media_type, header
 from servekit.telemetry import request_record
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def arrow_route(predictor: Predictor, monitor: ModelMonitor, bodies: BodyReader)
         # pyarrow takes 30 MB and a tenth of a second to import: only a server that meets Arrow pays
         from iris_api.adapters.arrow_stream import read_rows, write_answer  # noqa: PLC0415
 
-        check_media_type(scope, ARROW)
+        check_media_type(header(scope, b"content-type"), ARROW)
         record = request_record(scope)
         record.model, record.version = model.name, model.version
         rows = read_rows(body)

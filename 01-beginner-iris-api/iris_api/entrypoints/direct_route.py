@@ -14,12 +14,13 @@ import msgspec
 from fastapi import Response
 from fastapi.routing import APIRoute
 
-from servekit.errors import MediaTypeError, ServingError
+from servekit.asgi import send_answer
+from servekit.errors import ServingError
 
 if TYPE_CHECKING:
     from servekit.http_body import BodyReader
 
-__all__ = ["ARROW", "BINARY", "JSON", "DirectRoute", "Handler", "Reply", "check_media_type", "header", "send_error"]
+__all__ = ["ARROW", "BINARY", "JSON", "DirectRoute", "Handler", "Reply", "send_error"]
 
 JSON = b"application/json"
 BINARY = b"application/octet-stream"
@@ -53,37 +54,14 @@ class DirectRoute(APIRoute):
             except ServingError as error:
                 await send_error(send, error)
             else:
-                await _send(send, 200, answer, headers)
+                await send_answer(send, 200, answer, headers)
 
         self.app = app
 
 
-def header(scope: Any, name: bytes) -> bytes | None:
-    """The value of a request header; ``name`` in lower case."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value)
-    return None
-
-
-def check_media_type(scope: Any, *allowed: bytes) -> None:
-    """Raises `MediaTypeError` unless the request's content type is one of those allowed."""
-    sent = header(scope, b"content-type")
-    if sent not in allowed and (sent or b"").split(b";")[0].strip().lower() not in allowed:
-        shown = sent.decode("latin-1") if sent else None
-        expectation = f"expected {b' or '.join(allowed).decode()}"
-        raise MediaTypeError("content-type", shown, expectation if sent else f"missing: {expectation}")
-
-
 async def send_error(send: Any, error: ServingError) -> None:
     """Sends the error as ``{"error": …}`` under its own status."""
-    await _send(send, error.status, _encode({"error": str(error)}), [(b"content-type", JSON), *error.headers])
-
-
-async def _send(send: Any, status: int, body: bytes, headers: Headers) -> None:
-    headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": int(status), "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send_answer(send, error.status, _encode({"error": str(error)}), [(b"content-type", JSON), *error.headers])
 
 
 async def _documented() -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from iris_api.entrypoints.direct_route import BINARY, JSON, DirectRoute, Reply, check_media_type, header
+from iris_api.entrypoints.direct_route import BINARY, JSON, DirectRoute, Reply
 from iris_api.entrypoints.oip_model import SERVER, OipModel
 from iris_api.entrypoints.openapi import answers, binary, body_operation, json, path_parameters
+from servekit.asgi import check_media_type, header
 from servekit.oip.rest import (
     HEADER_LENGTH,
     ModelMetadata,
@@ -70,7 +71,7 @@ def infer_route(path: str, oip: OipModel, bodies: BodyReader) -> DirectRoute:
     """The `DirectRoute` that infers at that path, which names the model and perhaps a version."""
 
     async def infer(scope: Any, body: bytes) -> Reply:
-        check_media_type(scope, JSON, BINARY)
+        check_media_type(header(scope, b"content-type"), JSON, BINARY)
         _check_known(oip, scope["path_params"])
         record = request_record(scope)
         record.model, record.version = oip.metadata.name, oip.metadata.versions[0]

@@ -9,8 +9,9 @@ import msgspec
 from iris_api.domain.diagnosis import diagnose
 from iris_api.domain.flower import FEATURES, Batch, Flower, as_row, as_rows
 from iris_api.domain.prediction import Answer, answer
-from iris_api.entrypoints.direct_route import JSON, DirectRoute, check_media_type
+from iris_api.entrypoints.direct_route import JSON, DirectRoute
 from iris_api.entrypoints.openapi import body_operation, json
+from servekit.asgi import check_media_type, header
 from servekit.telemetry import request_record
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def predict_route(predictor: Predictor, monitor: ModelMonitor, bodies: BodyReade
     run = predictor.predict_checked  # decoding has checked the rows: checking them again would cost 3 µs a request
 
     async def predict(scope: Any, body: bytes) -> Reply:
-        check_media_type(scope, JSON)
+        check_media_type(header(scope, b"content-type"), JSON)
         record = request_record(scope)
         record.model, record.version = name, version
         try:

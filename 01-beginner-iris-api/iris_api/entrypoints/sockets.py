@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import socket
 from typing import TYPE_CHECKING
 
+from servekit.startup import StartupError, bound_socket
+
 if TYPE_CHECKING:
+    import socket
+
     from iris_api.settings import IrisSettings
 
-__all__ = ["StartupError", "bind_socket", "check_ports"]
-
-
-class StartupError(Exception):
-    """The process cannot start; the text says why and what would help."""
+__all__ = ["bind_socket", "check_ports"]
 
 
 def check_ports(settings: IrisSettings) -> None:
@@ -25,7 +23,7 @@ def check_ports(settings: IrisSettings) -> None:
     if settings.port == settings.grpc_port != 0:
         raise StartupError(f"IRIS_GRPC_PORT {settings.grpc_port}: the same as IRIS_PORT: set another")
     for port, name in ((settings.port, "IRIS_PORT"), (settings.grpc_port, "IRIS_GRPC_PORT")):
-        _bind(settings.host, port, name, shared=False).close()
+        bound_socket(settings.host, port, ("IRIS_HOST", name)).close()
 
 
 def bind_socket(settings: IrisSettings) -> socket.socket:
@@ -34,19 +32,4 @@ def bind_socket(settings: IrisSettings) -> socket.socket:
     Raises:
         StartupError: the port is taken or the address is not this machine's.
     """
-    return _bind(settings.host, settings.port, "IRIS_PORT", shared=settings.share_ports)
-
-
-def _bind(host: str, port: int, name: str, *, shared: bool) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if shared:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        remedy = f"free it, or set {name}" if error.errno == errno.EADDRINUSE else f"set IRIS_HOST or {name}"
-        raise StartupError(f"{host}:{port}: {error.strerror}: {remedy}") from None
-    listener.set_inheritable(False)
-    return listener
+    return bound_socket(settings.host, settings.port, ("IRIS_HOST", "IRIS_PORT"), shared=settings.share_ports)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from iris_api.entrypoints.sockets import StartupError
+from servekit.startup import StartupError
 
 if TYPE_CHECKING:
     from iris_api.settings import IrisSettings

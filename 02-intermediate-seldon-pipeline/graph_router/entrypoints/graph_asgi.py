@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from graph_router.adapters.seldon_message import status_json
 from graph_router.domain.failure import StepError
 from graph_router.entrypoints.graph_api import PREDICTOR, GraphApi, GraphRequest, GraphResponse
-from servekit.errors import MediaTypeError, ServingError
+from servekit.asgi import check_media_type, header, run_lifespan, send_answer
+from servekit.errors import ServingError
 from servekit.telemetry import request_record
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ QUIET = frozenset({"/live", "/ready", "/metrics", "/prometheus"})
 _log = logging.getLogger("recommender.router")
 _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 _SERVER_FAILURE = 500
 _REASONS = {400: "MICROSERVICE_BAD_DATA", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 503: "NOT_READY"}
 
@@ -91,10 +93,10 @@ class GraphApp:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request, or takes part in the start and stop of the server."""
         if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+            await run_lifespan(receive, send, self._close)
         elif scope["path"] in {"/metrics", "/prometheus"} and scope["method"] == "GET":
             scope["route"] = _Exposition("/metrics")
-            await _send(send, 200, self._telemetry.exposition(), [_TEXT])
+            await send_answer(send, 200, self._telemetry.exposition(), [_TEXT, _NOSNIFF])
         else:
             await self._answer(scope, receive, send)
 
@@ -107,12 +109,6 @@ class GraphApp:
                 metrics.expect(route.path, deployment.name, predictor.version, timed=route.service == "predictions")
                 self._metrics.expect_served(predictor, route.service)
         metrics.expect_steps("router", *(unit.name for each in deployment.live for unit in each.graph.walk()))
-
-    async def _lifespan(self, receive: Any, send: Any) -> None:
-        while (await receive())["type"] == "lifespan.startup":
-            await send({"type": "lifespan.startup.complete"})
-        await self._close()
-        await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         began, service = perf_counter(), ""
@@ -132,7 +128,8 @@ class GraphApp:
             status, headers = int(error.status), error.headers
             body = status_json(status, _REASONS.get(status, error.status.phrase.upper().replace(" ", "_")), str(error))
         predictor = request.predictor or self._default  # a canary that fails is named as the predictor that failed
-        await _send(send, status, body, [_JSON, (PREDICTOR, predictor.name.encode()), *headers])
+        sent = [_JSON, (PREDICTOR, predictor.name.encode()), *headers, _NOSNIFF]
+        await send_answer(send, status, body, sent)
         if service:
             labels = (service, scope["method"].lower(), str(status))
             self._metrics.served(predictor, labels, perf_counter() - began)
@@ -150,10 +147,7 @@ class GraphApp:
         return route, name
 
     async def _body(self, scope: Any, receive: Any) -> bytes:
-        headers = dict(scope["headers"])
-        sent = headers.get(b"content-type", b"")
-        if sent.split(b";")[0].strip().lower() != b"application/json":
-            raise MediaTypeError("content-type", sent.decode("latin-1") or None, "expected application/json")
+        check_media_type(header(scope, b"content-type"), b"application/json")
         return await self._bodies.read(receive, scope["headers"])
 
 
@@ -183,9 +177,3 @@ def _routes(api: GraphApi) -> list[_Route]:
 
 class _Exposition(NamedTuple):
     path: str
-
-
-async def _send(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    headers = [*headers, (b"content-length", b"%d" % len(body)), (b"x-content-type-options", b"nosniff")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import socket
 import sys
 from typing import Any
 
@@ -22,6 +21,7 @@ from graph_router.service.routing import Headers, Routing
 from graph_router.settings import RouterSettings
 from servekit.http_body import BodyReader
 from servekit.http_server import DrainingServer
+from servekit.startup import StartupError, bound_socket, setting_problems
 from servekit.telemetry import Telemetry, TelemetryMiddleware, TelemetrySettings, configure_logging
 
 __all__ = ["build", "main"]
@@ -70,14 +70,13 @@ def main() -> int:
         settings = RouterSettings(_cli_parse_args=True, _cli_prog_name="python -m graph_router", _cli_kebab_case=True)
         observed = TelemetrySettings()
         deployment = load_deployment(settings.graph)
-        listener = _listen(settings)
-    except (GraphError, OSError) as error:
+        listener = bound_socket(settings.host, settings.port, ("RECOMMENDER_HOST", "RECOMMENDER_PORT"))
+    except (GraphError, StartupError, OSError) as error:
         print(f"recommender router cannot start: {error}", file=sys.stderr)
         return 1
     except ValidationError as error:
-        for problem in error.errors():
-            name = f"RECOMMENDER_{problem['loc'][0]}".upper()
-            print(f"recommender router cannot start: {name} {problem['input']}: {problem['msg']}", file=sys.stderr)
+        for problem in setting_problems(error, RouterSettings, TelemetrySettings):
+            print(f"recommender router cannot start: {problem}", file=sys.stderr)
         return 1
     configure_logging("recommender-router", observed.log_level)
     app, api = build(deployment, settings, observed)
@@ -92,18 +91,6 @@ def main() -> int:
     with listener:
         server.serve_on(listener)
     return 0
-
-
-def _listen(settings: RouterSettings) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        address = f"{settings.host}:{settings.port}"
-        raise OSError(f"{address}: {error.strerror}: free it, or set RECOMMENDER_PORT") from None
-    return listener
 
 
 if __name__ == "__main__":

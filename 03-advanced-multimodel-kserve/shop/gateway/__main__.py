@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 from contextlib import closing
 
 from pydantic import ValidationError
 
-from servekit.audit import AuditError, AuditLossError
+from servekit.audit import AuditError, AuditLossError, AuditSettings
 from servekit.http_server import DrainingServer
+from servekit.startup import StartupError, bound_socket, setting_problems
 from servekit.telemetry import TelemetrySettings, configure_logging
 from shop.gateway.bootstrap import build
 from shop.gateway.domain.api_keys import KeysError
@@ -28,14 +28,13 @@ def main() -> int:
         settings = GatewaySettings(_cli_parse_args=True, _cli_prog_name="python -m shop.gateway", _cli_kebab_case=True)
         observed = TelemetrySettings()
         gateway = build(settings, observed)
-        listener = _listen(settings)
-    except (KeysError, AuditError, OSError) as error:
+        listener = bound_socket(settings.host, settings.gateway_port, ("SHOP_HOST", "SHOP_GATEWAY_PORT"))
+    except (KeysError, AuditError, StartupError, OSError) as error:
         print(f"gateway cannot start: {error}", file=sys.stderr)  # noqa: T201 - for whoever started it
         return 1
     except ValidationError as error:
-        for problem in error.errors():
-            name = f"SHOP_{problem['loc'][0]}".upper()
-            print(f"gateway cannot start: {name} {problem['input']}: {problem['msg']}", file=sys.stderr)  # noqa: T201 - for whoever started it
+        for problem in setting_problems(error, GatewaySettings, TelemetrySettings, AuditSettings):
+            print(f"gateway cannot start: {problem}", file=sys.stderr)  # noqa: T201 - for whoever started it
         return 1
     configure_logging("shop-gateway", observed.log_level)
     server = DrainingServer(
@@ -53,18 +52,6 @@ def main() -> int:
         print(f"gateway: {error}", file=sys.stderr)  # noqa: T201 - for whoever started it
         return 1
     return 0
-
-
-def _listen(settings: GatewaySettings) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.gateway_port))
-    except OSError as error:
-        listener.close()
-        address = f"{settings.host}:{settings.gateway_port}"
-        raise OSError(f"{address}: {error.strerror}: free it, or set SHOP_GATEWAY_PORT") from None
-    return listener
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
-from servekit.errors import MediaTypeError, ServingError, ShedError
+from servekit.asgi import check_media_type, run_lifespan, send_answer
+from servekit.errors import ServingError, ShedError
 from servekit.http_body import BodyReader
 from shop.gateway.domain.errors import MethodError
 from shop.gateway.entrypoints.health import QUIET, Health
@@ -112,7 +113,7 @@ class GatewayApp:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request, or takes part in the server's start and stop."""
         if scope["type"] != "http":
-            await self._lifespan(receive, send)
+            await run_lifespan(receive, send, self._close, self._start)
             return
         headers = dict(scope["headers"])
         record = self._watch.begin(headers.get(b"traceparent"))
@@ -133,17 +134,17 @@ class GatewayApp:
             _check_method(scope["method"], "POST")
             await self._check_key(scope["headers"])
             version = version_of(headers, settings.version)
-            _check_media_type(headers)
+            check_media_type(headers.get(b"content-type"), _JSON)
             body = await self._bodies.read(receive, scope["headers"])
             incoming = Incoming(body, record, deadline_of(headers, settings.deadline_s), version)
             outgoing = await self._admitted(handler, incoming)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer without a traceback
             await self._end(exchange, scope["path"], error)
             return
-        sent = [_JSON_TYPE, (b"x-model-version", outgoing.version.encode())]
+        sent = [_JSON_TYPE, (b"x-model-version", outgoing.version.encode()), _trace(record)]
         if outgoing.degraded:
             sent.append((b"x-degraded", outgoing.degraded.encode()))
-        await _send(send, record, 200, outgoing.body, sent)
+        await send_answer(send, 200, outgoing.body, sent)
         self._watch.finish(record, "POST", scope["path"], 200)
 
     async def _admitted(self, handler: Handler, incoming: Incoming) -> Outgoing:
@@ -186,7 +187,7 @@ class GatewayApp:
         except Exception as error:  # noqa: BLE001 - as above
             await self._end(exchange, route, error)
             return
-        await _send(send, record, reply.status, reply.body, reply.headers)
+        await send_answer(send, reply.status, reply.body, [*reply.headers, _trace(record)])
         self._watch.finish(record, scope["method"], route, reply.status)
 
     async def _probe(self, exchange: _Exchange) -> None:
@@ -197,7 +198,7 @@ class GatewayApp:
         except ServingError as error:
             await self._end(exchange, path, error)
             return
-        await _send(exchange.send, record, 200, body, [content_type])
+        await send_answer(exchange.send, 200, body, [content_type, _trace(record)])
         self._watch.finish(record, "GET", path, 200)
 
     async def _end(self, exchange: _Exchange, route: str, error: Exception) -> None:
@@ -211,15 +212,8 @@ class GatewayApp:
         else:
             status, text = 500, "server: failed to answer; the log says why"
             _log.error("%s %s failed", method, route, exc_info=error)
-        await _send(exchange.send, record, status, _encode({"error": text}), headers)
+        await send_answer(exchange.send, status, _encode({"error": text}), [*headers, _trace(record)])
         self._watch.finish(record, method if method in _METHODS else "_OTHER", route, status)
-
-    async def _lifespan(self, receive: Any, send: Any) -> None:
-        while (await receive())["type"] == "lifespan.startup":
-            self._start()
-            await send({"type": "lifespan.startup.complete"})
-        await self._close()
-        await send({"type": "lifespan.shutdown.complete"})
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -230,14 +224,5 @@ def _check_method(sent: str, wanted: str) -> None:
         raise MethodError("method", sent, f"expected {wanted}")
 
 
-def _check_media_type(headers: dict[bytes, bytes]) -> None:
-    sent = headers.get(b"content-type")
-    if sent != _JSON and (sent or b"").split(b";")[0].strip().lower() != _JSON:
-        shown = sent.decode("latin-1") if sent else None
-        raise MediaTypeError("content-type", shown, f"{'' if sent else 'missing: '}expected application/json")
-
-
-async def _send(send: Any, record: RequestRecord, status: int, body: bytes, headers: _Headers) -> None:
-    headers = [*headers, (b"content-length", b"%d" % len(body)), (b"x-trace-id", b"%032x" % record.trace_id)]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _trace(record: RequestRecord) -> tuple[bytes, bytes]:
+    return b"x-trace-id", b"%032x" % record.trace_id
