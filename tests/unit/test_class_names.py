@@ -1,4 +1,4 @@
-"""A class name means one thing inside a level: whoever reads ``Plan`` need not ask which."""
+"""A class name means one thing inside a level and inside the shared code: whoever reads ``Plan`` need not ask which."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.unit.source_rules import sources
 from workbench.versions import ROOT
 
 PACKAGES = {
+    "shared": ("shared",),
     "level 1": ("01-beginner-iris-api/iris_api",),
     "level 2": ("02-intermediate-seldon-pipeline/recommender", "02-intermediate-seldon-pipeline/graph_router"),
     "level 3": ("03-advanced-multimodel-kserve/shop", "03-advanced-multimodel-kserve/planner"),
