@@ -190,7 +190,7 @@ SAME = [
     ),
     (
         "beat-popularity",
-        r"see: ([\d.]+) for popularity, ([\d.]+) for EASE, ([\d.]+) for ALS",
+        r"is shown: ([\d.]+) for popularity, ([\d.]+) for EASE, ([\d.]+) for ALS",
         LESSON_2,
         r"1\.00× \S+ ± \S+ ([\d.]+) 1 ease .+?× \S+ ± \S+ ([\d.]+) 2 als .+?× \S+ ± \S+ ([\d.]+) ",
         3,
