@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,9 @@ def parse(text: str, source: str, *, generated: bool = False) -> list[Document]:
 
 
 class _StrictLoader(_Base):  # type: ignore[misc, valid-type]  # the base is chosen at run time
-    """Safe YAML as Kubernetes reads it: a repeated key is an error, a date is a string."""
+    """Safe YAML as Kubernetes reads it: a repeated key is an error, a date is a string, 7786e49 is a number."""
+
+    bool_values = {**_Base.bool_values, "y": True, "n": False}  # noqa: RUF012 - PyYAML's own table
 
     # PyYAML's signature
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
@@ -118,10 +121,20 @@ class _StrictLoader(_Base):  # type: ignore[misc, valid-type]  # the base is cho
         return mapping
 
 
+# Readers of YAML differ in what is a number, a boolean or text. These are the rules of kubectl and of the API server
+# (sigs.k8s.io/yaml, on go.yaml.in/yaml/v2): for them the unquoted hash 7786e49 is a number, for PyYAML it is text.
+_READ_AS = {
+    "int": (r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]+|0|[1-9][0-9_]*)", "-+0123456789"),
+    "float": (r"[-+]?(?:\.[0-9_]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9_]+)?", "-+.0123456789"),
+    "bool": ("|".join(form for word in ("y", "yes", "true", "on", "n", "no", "false", "off")
+                      for form in (word, word.capitalize(), word.upper())), "yYnNtTfFoO"),
+}  # fmt: skip
 _StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in {*_READ_AS, "timestamp"}]
     for first, resolvers in _Base.yaml_implicit_resolvers.items()
 }
+for _name, (_pattern, _first) in _READ_AS.items():
+    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(rf"(?:{_pattern})\Z"), [*_first])
 
 
 def _read(path: Path) -> str:

@@ -26,6 +26,21 @@ def test_a_date_stays_the_string_that_kubernetes_reads() -> None:
     assert document.body["metadata"]["annotations"]["since"] == "2026-11-23"
 
 
+# What sigs.k8s.io/yaml 1.4.0 made of each (2026-11-28)
+AS_KUBERNETES = {
+    "7786e49": 7.786e52, "7e1": 70.0, "1e+5": 1e5, ".5": 0.5, "5.": 5.0, "1_0.5": 10.5, "0123e4": 1.23e6, "08": 8.0,
+    "y": True, "Y": True, "n": False, "yes": True, "No": False, "on": True, "OFF": False, "TRUE": True, "tRUE": "tRUE",
+    "010": 8, "0o17": 15, "0x1F": 31, "0b11": 3, "1_000": 1000, "-1": -1, "+1": 1, "12:30:45": "12:30:45",
+    "null": None, "~": None, "1.1.1": "1.1.1", "_1": "_1", "1e": "1e",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "read"), AS_KUBERNETES.items())
+def test_an_unquoted_scalar_is_what_kubernetes_reads(text: str, read: object) -> None:
+    (document,) = parse(f"kind: A\na: {text}\n", "here")
+    assert (type(document.body["a"]), document.body["a"]) == (type(read), read)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

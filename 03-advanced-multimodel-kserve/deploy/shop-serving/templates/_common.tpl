@@ -1,17 +1,17 @@
 {{/* Names, labels and the security context that every pod of the chart shares. */}}
 
 {{- define "shop.labels" -}}
-app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/name: {{ .name | quote }}
 {{ include "shop.partOf" .root }}
 {{- end }}
 
 {{- define "shop.partOf" -}}
 app.kubernetes.io/part-of: shop
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- with .Values.region.name }}
-shop.example.com/region: {{ . }}
+shop.example.com/region: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -47,11 +47,11 @@ capabilities:
 {{- with .root.Values.stores.loginsSecret }}
 - name: logins-{{ $.of }}
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
     items:
       {{- range $.files }}
-      - {key: {{ . }}, path: {{ . }}}
+      - {key: {{ . | quote }}, path: {{ . | quote }}}
       {{- end }}
 {{- end }}
 {{- end }}
@@ -60,7 +60,7 @@ capabilities:
 {{- define "shop.loginsMount" -}}
 {{- if .root.Values.stores.loginsSecret }}
 - name: logins-{{ .of }}
-  mountPath: {{ .path }}
+  mountPath: {{ .path | quote }}
   readOnly: true
 {{- end }}
 {{- end }}
@@ -76,13 +76,13 @@ valkey-cli {{ .command }}
 
 {{/* What all pods have in common; call with name, root. */}}
 {{- define "shop.pod" -}}
-serviceAccountName: {{ .name }}
+serviceAccountName: {{ .name | quote }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 {{- with .root.Values.images.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 securityContext: {{- include "shop.podSecurity" . | nindent 2 }}
@@ -92,7 +92,7 @@ securityContext: {{- include "shop.podSecurity" . | nindent 2 }}
 {{- define "shop.spread" -}}
 topologySpreadConstraints:
   {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
-  - topologyKey: {{ . }}
+  - topologyKey: {{ . | quote }}
     maxSkew: 1
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:

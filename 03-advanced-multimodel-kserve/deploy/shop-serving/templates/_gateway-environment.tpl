@@ -9,7 +9,7 @@
 - name: SHOP_GATEWAY_PORT
   value: "8310"
 - name: SHOP_TRITON_HOST
-  value: {{ .Values.kserve.address }}
+  value: {{ .Values.kserve.address | quote }}
 - name: SHOP_TRITON_HTTP_PORT
   value: {{ .Values.kserve.port | quote }}
 - name: SHOP_TRITON_HOSTS
@@ -25,9 +25,9 @@
 - name: SHOP_DEADLINE_MS
   value: {{ .Values.gateway.deadlineMs | quote }}
 - name: SHOP_VERSION_CHOICE
-  value: {{ ternary "edge" "server" (eq .Values.rollout.strategy "edge") }}
+  value: {{ ternary "edge" "server" (eq .Values.rollout.strategy "edge") | quote }}
 - name: SHOP_RELEASE
-  value: {{ include "shop.release" . }}
+  value: {{ include "shop.release" . | quote }}
 - name: SHOP_DRAIN_S
   value: {{ .Values.gateway.drainSeconds | quote }}
 - name: SHOP_DRAIN_TIMEOUT_S
@@ -48,7 +48,7 @@
 - name: AUDIT_KEY
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
+      name: {{ . | quote }}
       key: key
 {{- end }}
 {{- end }}
@@ -59,6 +59,6 @@
 {{- end }}
 {{- with .Values.tracing.endpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
-  value: {{ . }}
+  value: {{ . | quote }}
 {{- end }}
 {{- end }}

@@ -20,19 +20,19 @@
 apiVersion: serving.kserve.io/v1beta1
 kind: InferenceService
 metadata:
-  name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  name: {{ .name | quote }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels: {{- include "shop.labels" . | nindent 4 }}
   annotations:
-    serving.kserve.io/deploymentMode: {{ ternary "Knative" "Standard" (eq $knative "true") }}
+    serving.kserve.io/deploymentMode: {{ ternary "Knative" "Standard" (eq $knative "true") | quote }}
     {{- if not $knative }}
-    serving.kserve.io/autoscalerClass: {{ ternary "keda" "none" $scaled }}
+    serving.kserve.io/autoscalerClass: {{ ternary "keda" "none" $scaled | quote }}
     {{- end }}
 spec:
   predictor:
     {{- with .predictor }}
     # The pods are called by their version: to make the candidate stable, KServe moves this name and starts nothing anew.
-    name: {{ . }}
+    name: {{ . | quote }}
     {{- end }}
     minReplicas: {{ ternary .spec.candidateReplicas .spec.minReplicas (default false .candidate) }}
     {{- if .candidate }}

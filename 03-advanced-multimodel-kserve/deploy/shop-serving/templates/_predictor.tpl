@@ -31,12 +31,12 @@ enableServiceLinks: false
 {{- with .root.Values.images.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 securityContext: {{- include "shop.podSecurity" . | nindent 2 }}
 terminationGracePeriodSeconds: {{ .root.Values.triton.gracePeriodSeconds }}
-priorityClassName: {{ .root.Values.priorityClasses.serving }}
+priorityClassName: {{ .root.Values.priorityClasses.serving | quote }}
 {{- with .root.Values.triton.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -49,8 +49,8 @@ tolerations: {{- toYaml . | nindent 2 }}
 initContainers:
   # The kubelet would make an empty folder of one that is not published yet.
   - name: wait-for-models
-    image: {{ include "shop.image" .root.Values.images.triton }}
-    imagePullPolicy: {{ .root.Values.images.pullPolicy }}
+    image: {{ include "shop.image" .root.Values.images.triton | quote }}
+    imagePullPolicy: {{ .root.Values.images.pullPolicy | quote }}
     command: [sh, /scripts/wait.sh, "/store/{{ include "shop.set" . }}", {{ .model }}, {{ .root.Values.triton.engine }}]
     securityContext: {{- include "shop.containerSecurity" . | nindent 6 }}
     resources:
@@ -86,7 +86,7 @@ metrics:
     external:
       metric:
         backend: prometheus
-        serverAddress: {{ $scaling.prometheus }}
+        serverAddress: {{ $scaling.prometheus | quote }}
         query: sum(rate(nv_inference_request_success{ {{- $pods -}} }[1m]))
       target:
         type: Value
@@ -96,7 +96,7 @@ metrics:
     external:
       metric:
         backend: prometheus
-        serverAddress: {{ $scaling.prometheus }}
+        serverAddress: {{ $scaling.prometheus | quote }}
         query: sum(rate(nv_inference_queue_duration_us{ {{- $pods -}} }[1m])) / 1e6
       target:
         type: Value
@@ -107,7 +107,7 @@ metrics:
     external:
       metric:
         backend: prometheus
-        serverAddress: {{ $scaling.prometheus }}
+        serverAddress: {{ $scaling.prometheus | quote }}
         query: sum(nv_gpu_utilization{ {{- $pods -}} })
       target:
         type: Value
