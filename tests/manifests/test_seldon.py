@@ -136,11 +136,16 @@ def test_the_shadow_gets_every_request_and_answers_none() -> None:
 def test_the_second_predictor_is_the_first_but_for_its_model() -> None:
     first, second = seldon("canary")["spec"]["predictors"]
     for predictor in (first, second):
-        for key in ("name", "traffic", "annotations"):
+        for key in ("name", "traffic", "annotations", "labels"):
             del predictor[key]
         (model,) = [c for c in predictor["componentSpecs"][0]["spec"]["containers"] if c["name"] == "model"]
         del model["env"][0]
     assert first == second
+
+
+def test_a_predictors_version_is_on_the_executors_metrics_and_on_the_steps_own() -> None:
+    for predictor in seldon("canary")["spec"]["predictors"]:
+        assert predictor["labels"]["version"] == predictor["annotations"]["version"]
 
 
 def test_autoscaling_has_room_and_survives_node_upgrades() -> None:

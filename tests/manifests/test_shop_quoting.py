@@ -46,7 +46,7 @@ def texts(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | i
 
 
 def planted(name: str) -> tuple[dict[str, Any], int]:
-    """The values of a variant, "7e49" in place of each text that the schema lets be anything; and how many those are."""
+    """The values of a variant, "7e49" in place of each text that the schema lets be so; and how many those are."""
     changed, count = values(name), 0
     for path in texts(changed):
         attempt = deepcopy(changed)

@@ -30,12 +30,31 @@ def check_policy(documents: Iterable[Document]) -> list[Problem]:
 
     Pods: non-root, read-only root, no capabilities, seccomp ``RuntimeDefault``, no service account token, own service
     account, nothing of the host's, pinned images, requests and limits, three probes, time left to drain. References:
-    see :mod:`workbench.manifests.references`. The documents must be valid.
+    see :mod:`workbench.manifests.references`. What is applied twice changes nothing. The documents must be valid.
     """
     together = list(documents)
     accounts = {document.name for document in together if document.kind == "ServiceAccount"}
     problems = [problem for pod in pod_templates(together) for problem in _check_pod(pod, accounts)]
+    problems += [problem for document in together for problem in _check_applied_again(document)]
     return problems + list(check_references(together))
+
+
+def _check_applied_again(document: Document) -> Iterator[Problem]:
+    """What makes a cluster see a change where there is none: seen on Kubernetes 1.36 and Seldon's operator 1.17."""
+    spec = document.body.get("spec") or {}
+    strategy = spec.get("strategy") or {}
+    if document.kind == "Deployment" and "rollingUpdate" in strategy and "type" not in strategy:
+        expectation = "expected RollingUpdate: without it `kubectl apply` always says that something changed"
+        yield Problem(document, "$.spec.strategy.type", None, expectation)
+    predictors = spec.get("predictors", []) if document.kind == "SeldonDeployment" else []
+    for index, predictor in enumerate(predictors):
+        where, replicas = f"$.spec.predictors[{index}].replicas", predictor.get("replicas")
+        scaled = any("hpaSpec" in component for component in predictor.get("componentSpecs", []))
+        if scaled and replicas is not None:
+            yield Problem(document, where, replicas, "leave it out: the predictor's hpaSpec sets it")
+        elif not scaled and replicas is None:
+            expectation = "expected a number: without it the operator rewrites its Deployments for ever"
+            yield Problem(document, where, None, expectation)
 
 
 def _check_pod(pod: PodTemplate, accounts: set[str]) -> Iterator[Problem]:

@@ -183,12 +183,32 @@ def test_the_right_documents_are_right() -> None:
         ),
         (("PodDisruptionBudget", "spec", "maxUnavailable"), 0, "maxUnavailable 0: no node could ever be drained"),
         (("HorizontalPodAutoscaler", "spec", "scaleTargetRef", "name"), "wab", "no such object here"),
+        (
+            ("Deployment", "spec", "strategy"),
+            {"rollingUpdate": {"maxSurge": 1}},
+            "$.spec.strategy.type None: expected RollingUpdate: without it `kubectl apply` always says",
+        ),
         (("Deployment", "spec", "replicas"), 3, "$.spec.replicas 3: leave it out: HorizontalPodAutoscaler web sets it"),
     ],
 )
 def test_a_breach_of_the_house_rules_is_named(path: tuple[str | int, ...], value: object, message: str) -> None:
     found = [str(problem) for problem in check_policy(spoil(path, value))]
     assert any(message in problem for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("predictor", "message"),
+    [
+        ("{componentSpecs: [{spec: {}}]}", "replicas None: expected a number: without it the operator rewrites"),
+        ("{replicas: 1, componentSpecs: [{spec: {}}]}", None),
+        ("{replicas: 2, componentSpecs: [{hpaSpec: {}}]}", "replicas 2: leave it out: the predictor's hpaSpec sets it"),
+        ("{componentSpecs: [{hpaSpec: {}}]}", None),
+    ],
+)
+def test_a_predictor_says_how_many_pods_it_has_where_no_autoscaler_does(predictor: str, message: str | None) -> None:
+    text = f"{{kind: SeldonDeployment, metadata: {{name: r}}, spec: {{predictors: [{predictor}]}}}}"
+    found = [str(problem).partition("$.spec.predictors[0].")[2] for problem in check_policy(parse(text, "x.yaml"))]
+    assert [problem[: len(message or "")] for problem in found] == ([message] if message else [])
 
 
 def test_a_digest_is_a_pinned_image() -> None:
