@@ -37,12 +37,12 @@ def arrow_route(predictor: Predictor, monitor: ModelMonitor, bodies: BodyReader)
         record = request_record(scope)
         record.model, record.version = model.name, model.version
         rows = read_rows(body)
-        record.lap("decode")
+        record.mark("decode")
         labels, probabilities = await predictor.predict(rows)
-        record.lap("infer")
+        record.mark("infer")
         monitor.observe(record, rows, labels, probabilities)
         encoded = write_answer(model.name, model.version, labels, probabilities)
-        record.lap("encode")
+        record.mark("encode")
         return encoded, [(b"content-type", ARROW)]
 
     return DirectRoute(

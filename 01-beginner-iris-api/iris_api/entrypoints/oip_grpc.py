@@ -61,11 +61,11 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
             self._model.check_known(request.model_name, request.model_version)
             record.model, record.version = self._model.metadata.name, self._model.metadata.versions[0]
             inference = decode_request(request)
-            record.lap("decode")
+            record.mark("decode")
             answer = encode_response(await self._model.infer(inference, record), inference)
         except ServingError as error:
             await context.abort(grpc.StatusCode[error.grpc_code], str(error))
-        record.lap("encode")
+        record.mark("encode")
         return answer
 
     async def _check_known(self, name: str, version: str, context: Any) -> None:

@@ -53,7 +53,7 @@ class OipModel:
                 raise InvalidValueError("output", name, f"unknown: the model has {', '.join(self._outputs)}")
         rows = self._rows(request)
         labels, probabilities = await self._predictor.predict(rows)
-        record.lap("infer")
+        record.mark("infer")
         self._monitor.observe(record, rows, labels, probabilities)
         data: dict[str, NDArray[Any]] = {"label": labels, "probabilities": probabilities}
         tensors = tuple(Tensor(name, self._outputs[name], data[name]) for name in wanted)

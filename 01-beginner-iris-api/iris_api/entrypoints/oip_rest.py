@@ -77,10 +77,10 @@ def infer_route(path: str, oip: OipModel, bodies: BodyReader) -> DirectRoute:
         record.model, record.version = oip.metadata.name, oip.metadata.versions[0]
         length = header(scope, HEADER_LENGTH.encode())
         request = decode_request(body, None if length is None else length.decode("latin-1"))
-        record.lap("decode")
+        record.mark("decode")
         result = await oip.infer(request, record)
         encoded, json_length = encode_response(result, request)
-        record.lap("encode")
+        record.mark("encode")
         if json_length is None:
             return encoded, [(b"content-type", JSON)]
         return encoded, [(b"content-type", BINARY), (HEADER_LENGTH.encode(), b"%d" % json_length)]

@@ -50,12 +50,12 @@ def predict_route(predictor: Predictor, monitor: ModelMonitor, bodies: BodyReade
         rows = as_row(flowers) if isinstance(flowers, Flower) else as_rows(flowers)
         if body.count(b'"') != _QUOTES * len(rows):  # a name is repeated: msgspec kept its last value without a word
             raise diagnose(body)
-        record.lap("decode")
+        record.mark("decode")
         labels, probabilities = run(rows)
-        record.lap("infer")
+        record.mark("infer")
         observe(record, rows, labels, probabilities)
         encoded = encode(answer(name, version, labels, probabilities))
-        record.lap("encode")
+        record.mark("encode")
         return encoded, [(b"content-type", JSON)]
 
     return DirectRoute(

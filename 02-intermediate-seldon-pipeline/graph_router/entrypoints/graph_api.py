@@ -105,10 +105,10 @@ class GraphApi:
         """The graph's answer to a SeldonMessage."""
         record, predictor = request.record, self._choose(request)
         message, puid = read_prediction(request.body, request.puid())
-        record.lap("router")
+        record.mark("router")
 
         def stepped(unit: Unit, _: Call) -> None:
-            record.lap(unit.name)
+            record.mark(unit.name)
 
         answer = await self._routing.predict(predictor, message, _passed_on(request, puid, predictor), stepped)
         body = completed(answer.message, puid, answer.routing if self._inject_routing else None)

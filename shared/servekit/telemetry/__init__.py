@@ -5,9 +5,9 @@ A server builds one `Telemetry` at start-up, wraps its application in `Telemetry
 
     record = request_record(scope)
     flower = decode(body)
-    record.lap("decode")
+    record.mark("decode")
     answer = model.run(flower)
-    record.lap("infer")
+    record.mark("infer")
     record.model, record.version = "iris", "1"
 
 Everything else — histograms, the log event, the span with a child for each step — follows from that record when the

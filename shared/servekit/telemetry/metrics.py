@@ -147,7 +147,7 @@ class RequestMetrics:
         duration.observe(duration_s)
         requests.inc()
         at = record.started_ns
-        for step, end in record.laps:
+        for step, end in record.marks:
             self._step(step).observe((end - at) / 1e9)
             at = end
 

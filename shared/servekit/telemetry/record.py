@@ -23,11 +23,11 @@ class RequestRecord:
         sampled: whether the trace is kept; the caller's decision where it sent one.
         started_unix_ns: wall clock at the start; durations come from the monotonic clock.
         model, version: set by the handler once they are validated, never from raw request text.
-        laps: ``(step, end)`` pairs; a step starts where the one before it ended.
+        marks: ``(step, end)`` pairs; a step starts where the one before it ended.
     """
 
     __slots__ = (
-        "laps",
+        "marks",
         "model",
         "parent_id",
         "sampled",
@@ -43,7 +43,7 @@ class RequestRecord:
         self.started_unix_ns = time_ns()
         self.model = ""
         self.version = ""
-        self.laps: list[tuple[str, int]] = []
+        self.marks: list[tuple[str, int]] = []
         parent = None if traceparent is None else parse_traceparent(traceparent)
         if parent is None:
             self.trace_id = _fast(128) or 1
@@ -53,9 +53,9 @@ class RequestRecord:
             self.trace_id, self.parent_id, self.sampled = parent
         self.span_id = _fast(64) or 1
 
-    def lap(self, step: str) -> None:
+    def mark(self, step: str) -> None:
         """Ends the running step under that name; the next one starts here."""
-        self.laps.append((step, perf_counter_ns()))
+        self.marks.append((step, perf_counter_ns()))
 
     @property
     def traceparent(self) -> str:

@@ -94,7 +94,7 @@ class SpanLog:
         parent = _context(record.trace_id, record.parent_id, remote=True) if record.parent_id else None
         status = Status(StatusCode.ERROR if failed else StatusCode.UNSET)
         at = started
-        for number, (step, end) in enumerate(record.laps, 1):
+        for number, (step, end) in enumerate(record.marks, 1):
             ended = started + end - record.started_ns
             child = _context(record.trace_id, (record.span_id + number) % 2**64 or 1)
             self._emit(name=step, context=child, parent=context, start_time=at, end_time=ended)

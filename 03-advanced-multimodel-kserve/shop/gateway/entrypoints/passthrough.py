@@ -129,10 +129,10 @@ class PassThrough:
         length = headers.get(_HEADER_LENGTH)
         request = rewrite(body, None if length is None else length.decode("latin-1"))
         check(model, request.inference)
-        record.lap("validate")
+        record.mark("validate")
         path = f"/v2/models/{operation.model}/versions/{version}/infer" if version else operation.path
         reply = await self._ask(operation.model, path, request.body, [*trace, *request.headers], deadline)
-        record.lap("infer")
+        record.mark("infer")
         if reply.status == _OK:
             check_answer(_text(reply))
         return _passed(reply, version)

@@ -47,8 +47,8 @@ async def best_items(collaborators: Collaborators, incoming: Incoming, wanted: C
         entry = await _cached_or_computed(collaborators, incoming, wanted, key)
     except UnavailableError as error:
         return _fallback(collaborators, incoming, wanted, error.reason, collaborators.last_good.get(key))
-    if not record.laps:  # nothing was computed: all the time went to the cache
-        record.lap("cache")
+    if not record.marks:  # nothing was computed: all the time went to the cache
+        record.mark("cache")
     record.version = collaborators.metrics.version(entry.version)
     collaborators.last_good.keep(key, entry)
     return Outgoing(_body(entry.best(wanted.count), wanted.model, entry.version), entry.version)
@@ -76,7 +76,7 @@ def _fallback(
 ) -> Outgoing:
     model, version = wanted.model, incoming.version
     collaborators.metrics.degraded(model, version, reason)
-    incoming.record.lap("fallback")
+    incoming.record.mark("fallback")
     items = wanted.popular() if last_good is None else last_good.best(wanted.count)
     return Outgoing(_body(items, model, version), version, reason)
 

@@ -62,12 +62,12 @@ class PaymentScoring:
         collaborators, record = self._collaborators, incoming.record
         timeout_s = collaborators.lookup_s(incoming.deadline)
         entities = await collaborators.lookup.payment(request.user, request.card, request.device, request.ip, timeout_s)
-        record.lap("lookup")
+        record.mark("lookup")
         features = build(Payment(request.amount, request.category, request.hour), *entities).reshape(1, -1)
-        record.lap("features")
+        record.mark("features")
         inferred = await collaborators.infer(FRAUD, incoming.version, features, record, incoming.deadline)
         (probabilities,), version = inferred
-        record.lap("infer")
+        record.mark("infer")
         probability = float(probabilities[0])
         collaborators.metrics.score(self.model, version, probability)
         collaborators.monitor.observe(self.model, version, features, probabilities)

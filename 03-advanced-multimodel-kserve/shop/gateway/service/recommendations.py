@@ -63,16 +63,16 @@ class _Personalisation:
     async def compute(self, deadline: float) -> Entry:
         """The user's best items with their scores; raises `UnavailableError` where they cannot be had in time."""
         collaborators, record = self._collaborators, self._incoming.record
-        record.lap("cache")
+        record.mark("cache")
         embedding = await collaborators.lookup.embedding(self._user, collaborators.lookup_s(deadline))
-        record.lap("lookup")
+        record.mark("lookup")
         if embedding is None:  # a user whom the model does not know either
             return Entry(self._incoming.version, collaborators.popular.best(CACHED_ITEMS))
         items, scores, version = await self._infer(embedding.reshape(1, -1), deadline)
-        record.lap("infer")
+        record.mark("infer")
         collaborators.metrics.score(self.model, version, float(scores[0]))
         entry = entry_of(items[:CACHED_ITEMS].tolist(), scores[:CACHED_ITEMS].tolist(), version)
-        record.lap("postprocess")
+        record.mark("postprocess")
         return entry
 
     def popular(self) -> bytes:

@@ -57,20 +57,20 @@ class _Ranking:
     async def compute(self, deadline: float) -> Entry:
         """The best candidates with their scores; raises `UnavailableError` where they cannot be had in time."""
         collaborators, record, request = self._collaborators, self._incoming.record, self._request
-        record.lap("cache")
+        record.mark("cache")
         timeout_s = collaborators.lookup_s(deadline)
         user, items = await collaborators.lookup.search(request.user, self._candidates, timeout_s)
-        record.lap("lookup")
+        record.mark("lookup")
         features = build(Query(request.query.category, request.query.price), user, items)
-        record.lap("features")
+        record.mark("features")
         (scores,), version = await collaborators.infer(RANKING, self._incoming.version, features, record, deadline)
-        record.lap("infer")
+        record.mark("infer")
         order = np.argsort(-scores, kind="stable")[: _most(request.count, len(self._candidates))]
         best = scores[order].tolist()
         collaborators.metrics.score(self.model, version, best[0])
         collaborators.monitor.observe(self.model, version, features[order[:1]], scores[order[:1]])
         entry = entry_of([self._candidates[place] for place in order.tolist()], best, version)
-        record.lap("postprocess")
+        record.mark("postprocess")
         return entry
 
     def popular(self) -> bytes:

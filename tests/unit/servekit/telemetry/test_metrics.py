@@ -35,7 +35,7 @@ metrics.audit_head("worker-0", int(sys.argv[1]), sys.argv[1] + 63 * "f")
 for _ in range(int(sys.argv[1])):
     record = RequestRecord(None, 0)
     record.model, record.version = "iris", "1"
-    record.lap("infer")
+    record.mark("infer")
     metrics.in_flight.inc()
     metrics.observe(record, "/predict", 200, 0.02)
 """
@@ -63,7 +63,7 @@ def ended(*steps: tuple[str, int]) -> RequestRecord:
     at = record.started_ns
     for step, microseconds in steps:
         at += microseconds * 1000
-        record.laps.append((step, at))
+        record.marks.append((step, at))
     return record
 
 

@@ -26,9 +26,9 @@ SECRETS = ("secret-token", "5.12345", "marie")
 async def predict(request: Request) -> PlainTextResponse:
     record = request_record(request.scope)
     await request.body()
-    record.lap("decode")
+    record.mark("decode")
     record.model, record.version = "iris", "1"
-    record.lap("infer")
+    record.mark("infer")
     return PlainTextResponse("setosa", status_code=int(request.query_params.get("status", "200")))
 
 

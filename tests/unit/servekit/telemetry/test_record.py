@@ -89,9 +89,9 @@ def test_the_ratio_decides_for_a_trace_that_starts_here() -> None:
 def test_laps_follow_each_other_on_the_monotonic_clock() -> None:
     record = RequestRecord(None, 0)
     for step in ("decode", "infer", "encode"):
-        record.lap(step)
-    times = [record.started_ns, *(end for _, end in record.laps)]
-    assert [step for step, _ in record.laps] == ["decode", "infer", "encode"]
+        record.mark(step)
+    times = [record.started_ns, *(end for _, end in record.marks)]
+    assert [step for step, _ in record.marks] == ["decode", "infer", "encode"]
     assert times == sorted(times)
 
 

@@ -30,7 +30,7 @@ class Service(inference_pb2_grpc.GRPCInferenceServiceServicer):
     async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         record = call_record()
         record.model, record.version = "iris", "1"
-        record.lap("infer")
+        record.mark("infer")
         if request.model_name == "raise":
             raise RuntimeError("planted")
         if request.model_name == "hang":

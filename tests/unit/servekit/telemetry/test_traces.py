@@ -75,7 +75,7 @@ def ended(traceparent: bytes | None = None) -> RequestRecord:
     record = RequestRecord(traceparent, 0)
     record.model, record.version = "iris", "1"
     for step, milliseconds in (("decode", 1), ("infer", 3), ("encode", 6)):
-        record.laps.append((step, record.started_ns + milliseconds * 1_000_000))
+        record.marks.append((step, record.started_ns + milliseconds * 1_000_000))
     return record
 
 

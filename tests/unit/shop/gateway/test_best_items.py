@@ -138,10 +138,10 @@ async def test_without_a_good_answer_before_it_gets_what_is_popular(collaborator
     request = incoming()
     answer = await best_items(collaborators, request, Ranking("model_unavailable"))
     assert (items(answer), answer.degraded) == ([1], "model_unavailable")
-    assert [step for step, _ in request.record.laps] == ["fallback"]
+    assert [step for step, _ in request.record.marks] == ["fallback"]
 
 
 async def test_an_answer_that_nothing_computed_took_its_time_in_the_cache(collaborators: Collaborators) -> None:
     request = incoming()
     await best_items(collaborators, request, Ranking())
-    assert [step for step, _ in request.record.laps] == ["cache"]
+    assert [step for step, _ in request.record.marks] == ["cache"]
