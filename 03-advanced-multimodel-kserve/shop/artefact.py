@@ -67,7 +67,7 @@ class Artefact:
         Raises:
             ArtefactError: it is missing, or not the bytes that the card vouches for.
         """
-        return self._files.vouched(MODEL, self.card().sha256)
+        return self._files.verified(MODEL, self.card().sha256)
 
     def part(self, name: str) -> bytes:
         """A file beside the graph.
@@ -75,7 +75,7 @@ class Artefact:
         Raises:
             ArtefactError: as for the graph.
         """
-        return self._files.vouched(name, self.card().files.get(name, "none"))
+        return self._files.verified(name, self.card().files.get(name, "none"))
 
     @property
     def _files(self) -> ArtefactFolder:

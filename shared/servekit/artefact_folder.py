@@ -1,4 +1,4 @@
-"""The files of a model artefact: a folder whose ``model.json`` vouches for the bytes of the others.
+"""The files of a model artefact: a folder whose ``model.json`` has the sha256 of each other file.
 
 Only the standard library is used here: Seldon's components read their artefacts with it, in an environment that has
 little else.
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["CARD", "MODEL", "ArtefactError", "ArtefactFolder", "encode_card"]
 
 MODEL, CARD = "model.onnx", "model.json"
-"""The model's graph, and what says what it is."""
+"""The names of the model's graph and of its card."""
 
 
 T = TypeVar("T")
 
 
 class ArtefactError(Exception):
-    """A model that must not be served: missing, incomplete, or not the bytes that were trained."""
+    """A model must not be served: it is missing, incomplete, or not the bytes that were trained."""
 
 
 def encode_card(card: Any) -> bytes:
@@ -39,14 +39,14 @@ def encode_card(card: Any) -> bytes:
 
 @dataclass(frozen=True)
 class ArtefactFolder:
-    """Where the files are, and what makes them.
+    """The folder of an artefact's files, and the command that writes them.
 
     Attributes:
         path: the folder.
         train: the command that writes it, e.g. ``make train-1``.
         setting: the variable that names another folder; ``<LEVEL>_SIGNED_BY`` and ``<LEVEL>_SIGN_WITH`` begin like it.
-        derived: this process made them of what it had checked: no signature is asked for.
-        name: the model's, as a card that is signed must have it; empty: any.
+        derived: this process made the files from a checked artefact, so no signature is asked for.
+        name: the name that a signed card must have; empty for any.
     """
 
     path: Path
@@ -56,27 +56,28 @@ class ArtefactFolder:
     name: str = ""
 
     def card(self) -> bytes:
-        """The card's bytes; where ``<LEVEL>_SIGNED_BY`` names a public key, if its owner signed them for this place.
+        """The card's bytes; where ``<LEVEL>_SIGNED_BY`` names a public key, its owner must have signed them.
 
-        An old version's card is signed, too, and another model's: put in this one's place with all their files, they
-        would pass. So a signed card must say the name that is expected, the version that its folder is called by, where
-        that is a number, and none below ``<LEVEL>_VERSION_MIN``.
+        The cards of older versions and of other models are signed as well, and would pass in the place of this one with
+        all their files. So a signed card must have the expected name, the version that its folder is called by (where
+        that is a number), and no version below ``<LEVEL>_VERSION_MIN``.
 
         Raises:
-            ArtefactError: they are not signed so, say something else, cannot be read, or that file holds no key.
+            ArtefactError: the card cannot be read, is not signed, has another name or version, or the file named by
+                ``<LEVEL>_SIGNED_BY`` holds no key.
         """
         content, (variable, key) = self.read(CARD), self._key("SIGNED_BY")
         if key is None or self.derived:
             return content
         again = f"run {self.train} with {self._key('SIGN_WITH')[0]}, or unset {variable}"
         if not (self.path / SIGNATURE).exists():
-            raise ArtefactError(f"{self.path / CARD}: not signed, and {variable} {key} asks for it: {again}")
+            raise ArtefactError(f"{self.path / CARD}: not signed, but {variable} {key} asks for a signature: {again}")
         try:
             signed = is_signed(content, self.read(SIGNATURE), key)
         except KeyFileError as error:
             raise ArtefactError(f"{variable}: {error}") from None
         if not signed:
-            raise ArtefactError(f"{self.path / CARD}: not what the owner of {variable} {key} signed: {again}")
+            raise ArtefactError(f"{self.path / CARD}: not signed by the owner of {variable} {key}: {again}")
         self._check_place(content)
         return content
 
@@ -116,7 +117,7 @@ class ArtefactFolder:
         """A file's bytes.
 
         Raises:
-            ArtefactError: it is not there, cannot be read, or lies outside the folder.
+            ArtefactError: the file is missing, cannot be read, or lies outside the folder.
         """
         try:
             return self._inside(name).read_bytes()
@@ -124,23 +125,23 @@ class ArtefactFolder:
             reason = f"{error.strerror}: run {self.train}, or set {self.setting}"
             raise ArtefactError(f"{self.path / name}: {reason}") from None
 
-    def vouched(self, name: str, sha256: str) -> bytes:
-        """A file's bytes, if they are those that the card vouches for; a graph's, if it holds all its weights itself.
+    def verified(self, name: str, sha256: str) -> bytes:
+        """The bytes of a file whose sha256 is the card's; an ONNX graph must also hold all its weights itself.
 
         Raises:
-            ArtefactError: they are not, or cannot be read.
+            ArtefactError: the sha256 differs, the graph takes weights from other files, or the file cannot be read.
         """
         content = self.read(name)
         actual = hashlib.sha256(content).hexdigest()
         if actual != sha256:
             raise ArtefactError(
-                f"{self.path / name} sha256 {actual[:12]}…: {CARD} vouches for {sha256[:12]}…;"
+                f"{self.path / name} sha256 {actual[:12]}…: expected {sha256[:12]}…, as {CARD} says:"
                 f" the file is damaged or was replaced: run {self.train}"
             )
         if PurePath(name).suffix == ".onnx" and has_external_data(content):
             raise ArtefactError(
-                f"{self.path / name}: it takes weights from other files, which nothing vouches for: expected a graph"
-                f" that holds all of them: run {self.train}"
+                f"{self.path / name}: takes weights from other files, whose sha256 no card has: expected a graph that"
+                f" holds all its weights: run {self.train}"
             )
         return content
 
@@ -158,7 +159,7 @@ class ArtefactFolder:
         return path
 
     def unreadable(self, name: str, expected: str, error: object) -> ArtefactError:
-        """What to raise for a file whose contents are not what they should be."""
+        """The error for a file whose contents are not what is expected."""
         return ArtefactError(f"{self.path / name}: not {expected}: {error}: run {self.train}")
 
     def write(self, files: Mapping[str, bytes], card: bytes) -> None:
@@ -167,7 +168,7 @@ class ArtefactFolder:
         Where ``<LEVEL>_SIGN_WITH`` names a private key, the card's signature lies beside it.
 
         Raises:
-            ArtefactError: that file holds no key.
+            ArtefactError: the file named by ``<LEVEL>_SIGN_WITH`` holds no key.
         """
         signature = self._signature(card)
         self.path.mkdir(parents=True, exist_ok=True)

@@ -52,4 +52,4 @@ def read_artefact(folder: Path) -> tuple[bytes, ModelCard]:
         card = msgspec.json.decode(files.card(), type=ModelCard)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise files.unreadable(CARD, "a model card", error) from None
-    return files.vouched(MODEL, card.sha256), card
+    return files.verified(MODEL, card.sha256), card

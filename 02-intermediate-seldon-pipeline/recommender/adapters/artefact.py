@@ -69,7 +69,7 @@ class Artefact:
 
     def onnx(self) -> bytes:
         """The bytes of the model's ONNX graph."""
-        return self._files.vouched(MODEL, self.card().sha256)
+        return self._files.verified(MODEL, self.card().sha256)
 
     def normalisation(self) -> Normalisation:
         """The parameters that features are made with."""
@@ -94,7 +94,7 @@ class Artefact:
         return json.loads(self._part(name))
 
     def _part(self, name: str) -> bytes:
-        return self._files.vouched(name, self.card().files.get(name, "none"))
+        return self._files.verified(name, self.card().files.get(name, "none"))
 
     @property
     def _files(self) -> ArtefactFolder:

@@ -59,5 +59,5 @@ def _vouched(folder: Path) -> bytes:
     graph = (folder / "model.onnx").read_bytes()
     actual = hashlib.sha256(graph).hexdigest()
     if actual != card["sha256"]:
-        raise ValueError(f"model.onnx sha256 {actual[:12]}…: model.json vouches for {card['sha256'][:12]}…")
+        raise ValueError(f"model.onnx sha256 {actual[:12]}…: expected {card['sha256'][:12]}…, as model.json says")
     return graph

@@ -81,12 +81,12 @@ def test_a_run_that_did_not_finish_leaves_no_card(folder: Path) -> None:
 @pytest.mark.parametrize("at", [0, 300, -1])
 def test_a_damaged_byte_is_found(folder: Path, at: int) -> None:
     model = bytearray((folder / "model.onnx").read_bytes())
-    vouched = hashlib.sha256(model).hexdigest()
+    trained = hashlib.sha256(model).hexdigest()
     model[at] ^= 1
     (folder / "model.onnx").write_bytes(model)
     assert refusal(folder) == (
-        f"{folder}/model.onnx sha256 {hashlib.sha256(model).hexdigest()[:12]}…: model.json vouches for"
-        f" {vouched[:12]}…; the file is damaged or was replaced: run make train-1"
+        f"{folder}/model.onnx sha256 {hashlib.sha256(model).hexdigest()[:12]}…: expected"
+        f" {trained[:12]}…, as model.json says: the file is damaged or was replaced: run make train-1"
     )
 
 
@@ -156,7 +156,7 @@ def test_a_tensor_of_another_type_or_shape_than_the_card_declares_is_refused(
 @pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "weights.bin"])
 def test_weights_in_another_file_are_refused(folder: Path, location: str) -> None:
     replace_model(folder, external_model(location))
-    assert refusal(folder).startswith(f"{folder}/model.onnx: it takes weights from other files, which nothing vouches")
+    assert refusal(folder).startswith(f"{folder}/model.onnx: takes weights from other files, whose sha256 no card has")
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.json", "golden.json"])
@@ -173,7 +173,9 @@ def test_a_model_that_must_be_signed_is_refused_without_a_signature(
 ) -> None:
     private, public = model_keys
     monkeypatch.setenv("IRIS_SIGNED_BY", str(public))
-    assert refusal(folder).startswith(f"{folder}/model.json: not signed, and IRIS_SIGNED_BY {public} asks for it: run")
+    assert refusal(folder).startswith(
+        f"{folder}/model.json: not signed, but IRIS_SIGNED_BY {public} asks for a signature"
+    )
     monkeypatch.delenv("IRIS_SIGNED_BY")
     model, card = read_artefact(folder)
     monkeypatch.setenv("IRIS_SIGN_WITH", str(private))
@@ -181,7 +183,7 @@ def test_a_model_that_must_be_signed_is_refused_without_a_signature(
     monkeypatch.setenv("IRIS_SIGNED_BY", str(public))
     assert OnnxModel(folder).version == "1"
     replace_model(folder, model + b"\0")
-    assert refusal(folder).startswith(f"{folder}/model.json: not what the owner of IRIS_SIGNED_BY {public} signed: run")
+    assert refusal(folder).startswith(f"{folder}/model.json: not signed by the owner of IRIS_SIGNED_BY {public}: run")
 
 
 def test_missing_golden_answers_are_named(folder: Path) -> None:

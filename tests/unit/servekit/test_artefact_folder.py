@@ -19,17 +19,17 @@ def files(tmp_path: Path) -> ArtefactFolder:
     return found
 
 
-def test_what_was_written_is_read_and_vouched_for(files: ArtefactFolder) -> None:
+def test_what_was_written_is_read_and_verified(files: ArtefactFolder) -> None:
     assert files.read("model.json") == b"{}"
-    assert files.vouched("model.onnx", hashlib.sha256(b"graph").hexdigest()) == b"graph"
+    assert files.verified("model.onnx", hashlib.sha256(b"graph").hexdigest()) == b"graph"
 
 
-def test_other_bytes_than_those_vouched_for_are_refused(files: ArtefactFolder) -> None:
+def test_bytes_with_another_sha256_than_the_cards_are_refused(files: ArtefactFolder) -> None:
     with pytest.raises(ArtefactError) as caught:
-        files.vouched("model.onnx", "0" * 64)
+        files.verified("model.onnx", "0" * 64)
     assert str(caught.value) == (
-        f"{files.path}/model.onnx sha256 {hashlib.sha256(b'graph').hexdigest()[:12]}…: model.json vouches for"
-        " 000000000000…; the file is damaged or was replaced: run make train-9"
+        f"{files.path}/model.onnx sha256 {hashlib.sha256(b'graph').hexdigest()[:12]}…: expected 000000000000…,"
+        " as model.json says: the file is damaged or was replaced: run make train-9"
     )
 
 
@@ -58,7 +58,7 @@ def test_a_link_that_leaves_the_folder_is_refused(files: ArtefactFolder) -> None
     (files.path / "model.onnx").unlink()
     (files.path / "model.onnx").symlink_to("../secret")
     with pytest.raises(ArtefactError) as caught:
-        files.vouched("model.onnx", hashlib.sha256(b"graph").hexdigest())
+        files.verified("model.onnx", hashlib.sha256(b"graph").hexdigest())
     expected = f"{files.path}/model.onnx: a link to {outside}, outside the artefact: run make train-9"
     assert str(caught.value) == expected
 
@@ -86,8 +86,8 @@ def test_a_graph_that_takes_weights_from_other_files_is_refused(files: ArtefactF
     graph = external_model("weights.bin")
     files.write({"model.onnx": graph, "weights.bin": bytes(16)}, b"{}")
     with pytest.raises(ArtefactError) as caught:
-        files.vouched("model.onnx", hashlib.sha256(graph).hexdigest())
+        files.verified("model.onnx", hashlib.sha256(graph).hexdigest())
     assert str(caught.value) == (
-        f"{files.path}/model.onnx: it takes weights from other files, which nothing vouches for: expected a graph that"
-        " holds all of them: run make train-9"
+        f"{files.path}/model.onnx: takes weights from other files, whose sha256 no card has: expected a graph that"
+        " holds all its weights: run make train-9"
     )

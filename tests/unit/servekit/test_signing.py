@@ -85,7 +85,7 @@ def test_a_card_that_was_replaced_is_refused(signed: ArtefactFolder, model_keys:
     with pytest.raises(ArtefactError) as caught:
         signed.card()
     assert str(caught.value) == (
-        f"{signed.path}/model.json: not what the owner of NINTH_SIGNED_BY {model_keys[1]} signed: run make train-9 with"
+        f"{signed.path}/model.json: not signed by the owner of NINTH_SIGNED_BY {model_keys[1]}: run make train-9 with"
         " NINTH_SIGN_WITH, or unset NINTH_SIGNED_BY"
     )
 
@@ -95,8 +95,8 @@ def test_a_card_without_a_signature_is_refused(signed: ArtefactFolder, model_key
     with pytest.raises(ArtefactError) as caught:
         signed.card()
     assert str(caught.value) == (
-        f"{signed.path}/model.json: not signed, and NINTH_SIGNED_BY {model_keys[1]} asks for it: run make train-9 with"
-        " NINTH_SIGN_WITH, or unset NINTH_SIGNED_BY"
+        f"{signed.path}/model.json: not signed, but NINTH_SIGNED_BY {model_keys[1]} asks for a signature: run"
+        " make train-9 with NINTH_SIGN_WITH, or unset NINTH_SIGNED_BY"
     )
 
 
