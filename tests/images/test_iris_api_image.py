@@ -16,8 +16,10 @@ import pytest
 from iris_api.commands.calls import CALLS, ApiClient
 from iris_api.commands.client import TOLERANCE
 from iris_api.training.golden import Golden, read_golden
+from tests.cyclonedx_schema import check_bill
 from tests.patience import until
 from workbench.images import Container, ContainerEngine, EngineError, Image, build, recipes
+from workbench.images.sbom import bill_of_materials
 from workbench.versions import ROOT, load_versions
 
 if TYPE_CHECKING:
@@ -109,6 +111,16 @@ def test_the_containers_log_has_only_json_lines(serving: Container) -> None:
 
 def test_the_image_is_no_larger_than_versions_toml_allows(image: Image) -> None:
     assert image.own_mb <= load_versions()["images"]["iris-api"]["own_mb"]
+
+
+def test_its_bill_of_materials_names_packages_system_and_model(engine: ContainerEngine, image: Image) -> None:
+    document = bill_of_materials(engine, image)
+    check_bill(document)
+    parts = {each["name"]: each for each in json.loads(document)["components"]}
+    assert {"onnxruntime", "pyarrow", "fastapi", "libc6", "iris"} <= parts.keys()
+    assert not {"pip", "pytest", "scikit-learn", "locust"} & parts.keys()
+    card = json.loads((MODEL / "model.json").read_text())
+    assert parts["iris"]["hashes"] == [{"alg": "SHA-256", "content": card["sha256"]}]
 
 
 # --- hardening -------------------------------------------------------------------------------------------------------

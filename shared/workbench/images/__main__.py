@@ -1,4 +1,4 @@
-"""``python -m workbench.images build N``: build every image of level N and say how large each is."""
+"""``python -m workbench.images build N``: build level N's images; of each, say its size and write its parts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from workbench.images.build import DEVELOPMENT, build
 from workbench.images.engine import EngineError, find_engine
 from workbench.images.recipe import RecipeError, recipes
+from workbench.images.sbom import write_bill
 
 __all__ = ["main"]
 
@@ -25,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
         found = recipes(chosen.level)
         engine = find_engine()
         for recipe in found:
-            sys.stdout.write(f"{build(engine, recipe, tag=chosen.tag, target=chosen.target)}\n")
+            image = build(engine, recipe, tag=chosen.tag, target=chosen.target)
+            sys.stdout.write(f"{image}\n  bill of materials: {write_bill(engine, image)}\n")
     except (EngineError, RecipeError) as failure:
         sys.stderr.write(f"{failure}\n")
         return 1

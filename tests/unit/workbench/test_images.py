@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from workbench.images import Container, ContainerEngine, EngineError, RecipeError, build, find_engine, recipes
 from workbench.images.__main__ import main
 from workbench.images.build import _base
+from workbench.images.sbom import write_bill
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +27,10 @@ ANSWERS = {
     "create": "c0ffee",
     "port": "127.0.0.1:49153\n[::1]:49153",
     "inspect": '{"Status": "running", "ExitCode": 0}',
-    "image": '[{"Id": "sha256:0123456789abcdef", "Size": 123456789, "Config": {"Labels": '
+    "run": '{"python": [[["Name", "msgspec"], ["Version", "0.22.0"], ["License", "BSD"]]], "models": [], '
+    '"debian": [["libc6", "2.36", "amd64"]]}',
+    "image": '[{"Id": "sha256:0123456789abcdef", "Created": "2026-11-28T10:00:00.123Z", "Size": 123456789, '
+    '"Config": {"Labels": '
     '{"org.opencontainers.image.base.name": "python:3.11", "serving.base.stand-in": "debootstrap-bookworm"}}}]',
     "logs": "ready",
     "wait": "143",
@@ -326,16 +331,20 @@ def test_the_command_reports_what_is_missing_in_one_line(
 
 
 def test_the_command_builds_every_image_of_the_level(
-    client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], repository: Path
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    repository: Path,
+    tmp_path: Path,
 ) -> None:
     train(repository)
     monkeypatch.setenv("DOCKER", str(client.path))
+    monkeypatch.setattr("workbench.images.__main__.write_bill", partial(write_bill, folder=tmp_path))
     monkeypatch.setattr("workbench.images.__main__.recipes", lambda level: recipes(level, repository))
     assert main(["build", "7", "--tag", "2.0"]) == 0
-    assert (
-        capfd.readouterr().out
-        == "oracle:2.0  123 MB, 0 MB without its base  0123456789ab  base python:3.11 (stand-in)\n"
-    )
+    built, bill = capfd.readouterr().out.splitlines()
+    assert built == "oracle:2.0  123 MB, 0 MB without its base  0123456789ab  base python:3.11 (stand-in)"
+    assert bill == f"  bill of materials: {tmp_path / 'oracle.cdx.json'}"
 
 
 @pytest.mark.parametrize(("listed", "base"), [("0123456789ab", "python:3.11.0"), ("", "python:3.11.0@sha256:0a")])
