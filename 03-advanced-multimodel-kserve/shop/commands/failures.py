@@ -25,7 +25,7 @@ from shop.addresses import Addresses
 from shop.commands.stack import stack
 from shop.endpoints import PAYMENTS
 from shop.load.answered import Answered
-from shop.load.offering import Message, engine_for, offer
+from shop.load.offering import TIMEOUT_S, Message, engine_for, offer
 from shop.load.world_traffic import mixed_messages
 from workbench.arguments import positive
 from workbench.hardware import hardware_stamp
@@ -79,11 +79,12 @@ class Outage:
 
 
 class Load(NamedTuple):
-    """What is asked meanwhile: of which port, what, and how often a second."""
+    """What is asked meanwhile: of which port, what, and how often a second; and how long an answer may take."""
 
     port: int
     messages: Sequence[Message]
     rate_rps: float
+    timeout_s: float = TIMEOUT_S
 
 
 class _Watch:
@@ -139,7 +140,7 @@ def cause(level: Stack, name: str, load: Load, quiet_s: float = 3.0) -> Outage:
 
 
 def _offer(load: Load, watch: _Watch) -> None:
-    with engine_for(load.port) as engine:
+    with engine_for(load.port, load.timeout_s) as engine:
         offer(engine, cycle(load.messages), [Phase(load.rate_rps)], heard=watch.heard, stop=watch.over)
 
 

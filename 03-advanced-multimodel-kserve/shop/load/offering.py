@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from workbench.load import Answer, Phase, Request
 
-__all__ = ["SLOT", "Message", "encoded", "engine_for", "offer"]
+__all__ = ["SLOT", "TIMEOUT_S", "Message", "encoded", "engine_for", "offer"]
 
-_TIMEOUT_S: Final = 2.0
+TIMEOUT_S: Final = 2.0
 _CONNECTIONS: Final = 512
 SLOT: Final = 6
 """Bytes of a person's number where it may be exchanged: padded, so that a body keeps its length."""
@@ -46,9 +46,9 @@ def encoded(port: int, requests: Sequence[Request]) -> list[Message]:
     return [_message(port, request) for request in requests]
 
 
-def engine_for(port: int) -> Engine:
-    """The load engine for a server on this machine; a request may take two seconds."""
-    return Engine(f"http://127.0.0.1:{port}", connections=_CONNECTIONS, timeout_s=_TIMEOUT_S)
+def engine_for(port: int, timeout_s: float = TIMEOUT_S) -> Engine:
+    """The load engine for a server on this machine; a request may take two seconds, unless told otherwise."""
+    return Engine(f"http://127.0.0.1:{port}", connections=_CONNECTIONS, timeout_s=timeout_s)
 
 
 def offer(  # noqa: PLR0913 - the last four are for one caller each

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from shop.endpoints import FEEDBACK_PATH
-from shop.load.offering import engine_for, offer
+from shop.load.offering import TIMEOUT_S, engine_for, offer
 from workbench.load import Phase, Request, encode
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Replay:
         outcomes: those of an answer, e.g. an impression and a click; they count for the version that gave it.
 
     Attributes:
+        timeout_s: how long a request may take.
         answers: of all requests, once it has ended.
     """
 
@@ -49,7 +50,7 @@ class Replay:
     ) -> None:
         self.answers: Sequence[Answered] = ()
         self._port, self._model, self._messages, self._rate_rps = port, model, messages, rate_rps
-        self._outcomes = outcomes
+        self._outcomes, self.timeout_s = outcomes, TIMEOUT_S
         self._over = Event()
         self._thread = Thread(target=self._run, daemon=True)
 
@@ -62,7 +63,7 @@ class Replay:
         self._thread.join()
 
     def _run(self) -> None:
-        with engine_for(self._port) as engine:
+        with engine_for(self._port, self.timeout_s) as engine:
             profile, heard = [Phase(self._rate_rps)], partial(self._heard, engine)
             self.answers = offer(engine, cycle(self._messages), profile, heard=heard, stop=self._over.is_set).answers
 

@@ -16,6 +16,7 @@ from google.protobuf.struct_pb2 import ListValue, Value
 from graph_router.adapters import prediction_pb2 as pb
 from tests.integration.recommender.microservice import Letters, Routed, deployment
 from tests.ports import free_ports
+from tests.tcp_server import port_of, tcp_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -271,13 +272,9 @@ async def answering(answer: bytes, heard: list[bytes] | None = None) -> AsyncIte
             heard.append(head)
         writer.write(answer)
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    async with tcp_server(serve) as server:
+        yield port_of(server)
 
 
 def http(status: str, body: bytes = b"", more: str = "") -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from servekit.http_pool import HttpPool
+from tests.tcp_server import port_of, tcp_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,16 +36,13 @@ async def serving(*answers: bytes | None) -> AsyncIterator[tuple[HttpPool, list[
             await writer.drain()
             if b"close" in answer:
                 break
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    pool = HttpPool("127.0.0.1", server.sockets[0].getsockname()[1])
-    try:
-        yield pool, requests, connections
-    finally:
-        pool.close()
-        server.close()
-        await asyncio.sleep(0.01)  # the transports end on the loop's next turn
+    async with tcp_server(serve) as server:
+        pool = HttpPool("127.0.0.1", port_of(server))
+        try:
+            yield pool, requests, connections
+        finally:
+            pool.close()
 
 
 async def test_a_request_is_what_was_asked_for() -> None:
@@ -123,27 +121,24 @@ async def test_what_arrives_unasked_closes_an_idle_connection() -> None:
         writers.append(writer)
         while await reader.read(65536):
             writer.write(OK)
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    pool = HttpPool("127.0.0.1", server.sockets[0].getsockname()[1])
-    await pool.get("/")
-    writers[0].write(OTHERS)
-    closed = asyncio.Event()
-    close = pool._idle[0].close
+    async with tcp_server(serve) as server:
+        pool = HttpPool("127.0.0.1", port_of(server))
+        await pool.get("/")
+        writers[0].write(OTHERS)
+        closed = asyncio.Event()
+        close = pool._idle[0].close
 
-    def noted() -> None:
-        close()
-        closed.set()
+        def noted() -> None:
+            close()
+            closed.set()
 
-    pool._idle[0].close = noted  # type: ignore[method-assign]
-    async with asyncio.timeout(30):
-        await closed.wait()
-    assert (await pool.get("/")).body == b"{}"
-    assert len(writers) == 2
-    pool.close()
-    server.close()
-    await asyncio.sleep(0.01)
+        pool._idle[0].close = noted  # type: ignore[method-assign]
+        async with asyncio.timeout(30):
+            await closed.wait()
+        assert (await pool.get("/")).body == b"{}"
+        assert len(writers) == 2
+        pool.close()
 
 
 async def test_what_arrived_unasked_but_is_not_read_yet_is_no_answer() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from servekit.http_server import DrainingServer
 from tests.patience import GENEROUS_S
+from tests.tcp_server import loop_turns
 from workbench.fuzz import Operation, Surface
 from workbench.sla import Request
 
@@ -66,13 +67,22 @@ def planted(fault: str = "") -> Iterator[str]:
     server = DrainingServer(app, app, drain_s=0, drain_timeout_s=1, receive_timeout_s=1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # its signal handlers are for a main thread alone
-        serving = threading.Thread(target=lambda: asyncio.run(server._serve([listener])))
+        serving = threading.Thread(target=lambda: asyncio.run(_serve(server, listener)))
         serving.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = server.force_exit = True
             serving.join()
+
+
+async def _serve(server: DrainingServer, listener: socket.socket) -> None:
+    """Until it is told to exit; what is still connected then, it drops."""
+    await server._serve([listener])
+    await loop_turns()
+    for connection in [*server.server_state.connections]:
+        connection.transport.abort()
+    await loop_turns()
 
 
 async def carry_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

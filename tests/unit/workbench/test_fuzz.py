@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.patience import GENEROUS_S
+from tests.tcp_server import port_of, tcp_server
 from tests.unit.workbench.planted import HANGS_S, carry_on, planted, surface
 from workbench.fuzz import main
 from workbench.fuzz.campaign import Campaign, Tally, play
@@ -64,8 +65,8 @@ def test_a_right_request_with_another_ones_answer_is_lost() -> None:
 
 def test_a_rest_taken_for_a_request_is_found() -> None:
     async def main() -> set[str]:
-        async with await asyncio.start_server(carry_on, "127.0.0.1", 0) as server:
-            level = surface(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        async with tcp_server(carry_on) as server:
+            level = surface(f"http://127.0.0.1:{port_of(server)}")
             cases = {number: make_case(level, 1, number) for number in range(INPUTS)}
             ambiguous = {number: case for number, case in cases.items() if case.kind == "ambiguous length"}
             found = [await play(level, case, level.urls[0], number) for number, case in ambiguous.items()]

@@ -11,10 +11,13 @@ import asyncio
 import json
 import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from tests.tcp_server import port_of, tcp_server
 
 _PATH = re.compile(r"/v2/models/([\w-]+)(?:/versions/(\d+))?(/infer|/ready)?")
 WIDTHS = {"ranking": 128, "fraud": 64, "personalisation": 64}
@@ -87,19 +90,13 @@ class FakeModels:
 
     async def _main(self, started: threading.Event) -> None:
         self._stopped = asyncio.Event()
-        self._open: set[asyncio.StreamWriter] = set()
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = server.sockets[0].getsockname()[1]
-        started.set()
-        await self._stopped.wait()
-        server.close()
-        for writer in self._open:
-            writer.transport.abort()
-        await asyncio.sleep(0)
+        async with tcp_server(self._serve, self.port) as server:
+            self.port = port_of(server)
+            started.set()
+            await self._stopped.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        try:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 first, *lines = head.split("\r\n")[:-2]
@@ -108,11 +105,6 @@ class FakeModels:
                 status, kind, answer = await self._answer(first.split()[1], headers, body)
                 lines = [f"HTTP/1.1 {status} Whatever", f"content-length: {len(answer)}", *kind, *self.headers]
                 writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + answer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            self._open.discard(writer)
-            writer.close()
 
     async def _answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, list[str], bytes]:
         match = _PATH.fullmatch(path)

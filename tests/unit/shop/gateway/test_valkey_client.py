@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from shop.gateway.adapters.valkey import Valkey, ValkeyError, pack
 from tests.patience import async_until
+from tests.tcp_server import port_of, tcp_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,23 +24,17 @@ async def serving(*replies: bytes) -> AsyncIterator[tuple[Valkey, list[bytes], a
     received: list[bytes] = []
     turn = iter(replies)
 
-    handlers: list[asyncio.Task[Any] | None] = []
-
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handlers.append(asyncio.current_task())
         while data := await reader.read(65536):
             received.append(data)
             writer.write(next(turn, b""))
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    valkey = Valkey("127.0.0.1", server.sockets[0].getsockname()[1])
-    try:
-        yield valkey, received, server
-    finally:
-        valkey.close()
-        server.close()
-        await asyncio.gather(*filter(None, handlers), return_exceptions=True)
+    async with tcp_server(serve) as server:
+        valkey = Valkey("127.0.0.1", port_of(server))
+        try:
+            yield valkey, received, server
+        finally:
+            valkey.close()
 
 
 async def test_a_command_gets_its_reply() -> None:
