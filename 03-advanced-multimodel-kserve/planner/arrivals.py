@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from planner.request_path import RequestPath
 
-__all__ = ["Surge", "arrival_times", "draw_paths", "kept"]
+__all__ = ["Surge", "arrival_times", "draw_paths", "still_cached"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,7 +51,7 @@ def draw_paths(found: Sequence[RequestPath], count: int, random: np.random.Gener
     return np.asarray(random.choice(len(found), count, p=weights / weights.sum()), dtype=np.int64)
 
 
-def kept(times: Iterable[float], keys: Iterable[int], ttl_s: float) -> Iterator[bool]:
+def still_cached(times: Iterable[float], keys: Iterable[int], ttl_s: float) -> Iterator[bool]:
     """Whether each of these requests finds its key in a cache that was empty at first.
 
     A miss fills the cache for ``ttl_s`` from then on; a hit does not renew it.

@@ -74,13 +74,13 @@ def closed_form_p99_s(utilisation: float, scv: float) -> float:
 def characteristics(seed: int) -> Iterator[Row]:
     """How often the closed form's p99 is within 15 % of the simulated one."""
     random = np.random.default_rng(seed)
-    said = {(busy, scv): closed_form_p99_s(busy, scv) for busy, scv in product(_UTILISATIONS, _SCVS)}
+    predicted = {(busy, scv): closed_form_p99_s(busy, scv) for busy, scv in product(_UTILISATIONS, _SCVS)}
     for shape, scv in product(SHAPES, _SCVS):
         near = 0
         for busy, _ in product(_UTILISATIONS, range(_RUNS)):
             work = SHAPES[shape](scv, _REQUESTS, random) * _MEAN_S
             _, whole = simulate(work, busy, random)
-            near += abs(said[busy, scv] / float(np.quantile(whole, 0.99)) - 1) <= _NEAR
+            near += abs(predicted[busy, scv] / float(np.quantile(whole, 0.99)) - 1) <= _NEAR
         yield Row(
             "capacity plan, closed form",
             f"{shape} work, c² {scv:g}, 30 to 70 % busy",

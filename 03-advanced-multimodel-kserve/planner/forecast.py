@@ -95,11 +95,11 @@ def capacity_rps(
         _, found = _settled(calibration, middle, mix, hit_ratio(middle))
         seconds = _PROBED / middle
         answers = simulate_machine(found, calibration.machine, Scenario(middle, seconds, warmup_s=seconds / 10))
-        kept = (
+        met = (
             answers.percentiles_ms([0.99])[0] <= promise.p99_ms
             and answers.crowded(promise.at_once) <= promise.error_rate
         )
-        low, high = (middle, high) if kept else (low, middle)
+        low, high = (middle, high) if met else (low, middle)
     return low
 
 

@@ -153,7 +153,7 @@ def _assumptions(calibration: Calibration, prices: Prices, ask: Ask) -> list[str
     stamp = calibration.hardware
     found = request_paths(calibration, ask.mix, ask.hit_ratio, 1 - ask.headroom)
     scv = max(visit.scv for each in found for visit in each.visits)
-    said = [
+    assumptions = [
         f"every pod has one core like those of the calibration: {stamp['cpu']}, measured {calibration.date[:10]}",
         "a request costs a pod what it costs the machine of the calibration when that is as busy",
         "the time that is neither CPU nor queueing is the calibration's, with all its machine's noise",
@@ -165,17 +165,19 @@ def _assumptions(calibration: Calibration, prices: Prices, ask: Ask) -> list[str
         f"{prices.cloud} {prices.region} list prices on demand, the oldest as of {prices.oldest}: to be checked",
     ]
     if ask.gpu_speedup is not None:
-        said.insert(0, f"one GPU does {ask.gpu_speedup:g} cores' model work: your figure, nothing here has measured it")
+        assumptions.insert(
+            0, f"one GPU does {ask.gpu_speedup:g} cores' model work: your figure, nothing here has measured it"
+        )
     if scv > _TWO_MOMENTS:
-        said.append(
+        assumptions.append(
             f"work with c² above {_TWO_MOMENTS:g} waits as its shape will have it, and the closed form knows none: "
             "its p99 may be a third too low, believe the rehearsal"
         )
     if calibration.noise.noisy:
-        said.append("the machine was noisy during the calibration: its p99 is too high, and so is the plan's")
+        assumptions.append("the machine was noisy during the calibration: its p99 is too high, and so is the plan's")
     if calibration.note:
-        said.append(calibration.note)
-    return said
+        assumptions.append(calibration.note)
+    return assumptions
 
 
 def _ratios(hit_ratio: dict[str, float]) -> str:

@@ -160,13 +160,13 @@ class _Run:
             name: sum(getattr(pod, "busy_s", 0.0) for pod in station.pods) / self._scenario.duration_s
             for name, station in self._stations.items()
         }
-        kept = self._times >= self._scenario.warmup_s
+        counted = self._times >= self._scenario.warmup_s
         return Answers(
-            at_s=self._times[kept],
-            latency_s=self._latency[kept],
-            path=self._chosen[kept],
-            failed=self._failed[kept],
-            degraded=self._degraded[kept],
+            at_s=self._times[counted],
+            latency_s=self._latency[counted],
+            path=self._chosen[counted],
+            failed=self._failed[counted],
+            degraded=self._degraded[counted],
             busy=busy,
         )
 

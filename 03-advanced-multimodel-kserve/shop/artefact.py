@@ -85,9 +85,9 @@ class Artefact:
 def write_artefact(folder: Path, onnx: bytes, card: ModelCard, parts: Mapping[str, bytes] | None = None) -> ModelCard:
     """Writes the graph, the parts beside it and the card, into which it enters their sha256; returns that card."""
     parts = parts or {}
-    written = replace(card, sha256=_sha256(onnx), files={name: _sha256(content) for name, content in parts.items()})
-    _files_in(folder).write({MODEL: onnx, **parts}, encode_card(written))
-    return written
+    complete = replace(card, sha256=_sha256(onnx), files={name: _sha256(content) for name, content in parts.items()})
+    _files_in(folder).write({MODEL: onnx, **parts}, encode_card(complete))
+    return complete
 
 
 def _files_in(folder: Path) -> ArtefactFolder:

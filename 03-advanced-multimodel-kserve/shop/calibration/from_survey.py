@@ -80,15 +80,15 @@ def _profile(key: Key, found: Survey, cores: int) -> Profile:
     )
 
 
-def _cpu_rows(phases: list[MeasuredPhase], said: Forecast) -> list[tuple[str, float, float, float]]:
+def _cpu_rows(phases: list[MeasuredPhase], predicted: Forecast) -> list[tuple[str, float, float, float]]:
     """Cores used by all together, then by each server that matters; both models say the same of them."""
     seconds = sum(phase.used.at_s for phase in phases)
     used = {name: sum(phase.used.cpu_s[name] for phase in phases) / seconds for name in phases[0].used.cpu_s}
     total = sum(used.values())
-    rows = [("CPU, cores", total, said.cpu_cores, said.cpu_cores)]
+    rows = [("CPU, cores", total, predicted.cpu_cores, predicted.cpu_cores)]
     for name, cores in used.items():
         if name != GENERATOR and cores > _MATTERS * total:
-            rows.append((f"CPU of {name}, cores", cores, said.cpu_of[name], said.cpu_of[name]))
+            rows.append((f"CPU of {name}, cores", cores, predicted.cpu_of[name], predicted.cpu_of[name]))
     return rows
 
 
@@ -116,12 +116,12 @@ def _compare(calibration: Calibration, rounds: list[Round]) -> HeldOut:
     rate = sum(phase.sent.requests for phase in phases) / sum(phase.sent.duration_s for phase in phases)
     kinds = [kind for each in rounds for kind in each.held.kinds]
     mix = {kind: round(kinds.count(kind) / len(kinds), 4) for kind in calibration.mix}
-    said = forecast(calibration, rate, mix, calibration.hit_ratio)
+    predicted = forecast(calibration, rate, mix, calibration.hit_ratio)
     p50, p99 = (float(value) for value in np.quantile(latency_ms, [0.5, 0.99]))
     rows = [
-        *_cpu_rows(phases, said),
-        ("p50, ms", p50, said.simulated.p50_ms, said.closed_form.p50_ms),
-        ("p99, ms", p99, said.simulated.p99_ms, said.closed_form.p99_ms),
+        *_cpu_rows(phases, predicted),
+        ("p50, ms", p50, predicted.simulated.p50_ms, predicted.closed_form.p50_ms),
+        ("p99, ms", p99, predicted.simulated.p99_ms, predicted.closed_form.p99_ms),
     ]
     return HeldOut(
         rate_rps=round(rate, 1),

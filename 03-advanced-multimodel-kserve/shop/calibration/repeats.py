@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from planner.arrivals import kept
+from planner.arrivals import still_cached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ class Repeats:
     def at(self, rate_rps: float) -> dict[str, float]:
         """Share of each kind that was asked before and is still kept; the first half of the stretch fills the cache."""
         count = len(self._keys)
-        found = kept((number / rate_rps for number in range(count)), self._keys, self._ttl_s)
+        found = still_cached((number / rate_rps for number in range(count)), self._keys, self._ttl_s)
         judged = list(zip(self._kinds, found, strict=True))[count // 2 :]
         asked = Counter(kind for kind, _ in judged)
         hit = Counter(kind for kind, fresh in judged if fresh)

@@ -116,11 +116,11 @@ def survey(
         quiet += rounds[-1].others <= _QUIET
         noisy = "" if rounds[-1].others <= _QUIET else f": other programs used {rounds[-1].others:.0%} of the machine"
         tell(f"round {len(rounds)}{noisy}")
-    kept = sorted(rounds, key=lambda each: each.others)[: schedule.rounds]
-    phases = [phase for each in kept for phase in each.phases]
+    quietest = sorted(rounds, key=lambda each: each.others)[: schedule.rounds]
+    phases = [phase for each in quietest for phase in each.phases]
     others = sum(phase.others for phase in phases) / len(phases)
     noise = msgspec.structs.replace(probe.noise(), others=round(others, 4))
-    return Survey(kept, idle, edge_bytes, *bench.stores(), noise)
+    return Survey(quietest, idle, edge_bytes, *bench.stores(), noise)
 
 
 class _Surveyor:

@@ -72,7 +72,7 @@ def budget(spans: Iterable[Span]) -> dict[str, list[Hop]]:
     for root in roots.values():
         if root.span_id in children and root.status != "error":
             by_endpoint[root.name].append(root)
-    found = {name: _hops(kept, children) for name, kept in sorted(by_endpoint.items()) if len(kept) >= _FEWEST}
+    found = {name: _hops(spans, children) for name, spans in sorted(by_endpoint.items()) if len(spans) >= _FEWEST}
     if not found:
         raise ObserveError(f"traces: fewer than {_FEWEST} of any endpoint; run `make up-3 sla-3`, then this again")
     return found

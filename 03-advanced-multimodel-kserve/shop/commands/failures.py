@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from workbench.load import Answer
     from workbench.stack import Stack
 
-__all__ = ["VICTIMS", "Load", "Outage", "cause", "main"]
+__all__ = ["VICTIMS", "OfferedLoad", "Outage", "cause", "main"]
 
 VICTIMS: Final = ("triton", "cache", "features", "gateway-0")
 _RECOVERY_S: Final = 10.0
@@ -72,13 +72,13 @@ class Outage:
     recovery_s: float = 0.0
 
     @property
-    def kept(self) -> bool:
-        """Whether what was asked of it holds."""
+    def as_promised(self) -> bool:
+        """Whether callers noticed no more of it than the README promises."""
         allowed = self.failed_payments if self.name.startswith("gateway") else 0
         return self.failed == allowed and self.recovery_s <= _RECOVERY_S
 
 
-class Load(NamedTuple):
+class OfferedLoad(NamedTuple):
     """What is asked meanwhile: of which port, what, and how often a second; and how long an answer may take."""
 
     port: int
@@ -98,7 +98,7 @@ class _Watch:
     def killed(self) -> None:
         self._killed_at = self._last_bad = time.monotonic()
 
-    def heard(self, message: Message, answer: Answer) -> None:
+    def on_answer(self, message: Message, answer: Answer) -> None:
         if time.monotonic() < self._killed_at:
             return
         outage, seen = self.outage, Answered.of(answer)
@@ -117,7 +117,7 @@ class _Watch:
         return now - self._last_bad > self._quiet_s or now - self._killed_at > 2 * _RECOVERY_S + self._quiet_s
 
 
-def cause(level: Stack, name: str, load: Load, quiet_s: float = 3.0) -> Outage:
+def cause(level: Stack, name: str, load: OfferedLoad, quiet_s: float = 3.0) -> Outage:
     """Kill one process of a running level under load, and watch until all has been well for `quiet_s`.
 
     Raises:
@@ -139,9 +139,9 @@ def cause(level: Stack, name: str, load: Load, quiet_s: float = 3.0) -> Outage:
     return watch.outage
 
 
-def _offer(load: Load, watch: _Watch) -> None:
+def _offer(load: OfferedLoad, watch: _Watch) -> None:
     with engine_for(load.port, load.timeout_s) as engine:
-        offer(engine, cycle(load.messages), [Phase(load.rate_rps)], heard=watch.heard, stop=watch.over)
+        offer(engine, cycle(load.messages), [Phase(load.rate_rps)], on_answer=watch.on_answer, stop=watch.over)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -152,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     console, addresses = make_console(), Addresses()
     try:
-        load = Load(addresses.port, mixed_messages(addresses, 4000), options.rate)
+        load = OfferedLoad(addresses.port, mixed_messages(addresses, 4000), options.rate)
         outages = [cause(stack(renew=False), name, load) for name in options.names]
     except (StackError, ServingError) as problem:
         console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
@@ -160,14 +160,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print(console, outages)
     result = {"rate_rps": options.rate, "outages": [asdict(each) for each in outages], "hardware": hardware_stamp()}
     write_json(addresses.run_dir / "failures.json", result)
-    return 0 if all(outage.kept for outage in outages) else 1
+    return 0 if all(outage.as_promised for outage in outages) else 1
 
 
 def _print(console: Console, outages: Sequence[Outage]) -> None:
     table = make_table(console, "killed", "requests", "degraded", "shed", "server errors", "well again after", "")
     for outage in outages:
         counts = (outage.requests, outage.degraded, outage.shed, outage.failed)
-        mark = "[green]✔[/]" if outage.kept else "[red]✘[/]"
+        mark = "[green]✔[/]" if outage.as_promised else "[red]✘[/]"
         table.add_row(outage.name, *map(str, counts), f"{outage.recovery_s:.1f} s", mark)
     console.print(table)
 

@@ -71,11 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "cache": [asdict(ratio) for ratio in ratios],
     }
     write_json(_OUTPUT, document)
-    said = report(console, costs, ratios)
+    goal = report(console, costs, ratios)
     console.print(
         f"[dim]{describe(stamp)}; {rounds} rounds of {seconds:g} s, in turn, forwards and backwards; medians[/]"
     )
-    return {"met": 0, "missed": 1, "too close to tell": 3}[said]
+    return {"met": 0, "missed": 1, "too close to tell": 3}[goal]
 
 
 def _measure(

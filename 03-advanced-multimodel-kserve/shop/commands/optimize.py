@@ -68,7 +68,7 @@ def optimise(
     """
     models_dir = run_dir / "models"
     outcomes: list[Outcome] = []
-    written: dict[str, str] = {}
+    shipped: dict[str, str] = {}
     rows: list[Row] = []
     without = missing()
     for model in MODELS:
@@ -79,11 +79,11 @@ def optimise(
         outcome = attempt_all(practice, exam, content, forms_of(model))
         outcomes.append(outcome)
         if write_version(models_dir, exam, outcome, force=force):
-            written[model] = outcome.candidate.form
+            shipped[model] = outcome.candidate.form
         if not quick:
             say(f"{model}: each runtime at each batch size")
             rows += _rows(exam, outcome, content, models_dir, tensorrt=without is None)
-    report = Report(tuple(outcomes), written, tuple(rows), hardware_stamp(), without)
+    report = Report(tuple(outcomes), shipped, tuple(rows), hardware_stamp(), without)
     report.write(run_dir / "optimize.json")
     return report
 

@@ -152,8 +152,8 @@ def measure_hits(
                     for process, was in zip(processes, before, strict=True)
                 ]
                 spent[hit].append((sum(each_us), each_us[0]))
-        kept, computed = ([median(column) for column in zip(*spent[hit], strict=True)] for hit in (True, False))
-        figures = (round(value, 1) for value in (*kept, *computed))
+        found, computed = ([median(column) for column in zip(*spent[hit], strict=True)] for hit in (True, False))
+        figures = (round(value, 1) for value in (*found, *computed))
         shares = (one / other for (one, _), (other, _) in zip(spent[True], spent[False], strict=True))
         ratios.append(Ratio(kind, tuple(round(share, 3) for share in shares), *figures))
     return ratios

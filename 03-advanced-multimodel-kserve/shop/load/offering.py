@@ -56,7 +56,7 @@ def offer(  # noqa: PLR0913 - the last four are for one caller each
     messages: Iterator[Message],
     profile: Sequence[Phase],
     *,
-    heard: Callable[[Message, Answer], object] = lambda *_: None,
+    on_answer: Callable[[Message, Answer], object] = lambda *_: None,
     stop: Callable[[], bool] = lambda: False,
     seed: str = "",
     tick_s: float = 0.0,
@@ -67,7 +67,7 @@ def offer(  # noqa: PLR0913 - the last four are for one caller each
         engine: just made: the window begins with it.
         messages: as many as it takes.
         profile: how many a second, and how long; one phase after the other, without a pause.
-        heard: is given every answer.
+        on_answer: is given every answer.
         stop: ends the sending early, as in `workbench.load.open_loop`.
         seed: of the arrivals.
         tick_s: as in `workbench.load.open_loop`.
@@ -76,7 +76,7 @@ def offer(  # noqa: PLR0913 - the last four are for one caller each
 
     def note(message: Message, answer: Answer) -> None:
         answers.append(Answered.of(answer))
-        heard(message, answer)
+        on_answer(message, answer)
 
     due = arrivals(profile, Random(seed))  # noqa: S311 - a load pattern, not a secret
     sends = (Send(at_s, message.wire, partial(note, message)) for at_s, message in zip(due, messages, strict=False))

@@ -64,10 +64,12 @@ class Replay:
 
     def _run(self) -> None:
         with engine_for(self._port, self.timeout_s) as engine:
-            profile, heard = [Phase(self._rate_rps)], partial(self._heard, engine)
-            self.answers = offer(engine, cycle(self._messages), profile, heard=heard, stop=self._over.is_set).answers
+            profile, on_answer = [Phase(self._rate_rps)], partial(self._on_answer, engine)
+            self.answers = offer(
+                engine, cycle(self._messages), profile, on_answer=on_answer, stop=self._over.is_set
+            ).answers
 
-    def _heard(self, engine: Engine, message: Message, answer: Answer) -> None:
+    def _on_answer(self, engine: Engine, message: Message, answer: Answer) -> None:
         if answer.status == _OK and not answer.header(b"x-degraded"):
             self._report(engine, answer.header(b"x-model-version").decode(), self._outcomes(message, answer))
 

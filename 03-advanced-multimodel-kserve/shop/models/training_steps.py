@@ -177,8 +177,8 @@ def _card(
 
 
 def _written(run_dir: Path, onnx: bytes, card: ModelCard, rows: dict[str, dict[str, float]], **more: Any) -> Trained:
-    written = write_artefact(run_dir / "models" / card.name / card.version, onnx, card)
-    return Trained(written, len(onnx), rows, **more)
+    artefact = write_artefact(run_dir / "models" / card.name / card.version, onnx, card)
+    return Trained(artefact, len(onnx), rows, **more)
 
 
 def _rounded(metrics: dict[str, float]) -> dict[str, float]:

@@ -28,21 +28,21 @@ class Report:
 
     Attributes:
         outcomes: of each model.
-        written: versions that now exist because of it, by model: the form's name.
+        shipped: versions that now exist because of it, by model: the form's name.
         rows: of the table; none were measured in a quick run.
         hardware: what it was measured on.
         tensorrt: why there are no rows of TensorRT, if there are none.
     """
 
     outcomes: tuple[Outcome, ...]
-    written: dict[str, str]
+    shipped: dict[str, str]
     rows: tuple[Row, ...]
     hardware: HardwareStamp
     tensorrt: str | None
 
     def write(self, path: Path) -> None:
         """As JSON."""
-        models = {each.model: _figures(each, self.written.get(each.model)) for each in self.outcomes}
+        models = {each.model: _figures(each, self.shipped.get(each.model)) for each in self.outcomes}
         content = {
             "hardware": self.hardware,
             "models": models,
@@ -52,7 +52,7 @@ class Report:
         write_json(path, content)
 
 
-def verdict_lines(outcome: Outcome, written: str | None) -> Iterator[str]:
+def verdict_lines(outcome: Outcome, shipped: str | None) -> Iterator[str]:
     """A line for each form that was tried, with what was bad of it; the gate's word on the chosen one; the outcome."""
     for attempt in outcome.attempts:
         tried, faster = attempt.tried, attempt.tried.speed_up
@@ -70,17 +70,17 @@ def verdict_lines(outcome: Outcome, written: str | None) -> Iterator[str]:
     word = "passed" if verdict.passed else "refused"
     yield f"{outcome.model:<16}{verdict.form:<13}{word:<7}  on {of} of the test period: {figures}"
     yield from (f"{'':<38}{reason}" for reason in verdict.reasons)
-    if written is None:
+    if shipped is None:
         yield f"{outcome.model:<16}no version {OPTIMISED}: the gate refused it"
     else:
         forced = "" if verdict.passed else ", in spite of the gate"
-        yield f"{outcome.model:<16}version {OPTIMISED} is INT8 {written}{forced}"
+        yield f"{outcome.model:<16}version {OPTIMISED} is INT8 {shipped}{forced}"
 
 
 def print_report(console: Console, report: Report) -> None:
     """The verdicts, the table where it was measured, and the machine."""
     for outcome in report.outcomes:
-        for line in verdict_lines(outcome, report.written.get(outcome.model)):
+        for line in verdict_lines(outcome, report.shipped.get(outcome.model)):
             console.print(line, markup=False, soft_wrap=True)
     if report.rows:
         console.print()
@@ -112,11 +112,11 @@ def _latency(row: Row, batch: int) -> str:
     return f"{row.latency_us[batch]:,.1f}{star}"
 
 
-def _figures(outcome: Outcome, written: str | None) -> dict[str, Any]:
+def _figures(outcome: Outcome, shipped: str | None) -> dict[str, Any]:
     return {
         "serving_batch": outcome.batch,
         "fp32": {name: round(loss.before, 5) for name, loss in outcome.verdict.losses.items()},
-        "version_2": written,
+        "version_2": shipped,
         "gate": asdict(outcome.verdict),
         "forms": [_attempt(attempt) for attempt in outcome.attempts],
     }

@@ -61,16 +61,16 @@ class FeatureSet:
         Raises:
             FeatureSetError: the file is missing, or not what the manifest vouches for.
         """
-        content = self._vouched(FILES[prefix])
+        content = self._verified(FILES[prefix])
         rows = np.ascontiguousarray(np.load(io.BytesIO(content), allow_pickle=False), FLOAT)
         whole, width = rows.tobytes(), rows[0].nbytes if len(rows) else 1
         return [whole[start : start + width] for start in range(0, len(whole), width)]
 
     def popular(self) -> bytes:
         """The value of ``popular``; raises as `values`."""
-        return self._vouched(POPULAR_FILE)
+        return self._verified(POPULAR_FILE)
 
-    def _vouched(self, name: str) -> bytes:
+    def _verified(self, name: str) -> bytes:
         content = _read(self._folder, name)
         actual, expected = hashlib.sha256(content).hexdigest(), self.manifest.files.get(name, "nothing")
         if actual != expected:

@@ -150,8 +150,8 @@ def main() -> None:
     except TritonError as problem:
         sys.exit(f"error: {problem}")
     release_memory(addresses)
-    kept = only(os.environ, _INHERITS)
-    os.execve(words[0], words, {**kept, **added})  # noqa: S606 - a fixed argument list, no shell
+    inherited = only(os.environ, _INHERITS)
+    os.execve(words[0], words, {**inherited, **added})  # noqa: S606 - a fixed argument list, no shell
 
 
 def release_memory(addresses: Addresses) -> None:

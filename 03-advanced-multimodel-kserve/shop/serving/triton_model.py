@@ -30,7 +30,7 @@ class TritonPythonModel:
         folder = Path(args["model_repository"]) / args["model_version"]
         config = json.loads(args["model_config"])
         try:
-            graph = _vouched(folder)
+            graph = _verified(folder)
         except (OSError, ValueError, KeyError) as error:
             raise pb.TritonModelException(f"{folder}: {error}: write the repository anew") from None
         options = ort.SessionOptions()
@@ -54,7 +54,7 @@ class TritonPythonModel:
         return pb.InferenceResponse([pb.Tensor(*each) for each in zip(self._outputs, answers, strict=True)])
 
 
-def _vouched(folder: Path) -> bytes:
+def _verified(folder: Path) -> bytes:
     card = json.loads((folder / "model.json").read_bytes())
     graph = (folder / "model.onnx").read_bytes()
     actual = hashlib.sha256(graph).hexdigest()

@@ -81,11 +81,11 @@ def simulate(settings: WorldSettings, say: Callable[[str], None] = lambda _: Non
 def _review(rng: np.random.Generator, catalogue: Catalogue, purchases: Purchases) -> Reviews:
     """Some buyers give stars, days later."""
     time, item = purchases.time, purchases.item
-    (kept,) = np.nonzero(happens(rng, _REVIEWED, len(time)))
-    stars = np.clip(np.rint(3.8 + 0.7 * catalogue.quality[item[kept]] + rng.normal(0, 0.7, len(kept))), 1, 5)
-    later = time[kept] + rng.integers(2 * DAY, 8 * DAY, len(kept))
+    (reviewed,) = np.nonzero(happens(rng, _REVIEWED, len(time)))
+    stars = np.clip(np.rint(3.8 + 0.7 * catalogue.quality[item[reviewed]] + rng.normal(0, 0.7, len(reviewed))), 1, 5)
+    later = time[reviewed] + rng.integers(2 * DAY, 8 * DAY, len(reviewed))
     order = np.argsort(later, kind="stable")
-    return Reviews(later[order], item[kept][order], stars[order].astype(np.int64))
+    return Reviews(later[order], item[reviewed][order], stars[order].astype(np.int64))
 
 
 def _purchases(views: Views, searches: Searches) -> Purchases:

@@ -96,7 +96,7 @@ def _returned(record: Record, start: int, end: int) -> Returned:
     user, item = everything.user[late], everything.item[late]
     came = np.unique(user)
     users = np.sort(np.random.default_rng(7).permutation(came)[:_JUDGED])
-    kept = np.isin(user, users)
+    known = np.isin(user, users)
     shape = (everything.users, everything.items)
-    looked = csr_array((np.ones(int(kept.sum()), np.float32), (user[kept], item[kept])), shape=shape)
+    looked = csr_array((np.ones(int(known.sum()), np.float32), (user[known], item[known])), shape=shape)
     return Returned(users, looked)

@@ -47,12 +47,12 @@ def test_too_much_is_turned_away_at_once_and_the_rest_is_answered_rightly(slow_s
     port = slow_shop.addresses.port
     replies: list[tuple[Message, Answer]] = []
 
-    def heard(message: Message, reply: Answer) -> None:
+    def on_answer(message: Message, reply: Answer) -> None:
         assert not isinstance(reply.status, Failure), "a request got no answer at all"
         replies.append((message, reply))
 
     with engine_for(port, GENEROUS_S) as engine:
-        offered = offer(engine, cycle(searches(port)), [Phase(1000, 0.6)], heard=heard)
+        offered = offer(engine, cycle(searches(port)), [Phase(1000, 0.6)], on_answer=on_answer)
     assert {answer.status for answer in offered.answers} == {200, 429}
     for message, reply in replies:
         answer = json.loads(reply.body)

@@ -46,8 +46,8 @@ def write_features(folder: Path, generation: str, rows: int, first: float = 0) -
         np.save(folder / name, np.repeat(values, WIDTH, axis=1))
     (folder / POPULAR_FILE).write_text("[3, 1, 2]")
     names = [*FILES.values(), POPULAR_FILE]
-    vouched = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    (folder / MANIFEST).write_text(json.dumps({"generation": generation, "files": vouched, "as_of": 1}))
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    (folder / MANIFEST).write_text(json.dumps({"generation": generation, "files": digests, "as_of": 1}))
 
 
 @pytest.fixture(scope="module")
