@@ -50,11 +50,11 @@ class Artefact:
 
     @classmethod
     def of(cls, models_dir: Path, model: str, version: str) -> Artefact:
-        """That of a version of a model, there or not."""
+        """The artefact of a version of a model, whether it exists or not."""
         return cls(models_dir / model / version)
 
     def card(self) -> ModelCard:
-        """What the model is.
+        """The model card.
 
         Raises:
             ArtefactError: ``model.json`` is missing, is none, or is not signed although it must be.
@@ -62,7 +62,7 @@ class Artefact:
         return self._files.card_as(ModelCard)
 
     def onnx(self) -> bytes:
-        """The model's graph.
+        """The bytes of the model's graph.
 
         Raises:
             ArtefactError: it is missing, or not the bytes that the card vouches for.
@@ -70,7 +70,7 @@ class Artefact:
         return self._files.verified(MODEL, self.card().sha256)
 
     def part(self, name: str) -> bytes:
-        """A file beside the graph.
+        """The bytes of a file beside the graph.
 
         Raises:
             ArtefactError: as for the graph.

@@ -28,34 +28,34 @@ class Bench(Protocol):
 
     @property
     def url(self) -> str:
-        """Where requests go."""
+        """The URL that requests go to."""
         ...
 
     @property
     def processes(self) -> Processes:
-        """Those that work for a request."""
+        """The processes that work for a request."""
         ...
 
     def empty_cache(self) -> None:
-        """Forget every cached answer."""
+        """Empties the inference cache."""
         ...
 
     def counts(self) -> CacheCounts:
-        """What the cache found so far."""
+        """How many look-ups of the cache there were so far, by model and result."""
         ...
 
     def stores(self) -> tuple[StoreSize, StoreSize]:
-        """The feature store and the cache, as they are now."""
+        """The sizes of the feature store and of the cache, as they are now."""
         ...
 
     def edge_bytes(self, request: Request) -> int:
-        """Bytes of a request and of its answer's head."""
+        """How many bytes a request and its answer's head have together."""
         ...
 
 
 @dataclass(frozen=True)
 class RunningStack:
-    """``make up-3``, as it runs."""
+    """The level that ``make up-3`` has started."""
 
     url: str
     processes: Processes
@@ -63,7 +63,7 @@ class RunningStack:
     addresses: Addresses
 
     def empty_cache(self) -> None:
-        """See `Bench`.
+        """Empties the inference cache.
 
         Raises:
             NotReadyError: the cache does not answer.
@@ -74,15 +74,15 @@ class RunningStack:
             raise NotReadyError("cache", str(self.addresses.cache_port), f"{problem}: make up-3") from None
 
     def counts(self) -> CacheCounts:
-        """See `Bench`."""
+        """Look-ups of the cache by all gateways together."""
         return read_counts(self.gateway_ports)
 
     def stores(self) -> tuple[StoreSize, StoreSize]:
-        """See `Bench`."""
+        """The sizes by Valkey's own figures; raises NotReadyError where one does not answer."""
         return _size(self.addresses, "features"), _size(self.addresses, "cache")
 
     def edge_bytes(self, request: Request) -> int:
-        """See `Bench`."""
+        """Counted from one exchange with the edge; raises NotReadyError where it does not answer."""
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=5)
         try:

@@ -33,7 +33,7 @@ _PACKET_HEAD = 2 * 66  # Ethernet, IPv4 and TCP with timestamps, both ways: what
 
 
 def calibrate(found: Survey, mix: Mapping[str, float], processes: Processes, command: str) -> Calibration:
-    """Everything that follows from what was measured."""
+    """The calibration that follows from a survey, with its prediction of the held-out traffic."""
     stamp = hardware_stamp()
     cores, gateways = stamp["cores"], max(processes.count("gateway"), 1)
     keys = sorted({key for each in found.rounds for key in each.alone})

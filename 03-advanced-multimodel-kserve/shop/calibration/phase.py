@@ -1,4 +1,4 @@
-"""One stretch of load, and what it cost whom."""
+"""A stretch of load, and the CPU that it cost each process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FAILED: Final = 0.05
 
 
 class MeasuredPhase(NamedTuple):
-    """What was sent, and what was used meanwhile."""
+    """The requests of a stretch, and what the processes used meanwhile."""
 
     sent: Sent
     used: Usage

@@ -33,7 +33,7 @@ class Usage(NamedTuple):
     loopback_bytes: int
 
     def since(self, before: Usage) -> Usage:
-        """What was used in between; ``at_s`` is how long that was."""
+        """What was used since an earlier reading; ``at_s`` is the time in between."""
         spent = {name: seconds - before.cpu_s.get(name, 0.0) for name, seconds in self.cpu_s.items()}
         machine_cpu_s = self.machine_cpu_s - before.machine_cpu_s
         return Usage(self.at_s - before.at_s, spent, machine_cpu_s, self.loopback_bytes - before.loopback_bytes)
@@ -57,7 +57,7 @@ class Processes:
 
     @property
     def names(self) -> list[str]:
-        """What the processes do."""
+        """The names of the kinds of process."""
         return list(self._families)
 
     def count(self, name: str) -> int:
@@ -65,7 +65,7 @@ class Processes:
         return len(self._families.get(name, []))
 
     def usage(self) -> Usage:
-        """Now."""
+        """What all processes have used up to now."""
         used = {name: sum(map(cpu_s, families)) for name, families in self._families.items()}
         used[GENERATOR] = time.process_time()
         return Usage(time.monotonic(), used, _machine_cpu_s(), _loopback_bytes())

@@ -23,7 +23,7 @@ class StallProbe:
         self._before = _machine_time()
 
     def look(self, seconds: float) -> None:
-        """Read the clock over and over; a gap of 0.2 ms or longer between two readings is a stall."""
+        """Reads the clock over and over; a gap of 0.2 ms or longer between two readings counts as a stall."""
         clock = time.perf_counter
         before = began = clock()
         while before - began < seconds:

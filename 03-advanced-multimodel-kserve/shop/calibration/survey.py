@@ -79,12 +79,12 @@ class Round(NamedTuple):
 
     @property
     def phases(self) -> list[MeasuredPhase]:
-        """Everything that was sent."""
+        """All measured phases of the round."""
         return [*self.alone.values(), *self.busy.values(), self.held.phase]
 
 
 class Survey(NamedTuple):
-    """Everything measured."""
+    """All that was measured in the rounds that count."""
 
     rounds: list[Round]
     idle_cpu: dict[str, float]
@@ -97,7 +97,7 @@ class Survey(NamedTuple):
 def survey(
     bench: Bench, scenario: Scenario, mix: Mapping[str, float], schedule: Schedule, tell: Callable[[str], None]
 ) -> Survey:
-    """Measure. ``tell`` is given a line now and then.
+    """Measures everything; ``tell`` is given a line of progress now and then.
 
     Raises:
         NotReadyError: the stack does not answer, or answers with errors.
@@ -135,7 +135,7 @@ class _Surveyor:
         return {name: round(seconds / used.at_s, 5) for name, seconds in used.cpu_s.items()}
 
     def warm_up(self) -> None:
-        """Traffic that is not measured."""
+        """Sends traffic that is not measured, so that caches and pools are warm."""
         requests = [request for _, request in islice(self._traffic, self._schedule.warm_up)]
         send(self._bench.url, requests, self._schedule.alone_rps, 0)
 

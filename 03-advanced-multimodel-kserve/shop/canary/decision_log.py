@@ -31,7 +31,7 @@ class DecisionLog:
         model: whose traffic it is about.
 
     Raises:
-        CanaryError: another command is at it, or the log cannot be written.
+        CanaryError: another command is shifting traffic, or the log cannot be written.
     """
 
     def __init__(self, run_dir: Path, model: str) -> None:
@@ -56,7 +56,7 @@ class DecisionLog:
         self._record(version, evidence, f"{step.weight}% {step.verdict}: {step.reason}", step.elapsed_s)
 
     def close(self) -> None:
-        """Flush the log and let the next command at it; raises CanaryError when what was decided cannot be written."""
+        """Flushes the log and releases it; raises CanaryError when decisions could not be written."""
         try:
             self._log.close()
         except AuditError as error:

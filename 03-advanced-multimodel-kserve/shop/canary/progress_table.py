@@ -1,4 +1,4 @@
-"""A rollout in the terminal: one row a step, alive in a terminal, one line a decision when piped."""
+"""A rollout's progress: a live table with a row for each step, or a line for each decision where output is piped."""
 
 from __future__ import annotations
 

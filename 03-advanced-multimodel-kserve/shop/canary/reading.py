@@ -37,7 +37,7 @@ class Reading:
         durations: of answers and server errors, in seconds; a caller's own mistakes (4xx, 429 too) are left out.
         errors: answers of 500 and above.
         degraded: answers from a fallback.
-        scores: what the model said.
+        scores: the model's best score of each answer.
         outcomes: feedback by its name: ``impression``, ``click``, ``legitimate``, ``chargeback``, …
     """
 

@@ -40,7 +40,7 @@ class Meter(Protocol):
     """What the versions have answered since the last ``restart``."""
 
     def restart(self) -> None:
-        """Count from now on."""
+        """Counts from now on."""
         ...
 
     def read(self) -> Mapping[str, Reading]:
@@ -52,7 +52,7 @@ class TrafficSplit(Protocol):
     """The versions that share a model's traffic."""
 
     def shift(self, weight: int) -> None:
-        """Send so many percent to the candidate, from now on."""
+        """Sends so many percent to the candidate from now on."""
         ...
 
 
@@ -120,7 +120,7 @@ class Step:
 
 
 class Ports(NamedTuple):
-    """What a rollout acts on."""
+    """What a rollout reads and acts on: the split, the meter and the clock."""
 
     traffic: TrafficSplit
     meter: Meter

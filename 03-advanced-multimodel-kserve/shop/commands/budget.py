@@ -1,4 +1,4 @@
-"""``make budget-3``: where each endpoint's milliseconds go, hop by hop, out of the traces that the gateways kept."""
+"""``make budget-3``: show where each endpoint's milliseconds go, hop by hop, from the gateways' traces."""
 
 from __future__ import annotations
 

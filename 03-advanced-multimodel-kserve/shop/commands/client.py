@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def _ask(http: httpx.Client, request: Request) -> httpx.Response:
-    """The model's answer: a degraded one says so, and is asked for again: a crowded machine misses deadlines."""
+    """The model's answer; a degraded one is asked for again, because a busy machine may miss a deadline."""
     for _ in range(_TRIES):
         answer = http.post(request.path, content=request.body, headers=dict(request.headers)).raise_for_status()
         if "x-degraded" not in answer.headers:
@@ -98,7 +98,7 @@ def _check_all(http: httpx.Client, oracle: Oracle, requests: Sequence[Request]) 
     print(f"{len(requests)} answers ({shares}), {rate:.0f} a second")
     for problem in wrong[:5]:
         say(problem)
-    print(f"{len(wrong)} answers are wrong" if wrong else "every answer is what ONNX Runtime says")
+    print(f"{len(wrong)} answers are wrong" if wrong else "every answer matches ONNX Runtime's")
     return 1 if wrong else 0
 
 

@@ -1,6 +1,6 @@
 """``python -m shop.commands.conformance``: does the level speak the Open Inference Protocol?
 
-At the edge unless told otherwise: ``--triton`` asks Triton itself, over gRPC too, ``--base-url`` whoever else.
+It asks the edge by default; ``--triton`` asks Triton itself, over gRPC too, and ``--base-url`` any other server.
 """
 
 from __future__ import annotations

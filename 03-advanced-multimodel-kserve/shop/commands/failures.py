@@ -1,10 +1,10 @@
 """``make failures-3``: kill parts of the running level under load, one after the other, and see what callers notice.
 
 Each is killed with SIGKILL, as the kernel does when memory runs out; supervisord starts it again, as a kubelet would.
-Asked of each: no server error, degraded answers at the most, and all well again within ten seconds. A gateway that dies
-takes the payments it was working on with it (the edge sends those never twice): they alone may fail then.
+The promise for each: no server error, degraded answers at most, and full recovery within ten seconds. A gateway that
+dies takes the payments it was working on with it, because the edge never sends a payment twice; only these may fail.
 
-Exit codes: 0 all kept, 1 one was not, 2 the level is not up.
+Exit codes: 0 all promises kept, 1 one was not, 2 the level is not up.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class Outage:
 
     Attributes:
         name: of the process.
-        requests: asked after it was killed.
+        requests: how many were sent after it was killed.
         degraded: answers that a fallback gave.
         failed: server errors, and requests without any answer.
-        failed_payments: those of them that were payments.
+        failed_payments: how many of the failed ones were payments.
         shed: answers of 429.
         recovery_s: from the kill until the last request that did not get a whole answer.
     """
@@ -79,7 +79,7 @@ class Outage:
 
 
 class OfferedLoad(NamedTuple):
-    """What is asked meanwhile: of which port, what, and how often a second; and how long an answer may take."""
+    """The load during the failure: its port and messages, requests per second, and seconds that an answer may take."""
 
     port: int
     messages: Sequence[Message]
@@ -88,7 +88,7 @@ class OfferedLoad(NamedTuple):
 
 
 class _Watch:
-    """Counts what comes back after the kill."""
+    """Counts the answers that arrive after the kill."""
 
     def __init__(self, name: str, quiet_s: float) -> None:
         self.outage = Outage(name)
@@ -126,7 +126,7 @@ def cause(level: Stack, name: str, load: OfferedLoad, quiet_s: float = 3.0) -> O
     states = ask(level)
     pid = states[name].pid if name in states else None
     if pid is None:
-        raise StackError(f"{name}: does not run: make up-3")
+        raise StackError(f"{name}: not running: make up-3")
     watch = _Watch(name, quiet_s)
     thread = Thread(target=_offer, args=(load, watch))
     thread.start()
@@ -164,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print(console: Console, outages: Sequence[Outage]) -> None:
-    table = make_table(console, "killed", "requests", "degraded", "shed", "server errors", "well again after", "")
+    table = make_table(console, "killed", "requests", "degraded", "shed", "server errors", "recovered in", "")
     for outage in outages:
         counts = (outage.requests, outage.degraded, outage.shed, outage.failed)
         mark = "[green]✔[/]" if outage.as_promised else "[red]✘[/]"

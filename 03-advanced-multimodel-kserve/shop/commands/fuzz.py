@@ -40,7 +40,7 @@ _STATED = {
 
 
 def surface(urls: list[str], home: Path | None = None) -> Surface:
-    """Everything that the edge answers; and the gateway behind it, should somebody reach it past the edge."""
+    """Everything that the edge answers, and the gateway behind it, in case somebody reaches it past the edge."""
     addresses = Addresses()
     traffic, oracle = WorldTraffic(addresses), Oracle(addresses, GatewaySettings())
 

@@ -1,6 +1,6 @@
-"""``make gateways-3``: the gateway against one that does the same work on the KServe Python SDK; hits against misses.
+"""``make gateways-3``: compare the gateway with one on the KServe Python SDK, and cache hits with misses.
 
-All on one real Triton and one feature store. First the same work: nothing is cached, nothing kept, answers compared.
+All use one real Triton and one feature store. First they do the same work: no cache, and their answers are compared.
 Then the gateway as it is served: what a request costs all processes together (gateway, Triton, both stores) when its
 answer is in the cache, and when it is not.
 """
@@ -134,9 +134,7 @@ def report(console: Console, costs: list[GatewayCost], ratios: list[Ratio]) -> G
         ratio = f"{cost.cpu_us / ours[cost.kind].cpu_us:.2f}×"
         table.add_row(cost.kind, cost.name, f"{cost.cpu_us:.0f}", ratio, f"{cost.rps:,.0f}", f"{cost.p50_ms:.2f}")
     console.print(table)
-    table = make_table(
-        console, "request", "cache hit", "miss", "hit / miss", "of it the gateway, hit", "miss", numbers=1
-    )
+    table = make_table(console, "request", "cache hit", "miss", "hit / miss", "gateway alone, hit", "miss", numbers=1)
     for each in ratios:
         share = f"{each.hit_us / each.miss_us:.2f}"
         gateway = f"{each.hit_gateway_us:.0f} µs", f"{each.miss_gateway_us:.0f} µs"

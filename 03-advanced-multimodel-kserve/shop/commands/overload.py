@@ -13,7 +13,7 @@ What is promised holds when the run proves it: the interval of the accepted p99,
 or goodput was lost in each round. Between them it is too close to tell. Where the truth is exactly 90 % of the peak,
 chance makes it "kept" in one run of eight, and "broken" in one of eight.
 
-Exit codes: 0 all of it holds, 1 one does not, 2 nothing answers, or the generator was too late, 3 too close to tell.
+Exit codes: 0 all promises hold, 1 one does not, 2 no answer or a late generator, 3 too close to tell.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _measure(console: Console, workers: LoadWorkers, options: argparse.Namespace
 
 
 def accepted_p99_ms(rounds: Sequence[Offered]) -> tuple[float, float | None]:
-    """Between what the p99 of the answers lies, in milliseconds, by all rounds; no upper end where they are few."""
+    """The interval that holds the answers' p99, in milliseconds, over all rounds; no upper end where there are few."""
     latencies, seconds = zip(*(each.accepted_ms() for each in rounds), strict=True)
     begins = np.cumsum([0, *(each.max(initial=0) + 1 for each in seconds)])
     blocks = np.concatenate([each + begin for each, begin in zip(seconds, begins, strict=False)])

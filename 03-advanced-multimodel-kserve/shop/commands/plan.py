@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mix", help='weights, e.g. "recommendations=6 search=3 payments=1"; default: as measured')
     parser.add_argument("--network-ms", type=not_negative, default=0.5, help="added at each hop: an assumption")
     parser.add_argument(
-        "--ttl-s", type=positive, default=30.0, help="how long an answer is cached (SHOP_GATEWAY settings)"
+        "--ttl-s", type=positive, default=30.0, help="time to live of a cached answer, as SHOP_CACHE_TTL_S"
     )
     parser.add_argument("--replicas", type=count, default=1, help="of each Valkey primary")
     parser.add_argument("--feature-keys", type=count, help="keys in the feature store; default: as measured")

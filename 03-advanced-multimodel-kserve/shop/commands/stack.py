@@ -158,7 +158,7 @@ def _module(name: str) -> list[str]:
 
 
 def _last_generation(addresses: Addresses) -> str:
-    """Whatever became of the artefacts, what runs can be stopped."""
+    """The level as it was last started: it can be stopped whatever has become of the artefacts."""
     try:
         return read_manifest(addresses.features_dir).generation
     except FeatureSetError:

@@ -66,7 +66,7 @@ class CallCost:
 
 
 class Transport(Protocol):
-    """One way to call."""
+    """A way to call a model on Triton."""
 
     async def infer(self, signature: Signature, rows: NDArray[np.float32]) -> list[NDArray[np.generic]]:
         """The outputs, in the signature's order."""
@@ -74,7 +74,7 @@ class Transport(Protocol):
 
 
 class _BinaryHttp:
-    """As the gateway does it."""
+    """Binary tensors over HTTP, as the gateway sends them."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._calls = ModelCalls(ModelPools("127.0.0.1", addresses.triton_http_port, {}), Versions(()), versioned=True)

@@ -26,7 +26,7 @@ _REQUESTS = 20_000
 
 
 def main() -> int:
-    """Writes ``.run/3/world``; 0."""
+    """Writes ``.run/3/world``; returns the exit code 0."""
     make_world(WorldSettings(), Addresses().run_dir / "world", lambda line: print(line, flush=True))
     return 0
 

@@ -35,7 +35,7 @@ class Answered(NamedTuple):
 
     @classmethod
     def of(cls, answer: Answer) -> Self:
-        """What is kept of an answer."""
+        """The record of an answer: its time, duration and status."""
         return cls(answer.at_s, answer.lag_s, answer.latency_s, answer.status, _DEGRADED in answer.head)
 
     @property
@@ -65,7 +65,7 @@ class Offered:
 
     @property
     def accepted_p99_s(self) -> float:
-        """Of the answers that were given; 0 when there were none."""
+        """The p99 of the accepted answers, in seconds; 0 when there were none."""
         accepted = [each.latency_s for each in self.answers if each.status == _OK]
         return float(np.percentile(accepted, 99)) if accepted else 0.0
 
@@ -77,24 +77,24 @@ class Offered:
 
     @property
     def lag_p99_s(self) -> float:
-        """How late the generator itself was."""
+        """The p99 of the seconds by which the generator itself sent late."""
         return float(np.percentile([each.lag_s for each in self.answers], 99)) if self.answers else 0.0
 
     @property
     def shed(self) -> int:
-        """Requests that were turned away with 429."""
+        """How many requests were turned away with 429."""
         return self.count(_SHED)
 
     @property
     def failed(self) -> int:
-        """Answers of 500 and above, and requests that got none."""
+        """How many answers were 500 or above, and requests without an answer."""
         return sum(each.failed for each in self.answers)
 
     @property
     def degraded(self) -> int:
-        """Answers that a fallback gave."""
+        """How many answers a fallback gave."""
         return sum(each.degraded for each in self.answers)
 
     def count(self, status: int) -> int:
-        """Answers with a status."""
+        """How many answers have this status."""
         return sum(each.status == status for each in self.answers)

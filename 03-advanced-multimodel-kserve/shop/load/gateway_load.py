@@ -41,7 +41,7 @@ _HIT_USERS = 200
 
 @dataclass
 class Candidate:
-    """A gateway to be measured."""
+    """A gateway to measure: how it is started and where it listens."""
 
     name: str
     command: Sequence[str]
@@ -51,7 +51,7 @@ class Candidate:
     process: psutil.Popen = field(init=False)
 
     def path(self, kind: str) -> str:
-        """Where it answers a kind of request."""
+        """The path at which it answers this kind of request."""
         return f"/v1/models/{kind}:predict" if self.peer else BY_KIND[kind].path
 
 
@@ -106,7 +106,7 @@ def check_same(candidates: Sequence[Candidate], stack: PrivateStack) -> None:
 def measure_costs(
     candidates: Sequence[Candidate], stack: PrivateStack, rounds: int, seconds: float, progress: Callable[[str], None]
 ) -> list[GatewayCost]:
-    """Each of them under the same closed loop, in turn."""
+    """The cost of each candidate and kind, measured in turns under the same closed loop."""
     costs = []
     for kind in BY_KIND:
         bodies = _bodies(kind, stack, _BODIES)
@@ -129,7 +129,7 @@ def measure_costs(
 def measure_hits(
     candidate: Candidate, stack: PrivateStack, rounds: int, seconds: float, progress: Callable[[str], None]
 ) -> list[Ratio]:
-    """What all processes spend on answers that are in the cache, and on others, in turn."""
+    """The CPU of all processes for cache hits and for misses, measured in turns, for each kind that is cached."""
     processes = (candidate.process, stack.triton, stack.features, stack.cache)
     ratios = []
     for kind in (RECOMMENDATIONS.kind, SEARCH.kind):
@@ -160,7 +160,7 @@ def measure_hits(
 
 
 def _bodies(kind: str, stack: PrivateStack, number: int, seed: int = 0) -> list[bytes]:
-    """Requests about people and things that there are."""
+    """Request bodies of a kind, about people and items that exist; the same for the same seed."""
     random = Random(f"{kind}-{seed}")  # noqa: S311 - the same requests in every run
     folder = stack.addresses.features_dir
     sizes = {name: len(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _DRAWN[kind]}

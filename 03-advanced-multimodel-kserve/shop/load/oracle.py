@@ -57,7 +57,7 @@ class PaymentAnswer(msgspec.Struct):
 
 
 class Oracle:
-    """What each version of each model says of a request.
+    """Computes what each version of each model answers.
 
     Args:
         addresses: where the artefacts and features are.
@@ -75,7 +75,7 @@ class Oracle:
     def check(self, request: Request, answer: bytes) -> str | None:
         """What is wrong with an answer, in a sentence; None when it is what its version says of the request.
 
-        Equal scores may come in either order. An answer from a fallback is no answer of a model: that is said, too.
+        Equal scores may come in either order. An answer from a fallback counts as wrong.
         """
         match request:
             case PaymentRequest():
@@ -96,7 +96,7 @@ class Oracle:
                 return _places(who, ranked, self.suits(request.user, ranked.version), request.count)
 
     def relevance(self, request: SearchRequest, version: str, ids: list[int]) -> dict[int, float]:
-        """Each candidate's score."""
+        """Each candidate's score by this version, by item id."""
         user = self._row("u:", request.user)[: store.USER_WIDTH]
         items = np.stack([self._row("i:", item) for item in ids])
         rows = ranking.build(ranking.Query(request.query.category, request.query.price), user, items)
@@ -104,7 +104,7 @@ class Oracle:
         return dict(zip(ids, scores.tolist(), strict=True))
 
     def suits(self, user: int, version: str) -> dict[int, float]:
-        """The scores of the items that suit a user best."""
+        """The scores of the items that suit a user best, by item id."""
         items, scores = self._run("personalisation", version, self._embedding(user).reshape(1, -1))
         return dict(zip(items[0].tolist(), scores[0].tolist(), strict=True))
 

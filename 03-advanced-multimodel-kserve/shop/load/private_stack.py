@@ -31,7 +31,7 @@ _WITHIN_S = 90
 
 @dataclass(frozen=True)
 class PrivateStack:
-    """Where it listens, and its processes."""
+    """The stack's addresses and its processes."""
 
     addresses: Addresses
     triton: psutil.Popen
@@ -40,7 +40,7 @@ class PrivateStack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """For processes that are to use it."""
+        """The environment variables for processes that use this stack."""
         return _environment(self.addresses)
 
 

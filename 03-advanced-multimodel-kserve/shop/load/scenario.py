@@ -40,15 +40,15 @@ class ShopScenario:
         self._oracle = Oracle(addresses, GatewaySettings())
 
     def request(self, kind: str, random: Random) -> Request:
-        """The next request of a kind."""
+        """The next request of this kind."""
         return self._traffic.request(kind, random)
 
     def check(self, request: Request, answer: bytes) -> str | None:
-        """Compare with ONNX Runtime's own answer."""
+        """What is wrong with an answer by ONNX Runtime's own; ``None`` when it is right."""
         return self._oracle.check(asked(request), answer)
 
 
 def asked(request: Request) -> SearchRequest | RecommendationRequest | PaymentRequest:
-    """What a request asks for."""
+    """The decoded body of a request."""
     question: SearchRequest | RecommendationRequest | PaymentRequest = _DECODERS[request.path].decode(request.body)
     return question

@@ -43,7 +43,7 @@ class Change(NamedTuple):
     bursts: bool = False
 
     def profile(self, peak_rps: float) -> list[Phase]:
-        """What is offered."""
+        """The phases of the load, for a peak of ``peak_rps``."""
         low, high = self.before * peak_rps, self.after * peak_rps
         if not self.bursts:
             return [Phase(low, _BEFORE_S), Phase(high, SETTLED_S + _AFTER_S)]
@@ -69,7 +69,7 @@ CHANGES: Final = (
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """What became of one change; shares are of what fits."""
+    """The result of one change; shares are of the rate that the level can answer."""
 
     name: str
     before_rps: float

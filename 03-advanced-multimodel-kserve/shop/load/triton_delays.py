@@ -47,7 +47,7 @@ _CONNECTIONS = 16
 
 
 class DelayError(Exception):
-    """Why nothing was measured."""
+    """Nothing could be measured; the text says why."""
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -93,10 +93,10 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Watcher(Protocol):
-    """Told what comes next."""
+    """Is told which measurement comes next."""
 
     def __call__(self, variant: Variant, load: str) -> None:
-        """Called before each measurement."""
+        """Called before each measurement, with its variant and load."""
         ...
 
 
@@ -200,7 +200,7 @@ def _open_loop(addresses: Addresses, variant: Variant, rate: float, seconds: flo
 
 
 def _as_many(addresses: Addresses, variant: Variant, model: str, seconds: float) -> Measured:
-    """A closed loop over 16 connections: throughput, not latency, is what it is for."""
+    """Measures throughput by a closed loop over 16 connections."""
     request = typical_request(Artefact.of(addresses.models_dir, model, "1"), seed=0)
     before = _statistics(addresses)
     done = closed_loop(addresses.triton_http_port, [request], None, _CONNECTIONS, seconds)
@@ -210,7 +210,7 @@ def _as_many(addresses: Addresses, variant: Variant, model: str, seconds: float)
 
 
 class _Counted(NamedTuple):
-    """What Triton says it has done with one model's requests."""
+    """Triton's own counters of one model's requests."""
 
     requests: int
     executions: int
@@ -234,7 +234,7 @@ class _Silent:
     """Shows no progress."""
 
     def update(self, window: Window, samples: Samples) -> None:
-        """See `workbench.sla.load.Progress`."""
+        """Does nothing with the progress of a load."""
 
 
 _TIME_LIMIT = "default_queue_policy { default_timeout_microseconds: 2000000 timeout_action: DELAY }"

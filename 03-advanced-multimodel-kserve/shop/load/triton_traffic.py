@@ -37,7 +37,7 @@ class TritonScenario:
         return random.choice(self._requests[kind])
 
     def check(self, request: Request, answer: bytes) -> str | None:
-        """As many answers as rows were sent; what they should be is the tests' business."""
+        """Whether there are as many answers as rows were sent; their values are checked by the tests."""
         expected = b'"shape":[%d' % request.oracle
         return None if expected in answer else f"answer {answer[:80]!r}: expected {request.oracle} rows"
 

@@ -50,7 +50,7 @@ class WorldTraffic:
             before it would be answered from that one's cache.
 
     Raises:
-        InvalidValueError: there are none.
+        InvalidValueError: no traffic was recorded.
     """
 
     def __init__(self, addresses: Addresses, *, afresh: bool = False) -> None:
@@ -123,7 +123,7 @@ class _Truth(msgspec.Struct):
 
 
 def _outcomes(message: Message, reply: Answer) -> Sequence[str]:
-    """What is reported of an answer.
+    """The outcomes to report for an answer.
 
     Of a search, whether its first item is one that the person clicks; of recommendations, whether any is looked at
     next. Of a payment, what became of it, if it was let through: of the others nobody learns what they were.

@@ -32,13 +32,13 @@ class Standardisation:
 
     @classmethod
     def fit(cls, features: NDArray[np.float32]) -> Standardisation:
-        """As the rows of ``features`` are."""
+        """The standardisation of these rows, (n, width)."""
         mean, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
         weight = np.where(spread > 1e-4, 1 / np.maximum(spread, 1e-4), 0)  # noqa: PLR2004 - below float32's noise
         return cls(mean.astype(np.float32), weight.astype(np.float32))
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, width), scaled."""
+        """(n, width): the features, standardised."""
         scaled: NDArray[np.float32] = (features - self.mean) * self.weight
         return scaled
 

@@ -27,6 +27,6 @@ class Periods:
 
     @classmethod
     def of(cls, end: int) -> Periods:
-        """60, 20, 5 and 15 parts in a hundred."""
+        """Splits the record: 60 % history, 20 % training, 5 % validation, 15 % test."""
         days = end // DAY
         return cls(round(days * 0.6) * DAY, round(days * 0.8) * DAY, round(days * 0.85) * DAY, end)

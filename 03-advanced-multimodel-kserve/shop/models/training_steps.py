@@ -39,7 +39,7 @@ class Trained:
     """What the training of one model leaves beyond its files.
 
     Attributes:
-        card: as written.
+        card: the model card that was written.
         size: of the graph, in bytes.
         rows: for the report: label and metrics of each row, the baseline first.
         margins: for the report, likewise: how far these may be from the truth, where that is known.
@@ -140,7 +140,7 @@ def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> Trained:
 
 
 def _write_evaluation(run_dir: Path, evaluation: Evaluation) -> None:
-    """Calibration rows are wanted once."""
+    """Writes an evaluation set; only the one of the test period has calibration rows."""
     calibration = evaluation.calibration if evaluation.period == TEST else evaluation.calibration[:0]
     write_evaluation(run_dir, replace(evaluation, calibration=calibration))
 

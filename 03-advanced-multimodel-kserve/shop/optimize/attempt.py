@@ -37,13 +37,13 @@ class Attempt:
 
     @property
     def form(self) -> str:
-        """The form's name."""
+        """The name of the form that was tried."""
         return self.tried.form
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a model's forms.
+    """The result of trying a model's forms.
 
     Attributes:
         model: its name.
@@ -99,7 +99,7 @@ def choose(attempts: Sequence[Attempt]) -> Attempt:
 
 
 def marks_of(model: ort.InferenceSession, exam: Exam) -> Marks:
-    """A model's marks."""
+    """The marks of a graph's answers on an exam."""
     return exam.take(lambda rows: run_of(model, rows)())
 
 

@@ -37,12 +37,12 @@ class Latencies:
 
     @property
     def baseline_median(self) -> float:
-        """In microseconds, over the rounds."""
+        """The median over the rounds, in microseconds."""
         return median(self.baseline_us)
 
     @property
     def candidate_median(self) -> float:
-        """In microseconds, over the rounds."""
+        """The median over the rounds, in microseconds."""
         return median(self.candidate_us)
 
     @property
@@ -61,7 +61,7 @@ def session(content: bytes) -> ort.InferenceSession:
 
 
 def run_of(model: ort.InferenceSession, rows: NDArray[Any]) -> Callable[[], Any]:
-    """An inference of these rows."""
+    """A function that runs the model once on these rows."""
     outputs, feed = [each.name for each in model.get_outputs()], {model.get_inputs()[0].name: rows}
     return lambda: model.run(outputs, feed)
 

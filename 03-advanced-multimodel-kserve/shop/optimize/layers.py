@@ -52,7 +52,7 @@ class Perceptron:
 
     @property
     def input(self) -> str:
-        """The graph's input."""
+        """The name of the graph's input."""
         name: str = self.model.graph.input[0].name
         return name
 

@@ -27,7 +27,7 @@ CONFIDENCE: Final = 0.95
 
 @dataclass(frozen=True)
 class Loss:
-    """Of one measure.
+    """The loss of one measure of quality.
 
     Attributes:
         before: what the baseline has.

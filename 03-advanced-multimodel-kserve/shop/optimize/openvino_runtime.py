@@ -64,5 +64,5 @@ def _reason(text: str) -> str:
 
 
 def run_of(request: Any, rows: NDArray[Any]) -> Callable[[], Any]:
-    """An inference of these rows."""
+    """A function that runs the model once on these rows."""
     return lambda: request.infer([rows], share_inputs=True, share_outputs=True)

@@ -41,7 +41,7 @@ _LOAD_TIMEOUT_S = 60.0
 
 
 class ControlError(Exception):
-    """What Triton, or the repository, does not do, and why."""
+    """Triton or the repository refused a command; the text says why."""
 
 
 class ModelState(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class ModelState(msgspec.Struct, frozen=True):
 
 
 class Control:
-    """Tells one running Triton, over gRPC, what to serve."""
+    """Loads and unloads models on one running Triton, over gRPC."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._addresses = addresses
@@ -124,7 +124,7 @@ class Control:
         self.load(model)
 
     def _key(self) -> str:
-        """Read each time: a Triton that was started anew has another.
+        """The control key, read each time because a restarted Triton has another.
 
         Raises:
             ControlError: there is none.

@@ -38,7 +38,7 @@ def restrictions(key: str) -> list[str]:
 
 
 def new_key(addresses: Addresses) -> str:
-    """Makes a secret, and leaves it in the run folder for its owner alone; one from before is worth nothing then."""
+    """Makes a new secret and writes it to the run folder, readable by its owner alone; an older one no longer works."""
     key = secrets.token_hex(32)
     write_whole(_path(addresses), key.encode(), OWNER_ALONE)
     return key

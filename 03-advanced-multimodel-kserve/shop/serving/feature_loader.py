@@ -34,7 +34,7 @@ _KEYS_AT_ONCE = 2_000
 
 
 class Loader:
-    """One store and one folder of features."""
+    """Fills one store from one folder of features."""
 
     def __init__(self, addresses: Addresses, host: str = "127.0.0.1") -> None:
         self._folder = addresses.features_dir

@@ -1,8 +1,8 @@
-"""Who may do what in the two stores, and with which password.
+"""The users of the two stores, their passwords and what each may do.
 
-A store that takes anybody's commands is everybody's on this machine: whoever reaches its port empties it, or puts in
-its cache what clients then read as a model's answer. So nobody is let in without a password, and nobody may do more
-than its work: a gateway cannot write features, the feature loader cannot reach the cache.
+A store without passwords belongs to everybody on this machine: whoever reaches its port can empty it, or put answers
+into the cache that clients then take for a model's. So each user needs a password and may do no more than its work: a
+gateway cannot write features, the feature loader cannot reach the cache.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def read_login(addresses: Addresses, store: Store, user: User) -> Login | None:
 
 
 def write_users(addresses: Addresses, store: Store) -> Path:
-    """Valkey's file of users, who get passwords where they have none."""
+    """Writes Valkey's file of users and makes the passwords that are missing; returns the file."""
     return valkey_users.write_users(_folder(addresses), store, dict[str, str](RIGHTS[store].items()))
 
 

@@ -18,7 +18,7 @@ __all__ = ["Backend", "ModelServing", "render", "serving_of"]
 
 
 class Backend(StrEnum):
-    """Who computes the graph within Triton."""
+    """The Triton backend that computes the graph."""
 
     PYTHON = "python"
     ONNXRUNTIME = "onnxruntime"
@@ -27,7 +27,7 @@ class Backend(StrEnum):
 
 @dataclass(frozen=True)
 class ModelServing:
-    """What the requests of a model are like, and so how it is served.
+    """How Triton serves a model, which follows from what its requests are like.
 
     Attributes:
         max_batch: most rows in one execution; a request with more is refused.

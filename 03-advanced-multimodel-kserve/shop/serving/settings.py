@@ -11,7 +11,7 @@ __all__ = ["StoreSettings", "TritonSettings"]
 
 
 class TritonSettings(BaseSettings):
-    """How the embedded runtime runs Triton."""
+    """The settings of the embedded runtime's Triton."""
 
     model_config = SettingsConfigDict(env_prefix="SHOP_TRITON_", populate_by_name=True)
 
@@ -31,7 +31,7 @@ class TritonSettings(BaseSettings):
 
 
 class StoreSettings(BaseSettings):
-    """Where the feature store is, and how much the cache may hold."""
+    """The address of the feature store and the size of the cache."""
 
     model_config = SettingsConfigDict(env_prefix="SHOP_")
 

@@ -1,4 +1,4 @@
-"""The two Valkeys: one that must not forget, one that must.
+"""The two Valkeys: the feature store, which evicts nothing, and the cache, which evicts what was not used for longest.
 
 Killing the cache costs nothing but time; without the feature store answers are degraded. So they are two processes, and
 what one holds never makes room for the other's.
@@ -30,7 +30,7 @@ _PROBE_TIMEOUT_S = 1.0
 
 
 def features_command(addresses: Addresses) -> list[str]:
-    """The feature store: nothing is evicted, and nothing is on disk, for the feature loader fills it anew.
+    """The feature store's command line. It evicts nothing and writes nothing to disk: the feature loader can refill it.
 
     Raises:
         FileNotFoundError: there is no Valkey or Redis.
@@ -40,7 +40,7 @@ def features_command(addresses: Addresses) -> list[str]:
 
 
 def cache_command(addresses: Addresses, memory: str) -> list[str]:
-    """The inference cache: what was not used for longest makes room for what is new.
+    """The inference cache's command line. It evicts what was not used for longest.
 
     Raises:
         FileNotFoundError: there is no Valkey or Redis.
@@ -52,7 +52,7 @@ def cache_command(addresses: Addresses, memory: str) -> list[str]:
 def connect(
     addresses: Addresses, store: Store, user: User = "operator", host: str = "127.0.0.1", timeout_s: float = 5.0
 ) -> redis.Redis:
-    """A client that fails rather than to try again.
+    """A client of one of the stores; it does not retry.
 
     Raises:
         OSError: the user's password may not be read.
@@ -78,7 +78,7 @@ class ValkeyReady:
     store: Store
 
     def missing(self) -> str | None:
-        """See `workbench.stack.Readiness`."""
+        """Why the store is not ready yet, ``None`` when it is."""
         return _ask(self.addresses, self.store, lambda client: None if client.ping() else "no answer to PING")
 
 
@@ -90,7 +90,7 @@ class FeaturesReady:
     generation: str
 
     def missing(self) -> str | None:
-        """See `workbench.stack.Readiness`."""
+        """Why the store is not ready yet, ``None`` when it is."""
 
         def other(client: redis.Redis) -> str | None:
             held = client.get(GENERATION)

@@ -30,12 +30,12 @@ print(sys.version_info[1], sysconfig.get_config_var("LIBDIR"), sysconfig.get_pat
 
 
 class TritonError(Exception):
-    """Why Triton cannot be run here, with the remedy."""
+    """Triton cannot be run here; the text names the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class _Wheel:
-    """Where the parts of Triton lie in an environment."""
+    """The paths of Triton's parts in an environment."""
 
     python: Path
     minor: str
@@ -142,7 +142,7 @@ def prepare_backends(addresses: Addresses, settings: TritonSettings) -> Path:
 
 
 def main() -> None:
-    """Becomes Triton, without what is secret; what one that was killed left in shared memory is removed first."""
+    """Removes shared memory that a killed Triton left, then replaces this process by Triton, without secrets."""
     addresses, settings = Addresses(), TritonSettings()
     try:
         words, added = command(addresses, settings, new_key(addresses)), environment(settings)

@@ -1,4 +1,4 @@
-"""What the shop sells."""
+"""The items that the shop sells."""
 
 from __future__ import annotations
 

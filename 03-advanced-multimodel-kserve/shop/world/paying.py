@@ -58,11 +58,11 @@ class Payments:
 
     @property
     def hour(self) -> NDArray[np.int64]:
-        """Hour of the day."""
+        """The hour of the day of each payment, 0 to 23."""
         return (self.time % DAY) // HOUR
 
     def where(self, mask: NDArray[np.bool_]) -> Payments:
-        """Some of them."""
+        """The payments that the mask selects."""
         return Payments(**{each.name: getattr(self, each.name)[mask] for each in fields(self)})
 
 

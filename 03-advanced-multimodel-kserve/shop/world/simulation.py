@@ -49,12 +49,12 @@ class World:
 
     @property
     def end(self) -> int:
-        """Seconds after which nothing happens any more."""
+        """The second after the last event."""
         return self.settings.days * DAY
 
     @property
     def events(self) -> int:
-        """Views, searches, clicks, purchases and payments."""
+        """How many views, searches, clicks, purchases and payments there are."""
         searches = self.searches
         purchases = self.views.bought.sum() + searches.bought.sum()
         return int(len(self.views) + len(searches) + searches.clicked.sum() + purchases + len(self.payments))

@@ -1,4 +1,4 @@
-"""The inference cache: each answer computed once, whoever asks, in whichever process.
+"""The inference cache: each answer is computed once, for all callers and all processes.
 
 In Valkey, below ``a:``, an answer with the moment until which it is fresh; below ``l:``, the lock of who computes it.
 
@@ -7,7 +7,7 @@ In Valkey, below ``a:``, an answer with the moment until which it is fresh; belo
 - absent: one computes it; the others wait for a bounded time, then compute it themselves (``miss``);
 - Valkey away: everything is computed (``bypass``).
 
-A time to live differs from the next by up to a fifth, so what was written together does not end together. Keys hold the
+Times to live differ by up to a fifth, so that entries written together do not expire together. Keys hold the
 model's version and the features' generation: an answer of another version or of older features is never found.
 """
 
@@ -106,7 +106,7 @@ class InferenceCache:
         return cached.entry
 
     async def close(self) -> None:
-        """Lets the renewals end."""
+        """Waits until the renewals under way have ended."""
         await asyncio.gather(*self._renewals, return_exceptions=True)
 
     async def _shared(
@@ -164,7 +164,7 @@ class InferenceCache:
         return (cached if cached is not None and cached.fresh_until > time() else None), won is not None
 
     async def _wait(self, key: bytes, deadline: float) -> CachedEntry | None:
-        """What another process computes meanwhile; ``None`` when it takes too long."""
+        """The answer that another process computes meanwhile; ``None`` when it takes too long."""
         until = min(monotonic() + self._policy.wait_s, deadline)
         pause = _POLL_S
         command = pack((b"GET", b"a:" + key))

@@ -126,7 +126,7 @@ class ModelCalls:
     async def infer(
         self, signature: Signature, version: str, rows: NDArray[np.float32], traceparent: str, budget_s: float
     ) -> Inferred:
-        """What a model says of ``rows``, (n, width).
+        """The model's outputs for ``rows``, (n, width).
 
         Args:
             signature: of the model.

@@ -94,7 +94,7 @@ class GatewayMetrics:
         self._inc(self._degraded, model, self.version(version), reason)
 
     def feedback(self, model: str, version: str, outcome: str) -> None:
-        """Counts an outcome."""
+        """Counts an outcome that a caller reported."""
         self._inc(self._feedback, model, self.version(version), outcome)
 
     def shed(self, reason: str) -> None:
@@ -110,14 +110,14 @@ class GatewayMetrics:
         self._rate_missed.inc()
 
     def score(self, model: str, version: str, score: float) -> None:
-        """Takes note of a score."""
+        """Adds an answer's best score to its version's histogram."""
         observe = self._observe_of.get((model, version))
         if observe is None:
             observe = self._observe_of[model, version] = self._score.labels(model, version).observe
         observe(score)
 
     def limit(self, limit: float) -> None:
-        """Shows the limit."""
+        """Sets the gauge of the concurrency limit."""
         self._limit.set(limit)
 
     def _inc(self, counter: Counter, *labels: str) -> None:

@@ -1,4 +1,4 @@
-"""How much each key may ask, counted over all gateways.
+"""The rate limit of each API key, counted over all gateways.
 
 A count for each process means twice the rate with two of them, and forty times with forty. So the tokens lie in Valkey,
 and a gateway fetches a few at a time: one request waits for them, the next ones find them here.

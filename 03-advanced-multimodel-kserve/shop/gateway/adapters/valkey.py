@@ -73,7 +73,7 @@ class Valkey:
             self._link.tell(commands, count)
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection and cancels one that is being opened."""
         if self._opening is not None:
             self._opening.cancel()
         if self._link is not None:
@@ -84,7 +84,7 @@ class Valkey:
             if monotonic() < self._retry_at:
                 raise ConnectionRefusedError(f"{self._address[0]}:{self._address[1]}: not reachable")
             self._opening = asyncio.get_running_loop().create_task(self._connect())
-            self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())  # perhaps nobody waits
+            self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())  # else asyncio logs it
         # shielded: the attempt is everybody's, one caller's deadline does not end it
         return await asyncio.wait_for(asyncio.shield(self._opening), timeout_s)
 

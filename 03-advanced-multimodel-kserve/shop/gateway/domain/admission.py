@@ -57,14 +57,14 @@ class AdaptiveLimit:
         self._rates: deque[float] = deque(maxlen=_RATES)
 
     def enter(self, extra: int = 0) -> bool:
-        """Whether one more may come in; ``extra`` is room for requests that matter more than others."""
+        """Whether one more request may come in; if so, it counts. ``extra`` is room for requests that matter more."""
         if self.in_flight >= self.limit + extra:
             return False
         self.in_flight += 1
         return True
 
     def leave(self, duration_s: float) -> None:
-        """One that came in has its answer."""
+        """Counts a request out, which was answered after ``duration_s`` seconds."""
         self._most = max(self._most, self.in_flight)
         self.in_flight -= 1
         self._answers += 1
@@ -72,7 +72,7 @@ class AdaptiveLimit:
             self._slow += 1
 
     def adjust(self, late_s: float = 0.0) -> None:
-        """Moves the limit; called every `TICK_S`, with how late the event loop called."""
+        """Adjusts the limit; called every `TICK_S`, with the seconds by which the event loop was late."""
         answers, slow, most = self._answers, self._slow, self._most
         self._answers = self._slow = self._most = 0
         self._rate += _SMOOTHING * (answers / (TICK_S + late_s) - self._rate)

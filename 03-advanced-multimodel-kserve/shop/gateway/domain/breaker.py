@@ -1,4 +1,4 @@
-"""When a model hangs, waiting for it again and again would fill the gateway: for a moment it is not asked."""
+"""Waiting for a hanging model again and again fills a gateway: after a few timeouts it stops asking for a while."""
 
 from __future__ import annotations
 

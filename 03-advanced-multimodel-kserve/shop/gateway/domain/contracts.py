@@ -1,4 +1,4 @@
-"""The requests of the API, and how a wrong one is told what is wrong with it."""
+"""The request bodies of the API, and the errors that name what is wrong with one."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def read(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedError("body", None, f"not JSON: {error}") from None
     except RecursionError:
-        raise MalformedError("body", None, "not JSON that is read here: nested too deeply") from None
+        raise MalformedError("body", None, "JSON nested too deeply") from None
 
 
 _FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)

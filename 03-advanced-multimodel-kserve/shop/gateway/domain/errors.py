@@ -1,4 +1,4 @@
-"""What can go wrong on the way to an answer, besides the errors that every server has."""
+"""The gateway's own errors, besides those that every server has."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class PathError(ServingError):
 
 
 class MethodError(ServingError):
-    """The endpoint is asked with another method."""
+    """The path exists, but takes another method."""
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
 
 
 class UnauthorizedError(ServingError):
-    """An API key is needed, and none that is known came."""
+    """An API key is required, and the request has none that is known."""
 
     status = HTTPStatus.UNAUTHORIZED
     headers = ((b"www-authenticate", b"ApiKey"),)

@@ -22,7 +22,7 @@ _Parameters = dict[str, Any]
 
 
 class Rewritten(NamedTuple):
-    """What was asked, and how the model server is asked for it."""
+    """The caller's inference request, and its body and headers for the model server."""
 
     inference: Inference
     body: bytes

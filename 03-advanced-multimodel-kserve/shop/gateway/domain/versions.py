@@ -1,4 +1,4 @@
-"""Which versions of models there are. What a caller names may be anything; a label of a metric may not."""
+"""The known versions of the models. A caller may name any version; a metric's label may only be a known one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Versions:
         return frozenset(self._known)
 
     def learn(self, *versions: str) -> None:
-        """These are real: the model server said so."""
+        """Adds versions that the model server has."""
         for version in versions:
             if version not in self._known:
                 self.expect(version)

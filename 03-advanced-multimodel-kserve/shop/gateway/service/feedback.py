@@ -1,4 +1,4 @@
-"""``POST /v1/feedback``: what became of an answer. The caller names the version that gave it: nothing is stored."""
+"""``POST /v1/feedback``: what became of an answer. The caller names the version that gave it, so nothing is stored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _decoder = decoder(FeedbackRequest)
 
 
 class Feedback:
-    """The use case; its counters are the online quality of each version that there is."""
+    """The use case: counts outcomes by version; these counters are each version's online quality."""
 
     model = ""
 

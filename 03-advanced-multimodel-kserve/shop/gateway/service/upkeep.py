@@ -1,4 +1,4 @@
-"""What a gateway does besides answering: it warms up, watches the feature store, and moves its limit."""
+"""What a gateway does in the background: it warms up, watches the feature store, and adjusts its limit."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Upkeep:
         self._ready.models = dict(zip(models, ready, strict=True))
 
     async def _learn_versions(self) -> None:
-        """Where somebody named a version that is not known: a new one, or an invention?"""
+        """Asks the model server for its versions when a request named an unknown one: it may be new, or made up."""
         if self._calls.versions.strange:
             self._calls.versions.strange = False
             for signature in self._signatures():

@@ -1,4 +1,4 @@
-"""``python -m shop.serving.envoy``: writes the edge's configuration into ``.run/3/envoy`` and becomes Envoy."""
+"""``python -m shop.serving.envoy``: writes the edge's configuration into ``.run/3/envoy``, then runs Envoy."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def prepare(addresses: Addresses, settings: EdgeSettings) -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Becomes Envoy; further arguments are Envoy's, e.g. ``--mode validate``."""
+    """Replaces this process by Envoy; further arguments are Envoy's, e.g. ``--mode validate``."""
     try:
         words = command(str(prepare(Addresses(), EdgeSettings())))
     except (ValueError, FileNotFoundError) as problem:

@@ -33,19 +33,19 @@ _SOCKET_BYTES = 100
 
 
 def admin(addresses: Addresses) -> dict[str, Any]:
-    """The interface itself."""
+    """The admin section of the bootstrap: the interface on its Unix socket."""
     return {"address": {"pipe": {"path": _socket(addresses), "mode": _OWNER_ALONE}}}
 
 
 def admin_cluster(addresses: Addresses) -> dict[str, Any]:
-    """The interface as the listener's routes name it."""
+    """The cluster under which the listener's routes name the interface."""
     endpoint = {"endpoint": {"address": {"pipe": {"path": _socket(addresses)}}}}
     assignment = {"cluster_name": _NAME, "endpoints": [{"lb_endpoints": [endpoint]}]}
     return {"name": _NAME, "type": "STATIC", "connect_timeout": "1s", "load_assignment": assignment}
 
 
 def admin_listener(addresses: Addresses) -> dict[str, Any]:
-    """What listens on the admin port, on this machine only."""
+    """The listener on the admin port of 127.0.0.1, which passes on five paths."""
     port = addresses.envoy_admin_port
     hosts = [f"{host}:{port}" for host in ("127.0.0.1", "localhost")]
     routes = [_route(path, method) for path, method in _PATHS.items()]

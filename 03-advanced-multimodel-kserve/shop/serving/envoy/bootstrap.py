@@ -97,7 +97,7 @@ def _listener(addresses: Addresses, settings: EdgeSettings) -> dict[str, Any]:
 
 
 def _manager(addresses: Addresses, settings: EdgeSettings) -> dict[str, Any]:
-    """How HTTP is spoken with clients, who are not trusted."""
+    """The HTTP connection manager, set up for clients who are not trusted."""
     source = {"path": str(routes_file(addresses)), "watched_directory": {"path": str(routes_file(addresses).parent)}}
     return {
         "stat_prefix": NAME,

@@ -1,4 +1,4 @@
-"""What a request passes at the edge before it is forwarded, in this order, and what it is told when it does not."""
+"""The filters that a request passes at the edge, in this order, and the errors for those that do not get through."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _HTTP = "type.googleapis.com/envoy.extensions.filters.http"
 
 
 def http_filters(settings: EdgeSettings) -> list[dict[str, Any]]:
-    """Rate limit where it is asked for, the body's limit, the concurrency's, the router.
+    """Envoy's HTTP filters: the rate limit where one is set, the limits of body and concurrency, the router.
 
-    Keys are the gateways' affair: see `shop.gateway.domain.api_keys`.
+    The gateways check API keys: see `shop.gateway.domain.api_keys`.
     """
     return [
         *(
@@ -33,13 +33,13 @@ def http_filters(settings: EdgeSettings) -> list[dict[str, Any]]:
 
 
 def local_replies(settings: EdgeSettings) -> dict[str, Any]:
-    """What the edge says by itself: the service's own form of error, ``{"error": …}``."""
+    """The errors that the edge itself answers with, in the service's form: ``{"error": …}``."""
     wait = [{"header": {"key": "retry-after", "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
     overflow = {"response_flag_filter": {"flags": ["UO"]}}
     replies = [
         # a circuit breaker is open: too much at once, as above, which Envoy calls 503
-        _reply(overflow, "requests: too many at once, expected a retry", status_code=429, headers_to_add=wait),
-        _reply(_status(429), "requests: too many at once, expected a retry", headers_to_add=wait),
+        _reply(overflow, "requests: too many at once: retry after 1 s", status_code=429, headers_to_add=wait),
+        _reply(_status(429), "requests: too many at once: retry after 1 s", headers_to_add=wait),
         _reply(_status(404), f"path: expected one of {', '.join(each.path for each in ENDPOINTS)}, /v2"),
         _reply(
             _status(413),
@@ -47,11 +47,11 @@ def local_replies(settings: EdgeSettings) -> dict[str, Any]:
         ),
         _reply(_status(408), "request: not received in time"),
         _reply(_status(431), "headers: too many or too large, expected at most 100 of 60 KiB in all"),
-        _reply(_status(502), "gateway: its answer is no HTTP"),
-        _reply(_status(503), "gateway: none answers, expected a retry", headers_to_add=wait),
+        _reply(_status(502), "gateway: its answer is not HTTP"),
+        _reply(_status(503), "gateway: no healthy instance: retry after 1 s", headers_to_add=wait),
         _reply(_status(504), "gateway: no answer in time"),
     ]
-    # Envoy has a text for only some of what it refuses, but a word for why in every case
+    # Envoy has a text for only some refusals, but a code with the reason for every one
     rest = {"error": "request: refused by the edge: %RESPONSE_CODE_DETAILS%"}
     return {"mappers": replies, "body_format": {"json_format": rest}}
 
@@ -80,7 +80,7 @@ def _rate(rate: int) -> dict[str, Any]:
 
 
 def _concurrency(settings: EdgeSettings) -> dict[str, Any]:
-    """As many at once as are answered quickly.
+    """The filter that lets in as many requests at once as are answered quickly.
 
     The round trip that counts as quick is given. Envoy would rather measure it, and to that end let hardly any request
     in for a while, once a minute.

@@ -62,7 +62,7 @@ _V2 = ({"path": "/v2"}, {"prefix": "/v2/"})
 
 
 def routes_file(addresses: Addresses) -> Path:
-    """Where the routes of this run folder's edge lie."""
+    """The file with the routes of this run folder's edge."""
     return addresses.run_dir.resolve() / "envoy" / "routes.json"
 
 
@@ -110,16 +110,16 @@ def _forward(route: Route, timeout_s: float, settings: EdgeSettings) -> Route:
 
 
 def _health(path: str, settings: EdgeSettings) -> Route:
-    """Answered whatever the load, and to whoever asks."""
+    """A probe's route, exempt from the concurrency limit."""
     route = _forward({"match": {"path": path}}, settings.timeout_s, settings)
     return {**route, "typed_per_filter_config": {"adaptive_concurrency": _FILTER_OFF}}
 
 
 def _retry(path: str) -> dict[str, Any]:
-    """Once more, on the other gateway.
+    """The retry policy: one more try, on the other gateway.
 
-    Always where no gateway has begun to work on the request. A search, recommendations, an inference change nothing, so
-    they are sent again also when a gateway dies over them; a payment is not, lest it be recorded twice.
+    It holds whenever no gateway has begun to work on the request. Searches, recommendations and inference change
+    nothing, so they are also sent again when a gateway dies over them; a payment is not, lest it be recorded twice.
     """
     unbegun = ["connect-failure", "refused-stream", "reset-before-request"]
     harmless = [] if path.startswith(PAYMENTS.path) or path == "/v1/" else ["reset"]

@@ -11,7 +11,7 @@ __all__ = ["EdgeSettings"]
 
 
 class EdgeSettings(BaseSettings):
-    """What Envoy lets in, how much of it, and for how long."""
+    """The limits of the edge: rates, sizes and times."""
 
     model_config = SettingsConfigDict(env_prefix="SHOP_EDGE_", populate_by_name=True)
 

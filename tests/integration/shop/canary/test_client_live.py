@@ -27,7 +27,7 @@ def test_the_client_shows_one_answer_of_each_kind_and_checks_many(
     assert "search, 20 candidates, user" in shown
     assert "payment of 9.50 approve: low_risk" in " ".join(shown.split())
     assert "60 answers (60 by version 1)" in shown
-    assert shown.endswith("every answer is what ONNX Runtime says\n")
+    assert shown.endswith("every answer matches ONNX Runtime's\n")
 
 
 def test_the_client_says_what_to_start_where_nothing_answers(
