@@ -67,8 +67,8 @@ def read_design(path: Path) -> Design:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a prompt, wait for Enter, print the rubric; 0, or 2 when there is no such prompt."""
     parser = argparse.ArgumentParser(prog="python -m course.design", description=__doc__)
-    parser.add_argument("id", nargs="?", help="which one (default: any)")
-    parser.add_argument("--seed", type=int, help="choose the same one each time")
+    parser.add_argument("id", nargs="?", help="the prompt (default: any)")
+    parser.add_argument("--seed", type=int, help="seed of the random choice")
     options = parser.parse_args(argv)
     console = make_console()
     try:

@@ -1,1 +1,1 @@
-"""What ships in a server: telemetry, the Open Inference Protocol, HTTP, artefacts, drift, audit."""
+"""The code that ships in a server: telemetry, the Open Inference Protocol, HTTP, artefacts, drift, audit."""

@@ -82,10 +82,10 @@ class ArtefactFolder:
         return content
 
     def card_as(self, kind: type[T]) -> T:
-        """The card, as a dataclass of its fields.
+        """The card as that dataclass.
 
         Raises:
-            ArtefactError: as `card`, and where its fields are not those.
+            ArtefactError: as `card`, or its fields are not those of the dataclass.
         """
         try:
             return kind(**json.loads(self.card()))
@@ -100,12 +100,12 @@ class ArtefactFolder:
             raise ArtefactError(f"{where} {self.name}: the files of another model were put here: run {self.train}")
         if folder.isdecimal() and version != folder:
             raise ArtefactError(
-                f"{where} version {folder}, as its folder: another's files were put here: run {self.train}"
+                f"{where} version {folder}, as its folder: the files of another version were put here: run {self.train}"
             )
         variable = f"{self.setting.partition('_')[0]}_VERSION_MIN"
         least = os.environ.get(variable) or "0"
         if not (least.isdecimal() and version.isdecimal() and int(version) >= int(least)):
-            raise ArtefactError(f"{where} {variable} {least} or above: serve a newer one, or set that lower")
+            raise ArtefactError(f"{where} {variable} {least} or above: serve a newer version, or lower the setting")
 
     def _key(self, use: str) -> tuple[str, Path | None]:
         """The variable of a key, and the file that it names."""
@@ -146,10 +146,10 @@ class ArtefactFolder:
         return content
 
     def _inside(self, name: str) -> Path:
-        """Where a file lies: in the folder itself, wherever names and links say that it should be.
+        """The path of a file that lies in the folder itself.
 
         Raises:
-            ArtefactError: it does not.
+            ArtefactError: its name or a link leads out of the folder.
         """
         path = self.path / name
         if name in {"", ".."} or PurePath(name).name != name:

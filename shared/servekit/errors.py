@@ -27,12 +27,12 @@ _SHOWN = 80
 
 
 class ServingError(Exception):
-    """A request that cannot be answered, and why.
+    """The error for a request that cannot be answered.
 
     Args:
-        thing: what is wrong, named as the caller knows it, e.g. ``flowers[3].petal_width_cm``.
-        value: what it was; shortened to 80 characters. ``None`` when the value is absent or must not be shown.
-        expectation: what would have been right.
+        thing: the part that is wrong, by the caller's name for it, e.g. ``flowers[3].petal_width_cm``.
+        value: its value, shortened to 80 characters; ``None`` when the value is absent or must not be shown.
+        expectation: the value that was expected, or the remedy.
     """
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -59,7 +59,7 @@ class MalformedError(ServingError):
 
 
 class UnknownModelError(ServingError):
-    """No such model, or no such version of it."""
+    """The model, or that version of it, does not exist."""
 
     status = HTTPStatus.NOT_FOUND
     grpc_code = "NOT_FOUND"
@@ -73,7 +73,7 @@ class TooLargeError(ServingError):
 
 
 class LateRequestError(ServingError):
-    """The request did not arrive in time; what is still to come of it is not read, so the connection ends."""
+    """The request did not arrive in time; its rest is not read, so the connection ends."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
     grpc_code = "DEADLINE_EXCEEDED"
@@ -81,28 +81,28 @@ class LateRequestError(ServingError):
 
 
 class HeadersTooLargeError(ServingError):
-    """A header, or all of them, over the limit."""
+    """A header, or all of them together, are over the limit."""
 
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     grpc_code = "RESOURCE_EXHAUSTED"
 
 
 class MediaTypeError(ServingError):
-    """The content type is one the endpoint does not read."""
+    """The endpoint does not read this content type."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     grpc_code = "INVALID_ARGUMENT"
 
 
 class InvalidValueError(ServingError):
-    """Well-formed, but a value, a shape or a name is not one the model takes."""
+    """The request is well-formed, but the model does not take a value, a shape or a name in it."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     grpc_code = "INVALID_ARGUMENT"
 
 
 class ShedError(ServingError):
-    """Turned away to protect the requests already accepted."""
+    """The request was turned away to protect those already accepted."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     grpc_code = "RESOURCE_EXHAUSTED"

@@ -1,7 +1,7 @@
-"""Whether an ONNX file has weights that lie elsewhere: read from its bytes, as protobuf writes them.
+"""A check whether an ONNX file takes weights from other files, by its bytes in protobuf's encoding.
 
 A tensor of an ONNX graph may name a file and an offset instead of holding its values, and the runtime then opens that
-file: wherever the path leads, and whatever ``model.json`` vouches for. The models here hold all their values. Only the
+file, wherever the path leads and whatever sha256 ``model.json`` has. The models here hold all their values. Only the
 standard library is used, because what serves a model does not have the library that knows the format.
 """
 
@@ -37,9 +37,9 @@ _VARINT, _I64, _LENGTH, _GROUPS, _I32 = 0, 1, 2, (3, 4), 5
 
 
 def has_external_data(model: bytes) -> bool:
-    """Whether a tensor in it, however deep, takes its values from a file.
+    """Whether a tensor in the graph, at any depth, takes its values from a file.
 
-    Bytes that are no message end the reading: no runtime takes them, either.
+    Bytes that are no message end the search: no runtime loads them.
     """
     waiting = [("ModelProto", 0, len(model))]
     while waiting:
@@ -57,7 +57,7 @@ def has_external_data(model: bytes) -> bool:
 
 
 def _fields(model: bytes, at: int, end: int) -> Iterator[tuple[int, int, int | None]]:
-    """Of each field its number; then where its bytes start and end, or its value and None if it is a number."""
+    """For each field its number, then start and end of its bytes, or its value and None if it is a number."""
     while at < end:
         tag, at = _varint(model, at, end)
         field, wire = tag >> 3, tag & 7

@@ -1,8 +1,8 @@
-"""One question to a server nearby, one answer: what readiness probes and commands need, and no more.
+"""One request to a server nearby and its whole answer, as readiness probes and commands need it.
 
-The time limit is that of the whole exchange. A client's usual timeout is that of each read, so a server that sends a
-byte now and then is waited for without end. Settings of the environment for proxies do not apply: nobody reaches a
-server on this machine through one.
+The time limit holds for the whole exchange. A client's usual timeout holds for each read, so a server that sends a byte
+now and then is waited for without end. Proxy settings of the environment do not apply, because no proxy leads to a
+server on this machine.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def ask(
 
     Args:
         url: ``http://host[:port][/path]``.
-        timeout_s: for all of it: connecting, sending, every byte of the answer.
-        method: as HTTP has it.
-        body: sent as it is.
+        timeout_s: limit for the whole exchange, from connecting to the last byte of the answer.
+        method: the HTTP method.
+        body: the bytes of the body.
         headers: sent besides ``connection`` and ``content-length``, and ``host`` unless it is among them.
 
     Raises:
@@ -84,7 +84,7 @@ def _left(deadline: float) -> float:
 
 
 class _Answer:
-    """What the parser reports."""
+    """The answer, as the parser reports its parts."""
 
     def __init__(self) -> None:
         self.headers: list[tuple[bytes, bytes]] = []

@@ -1,4 +1,4 @@
-"""Reading a request's body: up to a limit, within a time limit, unpacked."""
+"""Reads a request's body up to a size limit, within a time limit, and unpacks it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WINDOW = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 
 class _Unfinished:
-    """A body on its way: who reads it, since when, the memory that counts as its own, and why it is given up."""
+    """A body that is still arriving: its reader, its start, the memory it takes, and why it was given up."""
 
     __slots__ = ("problem", "since", "size", "task")
 
@@ -32,20 +32,20 @@ class _Unfinished:
 
     @property
     def come(self) -> str:
-        """How much of it is there."""
+        """The number of bytes that have arrived."""
         return f"{self.size - _OVERHEAD_BYTES} bytes"
 
 
 class BodyReader:
-    """Reads the bodies of one process.
+    """Reads the bodies of all requests of a process.
 
-    Bodies on their way share room in memory. When it is full, the largest of them is given up, and of equals the one
-    that has waited longest: who sends slowly keeps nobody else out.
+    Unfinished bodies share a limited amount of memory. When it is full, the largest of them is given up, and of equals
+    the one that has waited longest, so that a slow sender keeps nobody else out.
 
     Args:
-        limit: bytes of a body, as sent and unpacked, unless a request has a limit of its own.
-        timeout_s: how long a body may take to arrive once its headers are there.
-        room_bytes: for all unfinished bodies together.
+        limit: the most bytes of a body, as sent and unpacked, unless a request has a limit of its own.
+        timeout_s: how long a body may take to arrive after its headers.
+        room_bytes: the memory for all unfinished bodies together.
     """
 
     def __init__(self, limit: int, timeout_s: float, room_bytes: int = _ROOM_BYTES) -> None:
@@ -61,14 +61,14 @@ class BodyReader:
         Args:
             receive: ASGI's.
             headers: ASGI's, names in lower case.
-            limit: of this request; 0: the reader's own. A larger body is refused as soon as that shows.
+            limit: the limit of this request; 0 for the reader's own. A larger body is refused as soon as that shows.
 
         Raises:
-            TooLargeError: it is, or is said to be, over the limit.
+            TooLargeError: the body is over the limit, or its content-length says so.
             MalformedError: the connection ended before the body did, or the body does not unpack.
-            MediaTypeError: its encoding is another.
-            LateRequestError: it took too long.
-            ShedError: it was given up for want of room.
+            MediaTypeError: the content-encoding is neither gzip, deflate nor identity.
+            LateRequestError: the body took too long to arrive.
+            ShedError: the body was given up for want of memory.
         """
         limit = limit or self._limit
         encoding = b""
@@ -130,7 +130,7 @@ class BodyReader:
             self._give_up(worst, problem)
 
     def _look(self) -> None:
-        """Gives up the bodies that are late. One timer for all of them: one for each would cost every request."""
+        """Gives up late bodies. One timer serves all of them, because one for each would cost every request."""
         loop = asyncio.get_running_loop()
         for each in list(self._unfinished):
             if each.since + self._timeout_s > loop.time():
@@ -149,7 +149,7 @@ class BodyReader:
 
 
 def _known(value: bytes) -> bytes:
-    """The encoding as `_WINDOW` names it; empty for one that changes nothing."""
+    """The encoding by its key in `_WINDOW`; empty for identity."""
     encoding = value.strip().lower().removeprefix(b"x-")
     if encoding in {b"", b"identity"}:
         return b""

@@ -15,40 +15,40 @@ __all__ = ["DeadlineProtocol"]
 
 
 class DeadlineProtocol(HttpToolsProtocol):
-    """A connection that knows since when it waits for the rest of a request; the server looks at it at intervals."""
+    """A connection with a deadline for the rest of a request; the server calls `check` at intervals."""
 
     _since: float | None = None  # the loop's time; None between requests and while one is answered
     _in_body = _spoke = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Starts to wait for the first request."""
+        """Starts the clock of the first request."""
         super().connection_made(transport)
         self._since = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
-        """Takes what came; be it only a line break, a request has begun."""
+        """Parses the bytes that came; even a line break begins a request."""
         if self._since is None:
             self._since = self.loop.time()
         self._spoke = True
         super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """A request begins, perhaps in the bytes in which the one before it ended."""
+        """Starts the clock of a request, which may begin in the bytes that the one before it ended in."""
         self._since, self._in_body = self.loop.time(), False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Its headers are there; the application reads the body, and limits its time."""
+        """Stops the clock of the headers; the application reads the body within its own time limit."""
         self._since, self._in_body = self.loop.time(), True
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """All of it is there."""
+        """Takes note that the whole request has arrived."""
         self._since, self._in_body = None, False
         super().on_message_complete()
 
     def check(self, timeout_s: float) -> None:
-        """Ends a connection whose headers are late, or that still sends a body which has had its answer."""
+        """Ends the connection when headers are late, or when a body still arrives after its answer was sent."""
         late = self._since is not None and self.loop.time() - self._since > timeout_s
         if not late or self.transport.is_closing() or not (self.cycle is None or self.cycle.response_complete):
             return

@@ -1,4 +1,4 @@
-"""Keep-alive HTTP/1.1 connections to one server, with as little between a caller and a server as possible.
+"""Keep-alive HTTP/1.1 connections to one server, at little cost for each call.
 
 A general client spends more on a call (URL parsing, header objects, redirects, cookies) than a server on its answer.
 
@@ -27,14 +27,14 @@ _FINAL = 200
 
 
 class HttpReply(NamedTuple):
-    """A whole answer; its headers are as they came, ``body`` is still encoded if its content-encoding says so."""
+    """A whole answer; its headers are unchanged, and ``body`` is still encoded as its content-encoding says."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
 
     def header(self, name: bytes) -> bytes:
-        """The value of a header, empty where there is none; ``name`` in lower case."""
+        """The value of a header, or empty without one; ``name`` in lower case."""
         return next((value for key, value in self.headers if key.lower() == name), b"")
 
 
@@ -70,7 +70,7 @@ class HttpPool:
         *,
         once: bool = False,
     ) -> HttpReply:
-        """Sends a body, JSON unless a header says what it is, and reads the whole answer."""
+        """The whole answer to a POST of a body, which is JSON unless a header gives another type."""
         extra = _written(headers)
         kind = b"" if b"content-type: " in extra else b"content-type: application/json\r\n"
         head = b"POST %b HTTP/1.1\r\nhost: %b\r\n%bcontent-length: %d\r\n%b\r\n"
@@ -80,7 +80,7 @@ class HttpPool:
     async def get(
         self, path: str, headers: Collection[tuple[bytes, bytes]] = (), timeout_s: float | None = None
     ) -> HttpReply:
-        """Reads the whole answer to a GET."""
+        """The whole answer to a GET."""
         head = b"GET %b HTTP/1.1\r\nhost: %b\r\n%b\r\n" % (_target(path), self.host, _written(headers))
         return await self.exchange((head,), timeout_s)
 
@@ -92,7 +92,7 @@ class HttpPool:
     async def exchange(
         self, parts: tuple[Buffer, ...], timeout_s: float | None = None, *, once: bool = False
     ) -> HttpReply:
-        """Sends a request that the caller wrote down, head and body, and reads the whole answer.
+        """The whole answer to a request whose bytes, head and body, the caller gives.
 
         Args:
             parts: the request's bytes. They are written as they are, without being joined, and must stay unchanged
@@ -141,7 +141,7 @@ class HttpPool:
 
 
 def _written(headers: Collection[tuple[bytes, bytes]]) -> bytes:
-    """The headers as they go over the wire; each is one line, whatever is in it."""
+    """The bytes of the headers, each of which is one line."""
     lines = b"".join(b"%b: %b\r\n" % header for header in headers)
     if lines.count(b"\r") != len(headers) or lines.count(b"\n") != len(headers) or b"\0" in lines:
         broken = next(name for name, value in headers if _BREAKS.search(name + value))
@@ -152,16 +152,16 @@ def _written(headers: Collection[tuple[bytes, bytes]]) -> bytes:
 def _target(path: str) -> bytes:
     written = path.encode()
     if _ENDS.search(written):
-        raise ValueError(f"path {path!r}: expected no blanks and control characters, they are percent-encoded")
+        raise ValueError(f"path {path!r}: expected no blanks or control characters: percent-encode them")
     return written
 
 
 class _PooledConnection(asyncio.Protocol):
-    """One connection; one exchange at a time, and nothing but its answer.
+    """One connection, for one exchange at a time.
 
     Attributes:
-        closed: it cannot be used again.
-        answered: something has come since the request was written.
+        closed: the connection cannot be used again.
+        answered: bytes have come since the request was written.
         keep_alive: the answer is whole, and another request may follow.
     """
 
@@ -186,7 +186,7 @@ class _PooledConnection(asyncio.Protocol):
         return reply
 
     def quiet(self) -> bool:
-        """Whether nothing has arrived that the loop has not read yet: it would be taken for the next answer."""
+        """Whether no unread bytes have arrived, which would be taken for the next answer."""
         return not self._arrived.poll(0)
 
     def close(self) -> None:

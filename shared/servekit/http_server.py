@@ -1,4 +1,4 @@
-"""How uvicorn serves here, and how it stops without losing a request: the same at every level."""
+"""uvicorn, configured as every level uses it, and stopped without losing a request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Drainable", "DrainingServer"]
 
 
 class Drainable(Protocol):
-    """Who says whether the process is ready; no longer so once ``draining`` is set."""
+    """The part of a server that answers readiness probes; not ready once ``draining`` is set."""
 
     draining: bool
 
@@ -28,17 +28,17 @@ class Drainable(Protocol):
 class DrainingServer(uvicorn.Server):
     """uvicorn, stopped in the order that a load balancer needs.
 
-    On SIGTERM it says that it is no longer ready and closes each keep-alive connection with the answer to its next
-    request, while new requests are still answered; after ``drain_s`` it stops listening and lets running requests end.
-    Plain uvicorn closes idle connections at once: a request already on its way to one of them is lost.
+    On SIGTERM it stops being ready and closes each keep-alive connection after the answer to its next request, while it
+    still answers new requests; after ``drain_s`` it stops listening and lets running requests end. Plain uvicorn closes
+    idle connections at once, and a request on its way over one of them is lost.
 
     Args:
         app: the ASGI application.
-        ready: told to drain.
+        ready: its ``draining`` is set on SIGTERM.
         drain_s: how long new requests are still answered after SIGTERM, while balancers look away.
         drain_timeout_s: how long running requests may take to end after that.
         receive_timeout_s: how long a request's headers may take to arrive, and then its body.
-        worker: one of several processes; it drains by itself when its parent is gone.
+        worker: whether this is one of several processes; it then drains when its parent has ended.
     """
 
     def __init__(  # noqa: PLR0913 - a server's settings, each by its name
@@ -71,7 +71,7 @@ class DrainingServer(uvicorn.Server):
         self._parent = os.getppid() if worker else None
 
     def serve_on(self, listener: socket.socket) -> None:
-        """Serves until told to stop. Start-up garbage is collected once and then left alone, for a steadier tail."""
+        """Serves until a signal stops it. Start-up garbage is collected once and left alone, for a steadier tail."""
         gc.collect()
         gc.freeze()
         self.run([listener])

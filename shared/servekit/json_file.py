@@ -15,7 +15,7 @@ __all__ = ["indented", "write_json"]
 
 
 def indented(document: Any) -> bytes:
-    """The bytes of anything that msgspec can encode, two blanks a level; the same document gives the same bytes."""
+    """The JSON of a document that msgspec can encode, indented by two blanks; equal documents give equal bytes."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
@@ -23,6 +23,6 @@ def write_json(path: Path, document: Any) -> None:
     """Writes a document in one piece, with its folder where there is none.
 
     Raises:
-        OSError: it cannot be written; a document that was there is still there.
+        OSError: the document cannot be written; one that was there before is still there.
     """
     write_whole(path, indented(document))

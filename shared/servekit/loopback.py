@@ -1,6 +1,6 @@
-"""Clients of servers on this machine: settings of the environment for proxies do not apply to them.
+"""Clients of servers on this machine, which ignore the proxy settings of the environment.
 
-``http_proxy``, ``HTTPS_PROXY`` and ``ALL_PROXY`` are there for the world outside; a proxy's 127.0.0.1 is its own.
+``http_proxy``, ``HTTPS_PROXY`` and ``ALL_PROXY`` are meant for other machines; a proxy's 127.0.0.1 is its own.
 Every HTTP client and every gRPC channel of a command is made here, and a rule over the sources holds that.
 """
 
@@ -25,7 +25,7 @@ _NEARBY: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def client(*, timeout: float = 5.0, **settings: Any) -> httpx.Client:
-    """An HTTP client that goes to its server itself.
+    """An HTTP client that uses no proxy.
 
     Args:
         timeout: seconds for each request, from connecting to the answer's last byte. httpx's own is that of each read,
@@ -35,7 +35,7 @@ def client(*, timeout: float = 5.0, **settings: Any) -> httpx.Client:
     import httpx  # noqa: PLC0415 - servers import this module too, and need no HTTP client
 
     class Whole(httpx.BaseTransport):
-        """`ask` as httpx wants it."""
+        """The transport that makes httpx use `ask`."""
 
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             headers = [(name, value) for name, value in request.headers.multi_items() if name not in _ASKS_OWN]
@@ -51,7 +51,7 @@ def client(*, timeout: float = 5.0, **settings: Any) -> httpx.Client:
 
 
 def direct(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which libraries, child processes and curl go to this machine themselves."""
+    """The environment with ``no_proxy`` for this machine, for libraries, child processes and curl."""
     named = [name.strip() for name in (environment.get("no_proxy") or environment.get("NO_PROXY") or "").split(",")]
     nearby = ",".join(dict.fromkeys([*filter(None, named), *_NEARBY]))
     return {**environment, "no_proxy": nearby, "NO_PROXY": nearby}

@@ -1,7 +1,7 @@
-"""Shares and means that say what they know: ``0.78 ± 0.03 (of 678)``.
+"""Shares and means with their margins: ``0.78 ± 0.03 (of 678)``.
 
-Of 678 frauds 78 % were found. Of other frauds by the same thieves it may be 75 or 81 %, and of 30 flowers that were all
-told right, one in ten may yet be wrong. The figure behind ± holds with 95 %.
+Of 678 frauds, 78 % were found. Of other frauds by the same thieves it may be 75 or 81 %; and after 30 correct flowers,
+one in ten may still be wrong. The margin behind ± holds with 95 % confidence.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _Z: Final = 1.96
 
 
 def share_text(times: float, of: int, digits: int = 2) -> str:
-    """A share with its margin and what it is of."""
+    """A share as text, with its margin and the number that it is a share of."""
     share = times / of if of else 0.0
     return f"{share:.{digits}f} ± {share_margin(times, of):.{digits}f} (of {of:,})"
 
 
 def share_margin(times: float, of: int) -> float:
-    """How far the truth may be from ``times / of``: the farther end of `workbench.verdicts.wilson`'s interval."""
+    """The margin of ``times / of``: the distance to the farther end of `wilson`'s interval."""
     low, high = wilson(times, of)
     share = times / of if of else 0.0
     return max(high - share, share - low)
 
 
 def mean_margin(values: NDArray[np.floating]) -> float:
-    """How far the true mean may be from that of these values: 1.96 standard errors; infinite for fewer than two values.
+    """The margin of the mean of these values, 1.96 standard errors; infinite for fewer than two values.
 
     It holds for some fifty values or more, by the central limit theorem.
     """

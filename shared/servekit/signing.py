@@ -1,7 +1,7 @@
 """``make model-keys``: who trained a model. The private key signs ``model.json`` by Ed25519, the public one checks it.
 
-The card vouches for the bytes beside it, but whoever can write one file can write the other. The signature lies beside
-the card, as the 64 bytes that OpenSSL writes and reads, too::
+The card has the sha256 of the files beside it, but whoever can write one file can write the other. The signature lies
+beside the card, as the 64 bytes that OpenSSL also writes and reads::
 
     openssl pkeyutl -verify -pubin -inkey models.pub -rawin -in model.json -sigfile model.json.sig
 
@@ -32,23 +32,23 @@ _FOLDER: Final = Path(".keys")
 
 
 class KeyFileError(Exception):
-    """A file that holds no key, or cannot be read; the message names it."""
+    """A key file holds no key or cannot be read; the message names it."""
 
 
 def sign(content: bytes, private_key: Path) -> bytes:
-    """The signature of some bytes.
+    """The signature of the bytes by that private key.
 
     Raises:
-        KeyFileError: the file holds no private key of Ed25519.
+        KeyFileError: the file holds no private Ed25519 key.
     """
     return _private(private_key).sign(content)
 
 
 def is_signed(content: bytes, signature: bytes, public_key: Path) -> bool:
-    """Whether a signature of these bytes is by the owner of that key.
+    """Whether the owner of that public key made the signature of the bytes.
 
     Raises:
-        KeyFileError: the file holds no public key of Ed25519.
+        KeyFileError: the file holds no public Ed25519 key.
     """
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - only who checks signatures loads it
 
@@ -93,13 +93,13 @@ def _read(path: Path) -> bytes:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Writes a pair of keys into a folder and says how to use them; returns the exit code."""
+    """Writes a pair of keys into a folder and prints how to use them; returns the exit status."""
     arguments = sys.argv[1:] if argv is None else argv
     folder = Path(arguments[0]) if arguments else _FOLDER
     try:
         private, public = _write_pair(folder.resolve())
     except FileExistsError as error:
-        sys.stderr.write(f"error: {error.filename}: is there already: take it, or name another folder\n")
+        sys.stderr.write(f"error: {error.filename}: exists already: use it, or name another folder\n")
         return 1
     sys.stdout.write(
         f"private  {private}  signs: keep it away from servers and repositories\n"

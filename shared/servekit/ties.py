@@ -1,4 +1,4 @@
-"""What equal scores are worth: the mean over all the orders in which they could be shown.
+"""The value of equal scores: the mean over all the orders in which they could be shown.
 
 A sort has to put equal scores into some order, and mostly keeps that of the rows. Where that order knows something (the
 place on the page that was clicked, ids given out by popularity), a model that cannot tell anything apart is marked as
@@ -26,8 +26,8 @@ def mean_over_ties(
     """(rows,): the expected value at each place, list by list, best score first.
 
     Args:
-        values: (rows,) what each row is worth.
-        scores: (rows,) what they are ordered by; a score that is not a number makes its list's values none.
+        values: (rows,) the value of each row.
+        scores: (rows,) the scores that order the rows; a NaN makes all values of its list NaN.
         start: (lists + 1,): list n has the rows from ``start[n]`` to ``start[n + 1]``.
     """
     lists = np.repeat(np.arange(len(start) - 1), np.diff(start))

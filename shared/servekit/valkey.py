@@ -18,10 +18,10 @@ def valkey_command(  # noqa: PLR0913 - the server's options, by their names
     cache_memory: str = "",
     users: Path | None = None,
 ) -> list[str]:
-    """How to serve on ``host:port``.
+    """The command that serves on ``host:port``.
 
     Args:
-        port: 0 for none, where a Unix socket is added to the command.
+        port: the port; 0 for none, where a Unix socket is added to the command.
         folder: the server's working directory.
         host: the address.
         durable: every change is on disk in ``folder`` before it is acknowledged; else nothing is ever written there.

@@ -1,8 +1,8 @@
-"""Who may do what in a Valkey, and with which password.
+"""The users of a Valkey, their rights and their passwords.
 
-A Valkey that takes anybody's commands is everybody's on this machine. So its users are named, each with the rights of
-its work; passwords are made once for each run folder, and lie there, each in a file of its owner alone. Valkey itself
-is given their digests.
+A Valkey without users obeys every process on this machine. So it has named users, each with the rights for its work.
+Passwords are made once for each run folder and lie there, each in a file that only its owner can read. Valkey itself
+gets only their digests.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ __all__ = ["Login", "read_login", "write_users"]
 
 
 class Login(NamedTuple):
-    """What a connection begins with."""
+    """The user and password that a connection begins with."""
 
     user: str
     password: str
 
 
 def read_login(folder: Path, server: str, user: str) -> Login | None:
-    """A user's login; ``None`` where no passwords were made: a server of someone else's may have none.
+    """A user's login; ``None`` where no passwords were made, as with a server that somebody else runs.
 
     Raises:
-        OSError: there is one that this process may not read.
+        OSError: this process may not read the password's file.
     """
     try:
         return Login(user, (folder / f"{server}-{user}").read_text(encoding="ascii").strip())
@@ -40,10 +40,10 @@ def read_login(folder: Path, server: str, user: str) -> Login | None:
 
 
 def write_users(folder: Path, server: str, rights: Mapping[str, str]) -> Path:
-    """Valkey's file of users, who get passwords where they have none: ``SERVER.acl``, and a ``SERVER-USER`` for each.
+    """The path of Valkey's file of users, ``SERVER.acl``; users without a password get one, in ``SERVER-USER``.
 
     Args:
-        folder: made where it is not there.
+        folder: the folder of both, which is created if needed.
         server: the server's name.
         rights: keys and commands of each user, as Valkey's ACL has them.
     """

@@ -1,4 +1,4 @@
-"""Files that others may read at any moment: they see the old contents or the new ones, never half of either."""
+"""Writes files that others may read at any moment: they see the old contents or the new, never a mixture."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def write_whole(path: Path, content: bytes, mode: int = _ANYBODY) -> None:
     """Puts a file in its place in one piece, with its folder where there is none.
 
     Args:
-        path: where; what is there is replaced.
-        content: the bytes.
-        mode: who may read and write it, before the umask.
+        path: the file, which is replaced if it exists.
+        content: the new bytes.
+        mode: the permissions, before the umask.
 
     Raises:
-        OSError: the disk is full or the folder cannot be written; what was there is still there.
+        OSError: the disk is full or the folder cannot be written; an old file is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")

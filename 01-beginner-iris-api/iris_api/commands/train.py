@@ -65,7 +65,7 @@ def _print(report: TrainingReport, card: ModelCard, folder: Path) -> None:
     print(f"sha256         {card.sha256}")
     print(f"artefact       {folder}")
     signed = (folder / SIGNATURE).exists()
-    print(f"signature      {SIGNATURE if signed else 'none: make model-keys says how to sign, and how to ask for it'}")
+    print(f"signature      {SIGNATURE if signed else 'none: make model-keys says how to sign and how to require it'}")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Workers:
                 self._start_missing()
                 self._reap()
         if not self._stopping:
-            raise StartupError(f"{self._failures} workers in a row: they do not start, or end at once: see above")
+            raise StartupError(f"{self._failures} workers in a row ended as they started: their reasons are above")
         return self._code
 
     def _keep_going(self) -> bool:

@@ -103,7 +103,7 @@ def _endpoint(given: Mapping[str, Any], *, grpc: bool) -> Endpoint | None:
     over_grpc = given["type"] == "GRPC" if given.get("type") else grpc
     endpoint = Endpoint(given.get("service_host") or "localhost", http, grpc_port, over_grpc)
     if over_grpc and not grpc_port:
-        raise GraphError("endpoint.grpcPort: missing, but the unit is to be called over gRPC")
+        raise GraphError("endpoint.grpcPort: missing: expected a port, for the unit is called over gRPC")
     return endpoint
 
 
@@ -136,7 +136,7 @@ def _check_graph(graph: Unit) -> None:
     names = [unit.name for unit in graph.walk()]
     for name in names:
         if names.count(name) > 1:
-            raise GraphError(f"unit {name}: given {names.count(name)} times, expected names of their own")
+            raise GraphError(f"unit {name}: given {names.count(name)} times: expected unique names")
     for unit in graph.walk():
         if unit.calls and unit.endpoint is None:
             raise GraphError(f"unit {unit.name}: no endpoint: give it one with service_host and httpPort or grpcPort")
@@ -144,7 +144,7 @@ def _check_graph(graph: Unit) -> None:
 
 def _check_traffic(deployment: Deployment) -> None:
     if not deployment.live:
-        raise GraphError(f"deployment {deployment.name}: only shadows, expected a predictor whose answers are given")
+        raise GraphError(f"deployment {deployment.name}: only shadows: expected a live predictor")
     total = sum(predictor.traffic for predictor in deployment.live)
     if total != _PERCENT:
         shares = ", ".join(f"{predictor.name} {predictor.traffic}" for predictor in deployment.live)

@@ -73,7 +73,7 @@ class Message:
             try:
                 self._json = json_format.MessageToJson(self._proto, indent=None).encode()
             except (json_format.Error, DecodeError, TypeError) as error:
-                raise StepError.bad_answer(self.step, f"expected what JSON can hold: {error}") from None
+                raise StepError.bad_answer(self.step, f"expected values that JSON can hold: {error}") from None
         return self._json
 
     def proto(self, form: type[_P]) -> _P:

@@ -45,7 +45,7 @@ def main() -> int:
         by_hand, through = _StepsByHand(settings), _Connection(settings.port)
         spent, routed = _measure(by_hand, through, requests)
     except (OSError, HTTPException, _DifferentError) as error:
-        say(f"level 2: {error}: is it up, and its stock unchanged? make up-2", stderr=True)
+        say(f"level 2: {error}: run make up-2, and leave its stock unchanged", stderr=True)
         return 1 if isinstance(error, _DifferentError) else 2
     _report(spent, routed, requests)
     return 0

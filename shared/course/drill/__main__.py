@@ -60,10 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m course.drill", description=__doc__)
-    parser.add_argument("-n", "--count", type=count, default=5, metavar="N", help="how many questions (5)")
+    parser.add_argument("-n", "--count", type=count, default=5, metavar="N", help="number of questions (5)")
     parser.add_argument("--seed", type=int, help="the same questions each time")
-    parser.add_argument("--level", type=count, help="of this level only")
-    parser.add_argument("--difficulty", choices=DIFFICULTIES, help="of this difficulty only")
+    parser.add_argument("--level", type=count, help="only questions of this level")
+    parser.add_argument("--difficulty", choices=DIFFICULTIES, help="only questions of this difficulty")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="list the questions and how well you know them")
     what.add_argument("--show", metavar="ID", help="show one question with its answer")

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("id", nargs="?", help="the incident (default: any)")
     parser.add_argument("--list", action="store_true", help="list the incidents, without their causes")
     parser.add_argument("--yes", action="store_true", help="plant the fault without asking")
-    parser.add_argument("--seed", type=int, help="choose the same incident each time")
+    parser.add_argument("--seed", type=int, help="seed of the random choice")
     return parser
 
 

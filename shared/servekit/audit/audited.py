@@ -1,4 +1,4 @@
-"""What a server that keeps an audit log does about it, besides writing its lines."""
+"""The parts of a server around its audit log: readiness, metrics and closing."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ __all__ = ["Audited", "refused"]
 
 
 class Audited:
-    """Answers that are audited, where there is a log; ``_audit`` is for those who write its lines."""
+    """The base of what writes a server's audit log; ``_audit`` is None where none is kept."""
 
     def __init__(self, audit: AuditLog | None) -> None:
         self._audit = audit
 
     def check_ready(self) -> None:
-        """Raises NotReadyError while a line would be refused."""
+        """Raises NotReadyError while the log refuses lines."""
         if self._audit is not None:
             with refused():
                 self._audit.check()
 
     def watch(self, watch: AuditWatch) -> None:
-        """Has ``watch`` told how the audit log is doing."""
+        """Reports the state of the audit log to ``watch``, now and after each write."""
         if self._audit is not None:
             self._audit.watch(watch)
 
     def close(self) -> None:
-        """Writes out what is buffered.
+        """Writes the buffered lines and closes the log.
 
         Raises:
-            AuditLossError: the disk did not take it all.
+            AuditLossError: the disk did not take all lines.
         """
         if self._audit is not None:
             self._audit.close()
@@ -45,7 +45,7 @@ class Audited:
 
 @contextmanager
 def refused() -> Iterator[None]:
-    """A line that is refused is a server that is not ready: what cannot be audited is not answered."""
+    """Turns a refused line into NotReadyError: an answer that cannot be audited is not given."""
     try:
         yield
     except AuditBacklogError as error:

@@ -1,4 +1,4 @@
-"""What can go wrong with an audit log, besides tampering."""
+"""The errors of an audit log, other than tampering."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class AuditLockedError(AuditError):
 
 
 class AuditSealError(AuditError):
-    """The log was sealed in another way than now configured."""
+    """The log was sealed in another way than the one that is configured now."""
 
 
 class AuditBacklogError(AuditError):
-    """The disk has refused lines for so long that no more are taken: what cannot be audited must not be answered."""
+    """The disk has refused lines for so long that no more are accepted; no answer may be given without its line."""
 
 
 class AuditLossError(AuditError):
-    """The log was closed while the disk refused its last lines: they are lost, and the message says how many."""
+    """The log was closed while the disk refused its last lines; the message says how many are lost."""
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Raises an OSError of what it encloses as an AuditError that names ``path``: most of them name nothing."""
+    """Raises an OSError of the enclosed code as an AuditError that names ``path``, which most OSErrors do not."""
     try:
         yield
     except OSError as error:

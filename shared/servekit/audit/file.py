@@ -1,4 +1,4 @@
-"""The files under a log: appended to, rotated, and anchored by the head."""
+"""The files of a log, which are appended to, rotated, and anchored by the head."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class LogFile:
 
     Args:
         directory: where the files lie.
-        writer: whose they are.
-        number: which one to append to first.
-        fsync: whether what was written is forced to the disk before the head says it is there.
+        writer: the name of the writer.
+        number: the number of the file to append to first.
+        fsync: whether lines are forced to the disk before the head names them.
     """
 
     def __init__(self, directory: Path, writer: str, number: int, *, fsync: bool) -> None:
@@ -32,26 +32,26 @@ class LogFile:
         self._file = self._open(number)
 
     def rotate(self) -> None:
-        """Go on in the next file."""
+        """Closes the file and opens the next one."""
         full = self._file
         self._file = self._open(self._number + 1)
         self._number += 1
         os.close(full)
 
     def write(self, chunk: bytearray) -> None:
-        """Append ``chunk``, taking from it what was written: after an OSError the rest is still in it."""
+        """Appends ``chunk`` and removes the written bytes from it; after an OSError the rest is still there."""
         while chunk:
             with memoryview(chunk) as view:
                 written = os.write(self._file, view)
             del chunk[:written]
 
     def sync(self) -> None:
-        """Force the file to the disk, if so configured."""
+        """Forces the file to the disk, if ``fsync`` is set."""
         if self._fsync:
             os.fsync(self._file)
 
     def anchor(self, line: bytes) -> None:
-        """Replace the head file, atomically where there is room for a second one, else in place.
+        """Replaces the head file, atomically where there is room for a second one, else in place.
 
         Blanks after the line keep its block large enough for every later line: within it a full disk takes them.
         """
@@ -68,7 +68,7 @@ class LogFile:
                 file.write(padded)
 
     def close(self) -> None:
-        """Close the file."""
+        """Closes the current file."""
         os.close(self._file)
 
     def _open(self, number: int) -> int:
@@ -79,7 +79,7 @@ class LogFile:
 
 
 def sync_entries(directory: Path) -> None:
-    """Force the names of new files to the disk: they are data of their directory."""
+    """Forces the names of new files to the disk; they are data of their directory."""
     entry = os.open(directory, os.O_RDONLY)
     os.fsync(entry)
     os.close(entry)

@@ -20,7 +20,7 @@ _MAX_KEY_BYTES = 64
 
 
 class Prediction(msgspec.Struct, frozen=True, tag_field="kind", tag="prediction"):
-    """One answer: whose request, which model version, digests of input and output, what was decided, in what time."""
+    """A line for an answer: request, model version, digests of input and output, decision and latency."""
 
     seq: int
     time: datetime
@@ -35,7 +35,7 @@ class Prediction(msgspec.Struct, frozen=True, tag_field="kind", tag="prediction"
 
 
 class Opened(msgspec.Struct, frozen=True, tag_field="kind", tag="opened"):
-    """A file begun by a start or a rotation, or gone on with after a restart.
+    """A line for a file that was begun by a start or a rotation, or continued after a restart.
 
     ``torn_bytes`` were moved aside because a crash had cut their line off; ``head`` says whether the head file was
     there to check the end of the log against (``new`` for a new log); ``writers`` is the hash in which the list of
@@ -57,7 +57,7 @@ class Opened(msgspec.Struct, frozen=True, tag_field="kind", tag="opened"):
 
 
 class Witness(msgspec.Struct, frozen=True, tag_field="kind", tag="witness"):
-    """Somebody else has joined the list of writers, which now ends in the hash ``writers``."""
+    """A line for a new member of the list of writers, which now ends in the hash ``writers``."""
 
     seq: int
     time: datetime
@@ -66,7 +66,7 @@ class Witness(msgspec.Struct, frozen=True, tag_field="kind", tag="witness"):
 
 
 class Joined(msgspec.Struct, frozen=True, tag_field="kind", tag="joined"):
-    """A line of the list of writers: from now on ``writer`` keeps a log in this directory."""
+    """A line of the list of writers: ``writer`` keeps a log in this directory from now on."""
 
     seq: int
     time: datetime
@@ -76,7 +76,7 @@ class Joined(msgspec.Struct, frozen=True, tag_field="kind", tag="joined"):
 
 
 class Head(msgspec.Struct, frozen=True, tag_field="kind", tag="head"):
-    """The head file: the last line known to be written has this ``seq``, and its hash is ``prev``."""
+    """The contents of the head file: ``seq`` and hash (``prev``) of the last line known to be written."""
 
     seq: int
     time: datetime

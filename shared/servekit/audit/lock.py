@@ -1,4 +1,4 @@
-"""One writer for each log, enforced by the kernel: the lock goes when its process does, however it goes."""
+"""One writer for each log, enforced by the kernel: the lock ends with its process, however that ends."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ class WriterLock:
             raise
 
     def release(self) -> None:
-        """Let the next writer in."""
+        """Releases the lock, for the next writer."""
         # the file stays: once deleted, two writers could lock two files of its name
         os.close(self._file)

@@ -1,4 +1,4 @@
-"""Where a chain goes on after a start: clean, or after a crash that cut the last line off."""
+"""The end of a chain after a clean stop, or after a crash that cut the last line off."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Resumption:
 
 
 class Link(msgspec.Struct):
-    """What the next line of a chain needs to know of the last."""
+    """The members of the last line that the next line of a chain needs."""
 
     seq: int
     hash: str
@@ -68,7 +68,7 @@ def files_of(directory: Path) -> dict[str, dict[int, Path]]:
 
 
 def read_head(directory: Path, writer: str, sealer: Sealer) -> Head | Literal["missing", "broken"]:
-    """The writer's head, or why there is none."""
+    """The writer's head, or ``missing`` or ``broken``."""
     try:
         opened = sealer.open(head_path(directory, writer).read_bytes().rstrip(b" "))
     except FileNotFoundError:
@@ -78,7 +78,7 @@ def read_head(directory: Path, writer: str, sealer: Sealer) -> Head | Literal["m
 
 
 def resume(directory: Path, writer: str, sealer: Sealer) -> Resumption:
-    """Find the end of the log and cut a torn line off it, into a ``.torn`` file beside.
+    """The end of the log, once a torn line has been moved into a ``.torn`` file beside it.
 
     Lines that the head knows and the log lacks keep their numbers, so that the gap stays visible. Raises AuditSealError
     when the log is sealed in another way than ``sealer`` does.
@@ -100,7 +100,7 @@ def resume(directory: Path, writer: str, sealer: Sealer) -> Resumption:
 
 
 def check_seal(paths: Iterable[Path], sealer: Sealer) -> None:
-    """Raises AuditSealError when the first of ``paths`` that tells was sealed in another way than ``sealer`` does."""
+    """Raises AuditSealError when the first readable file of ``paths`` was sealed in another way than ``sealer``'s."""
     for path in paths:
         with path.open("rb") as file:
             seal = seal_of(file.readline())
@@ -114,7 +114,7 @@ def check_seal(paths: Iterable[Path], sealer: Sealer) -> None:
 
 
 def seal_of(line: bytes) -> str | None:
-    """How a file was sealed, by its first line; ``None`` when that does not tell."""
+    """The kind of a file's seal, by its first line; ``None`` when that does not tell."""
     try:
         return msgspec.json.decode(line, type=_Sealed).seal
     except msgspec.DecodeError:
@@ -122,7 +122,7 @@ def seal_of(line: bytes) -> str | None:
 
 
 def cut_torn(path: Path) -> int:
-    """Move what a crash left of a line at the end of ``path`` into a ``.torn`` file beside; how many bytes it was."""
+    """The number of bytes of a torn last line of ``path``, once they were moved into a ``.torn`` file beside it."""
     data = path.read_bytes()
     end = len(data)
     # a crash of the machine may leave whole lines of zeros where data blocks never reached the disk
@@ -137,7 +137,7 @@ def cut_torn(path: Path) -> int:
 
 
 def last_link(path: Path) -> Link | None:
-    """The last line of ``path``; ``None`` when there is none, or it is torn."""
+    """The link of the last line of ``path``; ``None`` when there is no line or it is torn."""
     data = path.read_bytes()
     return _link(data[data.rfind(b"\n", 0, len(data) - 1) + 1 :])
 

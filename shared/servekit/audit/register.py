@@ -1,4 +1,4 @@
-"""The list of writers: who keeps a log in a directory. It is a chain too, and the writers' own chains name its end."""
+"""The list of the writers in a directory. It is a chain as well, and the writers' own chains name its end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def list_path(directory: Path) -> Path:
 
 
 def listed(directory: Path) -> list[str]:
-    """The names on the list, as they stand there; none when there is no list."""
+    """The names on the list, in order; empty when there is no list."""
     try:
         lines = list_path(directory).read_bytes().splitlines()
     except FileNotFoundError:
@@ -43,7 +43,7 @@ class Register:
     """A directory's list of writers, as one of them sees it.
 
     Args:
-        directory: whose list it is.
+        directory: the directory of the list.
         sealer: seals the lines.
         fsync: whether a line is forced to the disk.
     """
@@ -54,7 +54,7 @@ class Register:
     _size: int = field(default=0, init=False)
 
     def join(self, writer: str) -> str:
-        """Put ``writer`` on the list, unless it is there; the hash in which the list then ends.
+        """The hash that the list ends in, once ``writer`` is on it.
 
         A new list begins with all who already have files here: they are older than the list.
         """
@@ -80,7 +80,7 @@ class Register:
         return end.hash
 
     def news(self) -> str | None:
-        """The hash in which the list ends, when it has changed since it was looked at last."""
+        """The hash that the list ends in, or None when it has not changed since the last look."""
         path = list_path(self.directory)
         try:
             size = path.stat().st_size

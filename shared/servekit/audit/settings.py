@@ -1,4 +1,4 @@
-"""How an audit log is kept, from its environment."""
+"""The settings of an audit log, read from the environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["AuditSettings"]
 
 
 class AuditSettings(BaseSettings):
-    """Read from ``AUDIT_*``."""
+    """Settings read from ``AUDIT_*`` variables."""
 
     model_config = SettingsConfigDict(env_prefix="AUDIT_")
 

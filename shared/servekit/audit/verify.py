@@ -1,4 +1,4 @@
-"""The reading side: is every line there, in order, as it was written?"""
+"""The verification of a log: every line is there, in order and unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["DirectoryReport", "Discrepancy", "FileReport", "WriterReport", "veri
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """Something that is not as it was written; ``line`` counts from 1, ``None`` for the file as a whole."""
+    """A difference from what was written; ``line`` counts from 1 and is ``None`` for the file as a whole."""
 
     path: Path
     line: int | None
@@ -33,7 +33,7 @@ class Discrepancy:
 
 @dataclass(slots=True)
 class FileReport:
-    """One file: how many lines, from when to when, what is wrong, and what is worth knowing though harmless."""
+    """The report on one file: lines, first and last time, what is wrong, and notes that are harmless."""
 
     path: Path
     lines: int = 0
@@ -45,7 +45,7 @@ class FileReport:
 
 @dataclass(slots=True)
 class WriterReport:
-    """One writer's chain, or the list of writers: its files in order, and the head it ends in.
+    """The report on one writer's chain, or on the list of writers: its files in order, and the head it ends in.
 
     ``witnessed`` are the ends of the list of writers that its lines name, and where the first of them does.
     """
@@ -64,7 +64,7 @@ class WriterReport:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryReport:
-    """The chains of all writers, and the list of them; without a file where the list is younger than all lines."""
+    """The report on a directory: all writers' chains, and the list of writers, empty in logs older than the list."""
 
     writers: list[WriterReport]
     register: WriterReport
@@ -81,15 +81,15 @@ class DirectoryReport:
 
     @property
     def hashes(self) -> set[str]:
-        """The hash of every line there is."""
+        """The hashes of all lines."""
         return set[str]().union(*(chain.hashes for chain in self.chains))
 
 
 def verify(directory: Path, key: str = "") -> DirectoryReport:
-    """Check every writer's chain in ``directory``, and that each writer is there who should be, and nobody else.
+    """The report on every writer's chain in ``directory``, and on whether exactly the listed writers are there.
 
-    A log may be in use: the heads are read before the lines. Who was on the list before that must have files; whose
-    lines were found must be on it afterwards.
+    A log may be in use: the heads are read before the lines. A writer that was listed before that must have files; a
+    writer whose lines were found must be listed afterwards.
 
     Raises AuditError when there is no log, AuditSealError when the log has HMAC seals and ``key`` is empty.
     """

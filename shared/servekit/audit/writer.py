@@ -1,6 +1,6 @@
-"""The writing side: chained in memory by the caller, written by a thread.
+"""The writer of a log: lines are chained in memory by the caller, and written by a thread.
 
-The caller pays for encoding and hashing one line; the disk is never on its way, unless ``fsync`` is ``record``.
+The caller pays for encoding and hashing one line, and never waits for the disk unless ``fsync`` is ``record``.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _MAX_WORKERS = 256
 
 
 class AuditWatch(Protocol):
-    """Who is told how a log is doing, from the thread that writes it."""
+    """A listener to the state of a log, called from the thread that writes it."""
 
     def audit_waiting(self, size: int) -> None:
-        """``size`` bytes of lines wait for a disk that refused them; 0 once it has taken them."""
+        """Takes note that ``size`` bytes wait for a disk that refused them; 0 once the disk has taken them."""
 
     def audit_head(self, writer: str, seq: int, mark: str) -> None:
-        """The last line of ``writer`` on the disk has this ``seq``, and the hash ``mark``."""
+        """Takes note of ``seq`` and hash (``mark``) of the last line of ``writer`` on the disk."""
 
 
 class _Unwatched:
@@ -93,18 +93,18 @@ class AuditLog:
             return self._seq, self._prev
 
     def watch(self, watch: AuditWatch) -> None:
-        """Have ``watch`` told of the head now and after each write, and of the bytes that wait when one fails."""
+        """Reports to ``watch`` the head, now and after each write, and the bytes that wait when a write fails."""
         self._watch = watch
         watch.audit_waiting(0)
         watch.audit_head(self.writer, *self.head)
 
     def check(self) -> None:
-        """Raise what `record` would raise now: AuditBacklogError, or AuditError once the log is closed."""
+        """Raises what `record` would raise now: AuditBacklogError, or AuditError once the log is closed."""
         with self._chain:
             self._check()
 
     def digest(self, data: bytes | np.ndarray[Any, Any]) -> str:
-        """The digest of ``data``, keyed when the log is."""
+        """The digest of ``data``, with the log's key if it has one."""
         return digest(data, self._sealer.key)
 
     def record(  # noqa: PLR0913 - the members of the line, all by keyword
@@ -118,7 +118,7 @@ class AuditLog:
         decision: str,
         latency_s: float,
     ) -> None:
-        """Chain one answer to the log; it is on its way to the disk when this returns (on it with ``fsync=record``).
+        """Adds one answer to the chain; a thread writes it soon, or before this returns with ``fsync=record``.
 
         Raises AuditBacklogError while the disk fails and too many lines wait (any, with ``fsync=record``), AuditError
         once the log is closed.
@@ -148,7 +148,7 @@ class AuditLog:
             self._wake.set()
 
     def flush(self) -> None:
-        """Write what waits; raises OSError when the disk refuses, and keeps the lines for the next try."""
+        """Writes the waiting lines; raises OSError when the disk refuses them, and keeps them for the next try."""
         with self._disk:
             with self._chain:
                 self._witness()
@@ -169,7 +169,7 @@ class AuditLog:
                 self._watch.audit_waiting(0)
 
     def close(self) -> None:
-        """Flush and give the log up; raises AuditLossError when lines cannot be written. Twice does no harm."""
+        """Writes the waiting lines and closes the log; raises AuditLossError when some are lost; may be repeated."""
         with self._chain:
             if self._closed:
                 return

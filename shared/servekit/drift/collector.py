@@ -47,7 +47,7 @@ class DriftCollector(Collector):
         self._monitors = monitors
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """The gauges without values, so that registering does not take a look."""
+        """The gauges without values, so that registering them computes nothing."""
         return _families().values()
 
     def collect(self) -> Iterable[GaugeMetricFamily]:

@@ -32,7 +32,7 @@ def psi(reference: ArrayLike, window: ArrayLike) -> float:
 
 
 def counts(column: Column, ordered: NDArray[Any]) -> NDArray[np.intp]:
-    """How many of the values ``ordered`` [n] are in each bin of a column [bins]."""
+    """The number [bins] of the values ``ordered`` [n] in each bin of a column."""
     upper = np.searchsorted(ordered, np.asarray(column.edges, dtype=np.float32), side="right")
     return np.diff(upper, prepend=0, append=len(ordered))
 

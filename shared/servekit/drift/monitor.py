@@ -117,7 +117,7 @@ class DriftMonitor:
     ) -> None:
         bins = max(len(column.counts) for column in profile.columns)
         if window < 2 * ROWS_PER_BIN * bins:
-            raise ValueError(f"window {window} rows: at least {2 * ROWS_PER_BIN * bins} are needed for {bins} bins")
+            raise ValueError(f"window {window} rows: expected at least {2 * ROWS_PER_BIN * bins} for {bins} bins")
         self.profile = profile
         self._policy = policy or AlarmPolicy()
         self._width = [column.kind for column in profile.columns].count("feature")
@@ -129,7 +129,7 @@ class DriftMonitor:
         self._lock = Lock()
 
     def observe(self, features: NDArray[Any], scores: NDArray[Any]) -> None:
-        """Remember ``features`` [n, F] and their ``scores`` [n, S]: a copy, nothing is computed."""
+        """Adds ``features`` [n, F] and their ``scores`` [n, S] to the windows, as a copy; computes nothing."""
         if features.shape[1] != self._width:
             raise ValueError(
                 f"features of shape {list(features.shape)}: expected [n, {self._width}], as in the profile"
@@ -146,7 +146,7 @@ class DriftMonitor:
             return tuple(self._look(look, workers, total) for look in self._looks)
 
     def alarms(self) -> tuple[DriftAlarm, ...]:
-        """What drifted, at the latest look at either window."""
+        """The alarms of the latest look at both windows."""
         return tuple(alarm for report in self.reports() for alarm in report.alarms)
 
     def _look(self, look: _Look, workers: list[NDArray[np.float32]], total: int) -> DriftReport:

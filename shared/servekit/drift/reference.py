@@ -1,4 +1,4 @@
-"""The reference profile: what the training data looked like, in a few kilobytes of JSON.
+"""The reference profile: the distributions of the training data, in a few kilobytes of JSON.
 
 Each column keeps the counts of its quantile bins (for PSI) and points of its cumulative distribution (for KS).
 
@@ -95,7 +95,7 @@ class ReferenceProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _check_table("scores", scores, score_names, len(features))
         rows = len(features)
         if rows < MIN_ROWS:
-            raise ProfileError(f"reference of {rows} rows: at least {MIN_ROWS} are needed to tell drift from chance")
+            raise ProfileError(f"reference of {rows} rows: expected at least {MIN_ROWS}, to tell drift from chance")
         bins = max(2, min(bins, rows // ROWS_PER_BIN))
         columns = [Column.of(n, "feature", features[:, i], bins) for i, n in enumerate(feature_names)]
         columns += [Column.of(n, "score", scores[:, i], bins) for i, n in enumerate(score_names)]
@@ -110,13 +110,13 @@ class ReferenceProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             profile = msgspec.json.decode(path.read_bytes(), type=cls)
             _check(profile)
         except FileNotFoundError:
-            raise ProfileError(f"reference profile {path}: no such file, training writes it") from None
+            raise ProfileError(f"reference profile {path}: no such file: training writes it") from None
         except (msgspec.DecodeError, ProfileError) as error:
             raise ProfileError(f"reference profile {path}: {error}") from None
         return profile
 
     def save(self, path: Path) -> None:
-        """Write the profile as JSON; the same data gives the same bytes."""
+        """Writes the profile as JSON; equal profiles give equal bytes."""
         write_json(path, self)
 
 

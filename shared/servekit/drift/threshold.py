@@ -50,7 +50,7 @@ __all__ = ["AlarmPolicy"]
 
 @dataclass(frozen=True, slots=True)
 class AlarmPolicy:
-    """How sure an alarm must be.
+    """The policy of how sure an alarm must be.
 
     Args:
         alpha: the probability of any false alarm per short window of fresh rows.

@@ -50,7 +50,7 @@ class SlidingWindow:
         self._total = 0
 
     def append(self, features: NDArray[Any], scores: NDArray[Any]) -> None:
-        """Copy ``features`` [n, F] and ``scores`` [n, S] in; of more rows than the window holds, the last ones."""
+        """Copies ``features`` [n, F] and ``scores`` [n, S] into the window, or its last rows if they are more."""
         n = len(features)
         with self._lock:
             at = self._total % self._rows

@@ -78,7 +78,7 @@ class WireTensor(msgspec.Struct, omit_defaults=True):
 
 
 class WireOutput(msgspec.Struct, omit_defaults=True):
-    """An output asked for; the parameter ``binary_data`` asks for it as raw bytes."""
+    """A requested output; the parameter ``binary_data`` requests it as raw bytes."""
 
     name: str
     parameters: Parameters | None = {}
@@ -94,7 +94,7 @@ class WireRequest(msgspec.Struct, omit_defaults=True):
 
 
 class WireResponse(msgspec.Struct, omit_defaults=True):
-    """The JSON of its answer."""
+    """The JSON of the answer to an infer call."""
 
     model_name: str
     outputs: list[WireTensor]
@@ -109,7 +109,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def decode_request(body: bytes, header_length: str | None = None) -> Inference:
-    """Reads the body of an infer call.
+    """The request in the body of an infer call.
 
     Args:
         body: the whole body.
@@ -163,7 +163,7 @@ def encode_request(request: Inference, *, binary_inputs: bool = False) -> tuple[
 
 
 def decode_response(body: bytes, header_length: str | None = None) -> InferenceResult:
-    """Reads an answer, for clients.
+    """The result in an answer's body, for clients.
 
     Raises:
         MalformedError: the body is not an inference response.
@@ -178,10 +178,10 @@ def decode_response(body: bytes, header_length: str | None = None) -> InferenceR
 
 
 def check_answer(text: bytes) -> None:
-    """Looks whether an answer that another server wrote is JSON at all.
+    """Checks that an answer of another server is strict JSON.
 
     Raises:
-        InvalidValueError: it has NaN or infinity, as some servers write them.
+        InvalidValueError: the answer has NaN or infinity, as some servers write them.
     """
     if b"NaN" not in text and b"Infinity" not in text:
         return

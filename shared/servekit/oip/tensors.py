@@ -57,13 +57,13 @@ class Tensor(msgspec.Struct, frozen=True):
 
 
 class Inference(msgspec.Struct, frozen=True):
-    """One inference request, whichever wire it came over.
+    """An inference request, over REST or gRPC.
 
     Attributes:
         inputs: the tensors, in the order sent.
-        outputs: names of the outputs asked for; empty means all.
+        outputs: names of the requested outputs; empty for all.
         request_id: the caller's id, echoed in the answer; empty when absent.
-        binary: names of the outputs wanted as binary tensors; ``None`` means every one.
+        binary: names of the outputs requested as binary tensors; ``None`` for all.
     """
 
     inputs: tuple[Tensor, ...]
@@ -73,7 +73,7 @@ class Inference(msgspec.Struct, frozen=True):
 
 
 class InferenceResult(msgspec.Struct, frozen=True):
-    """What a model answered: tensors, and which model and version made them."""
+    """A model's answer: its tensors, and the model and version that made them."""
 
     model: str
     version: str
@@ -134,7 +134,7 @@ def _dtype(name: str, datatype: str) -> np.dtype[Any]:
 
 
 def element_count(name: str, shape: list[int]) -> int:
-    """How many elements a tensor of that shape has.
+    """The number of elements of a tensor of that shape.
 
     Raises:
         InvalidValueError: a size is negative.
@@ -145,7 +145,7 @@ def element_count(name: str, shape: list[int]) -> int:
 
 
 def shaped(name: str, array: NDArray[Any], shape: list[int]) -> NDArray[Any]:
-    """The array in that shape, which has the array's element count.
+    """The array in that shape, whose element count is the array's.
 
     Raises:
         InvalidValueError: more than 64 dimensions, or sizes that no memory holds (a 0 hides them from the count).

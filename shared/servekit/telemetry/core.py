@@ -1,4 +1,4 @@
-"""One object that observes a request from begin to finish."""
+"""The object that observes each request from its beginning to its end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Telemetry:
     Args:
         service: the service's name in logs and traces.
         level: the ``level`` label of its metrics.
-        settings: where traces go and which are kept.
+        settings: the destination of traces, and which of them are kept.
         registry: where the metrics live.
         quiet: endpoints that leave no log event (probes and scrapes would drown the rest); they are still measured.
         log_descriptor: where request events are written.
@@ -63,7 +63,7 @@ class Telemetry:
         """Ends a request: counts it, logs it, and keeps its trace if sampled, slow or failed.
 
         Args:
-            record: what `begin` gave.
+            record: the record from `begin`.
             method: HTTP method, or ``gRPC``.
             endpoint: the route's template, never the raw path.
             code: HTTP status, or its equivalent for gRPC.
@@ -96,7 +96,7 @@ class Telemetry:
         return render(self._registry, self._collectors)
 
     def shutdown(self) -> None:
-        """Writes out what is buffered."""
+        """Writes buffered log lines and spans."""
         self._log.flush()
         if self._spans:
             self._spans.shutdown()

@@ -34,7 +34,7 @@ class _Repeated(msgspec.Struct, rename={
     "method": "http.request.method", "status": "http.response.status_code", "route": "http.route",
     "model": "labels.model", "version": "labels.version",
 }):  # fmt: skip
-    """What the events of one route, code and model version have in common."""
+    """The part that the events of one route, code and model version share."""
 
     level: str
     message: str
@@ -91,12 +91,12 @@ class RequestLog:
             self.flush()
 
     def flush_soon(self) -> None:
-        """Sees to it that what is buffered leaves within 0.2 s; called on the event loop."""
+        """Schedules a write of the buffered lines within 0.2 s; called on the event loop."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_FLUSH_AFTER_S, self.flush)
 
     def flush(self) -> None:
-        """Writes out what is buffered."""
+        """Writes the buffered lines."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -44,8 +44,8 @@ _SERVER_FAILURE = 500
 class RequestMetrics:
     """Requests and their duration by endpoint, model and version; requests in flight; duration by step.
 
-    A rate needs two samples of a series, so the first burst of one that is born with it is never seen: a server says
-    at its start what it will count (`expect`, `expect_steps`), and all of that is scraped as 0 before it happens.
+    A rate needs two samples of a series, so the burst that creates a series is never seen. Therefore a server declares
+    at its start what it will count (`expect`, `expect_steps`), and Prometheus scrapes a 0 before the first event.
 
     Args:
         level: the constant ``level`` label.
@@ -105,17 +105,17 @@ class RequestMetrics:
         )
 
     def loaded(self, model: str, version: str, sha256: str) -> None:
-        """Says that a model version is being served."""
+        """Declares the model version that is served."""
         self._models.labels(self._level, model, version, sha256).set(1)
 
     def expect(self, endpoint: str, model: str = "", version: str = "", *, timed: bool = False) -> None:
-        """Shows requests of an endpoint as 0 before there are any.
+        """Starts the counters of an endpoint's requests at 0.
 
         Args:
             endpoint: the route's template.
-            model: empty for requests that name none, or are refused before.
-            version: likewise.
-            timed: also the duration of those answered 200: as many series again as there are buckets.
+            model: the model; empty for requests that name none, or are refused before it is known.
+            version: its version; empty as well in that case.
+            timed: whether to start the duration of answers with 200, too: one series for each bucket.
         """
         for result in _RESULTS:
             self._requests.labels(self._level, endpoint, model, version, result)
@@ -123,16 +123,16 @@ class RequestMetrics:
             self._duration.labels(self._level, endpoint, model, version, "200")
 
     def expect_steps(self, *steps: str) -> None:
-        """Shows steps as 0 before they have run."""
+        """Starts the counters of steps at 0."""
         for step in steps:
             self._step(step)
 
     def audit_waiting(self, size: int) -> None:
-        """Says how many bytes of the audit log wait for a disk that refused them."""
+        """Sets the number of bytes of the audit log that wait for a disk that refused them."""
         self._audit_waiting.labels(self._level).set(size)
 
     def audit_head(self, writer: str, seq: int, mark: str) -> None:
-        """Says how many lines ``writer`` has on the disk, and the hash of the last."""
+        """Sets the number of lines that ``writer`` has on the disk, and the hash of the last."""
         self._audit_lines.labels(self._level, writer).set(seq)
         # 48 of its 256 bits: a sample is a double, which holds 53 exactly; as a label, each line would be a series
         self._audit_head.labels(self._level, writer).set(int(mark[:12], 16))
@@ -178,9 +178,9 @@ def render(registry: CollectorRegistry = REGISTRY, collectors: Iterable[Collecto
 
 
 class _WorkerFiles(Collector):
-    """What the workers wrote to their folder; a file that cannot be read is left out and logged once.
+    """The metrics that the workers wrote to their folder; a file that cannot be read is left out and logged once.
 
-    A worker that is killed while it makes its file leaves an empty one behind, and it never gets better.
+    A worker that is killed while it creates its file leaves an empty one behind for good.
     """
 
     def __init__(self, folder: str) -> None:

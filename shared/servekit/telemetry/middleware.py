@@ -27,7 +27,7 @@ def request_record(scope: Any) -> RequestRecord:
 class TelemetryMiddleware:
     """Wraps an ASGI application; must be outermost, so that it sees every answer.
 
-    Each answer carries ``x-trace-id``: what a caller quotes when something went wrong.
+    Each answer carries ``x-trace-id``, which a caller can quote when something went wrong.
     """
 
     def __init__(self, app: Any, telemetry: Telemetry) -> None:

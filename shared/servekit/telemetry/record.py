@@ -1,4 +1,4 @@
-"""What is known of one request while it runs: its place in a trace, its model, its steps."""
+"""The record of a request while it runs: its place in a trace, its model, its steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a service is observed, from its environment."""
+"""The settings of logs and traces, read from the environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["TelemetrySettings"]
 
 
 class TelemetrySettings(BaseSettings):
-    """Read from ``TELEMETRY_*``; the collector's address has OpenTelemetry's own standard name."""
+    """Settings read from ``TELEMETRY_*``; the collector's address has OpenTelemetry's own standard name."""
 
     model_config = SettingsConfigDict(env_prefix="TELEMETRY_", populate_by_name=True)
 

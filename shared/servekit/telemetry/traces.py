@@ -49,7 +49,7 @@ class JsonLinesSpanExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Writes the batch in one call, so lines of several processes do not mix.
 
-        What the disk refuses is lost: that is logged once, and again with the number of spans when it takes them.
+        Spans that the disk refuses are lost; that is logged once, and their number when the disk takes spans again.
         """
         lines = b"".join(msgspec.json.encode(_as_line(span)) + b"\n" for span in spans)
         try:
@@ -113,8 +113,8 @@ class SpanLog:
     def shutdown(self) -> None:
         """Exports what is queued and closes the exporter, within 2 s.
 
-        The processor itself would wait half a minute for a collector that does not answer: longer than Kubernetes lets
-        a process take to end.
+        The processor itself would wait half a minute for a collector that does not answer, longer than Kubernetes
+        lets a process take to end.
         """
         closing = threading.Thread(target=self._processor.shutdown, daemon=True)
         closing.start()
@@ -129,7 +129,7 @@ class SpanLog:
 
 
 def span_log(service: str, settings: TelemetrySettings) -> SpanLog | None:
-    """The span log the settings ask for: OTLP where a collector is named, else a file, else none."""
+    """The span log of the settings: OTLP where a collector is named, else a file, else none."""
     if settings.otlp_endpoint:
         # requests and protobuf cost 0.2 s to import: only who exports pays
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415

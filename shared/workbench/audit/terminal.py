@@ -37,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("verify", help="find changed, dropped, reordered lines (under AUDIT_KEY, if set)")
     check.add_argument("directory", type=Path)
-    check.add_argument("--anchor", action="append", default=[], help="a hash noted elsewhere; ANCHOR has them too")
+    check.add_argument("--anchor", action="append", default=[], help="a hash noted elsewhere; also read from ANCHOR")
     cost = commands.add_parser("bench", help="measure the cost of a record")
-    cost.add_argument("--events", type=count, default=20_000, help="records a round (default 20000)")
+    cost.add_argument("--events", type=count, default=20_000, help="records in each round (default 20000)")
     cost.add_argument("--output", type=Path, default=Path(".run/bench/audit.json"))
     options = parser.parse_args(arguments)
     console = make_console()
@@ -63,8 +63,8 @@ def _verify(console: Console, directory: Path, anchors: list[str]) -> int:
         console.print(Text(f"and {len(problems) - _SHOWN} more", "red"))
     if not problems:
         ends = " ".join(chain.head[1] for chain in report.chains if chain.files)
-        console.print(f'to note elsewhere, for the next time: ANCHOR="{ends}"', soft_wrap=True)
-        console.print(Text("every line is as it was written, none is missing", "green"))
+        console.print(f'note this elsewhere for the next check: ANCHOR="{ends}"', soft_wrap=True)
+        console.print(Text("every line is intact, none is missing", "green"))
     return _TAMPERED if problems else _SOUND
 
 

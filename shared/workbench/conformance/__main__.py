@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m workbench.conformance", description="Does a server speak the Open Inference Protocol?"
     )
-    parser.add_argument("base_url", help="what comes before /v2, e.g. http://127.0.0.1:8100")
+    parser.add_argument("base_url", help="base URL, without the /v2, e.g. http://127.0.0.1:8100")
     parser.add_argument("--model", required=True)
     parser.add_argument("--version", default="", help="default: the last one that the model's metadata lists")
     parser.add_argument("--grpc", metavar="HOST:PORT", help="also over gRPC")
@@ -58,12 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         type=_value,
         metavar="INPUT=VALUE[,VALUE…]",
-        help="what the elements of an input repeat, e.g. features=5.1,3.5,1.4,0.2",
+        help="values that fill an input's elements in turn, e.g. features=5.1,3.5,1.4,0.2",
     )
     parser.add_argument(
         "--header", action="append", default=[], type=_header, metavar="NAME:VALUE", help="sent with each HTTP request"
     )
-    parser.add_argument("--strict", action="store_true", help="fail on what the protocol only recommends, too")
+    parser.add_argument("--strict", action="store_true", help="fail also on what the protocol only recommends")
     parser.add_argument("--timeout-s", type=positive, default=30)
     return parser
 

@@ -30,7 +30,7 @@ _SHRUNK: Final = 3
 
 
 def main(surface: Surface, argv: Sequence[str] | None = None) -> int:
-    """0: nothing found; 1: something was, or the level ails afterwards."""
+    """0: nothing found; 1: something was, or the level is not healthy afterwards."""
     arguments = _parser(surface).parse_args(argv)
     console = make_console()
     numbers = [arguments.only] if arguments.only is not None else range(1, arguments.inputs + 1)
@@ -57,7 +57,7 @@ def main(surface: Surface, argv: Sequence[str] | None = None) -> int:
     for each in ill:
         console.print(f"afterwards: {each}", markup=False)
     found = len(tally.found) - tally.lost
-    state = "the level ails" if ill else "ready, nothing restarted, nothing kept"
+    state = "the level is not healthy" if ill else "ready, nothing restarted, nothing kept"
     console.print(
         f"{tally.inputs.total():,} inputs in {tally.seconds:g} s, {found} faults; {tally.right:,} right requests "
         f"beside them, {tally.lost} lost; afterwards {state}"

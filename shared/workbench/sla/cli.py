@@ -67,7 +67,9 @@ def _parser(verb: str) -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, help="load processes")
     if verb == "run":
         parser.add_argument("--rate", type=float, dest="rate_rps", help="requests per second")
-        parser.add_argument("--duration", type=float, dest="duration_s", help="seconds, and no longer run by itself")
+        parser.add_argument(
+            "--duration", type=float, dest="duration_s", help="seconds of the run; no longer run follows"
+        )
     return parser
 
 

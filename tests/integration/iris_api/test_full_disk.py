@@ -66,7 +66,7 @@ def test_a_server_that_refuses_is_not_ready_says_so_once_and_recovers(full: Iris
     assert predict(full) == httpx.codes.OK
     until(lambda: waiting(full) == 0)
     assert full.stop() == 0
-    assert "every line is as it was written, none is missing" in verify(tmp_path / "audit")[1]
+    assert "every line is intact, none is missing" in verify(tmp_path / "audit")[1]
 
 
 def test_lines_that_are_lost_are_counted_in_the_exit_and_missed_by_the_verifier(

@@ -108,7 +108,7 @@ def test_workers_that_do_not_start_end_the_service(start_iris: StartIris, model_
     *reasons, last = server.stderr.splitlines()
     assert len(reasons) >= 3
     assert all(f"{folder}/drift.json" in reason for reason in reasons)
-    in_a_row = f"{len(reasons)} workers in a row: they do not start, or end at once: see above"
+    in_a_row = f"{len(reasons)} workers in a row ended as they started: their reasons are above"
     assert last == f"iris-api cannot start: {in_a_row}"
 
 

@@ -104,10 +104,10 @@ def test_a_legacy_service_port_is_the_http_port() -> None:
         (unit(methods=["GUESS"]), "unit model: method GUESS: expected one of TRANSFORM_INPUT, "),
         (unit(implementation="SIMPLE_MODEL"), "unit model: implementation SIMPLE_MODEL: expected RANDOM_ABTEST or "),
         ({"name": "m", "type": "MODEL"}, "unit m: no endpoint: give it one with service_host and httpPort or grpcPort"),
-        (unit("m", "TRANSFORMER", unit("m")), "unit m: given 2 times, expected names of their own"),
+        (unit("m", "TRANSFORMER", unit("m")), "unit m: given 2 times: expected unique names"),
         (
             {"name": "m", "type": "MODEL", "endpoint": {"httpPort": 1, "type": "GRPC"}},
-            "unit m: endpoint.grpcPort: missing, but the unit is to be called over gRPC",
+            "unit m: endpoint.grpcPort: missing: expected a port, for the unit is called over gRPC",
         ),
         (
             {"name": "ab", "implementation": "RANDOM_ABTEST", "children": [unit("a"), unit("b")]},
@@ -132,7 +132,7 @@ def test_a_graph_that_makes_no_sense_is_refused(graph: dict[str, Any], message: 
         (document(predictor(), predictor("b")), "traffic default 0, b 0: sums to 0, expected 100"),
         (
             document(predictor(shadow=True)),
-            "deployment test: only shadows, expected a predictor whose answers are given",
+            "deployment test: only shadows: expected a live predictor",
         ),
         (
             document(predictor(annotations={"seldon.io/rest-timeout": "2s"})),

@@ -209,7 +209,7 @@ def test_the_table_shows_each_file_and_the_first_problem(folder: Path, capsys: p
     shown = capsys.readouterr().out
     assert shown.count("sound") == 4  # three files and the list of writers
     assert "api: ends at seq 17, hash " in shown
-    assert "every line is as it was written, none is missing" in shown
+    assert "every line is intact, none is missing" in shown
     edit(folder / TWO, lambda lines: lines.reverse())
     assert main(["verify", str(folder)]) == 1
     shown = capsys.readouterr().out

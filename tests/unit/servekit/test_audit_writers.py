@@ -170,7 +170,7 @@ def test_what_there_is_to_note_is_one_line_that_finds_a_log_begun_anew(
 ) -> None:
     monkeypatch.setenv("AUDIT_KEY", key)
     assert main(["verify", str(folder)]) == 0
-    noted = re.search(r'^to note elsewhere, for the next time: ANCHOR="(.*)"$', capsys.readouterr().out, re.MULTILINE)
+    noted = re.search(r'^note this elsewhere for the next check: ANCHOR="(.*)"$', capsys.readouterr().out, re.MULTILINE)
     assert noted
     assert len(noted[1].split()) == 4  # three writers and the list of them
     monkeypatch.setenv("ANCHOR", noted[1])

@@ -157,5 +157,5 @@ def test_a_wrong_width_is_named() -> None:
 
 
 def test_a_window_too_small_for_its_bins_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^window 299 rows: at least 300 are needed for 6 bins$"):
+    with pytest.raises(ValueError, match=r"^window 299 rows: expected at least 300 for 6 bins$"):
         DriftMonitor(iris().profile, window=299)

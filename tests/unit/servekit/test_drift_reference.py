@@ -69,7 +69,7 @@ def test_a_million_rows_make_ten_bins_and_a_hundred_odd_knots() -> None:
 @pytest.mark.parametrize(
     ("features", "message"),
     [
-        (np.zeros((20, 1)), "reference of 20 rows: at least 50 are needed to tell drift from chance"),
+        (np.zeros((20, 1)), "reference of 20 rows: expected at least 50, to tell drift from chance"),
         (np.full((60, 1), np.nan), "feature x0: 60 values are not finite"),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_file_that_contradicts_itself_is_refused_with_its_path(
 
 def test_an_absent_a_torn_and_a_newer_file_are_told_apart(tmp_path: Path) -> None:
     file = tmp_path / "drift.json"
-    with pytest.raises(ProfileError, match="no such file, training writes it"):
+    with pytest.raises(ProfileError, match="no such file: training writes it"):
         ReferenceProfile.load(file)
     file.write_text('{"format": "servekit.drift/1"')
     with pytest.raises(ProfileError, match="truncated"):

@@ -44,7 +44,7 @@ def test_a_pair_is_written_once_and_its_private_half_for_its_owner_alone(
     assert f"IRIS_SIGN_WITH={private} make train-1" in capsys.readouterr().out
     before = private.read_bytes(), public.read_bytes()
     assert main([str(tmp_path / "keys")]) == 1
-    assert capsys.readouterr().err == f"error: {private}: is there already: take it, or name another folder\n"
+    assert capsys.readouterr().err == f"error: {private}: exists already: use it, or name another folder\n"
     assert (private.read_bytes(), public.read_bytes()) == before
 
 
@@ -116,7 +116,7 @@ def test_an_older_version_that_is_signed_does_not_take_a_newer_ones_place(
     named = replace(signed, path=tmp_path / "model")  # says no version
     shutil.copytree(signed.path, named.path)
     assert named.card() == CARD
-    for least, problem in (("2", "2 or above: serve a newer one, or set that lower"), ("1.5", "1.5 or above: .*")):
+    for least, problem in (("2", "2 or above: serve a newer version, .*"), ("1.5", "1.5 or above: .*")):
         monkeypatch.setenv("NINTH_VERSION_MIN", least)
         with pytest.raises(ArtefactError, match=rf"version 1: expected NINTH_VERSION_MIN {problem}$"):
             named.card()
