@@ -26,6 +26,7 @@ from workbench.versions import ROOT
 
 QUESTIONS = {question.id: question for question in read_questions(ROOT / "interview" / "questions")}
 README = "README.md"
+TOO_CLOSE = "shared/workbench/sla/adr-too-close-to-tell.md"
 LESSON_1, LESSON_2, LESSON_3 = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("0*/README.md"))
 LOADED = "03-advanced-multimodel-kserve/planner/adr-cost-falls-with-load.md"
 BATCHING = "03-advanced-multimodel-kserve/shop/serving/adr-dynamic-batching.md"
@@ -178,6 +179,8 @@ def test_every_question_with_a_formula_is_computed_here() -> None:
     assert {name for name, text in without_code.items() if _FORMULA.search(text)} <= set(CLAIMS)
 
 
+FLAGGED = r"shift by 1 sd, reference of 150 rows \| flagged within (\d+) rows"
+TWICE_SLOW, CELL = r"SLA \| 2 % are slow, 1 % may; 10 s at 100/s \|", r"\| ([\d.]+) %"
 SAME = [
     ("int8-when", r"was ([\d.]+) to ([\d.]+) times as fast", REFUSED, r"\(([\d.]+)–([\d.]+)× on an Intel", 2),
     ("feature-freshness", r"from (0[\d.]+) to (0[\d.]+),", LESSON_3, r"falls from (0[\d.]+) to (0\.\d+)\.", 2),
@@ -236,6 +239,23 @@ SAME = [
     (LESSON_3, r"all processes: (\d+) against ([\d,]+) µs", LESSON_3, r"recommendations (\d+) µs (\d+) µs", 0),
     (LESSON_3, r"passes ([\d.]+) % of the versions that", README, r"gate \| loses nothing \| passed \| ([\d.]+) %", 1),
     (LESSON_3, r"([\d.]+) % of those at twice", README, r"twice the margin \| promoted \| ([\d.]+) %", 1),
+    ("drift-detection", r"is flagged within (\d+) rows", README, FLAGGED, 0),
+    (LESSON_1, r"\(sd\) is flagged within (\d+) rows", README, FLAGGED, 0),
+    (LOADED, r"the shop's ([\d,]+) people", LESSON_3, r"the shop's ([\d,]+) people", 0),
+    (
+        LOADED,
+        r"search took ([\d,]+) µs of CPU at 150 requests/s, [\d,]+ at 400, ([\d,]+) at 850",
+        LESSON_3,
+        r"search took ([\d,]+) µs of CPU at 150 requests/s and ([\d,]+) at 850",
+        0,
+    ),
+    (
+        TOO_CLOSE,
+        r"\| 2\.0 % \| (\d+) % \| \d+ % \| (\d+) %",
+        README,
+        rf"{TWICE_SLOW} met {CELL}.+?{TWICE_SLOW} broken {CELL}",
+        0,
+    ),
 ]
 
 
