@@ -5,14 +5,14 @@
 
 ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3
 
-# --- builder: installs and compiles; nothing of it ships but the folders copied below ---------------------------------
+# --- builder: installs and compiles; only the folders that are copied below ship ---------------------------------------
 FROM ${PYTHON_IMAGE} AS builder
 
-# pip gets an environment of its own, so that the one that ships has no installer in it
+# pip gets its own environment, so the one that ships has no installer
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 
-# Dependencies change seldom: they come first, so that an edit of the code reinstalls none of them. What the server never
-# loads is taken out: a smaller image, and less to patch.
+# Dependencies change seldom. They come first, so an edit of the code does not install them again. What the server never
+# loads is removed: the image is smaller, and there is less to patch.
 COPY infra/docker/trim.sh infra/requirements/iris-api.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
@@ -22,8 +22,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
  && sh /build/trim.sh /opt/venv \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
-# Bytecode that trusts its source: a read-only root cannot write it later, and equal sources give equal layers. The import
-# fails the build, not the deployment, where the lock file or the generated gRPC code lacks something.
+# Byte code without checks of its source's time: a read-only root cannot write it later, and equal sources give equal layers.
+# If the lock file or the generated gRPC code lacks something, this import fails the build and not the deployment.
 COPY shared/servekit /app/servekit
 COPY 01-beginner-iris-api/iris_api /app/iris_api
 RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app \
@@ -49,7 +49,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     IRIS_GRPC_PORT=8101 \
     IRIS_MODEL_DIR=/models/iris/1
 
-# A number, because Kubernetes' runAsNonRoot cannot tell who a name is
+# A number, because Kubernetes' runAsNonRoot cannot look up a name
 USER 10001:10001
 WORKDIR /app
 EXPOSE 8100 8101

@@ -2,12 +2,12 @@
 
 ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3
 
-# --- builder: installs and compiles; nothing of it ships but the folders copied below ---------------------------------
+# --- builder: installs and compiles; only the folders that are copied below ship ---------------------------------------
 FROM ${PYTHON_IMAGE} AS builder
 
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 
-# Some of what Seldon's wrapper needs exists as source alone (opentracing's packages), all of it pure Python.
+# Some packages that Seldon's wrapper needs exist only as source (opentracing's); all of them are pure Python.
 COPY infra/docker/trim.sh infra/requirements/recommender-postprocessor.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
@@ -17,7 +17,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
  && sh /build/trim.sh /opt/venv \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
-# Only what a component is made of: neither the router nor training is in here.
+# Only the component's own code: neither the router nor training.
 COPY shared/servekit/__init__.py shared/servekit/artefact_folder.py shared/servekit/errors.py \
      shared/servekit/external_data.py shared/servekit/signing.py /app/servekit/
 COPY 02-intermediate-seldon-pipeline/recommender/__init__.py /app/recommender/
@@ -55,7 +55,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     RECOMMENDER_MODEL_DIR=/models/recommender/1 \
     RECOMMENDER_INVENTORY_URL=redis://inventory:6379
 
-# A number, because Kubernetes' runAsNonRoot cannot tell who a name is
+# A number, because Kubernetes' runAsNonRoot cannot look up a name
 USER 10001:10001
 WORKDIR /app
 EXPOSE 9000 9500 6000

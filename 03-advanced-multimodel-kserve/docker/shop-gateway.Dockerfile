@@ -3,7 +3,7 @@
 
 ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3
 
-# --- builder: installs and compiles; nothing of it ships but the folders copied below ---------------------------------
+# --- builder: installs and compiles; only the folders that are copied below ship ---------------------------------------
 FROM ${PYTHON_IMAGE} AS builder
 
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
@@ -52,7 +52,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     SHOP_HOST=0.0.0.0 \
     SHOP_GATEWAY_PORT=8310
 
-# A number, because Kubernetes' runAsNonRoot cannot tell who a name is
+# A number, because Kubernetes' runAsNonRoot cannot look up a name
 USER 10001:10001
 WORKDIR /app
 EXPOSE 8310

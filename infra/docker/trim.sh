@@ -1,5 +1,5 @@
-# Takes out of an environment what no server loads: tests, headers, sources of extensions, and of large packages the parts
-# that serving does not use. Each image's tests then run what is left.
+# Removes from an environment what no server loads: tests, headers, sources of extensions, and the parts of large packages
+# that serving does not use. Each image's tests then run the rest.
 #
 #   trim.sh ENVIRONMENT     e.g. /opt/venv
 set -eu

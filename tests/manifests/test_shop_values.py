@@ -376,11 +376,11 @@ def test_shards_are_models_of_their_own() -> None:
 def test_the_notes_say_what_to_do_next_and_what_is_missing() -> None:
     bare = chart_notes(CHART, values_files("defaults"), release="shop", namespace="shop")
     assert "kubectl --namespace shop get inferenceservices" in bare
-    assert "no API keys are asked for" in bare
+    assert "callers need no API key" in bare
     guarded = chart_notes(CHART, values_files("cpu"), release="shop", namespace="shop")
-    assert "no API keys" not in guarded
+    assert "API key" not in guarded
     assert ("the audit log has no key" in bare, "the audit log has no key" in guarded) == (True, False)
-    assert "ranking: 10 % are answered by version 2" in guarded
+    assert "ranking: 10 % of the requests go to version 2" in guarded
 
 
 def test_images_and_charts_are_the_pinned_ones() -> None:

@@ -2,8 +2,8 @@
 #
 #   publish.sh REPOSITORIES STORE     e.g. /repository /store/0.1.0
 #
-# What is there already, byte for byte, is left as it is: servers may have it open. Every file is checked against the
-# sums that the image's build wrote, after the copy.
+# A set that is there already with the same bytes stays, because servers may have it open. After the copy every file is checked
+# against the checksums that the image's build wrote.
 set -eu
 repositories=$1 store=$2
 

@@ -41,7 +41,7 @@
   value: {{ . | quote }}
 {{- end }}
 {{- if .Values.gateway.audit.enabled }}
-# A log keeps its key for life: another Secret begins another log, beside the old one.
+# A log keeps its key: with another Secret a new log begins, beside the old one.
 - name: AUDIT_DIR
   value: /audit/{{ .Values.gateway.audit.keySecret | default "plain" }}
 {{- with .Values.gateway.audit.keySecret }}
@@ -53,7 +53,7 @@
 {{- end }}
 {{- end }}
 {{- if .Values.gateway.apiKeysSecret }}
-# A file, which follows the Secret: keys are rotated without a rollout.
+# A file, because it follows the Secret: keys can be changed without a rollout.
 - name: SHOP_API_KEYS_FILE
   value: /keys/keys
 {{- end }}

@@ -31,7 +31,7 @@ metadata:
 spec:
   predictor:
     {{- with .predictor }}
-    # The pods are called by their version: to make the candidate stable, KServe moves this name and starts nothing anew.
+    # The pods are named by version: to make the candidate stable, KServe moves this name and restarts nothing.
     name: {{ . | quote }}
     {{- end }}
     minReplicas: {{ ternary .spec.candidateReplicas .spec.minReplicas (default false .candidate) }}
@@ -66,7 +66,7 @@ spec:
       predictor:
         name: v{{ .spec.candidate }}
         annotations:
-          # Else KServe makes it a ScaledObject without triggers, which the API server refuses.
+          # Otherwise KServe makes a ScaledObject without triggers for it, which the API server refuses.
           serving.kserve.io/autoscalerClass: none
         # No other field of scaling: KServe refuses them here.
         minReplicas: {{ .spec.candidateReplicas }}

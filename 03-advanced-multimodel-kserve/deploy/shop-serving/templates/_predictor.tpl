@@ -5,7 +5,7 @@ modelFormat:
   version: "2"
 runtime: shop-triton
 protocolVersion: v2
-# Written out, and empty: KServe's schema wants a container's name, and gives it its own.
+# Empty on purpose: KServe's schema requires a name for the container, and KServe then sets its own.
 name: ""
 # The parent of the models' folders, and the one of them that is served.
 storageUri: pvc://models/{{ include "shop.set" . }}
