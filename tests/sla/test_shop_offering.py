@@ -38,7 +38,7 @@ def test_answers_are_heard_with_what_was_asked_until_it_is_stopped(port: int) ->
         heard.append((message.request.body, answer.body))
 
     with engine_for(port) as engine:
-        offered = offer(engine, cycle(searches(port)), [Phase(300)], heard=hear, stop=lambda: len(heard) >= 50)
+        offered = offer(engine, cycle(searches(port)), [Phase(300)], on_answer=hear, stop=lambda: len(heard) >= 50)
     assert len(offered.answers) == len(heard) >= 50
     assert all(body == answer for body, answer in heard)
     assert (offered.rate_rps, offered.failed, offered.degraded) == (300, 0, 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from shop.commands.failures import Load, Outage, cause
+from shop.commands.failures import OfferedLoad, Outage, cause
 from shop.load.offering import encoded
 from tests.integration.shop.canary.toy_shop import ITEMS, USERS
 from tests.patience import GENEROUS_S
@@ -42,7 +42,7 @@ def messages(toy_shop: ToyShop) -> list[Message]:
 
 
 def kill(shop: ToyShop, messages: list[Message], name: str) -> Outage:
-    outage = cause(shop.level, name, Load(shop.addresses.port, messages, RPS, GENEROUS_S), quiet_s=1.5)
+    outage = cause(shop.level, name, OfferedLoad(shop.addresses.port, messages, RPS, GENEROUS_S), quiet_s=1.5)
     assert outage.requests > RPS
     assert outage.recovery_s < 20, "it never recovered"
     return outage
