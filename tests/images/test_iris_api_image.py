@@ -113,7 +113,7 @@ def test_the_image_is_no_larger_than_versions_toml_allows(image: Image) -> None:
     assert image.own_mb <= load_versions()["images"]["iris-api"]["own_mb"]
 
 
-def test_its_bill_of_materials_names_packages_system_and_model(engine: ContainerEngine, image: Image) -> None:
+def test_the_bill_of_materials_names_packages_system_and_model(engine: ContainerEngine, image: Image) -> None:
     document = bill_of_materials(engine, image)
     check_bill(document)
     parts = {each["name"]: each for each in json.loads(document)["components"]}

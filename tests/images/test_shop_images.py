@@ -194,7 +194,7 @@ def test_a_search_and_a_payment_are_answered_by_their_models(shop: Shop) -> None
     assert 0 <= scored["probability"] <= 1
 
 
-def test_none_is_larger_than_versions_toml_lets_it_be(images: dict[str, Image]) -> None:
+def test_no_image_is_larger_than_versions_toml_lets_it_be(images: dict[str, Image]) -> None:
     """The limits are for the small models of these tests; what is trained comes on top."""
     most = {name: load_versions()["images"][name]["own_mb"] for name in images}
     assert {name: image.own_mb for name, image in images.items() if image.own_mb > most[name]} == {}

@@ -22,7 +22,7 @@ def test_every_price_has_a_source_and_the_month_in_which_somebody_looked(prices:
 
 def test_the_file_says_that_prices_are_to_be_checked_and_how_to_update_them() -> None:
     text = PRICES.read_text(encoding="utf-8")
-    assert "to be checked" in text.replace("\n# ", " ")
+    assert "check them before you decide" in text.replace("\n# ", " ")
     assert "How to update:" in text
 
 

@@ -108,8 +108,8 @@ def test_an_older_version_that_is_signed_does_not_take_a_newer_ones_place(
     with pytest.raises(ArtefactError) as caught:
         newer.card()
     assert str(caught.value) == (
-        f"{newer.path}/model.json: signed for ninth, version 1: expected version 2, as its folder: another's files were"
-        " put here: run make train-9"
+        f"{newer.path}/model.json: signed for ninth, version 1: expected version 2, as its folder: the files of"
+        " another version were put here: run make train-9"
     )
     with pytest.raises(ArtefactError, match="signed for ninth, version 1: expected tenth: the files of another model"):
         replace(signed, name="tenth").card()

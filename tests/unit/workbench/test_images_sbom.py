@@ -28,7 +28,7 @@ def bill(folder: Path) -> bytes:
     return bill_of_materials(make_client(folder, ANSWERS | {"run": json.dumps(INSIDE)}).engine, IMAGE)
 
 
-def test_it_is_what_the_standard_asks_for(tmp_path: Path) -> None:
+def test_a_bill_is_what_the_standard_asks_for(tmp_path: Path) -> None:
     check_bill(bill(tmp_path))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from workbench.manifests import ManifestError, build_chart, chart_notes, lint_chart, render_chart
 
-PLACE = {"release": "r", "namespace": "n"}
+PLACE = {"release": "r", "namespace": "ns"}
 SETTINGS = """
 apiVersion: v1
 kind: ConfigMap
@@ -51,14 +51,14 @@ def chart(tmp_path: Path) -> Path:
 
 
 def test_a_document_names_its_template_and_has_the_values(chart: Path) -> None:
-    settings, _ = build_chart(chart, release="r", namespace="n")
+    settings, _ = build_chart(chart, release="r", namespace="ns")
     assert str(settings) == "tiny/templates/settings.yaml: ConfigMap/settings"
-    assert settings.body["metadata"]["namespace"] == "n"
+    assert settings.body["metadata"]["namespace"] == "ns"
     assert settings.body["data"] == {"release": "r", "level": "1", "text": "from elsewhere"}
 
 
 def test_what_others_lie_in_is_applied_before_them(chart: Path) -> None:
-    text = render_chart(chart, release="r", namespace="n")
+    text = render_chart(chart, release="r", namespace="ns")
     assert text.index("kind: Namespace") < text.index("kind: ConfigMap")
     assert text.count("---\n") == 2
     assert "of map" not in text  # the notes
@@ -67,34 +67,34 @@ def test_what_others_lie_in_is_applied_before_them(chart: Path) -> None:
 def test_later_values_win_and_objects_are_merged(chart: Path, tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text("level: 2\na: {b: 2}\n")
     (tmp_path / "two.yaml").write_text("a: {d: 4}\n")
-    notes = chart_notes(chart, [tmp_path / "one.yaml", tmp_path / "two.yaml"], release="r", namespace="n")
+    notes = chart_notes(chart, [tmp_path / "one.yaml", tmp_path / "two.yaml"], release="r", namespace="ns")
     assert notes == "level 2 of map[b:2 c:1 d:4]\n"
 
 
 def test_a_value_that_the_schema_refuses_is_named_in_helms_words(chart: Path) -> None:
     with pytest.raises(ManifestError, match=r"tiny: helm: .*\n.*'/level': got string, want integer"):
-        render_chart(chart, release="r", namespace="n", overrides={"level": "high"})
+        render_chart(chart, release="r", namespace="ns", overrides={"level": "high"})
 
 
 def test_a_template_that_fails_is_named(chart: Path) -> None:
     (chart / "templates/settings.yaml").write_text('{{ fail "not like this" }}')
     with pytest.raises(ManifestError, match=r"settings\.yaml.*not like this"):
-        build_chart(chart, release="r", namespace="n")
+        build_chart(chart, release="r", namespace="ns")
 
 
 def test_a_folder_without_a_chart_is_named(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"absent: not a folder with a Chart\.yaml"):
-        render_chart(tmp_path / "absent", release="r", namespace="n")
+        render_chart(tmp_path / "absent", release="r", namespace="ns")
 
 
 def test_lint_finds_what_a_rendering_lets_pass(chart: Path) -> None:
-    assert lint_chart(chart, namespace="n", kubernetes="1.36.4") == []
+    assert lint_chart(chart, namespace="ns", kubernetes="1.36.4") == []
     (chart / "Chart.yaml").write_text("apiVersion: v2\nname: tiny\n")
-    assert any("version is required" in problem for problem in lint_chart(chart, namespace="n", kubernetes="1.36.4"))
+    assert any("version is required" in problem for problem in lint_chart(chart, namespace="ns", kubernetes="1.36.4"))
 
 
 def test_a_broken_pipe_stays_an_exception_once_helms_engine_is_there(chart: Path) -> None:
-    assert render_chart(chart, release="r", namespace="n")
+    assert render_chart(chart, release="r", namespace="ns")
     reading, writing = os.pipe()
     os.close(reading)
     with pytest.raises(BrokenPipeError):
