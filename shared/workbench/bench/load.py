@@ -99,12 +99,17 @@ class _User:
         self._engine.send(self._engine.now(), wire, self._heard)
 
     def _heard(self, answer: Answer) -> None:
-        if answer.status == Failure.REFUSED:
-            raise ConnectionRefusedError("the server refuses connections")
-        if answer.status == Failure.BROKEN or self._engine.opened > self._engine.connections:
-            raise ConnectionError("the server closed a connection that was to be kept")
-        if answer.status != _OK or not answer.body.startswith(self._expected):
-            said = describe_outcome(answer.status) if answer.status < _OK else answer.status
-            raise BadAnswerError(f"answered {said} {answer.body[:200]!r}, expected {self._expected!r}")
+        kept = self._engine.opened <= self._engine.connections
+        if answer.status != _OK or not kept or not answer.body.startswith(self._expected):
+            raise _fault(answer, self._expected, kept=kept)
         self._latencies.append(answer.latency_s)
         self.ask()
+
+
+def _fault(answer: Answer, expected: bytes, *, kept: bool) -> Exception:
+    if answer.status == Failure.REFUSED:
+        return ConnectionRefusedError("the server refuses connections")
+    if answer.status == Failure.BROKEN or not kept:
+        return ConnectionError("the server closed a connection that was to be kept")
+    said = describe_outcome(answer.status) if answer.status < _OK else answer.status
+    return BadAnswerError(f"answered {said} {answer.body[:200]!r}, expected {expected!r}")

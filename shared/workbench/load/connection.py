@@ -55,7 +55,7 @@ class Connection:
     def __init__(self, selector: BaseSelector, family: int, address: Any) -> None:
         self.used = self.begun = self.keeps = self.closed = False
         self._asked = self._headed = self._whole = self._blocked = False
-        self._received, self._body = b"", list[bytes]()
+        self._status, self._received, self._body = 0, b"", list[bytes]()
         self._unsent: bytes | memoryview = b""
         self._parser = httptools.HttpResponseParser(self)
         self._selector = selector
@@ -152,7 +152,7 @@ class Connection:
         self.keeps = self.keeps and not self._unsent  # it was answered before all of it was read
         head = self._received[: self._received.find(_HEAD_END)]
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return Ending(self._parser.get_status_code(), head, body)
+        return Ending(self._status, head, body)
 
     # --- the parser's side
 
@@ -163,7 +163,7 @@ class Connection:
 
     def on_headers_complete(self) -> None:
         """All of the head has come."""
-        self._headed = True
+        self._headed, self._status = True, self._parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body has come."""
@@ -172,7 +172,7 @@ class Connection:
     def on_message_complete(self) -> None:
         """All of the answer has come."""
         self._whole = True
-        self.keeps = self._parser.should_keep_alive() and self._parser.get_status_code() >= _FINAL
+        self.keeps = self._parser.should_keep_alive() and self._status >= _FINAL
 
 
 def failure_of(error: OSError) -> Failure:

@@ -61,6 +61,7 @@ class Engine:
         self._busy: dict[Connection, _Exchange] = {}
         self._flight: deque[_Exchange] = deque()  # in the order of their time-outs, also those that are over
         self._turns: deque[_Exchange] = deque()
+        self._fresh: Connection | None = None  # has just been read, and is quiet for sure
         self._alarm_s = -1.0
         self._began = time.monotonic()
 
@@ -135,7 +136,7 @@ class Engine:
     def _start(self, exchange: _Exchange) -> None:
         while self._idle:
             connection = self._idle.pop()
-            if connection.quiet():
+            if connection is self._fresh or connection.quiet():
                 self._begin(connection, exchange)
                 return
             connection.close()
@@ -167,6 +168,7 @@ class Engine:
             return
         if connection.keeps:
             self._idle.append(connection)
+            self._fresh = connection
         else:
             connection.close()
         if ending.status == Failure.BROKEN and connection.used and not connection.begun:
@@ -174,6 +176,7 @@ class Engine:
             return
         self._next_turn()
         self._tell(exchange, ending, ended_s)
+        self._fresh = None
 
     def _next_turn(self) -> None:
         while self._turns and len(self._busy) < self.connections:
