@@ -34,16 +34,16 @@ class Store(Protocol):
     """What all processes share; each call is a round trip."""
 
     async def get(self, key: str) -> str | None:
-        """What is there."""
+        """The value of a key, ``None`` where there is none."""
 
     async def put(self, key: str, value: str) -> None:
-        """Keep it."""
+        """Stores a value for good."""
 
     async def put_if_absent(self, key: str, value: str, lasts_s: float) -> bool:
-        """Keep it so long, unless something is there; whether it was kept."""
+        """Stores a value for so many seconds unless the key has one; returns whether it did."""
 
     async def delete(self, key: str) -> None:
-        """Forget it."""
+        """Deletes the key, if it is there."""
 
 
 async def answer(store: Store, key: str, compute: Callable[[], Awaitable[str]]) -> str:

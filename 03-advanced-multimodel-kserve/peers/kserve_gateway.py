@@ -103,7 +103,7 @@ class _KServeClient:
 
 
 class _TritonClient:
-    """NVIDIA's client: aiohttp."""
+    """NVIDIA's own client, on aiohttp."""
 
     def __init__(self) -> None:
         self._client = InferenceServerClient(_TRITON)
@@ -135,14 +135,14 @@ class _Gateway(Model):
             raise InvalidInput(str(error)) from None
 
     async def infer(self, model: str, name: str, rows: np.ndarray, outputs: list[str]) -> list[np.ndarray]:
-        """What Triton says."""
+        """The model's outputs, by name, from Triton."""
         if self._calls is None:
             self._calls = _KServeClient() if os.environ.get("PEER_CLIENT") == "kserve" else _TritonClient()
         return await self._calls.infer(model, name, rows, outputs)
 
 
 class Search(_Gateway):
-    """``/v1/search``."""
+    """Answers what ``/v1/search`` answers."""
 
     request = SearchRequest
 
@@ -168,7 +168,7 @@ class Search(_Gateway):
 
 
 class Recommendations(_Gateway):
-    """``/v1/recommendations``."""
+    """Answers what ``/v1/recommendations`` answers."""
 
     request = RecommendRequest
 
@@ -189,7 +189,7 @@ class Recommendations(_Gateway):
 
 
 class Payments(_Gateway):
-    """``/v1/payments/score``."""
+    """Answers what ``/v1/payments/score`` answers."""
 
     request = PaymentRequest
 

@@ -1,4 +1,4 @@
-"""When requests come, of which kind, and which of them a cache can answer: drawn at once, with a seed."""
+"""Arrival times, kinds of request and cache hits, drawn all at once with a seed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Surge(NamedTuple):
-    """From ``at_s`` on the rate is multiplied: another region's clients have come over."""
+    """From ``at_s`` on the rate is multiplied: the clients of another region are added."""
 
     at_s: float
     factor: float

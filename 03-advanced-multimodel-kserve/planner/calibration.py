@@ -1,4 +1,4 @@
-"""What was measured on the running stack, and all else is computed from: a file, with its machine and its date."""
+"""The file of measurements that every plan is computed from, with the machine and the date of the measuring."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ _NOISY_OTHERS: Final = 0.1
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True):
-    """What the host does to a process that only counts: stalls of 0.2 ms or longer, seen before each round.
+    """The host's disturbance of a process that only reads the clock: stalls of 0.2 ms or longer before each round.
 
     ``others`` is the share of the machine that other programs used during the measurement. ``noisy`` when more than 1 %
     of the time was lost in stalls, the hypervisor took 2 % of the CPU, or others used a tenth of it.
@@ -117,12 +117,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def simulated_error(self) -> float:
-        """Relative to what was measured: +0.1 is a tenth too much."""
+        """The simulation's error relative to the measurement: +0.1 is a tenth too much."""
         return self.simulated / self.measured - 1 if self.measured else 0.0
 
     @property
     def closed_form_error(self) -> float | None:
-        """Likewise; ``None`` where the closed form says nothing."""
+        """The closed form's error, likewise; ``None`` where it says nothing."""
         return self.closed_form / self.measured - 1 if self.closed_form is not None and self.measured else None
 
 
@@ -138,7 +138,7 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
-    """``.run/3/calibration.json`` and ``reference.json``.
+    """The document in ``.run/3/calibration.json`` and in ``reference.json``.
 
     Attributes:
         cores, gateways: of the machine that was measured, load generator included.

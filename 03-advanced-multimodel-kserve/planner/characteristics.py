@@ -66,7 +66,7 @@ def simulate(work: Floats, utilisation: float, random: np.random.Generator) -> t
 
 
 def closed_form_p99_s(utilisation: float, scv: float) -> float:
-    """What the plan says of such a server."""
+    """The p99 that the plan computes for such a server, in the work's unit."""
     alone = RequestPath("any", "miss", 1.0, (Visit("server", _MEAN_S, scv),), (), (0.0, 0.0))
     return on_a_fleet([alone], {"server": utilisation}).p99_ms * 1e-3
 

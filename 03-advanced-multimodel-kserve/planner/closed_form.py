@@ -27,7 +27,7 @@ __all__ = ["Percentiles", "on_a_fleet", "on_a_shared_machine"]
 
 
 class Percentiles(NamedTuple):
-    """Of the time to answer, in milliseconds."""
+    """Percentiles of the time to answer, in milliseconds."""
 
     p50_ms: float
     p99_ms: float
@@ -87,7 +87,7 @@ def _alone(each: RequestPath, network_s: float, longer: float = 1.0) -> Grid:
 
 
 def _as_one(each: RequestPath, visits: Sequence[Visit], longer: float) -> ServiceTime:
-    """Independent pieces of work as one."""
+    """The service time of independent pieces of work taken together."""
     mean_s = sum(visit.cpu_s for visit in visits)
     variance = sum(visit.cpu_s**2 * visit.scv for visit in visits)
     return ServiceTime(each.weight, mean_s * longer, variance / mean_s**2 if mean_s else 0.0)

@@ -64,19 +64,19 @@ class Grid:
 
     @classmethod
     def of_quantiles(cls, quantiles_s: Sequence[float] | Floats) -> Grid:
-        """From evenly spaced quantiles, straight lines between them."""
+        """The distribution with these evenly spaced quantiles and straight lines between them."""
         shares = np.linspace(0, 1, len(quantiles_s))
         return cls._of_cumulative(np.interp(_EDGES, np.maximum.accumulate(quantiles_s), shares, left=0.0, right=1.0))
 
     @classmethod
     def of_wait(cls, wait: Wait) -> Grid:
-        """An atom at 0 and an exponential tail."""
+        """The distribution of a wait: an atom at 0 and an exponential tail."""
         tail = np.exp(-_EDGES / wait.mean_if_s) if wait.mean_if_s > 0 else np.zeros(_POINTS)
         return cls._of_cumulative(1 - wait.waits * tail)
 
     @classmethod
     def of_service(cls, kinds: Sequence[ServiceTime]) -> Grid:
-        """Service times of several kinds, of each of which two moments are known.
+        """The distribution of the service times of several kinds, given two moments of each.
 
         A kind is gamma distributed, or hyperexponential with balanced means where it varies more than an exponential
         does. Source: H. C. Tijms, "A First Course in Stochastic Models" (2003, appendix B).
@@ -130,7 +130,7 @@ class Grid:
 
     @staticmethod
     def mixture(parts: Iterable[tuple[float, Grid]]) -> Grid:
-        """Each request takes one of the parts, with these weights, which sum to 1."""
+        """The distribution of requests that each take one of the parts, with these weights, which sum to 1."""
         total = np.zeros(_POINTS + 1, complex)
         for weight, part in parts:
             total += weight * part.transform

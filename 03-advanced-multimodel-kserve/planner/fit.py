@@ -1,4 +1,4 @@
-"""From raw measurements to what the models are fed with: the part of a latency that is neither CPU nor queueing.
+"""Finds the part of a measured latency that is neither CPU nor queueing, which the models need.
 
 Even at a low rate requests meet each other now and then, and on two cores a generator, an edge and a server take turns.
 So the delay is found by running the simulation backwards: start from latency minus CPU, simulate the very measurement,

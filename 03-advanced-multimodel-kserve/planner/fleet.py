@@ -1,4 +1,4 @@
-"""One sized fleet in numbers: pods, cores, machines, memory, Valkey, network, money."""
+"""A sized fleet in figures: pods, cores, machines, memory, Valkey, network, money."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What the fleet is to be for.
+    """What the fleet must hold.
 
     Attributes:
         qps: requests a second at the peak.

@@ -1,4 +1,4 @@
-"""What the models say of one machine under a rate and a mix: CPU, percentiles, the highest rate within the SLA."""
+"""Predictions for one machine under a rate and a mix: CPU, percentiles, the highest rate within the SLA."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Forecast(NamedTuple):
 
     @property
     def cpu_cores(self) -> float:
-        """All processes together."""
+        """The cores that all processes use together."""
         return sum(self.cpu_of.values())
 
 
@@ -64,7 +64,7 @@ def forecast(
 
 
 class Promise(NamedTuple):
-    """What must hold: p99, and the share of requests that may be turned away, which an edge does beyond ``at_once``."""
+    """The promised p99 and error rate; the edge turns away what exceeds ``at_once``, which counts as an error."""
 
     p99_ms: float
     error_rate: float

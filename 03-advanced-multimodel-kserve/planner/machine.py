@@ -37,7 +37,7 @@ class Cores:
         self._alarm = 0
 
     def work(self, seconds: float) -> simpy.Event:
-        """An event that happens when this much CPU has been had."""
+        """An event that happens when this many seconds of CPU have been used."""
         self._advance()
         done = self._env.event()
         self._count += 1

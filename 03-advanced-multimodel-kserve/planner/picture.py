@@ -21,7 +21,7 @@ _LEGEND: Final = (("#1f6fd6", "closed form"), ("#d1600a", "simulation"), ("#157a
 
 
 def draw(plan: Plan) -> str:
-    """An SVG document."""
+    """The plan's curve as the text of an SVG document."""
     warm = plan.warm
     busy = max(station.busy for station in warm.stations)
     lost = max(station.busy_zone_lost for station in warm.stations)

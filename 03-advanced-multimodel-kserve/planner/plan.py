@@ -1,4 +1,4 @@
-"""The whole plan: the fleet with its cache warm and cold, rehearsed, in one region or several, and what it rests on."""
+"""The whole plan: the fleet with a warm and a cold cache, its rehearsals, its regions and its assumptions."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ColdStart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """``.run/3/plan.json``."""
+    """The document in ``.run/3/plan.json``."""
 
     ask: Ask
     warm: FleetPlan
@@ -74,7 +74,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_plan(calibration: Calibration, source: Path, prices: Prices, ask: Ask) -> Plan:
-    """Size, rehearse and price.
+    """The plan of a fleet: sized, rehearsed in the simulation, and priced.
 
     Raises:
         InvalidValueError: a figure of the ask is out of range, a kind was not measured, or no fleet is fast enough.

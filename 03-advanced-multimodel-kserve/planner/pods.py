@@ -54,14 +54,14 @@ class Pod:
         self.busy_s = 0.0
 
     def serve(self, seconds: float, then_s: float = 0.0) -> simpy.Event:
-        """See `Server`."""
+        """An event that happens ``then_s`` after the work is done, behind all work that came before it."""
         now = self._env.now
         self._free_at = max(now, self._free_at) + seconds
         self.busy_s += seconds
         return self._env.timeout(self._free_at - now + then_s)
 
     def backlog_s(self) -> float:
-        """See `Server`."""
+        """The seconds of work that are queued now."""
         return max(self._free_at - self._env.now, 0.0)
 
 
@@ -98,7 +98,7 @@ class Station:
         self.sharded = sharded
 
     def lose(self, lost: Lost) -> None:
-        """Let the pods of a zone fall silent at a known time, and be left out, or replaced, some time later."""
+        """Makes the pods of a zone fall silent at a given time; they are left out, or replaced, some time later."""
         for pod in self.pods:
             if pod.zone == lost.zone:
                 pod.dies_at = lost.at_s

@@ -1,4 +1,4 @@
-"""What a fleet costs, by a dated price list in a file."""
+"""The cost of a fleet, from a file with dated prices."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PricedService(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``prices.toml``."""
+    """The price list in ``prices.toml``."""
 
     cloud: str
     region: str
@@ -59,7 +59,7 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def oldest(self) -> str:
-        """The month of the price that nobody has looked at for longest."""
+        """The month in which the oldest price was looked up."""
         entries = (self.node, self.gpu_node, self.valkey_node, self.cluster, self.cross_zone, self.egress)
         return min(entry.as_of for entry in entries)
 
@@ -81,12 +81,12 @@ class Bill(msgspec.Struct, frozen=True):
 
     @property
     def total_per_hour(self) -> float:
-        """Everything."""
+        """Dollars an hour for everything together."""
         return sum(self.per_hour.values())
 
 
 def load_prices(path: Path = PRICES) -> Prices:
-    """Read the price list.
+    """The price list in a file.
 
     Raises:
         InvalidValueError: the file is absent, or lacks a price, its source or its month.

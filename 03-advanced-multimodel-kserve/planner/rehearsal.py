@@ -46,7 +46,7 @@ class RehearsalPhase(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def difference(self) -> float | None:
-        """Of the closed form's p99, relative to the simulation's."""
+        """The closed form's p99 relative to the simulation's: +0.1 is a tenth more."""
         return self.closed_form_p99_ms / self.p99_ms - 1 if self.closed_form_p99_ms is not None else None
 
 
@@ -58,14 +58,14 @@ class Slice(NamedTuple):
     busy: dict[str, float]
 
     def simulate(self, scenario: Scenario, choices: int = 2) -> Answers:
-        """Let it run."""
+        """The answers of a simulated run of this slice."""
         shape = FleetShape(self.pods, self.fleet.zones, choices=choices)
         return simulate_fleet(self.fleet.found, shape, scenario._replace(network_s=self.fleet.network_s))
 
     def phase(
         self, name: str, answers: Answers, between: tuple[float, float], busy: dict[str, float] | None = None
     ) -> RehearsalPhase:
-        """What the requests of these seconds met; in closed form too where every station is as busy as said."""
+        """The figures of the requests in these seconds; in closed form too where ``busy`` is given for each station."""
         mine = (answers.at_s >= between[0]) & (answers.at_s < between[1])
         p50, p99 = answers.percentiles_ms([0.5, 0.99], between)
         return RehearsalPhase(
@@ -96,7 +96,7 @@ def cut(fleet: Fleet, limit_rps: float) -> Slice:
 
 
 def lose_a_zone(fleet: Fleet, seed: int = 1) -> list[RehearsalPhase]:
-    """Before, while nobody has noticed, and after; with a single zone only the first."""
+    """The phases of losing a zone: before, until it is noticed, and after; with a single zone only the first."""
     part = cut(fleet, _SIMULATED_RPS)
     noticed = _BEFORE_S + _NOTICE_S
     end = noticed + _SETTLING_S + _AFTER_S

@@ -1,4 +1,4 @@
-"""The way of a request through the stations, with the CPU that it takes at each: what both models are fed with."""
+"""The path of a request through the stations, with its CPU at each: the input of the closed form and the simulation."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class RequestPath(NamedTuple):
 
     @property
     def cpu_s(self) -> float:
-        """CPU before and after the answer."""
+        """Seconds of CPU before and after the answer together."""
         return sum(visit.cpu_s for visit in (*self.visits, *self.after))
 
 
@@ -103,7 +103,7 @@ def request_path(profile: Profile, utilisation: float, weight: float = 1.0, *, g
 
 
 def services(found: Sequence[RequestPath]) -> dict[str, list[ServiceTime]]:
-    """Of each station: what is done there."""
+    """The service times at each station, by its name."""
     done: dict[str, list[ServiceTime]] = {}
     for each in found:
         for visit in (*each.visits, *each.after):
@@ -112,7 +112,7 @@ def services(found: Sequence[RequestPath]) -> dict[str, list[ServiceTime]]:
 
 
 def mean_and_scv(found: Sequence[RequestPath]) -> dict[str, tuple[float, float, float]]:
-    """Of each station: visits a request, mean CPU of a visit in seconds, and its squared coefficient of variation."""
+    """For each station: visits per request, mean seconds of CPU per visit, its squared coefficient of variation."""
     moments = {}
     for station, kinds in services(found).items():
         count = sum(kind.weight for kind in kinds)

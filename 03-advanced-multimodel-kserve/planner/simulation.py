@@ -33,7 +33,7 @@ _RETRIES: Final = 2
 
 
 class Scenario(NamedTuple):
-    """What comes and what goes wrong. Times count from the start; the first ``warmup_s`` are not reported."""
+    """The load and the faults of a simulated run. Times count from its start; ``warmup_s`` are left out."""
 
     rate_rps: float
     duration_s: float
@@ -77,13 +77,13 @@ class Answers(NamedTuple):
 
     @property
     def rate_rps(self) -> float:
-        """Requests a second."""
+        """The rate of the arrivals, in requests per second."""
         span = float(self.at_s[-1] - self.at_s[0]) if len(self.at_s) > 1 else 0.0
         return len(self.at_s) / span if span else 0.0
 
 
 def simulate_machine(found: Sequence[RequestPath], machine: Machine, scenario: Scenario) -> Answers:
-    """The paths on one machine whose processes share its cores, the load generator among them."""
+    """Simulates the paths on one machine whose processes share its cores, the load generator among them."""
     env = simpy.Environment()
     shared = Cores(env, machine.cores, machine.others)
     random = Random(scenario.seed)  # noqa: S311 - a simulation, not a secret
@@ -98,7 +98,7 @@ def simulate_machine(found: Sequence[RequestPath], machine: Machine, scenario: S
 
 
 def simulate_fleet(found: Sequence[RequestPath], shape: FleetShape, scenario: Scenario) -> Answers:
-    """The paths on pods of their own."""
+    """Simulates the paths on a fleet, where each station has pods of its own."""
     env = simpy.Environment()
     random = Random(scenario.seed)  # noqa: S311 - a simulation, not a secret
     stations = {}

@@ -55,7 +55,7 @@ class Fleet(NamedTuple):
     ceiling: Ceiling
 
     def percentiles(self, busy: Mapping[str, float]) -> Percentiles:
-        """In closed form, with each station as busy as said."""
+        """The percentiles in closed form, with each station as busy as given."""
         return on_a_fleet(self.found, busy, self.network_s)
 
 

@@ -1,4 +1,4 @@
-"""How large the two Valkeys must be: keys × bytes, shards for memory and for work, replicas."""
+"""The size of the two Valkeys: keys × bytes, shards for memory and for work, replicas."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def cached_keys(misses_per_s: float, ttl_s: float) -> int:
 
 
 def plan_store(measured: StoreSize, keys: int, shards_busy: float, replicas: int, node: InstanceType) -> Store:
-    """Shards enough for the memory and for the work, whichever needs more.
+    """A cluster with enough shards for the memory and for the work, whichever needs more.
 
     Args:
         measured: bytes a key, as found.

@@ -21,7 +21,7 @@ __all__ = ["print_plan"]
 
 
 def print_plan(console: Console, plan: Plan) -> None:
-    """Everything a person decides by; the rest is in the JSON."""
+    """Prints the figures that a person decides by; the rest is in the JSON document."""
     ask = plan.ask
     console.print(
         f"{ask.qps:,.0f} requests/s, p99 {ask.p99_ms:g} ms, {ask.zones} zones of which one may be lost, "

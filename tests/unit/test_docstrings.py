@@ -10,7 +10,13 @@ from tests.unit.source_rules import sources
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PRODUCT = ("shared", "01-beginner-iris-api", "02-intermediate-seldon-pipeline", "interview")
+PRODUCT = (
+    "shared",
+    "01-beginner-iris-api",
+    "02-intermediate-seldon-pipeline",
+    "03-advanced-multimodel-kserve",
+    "interview",
+)
 LEAST_WORDS = 3
 
 

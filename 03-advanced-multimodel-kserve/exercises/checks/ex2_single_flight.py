@@ -55,7 +55,7 @@ class Shared:
         self._then = then or {}
 
     async def get(self, key: str) -> str | None:
-        """What is there."""
+        """The value of a key, ``None`` where there is none."""
         await asyncio.sleep(TRIP_S)
         found = self._alive(key)
         if self._then:
@@ -64,7 +64,7 @@ class Shared:
         return found
 
     async def put(self, key: str, value: str) -> None:
-        """Keep it."""
+        """Stores a value for good."""
         await asyncio.sleep(TRIP_S)
         self.kept[key] = (value, 1e9)
 
@@ -77,7 +77,7 @@ class Shared:
         return True
 
     async def delete(self, key: str) -> None:
-        """Forget it."""
+        """Deletes the key, if it is there."""
         await asyncio.sleep(TRIP_S)
         self.kept.pop(key, None)
 
@@ -94,7 +94,7 @@ class Model:
         self._fails = fails
 
     async def __call__(self) -> str:
-        """One answer."""
+        """Computes one answer and counts the call."""
         self.calls += 1
         number = self.calls
         await asyncio.sleep(COMPUTING_S)

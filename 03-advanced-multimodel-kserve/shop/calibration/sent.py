@@ -46,7 +46,7 @@ class Sent(NamedTuple):
 
     @property
     def rate_rps(self) -> float:
-        """Requests a second."""
+        """The rate at which they were sent, in requests per second."""
         return self.requests / self.duration_s
 
 

@@ -60,11 +60,11 @@ class Shop:
     _counts: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def shift(self, weight: int) -> None:
-        """From now on."""
+        """Sends so many percent to the candidate from now on."""
         self._weight = weight
 
     def restart(self) -> None:
-        """Count from 0."""
+        """Counts from 0 again."""
         self._counts = {version: np.zeros(len(_DURATIONS) + len(_SCORES) + 1) for version in ("1", "2")}
 
     def now(self) -> float:

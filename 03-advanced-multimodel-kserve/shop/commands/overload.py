@@ -61,7 +61,7 @@ _LATE_MS: Final = 25.0
 
 
 class Overload(msgspec.Struct, frozen=True):
-    """``.run/3/overload.json``."""
+    """The document in ``.run/3/overload.json``."""
 
     peak_rps: float
     offered_rps: float

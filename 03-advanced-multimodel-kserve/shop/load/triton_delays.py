@@ -231,7 +231,7 @@ def _statistics(addresses: Addresses) -> dict[str, _Counted]:
 
 
 class _Silent:
-    """Shows no progress."""
+    """A progress display that shows nothing."""
 
     def update(self, window: Window, samples: Samples) -> None:
         """Does nothing with the progress of a load."""

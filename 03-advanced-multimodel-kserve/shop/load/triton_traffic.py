@@ -33,7 +33,7 @@ class TritonScenario:
         }
 
     def request(self, kind: str, random: Random) -> Request:
-        """See `workbench.sla.scenario.Scenario`."""
+        """The next request for this model."""
         return random.choice(self._requests[kind])
 
     def check(self, request: Request, answer: bytes) -> str | None:

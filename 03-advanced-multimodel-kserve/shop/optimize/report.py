@@ -41,7 +41,7 @@ class Report:
     tensorrt: str | None
 
     def write(self, path: Path) -> None:
-        """As JSON."""
+        """Writes the report to a file as JSON."""
         models = {each.model: _figures(each, self.shipped.get(each.model)) for each in self.outcomes}
         content = {
             "hardware": self.hardware,

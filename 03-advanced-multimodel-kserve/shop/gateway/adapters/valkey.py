@@ -106,7 +106,7 @@ class Valkey:
 
 
 class _Link(asyncio.Protocol):
-    """One connection."""
+    """One connection, and the commands that wait for its replies."""
 
     def __init__(self) -> None:
         self.closed = False

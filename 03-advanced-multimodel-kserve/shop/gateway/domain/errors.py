@@ -10,7 +10,7 @@ __all__ = ["MethodError", "PathError", "UnauthorizedError", "UnavailableError"]
 
 
 class PathError(ServingError):
-    """No such endpoint."""
+    """There is no endpoint at this path."""
 
     status = HTTPStatus.NOT_FOUND
 

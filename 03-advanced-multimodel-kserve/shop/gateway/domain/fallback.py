@@ -25,7 +25,7 @@ class LastGood:
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
 
     def keep(self, key: bytes, entry: Entry) -> None:
-        """Remembers an answer."""
+        """Remembers an answer under its key; the one remembered longest ago makes room."""
         entries = self._entries
         entries[key] = entry
         entries.move_to_end(key)

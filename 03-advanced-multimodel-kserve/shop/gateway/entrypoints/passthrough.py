@@ -70,7 +70,7 @@ class Operation(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """The server's answer."""
+    """The model server's answer as it is passed on."""
 
     status: int
     headers: list[tuple[bytes, bytes]]

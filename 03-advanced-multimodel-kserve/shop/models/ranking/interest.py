@@ -49,7 +49,7 @@ class Interest:
 
     @classmethod
     def until(cls, record: Record, moment: int) -> Interest:
-        """Everything before ``moment``."""
+        """The views, clicks and searches before ``moment``."""
         views, searches = record.views, record.searches
         seen = int(np.searchsorted(views.time, moment))
         asked = int(np.searchsorted(searches.time, moment))
@@ -74,17 +74,17 @@ class Interest:
 
     @cached_property
     def per_user(self) -> NDArray[np.int64]:
-        """Views and clicks of each user."""
+        """How many views and clicks each user has."""
         return np.bincount(self.user, minlength=self.users)
 
     @cached_property
     def purchases(self) -> NDArray[np.float64]:
-        """Of each item."""
+        """How many purchases each item has."""
         return _sums(self.item, self.bought, self.items)
 
     @property
     def click_rate(self) -> float:
-        """Clicks for each examined result, overall."""
+        """Clicks per examined result, over all items."""
         return float(self.clicks.sum() / max(self.examined.sum(), 1.0))
 
     def mean_of_items(self, values: NDArray[Any]) -> NDArray[np.float64]:
