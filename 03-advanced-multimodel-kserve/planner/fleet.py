@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from planner.calibration import Calibration
     from planner.prices import InstanceType, Prices
     from planner.request_path import RequestPath
-    from planner.sizing import Sized
+    from planner.sizing import SizedStation
 
 __all__ = ["Ask", "FleetPlan", "StationPlan", "plan_fleet"]
 
@@ -146,7 +146,7 @@ def _numbers(calibration: Calibration, prices: Prices, ask: Ask, fleet: Fleet) -
     )
 
 
-def _station(each: Sized, calibration: Calibration) -> StationPlan:
+def _station(each: SizedStation, calibration: Calibration) -> StationPlan:
     resident = calibration.rss_mb.get(each.name.partition("-")[0], 0.0) * 1e6
     return StationPlan(
         name=each.name,

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     import simpy
 
-__all__ = ["Lost", "Pod", "Server", "Station", "after"]
+__all__ = ["Pod", "Server", "Station", "ZoneLoss", "after"]
 
 _CHOICES: Final = 2
 
 
-class Lost(NamedTuple):
+class ZoneLoss(NamedTuple):
     """A zone falls silent at ``at_s``; balancers send nothing there any more ``notice_s`` later.
 
     An attempt that meets a silent pod is given up after ``attempt_s`` and made elsewhere.
@@ -97,14 +97,14 @@ class Station:
         self.pods = list(pods)
         self.sharded = sharded
 
-    def lose(self, lost: Lost) -> None:
+    def lose(self, lost: ZoneLoss) -> None:
         """Makes the pods of a zone fall silent at a given time; they are left out, or replaced, some time later."""
         for pod in self.pods:
             if pod.zone == lost.zone:
                 pod.dies_at = lost.at_s
         self._env.timeout(lost.at_s + lost.notice_s).callbacks.append(lambda _: self._notice(lost))
 
-    def _notice(self, lost: Lost) -> None:
+    def _notice(self, lost: ZoneLoss) -> None:
         if self.sharded:
             for pod in self.pods:
                 pod.dies_at = math.inf

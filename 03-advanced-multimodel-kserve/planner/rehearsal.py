@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from planner.arrivals import Surge
-from planner.pods import Lost
+from planner.pods import ZoneLoss
 from planner.simulation import FleetShape, Scenario, simulate_fleet
 from planner.sizing import SHARDED, Fleet
 
@@ -100,7 +100,7 @@ def lose_a_zone(fleet: Fleet, seed: int = 1) -> list[RehearsalPhase]:
     part = cut(fleet, _SIMULATED_RPS)
     noticed = _BEFORE_S + _NOTICE_S
     end = noticed + _SETTLING_S + _AFTER_S
-    lost = Lost(0, _BEFORE_S, _NOTICE_S) if fleet.zones > 1 else None
+    lost = ZoneLoss(0, _BEFORE_S, _NOTICE_S) if fleet.zones > 1 else None
     answers = part.simulate(Scenario(part.fleet.qps, end, seed=seed, lost=lost))
     before = part.phase("all zones up", answers, (0.0, _BEFORE_S - _IN_FLIGHT_S), part.busy)
     if lost is None:

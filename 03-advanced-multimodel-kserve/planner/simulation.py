@@ -17,7 +17,7 @@ import simpy
 from planner.arrivals import Surge, arrival_times, draw_paths
 from planner.distribution import sample
 from planner.machine import Cores, Machine, Process
-from planner.pods import Lost, Pod, Server, Station, after
+from planner.pods import Pod, Server, Station, ZoneLoss, after
 from planner.sizing import SHARDED
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Scenario(NamedTuple):
     warmup_s: float = 0.5
     seed: int = 1
     surge: Surge | None = None
-    lost: Lost | None = None
+    lost: ZoneLoss | None = None
     network_s: float = 0.0
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from planner.request_path import RequestPath, Visit
 
-__all__ = ["SHARDED", "Ceiling", "Fleet", "Sized", "accelerated", "busiest", "size"]
+__all__ = ["SHARDED", "Ceiling", "Fleet", "SizedStation", "accelerated", "busiest", "size"]
 
 SHARDED: Final = ("cache", "features")
 """Stations that are clusters of primaries: a lost one is replaced by its replica, so they need no spare zone."""
@@ -30,7 +30,7 @@ class Ceiling(NamedTuple):
     at_ceiling: Percentiles
 
 
-class Sized(NamedTuple):
+class SizedStation(NamedTuple):
     """One station: pods in each zone and in all, and how busy each is with all zones up and with one lost.
 
     ``goodput_rps`` is what one pod answers at the ceiling: requests of the whole mix, of which it does its part.
@@ -48,7 +48,7 @@ class Fleet(NamedTuple):
     """A sized fleet: what it serves, at which rate, in how many zones, and how busy its pods may be."""
 
     found: list[RequestPath]
-    sized: list[Sized]
+    sized: list[SizedStation]
     qps: float
     zones: int
     network_s: float
@@ -83,7 +83,7 @@ def busiest(found: Sequence[RequestPath], p99_ms: float, headroom: float, networ
     return Ceiling(low, "p99", _at(found, low, network_s))
 
 
-def size(found: Sequence[RequestPath], qps: float, zones: int, utilisation: float) -> list[Sized]:
+def size(found: Sequence[RequestPath], qps: float, zones: int, utilisation: float) -> list[SizedStation]:
     """Pods of each station for this rate, so that what is left of one zone fewer is no busier than this.
 
     Raises:
@@ -101,7 +101,7 @@ def size(found: Sequence[RequestPath], qps: float, zones: int, utilisation: floa
         pods = max(1, math.ceil(load / utilisation - 1e-9)) if name in SHARDED else per_zone * zones
         lost = pods if name in SHARDED or zones == 1 else per_zone * left
         goodput = utilisation / (visits * mean_s)
-        sized.append(Sized(name, math.ceil(pods / zones), pods, load / pods, load / lost, goodput))
+        sized.append(SizedStation(name, math.ceil(pods / zones), pods, load / pods, load / lost, goodput))
     return sized
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from servekit.errors import NotReadyError
-from shop.calibration.sent import Sent, send
+from shop.calibration.sent import SentRequests, send
 from workbench.load import describe_outcome
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _FAILED: Final = 0.05
 class MeasuredPhase(NamedTuple):
     """The requests of a stretch, and what the processes used meanwhile."""
 
-    sent: Sent
+    sent: SentRequests
     used: Usage
 
     @property

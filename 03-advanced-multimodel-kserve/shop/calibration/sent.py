@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from workbench.load import Answer, Request
 
-__all__ = ["Sent", "send"]
+__all__ = ["SentRequests", "send"]
 
 _CONNECTIONS: Final = 128
 _TIMEOUT_S: Final = 5.0
 
 
-class Sent(NamedTuple):
+class SentRequests(NamedTuple):
     """Every request, in the order of their ends: seconds from intended start to last byte, and outcome.
 
     ``outcome`` is 0 for a 2xx, else as in `workbench.load.Answer`; ``size`` the bytes of the answer's body.
@@ -50,7 +50,7 @@ class Sent(NamedTuple):
         return self.requests / self.duration_s
 
 
-def send(url: str, requests: Iterable[Request], rate_rps: float, seed: int) -> Sent:
+def send(url: str, requests: Iterable[Request], rate_rps: float, seed: int) -> SentRequests:
     """Send each request once and wait for the last answer."""
     rows: list[tuple[float, int, int]] = []
 
@@ -70,4 +70,4 @@ def send(url: str, requests: Iterable[Request], rate_rps: float, seed: int) -> S
     finally:
         gc.enable()
     latency_s, outcome, size = np.array(rows, dtype=float).reshape(-1, 3).T
-    return Sent(latency_s, outcome.astype(int), size.astype(int), duration_s)
+    return SentRequests(latency_s, outcome.astype(int), size.astype(int), duration_s)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shop.calibration.bench import Bench
     from workbench.sla import Request, Scenario
 
-__all__ = ["Held", "Key", "Round", "Schedule", "Survey", "survey"]
+__all__ = ["HeldOutTraffic", "Key", "Round", "Schedule", "Survey", "survey"]
 
 _IDLE_S: Final = 2.0
 _LOOK_S: Final = 0.7
@@ -57,7 +57,7 @@ class Schedule(NamedTuple):
     repeats: int = 3
 
 
-class Held(NamedTuple):
+class HeldOutTraffic(NamedTuple):
     """The held-out traffic of one round, the kind of each request, and what the cache answered of each kind."""
 
     phase: MeasuredPhase
@@ -70,7 +70,7 @@ class Round(NamedTuple):
 
     alone: dict[Key, MeasuredPhase]
     busy: dict[Key, MeasuredPhase]
-    held: Held
+    held: HeldOutTraffic
 
     @property
     def others(self) -> float:
@@ -179,11 +179,11 @@ class _Surveyor:
                 break
         return list(found.values())
 
-    def _hold_out(self, turn: int) -> Held:
+    def _hold_out(self, turn: int) -> HeldOutTraffic:
         drawn = list(islice(self._traffic, round(self._schedule.held_out_rps * self._schedule.held_out_s)))
         before = self._bench.counts()
         phase = measure(self._bench, [request for _, request in drawn], self._schedule.held_out_rps, 1000 + turn)
-        return Held(phase, [kind for kind, _ in drawn], hit_ratios(before, self._bench.counts()))
+        return HeldOutTraffic(phase, [kind for kind, _ in drawn], hit_ratios(before, self._bench.counts()))
 
     def _endless(self) -> Iterator[tuple[str, Request]]:
         kinds, weights = list(self._mix), list(self._mix.values())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from shop.load.triton_delays import Measured
+    from shop.load.triton_delays import DelayMeasurement
 
 __all__ = ["main"]
 
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None, result: Path = _RESULT) -> int:
     return 0
 
 
-def _print(measured: Sequence[Measured], console: Console) -> None:
+def _print(measured: Sequence[DelayMeasurement], console: Console) -> None:
     for rate in sorted({each.rate_rps for each in measured}, key=lambda rate: rate or float("inf")):
         load = f"{rate:g} requests/s, open loop" if rate else "as many as it can, 16 at once"
         columns = ("queue delay", "model", "requests/s", "p50 ms", "p99 ms", "longest ms", "over 100 ms", "in a batch")

@@ -31,7 +31,7 @@ from servekit.errors import NotReadyError, ServingError
 from servekit.json_file import write_json
 from shop.addresses import Addresses
 from shop.load.answered import Offered
-from shop.load.sudden import SETTLED_S, Changed, change_load, forget
+from shop.load.sudden import SETTLED_S, ChangeResult, change_load, forget
 from shop.load.workers import LoadWorkers
 from shop.load.world_traffic import mixed_messages
 from workbench.arguments import positive
@@ -75,7 +75,7 @@ class Overload(msgspec.Struct, frozen=True):
     generator_lag_p99_ms: float
     afterwards_goodput_share: float
     climbed: list[dict[str, float]]
-    changes: list[Changed]
+    changes: list[ChangeResult]
     rounds_kept: list[float]
     accepted_low_ms: float
     accepted_high_ms: float | None
@@ -212,7 +212,7 @@ def _row(table: Any, offered: Offered) -> None:
     )
 
 
-def _changes_table(console: Console, changes: Sequence[Changed]) -> Any:
+def _changes_table(console: Console, changes: Sequence[ChangeResult]) -> Any:
     until = f"first {SETTLED_S:g} s"
     table = make_table(console, "sudden", "requests/s", "fits", until, "then", "accepted p99", "shed", "failed", "")
     for each in changes:

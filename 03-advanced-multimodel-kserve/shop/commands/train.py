@@ -15,8 +15,8 @@ from shop.addresses import Addresses
 from shop.commands.training_report import print_report
 from shop.commands.world import make_world
 from shop.endpoints import MODELS
+from shop.models.feature_files import write_features
 from shop.models.openmp import OpenMpError
-from shop.models.store import write_features
 from shop.models.training_steps import fit_fraud, fit_personalisation, fit_ranking
 from shop.world.people import DAY
 from shop.world.settings import WorldSettings
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from shop.models.training_steps import Trained
+    from shop.models.training_steps import TrainedModel
 
 __all__ = ["main", "train"]
 
@@ -70,7 +70,7 @@ def train(settings: WorldSettings, run_dir: Path, processes: int = 1) -> None:
     print(f"trained in {time.perf_counter() - began:.0f} s")
 
 
-def _fit(run_dir: Path, processes: int, say: Callable[[str], None]) -> dict[str, Trained]:
+def _fit(run_dir: Path, processes: int, say: Callable[[str], None]) -> dict[str, TrainedModel]:
     """What each model's training leaves; ranking takes longest, so it goes first."""
     if processes == 1:
         return {name: _one(name, run_dir, say) for name in MODELS}
@@ -80,7 +80,7 @@ def _fit(run_dir: Path, processes: int, say: Callable[[str], None]) -> dict[str,
         return {name: future.result() for name, future in running.items()}
 
 
-def _one(name: str, run_dir: Path, say: Callable[[str], None]) -> Trained:
+def _one(name: str, run_dir: Path, say: Callable[[str], None]) -> TrainedModel:
     with threadpool_limits(1):
         return _STEPS[name](run_dir, partial(_about, say, name))
 

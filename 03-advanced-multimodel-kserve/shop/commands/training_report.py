@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shop.models.training_steps import Trained
+    from shop.models.training_steps import TrainedModel
 
 __all__ = ["print_report"]
 
@@ -22,7 +22,7 @@ _HEADINGS = {
 }
 
 
-def print_report(trained: list[Trained], run_dir: Path) -> None:
+def print_report(trained: list[TrainedModel], run_dir: Path) -> None:
     """A table for each model, and a line for each artefact; what stands behind ± holds with 95 %."""
     for each in trained:
         names = list(next(reversed(each.rows.values())))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shop.addresses import Addresses
     from shop.load.workers import LoadWorkers
 
-__all__ = ["CHANGES", "KEPT", "SETTLED_S", "Change", "Changed", "change_load", "forget"]
+__all__ = ["CHANGES", "KEPT", "SETTLED_S", "ChangeResult", "LoadChange", "change_load", "forget"]
 
 SETTLED_S: Final = 2.0
 """Seconds after a change that a limit may take to find its place."""
@@ -33,7 +33,7 @@ _AFTER_S: Final = 6.0
 _BURST_S: Final = 0.5
 
 
-class Change(NamedTuple):
+class LoadChange(NamedTuple):
     """From one share of the peak to another; ``bursts`` go back and forth, each half a second long."""
 
     name: str
@@ -58,17 +58,17 @@ class Change(NamedTuple):
 
 
 CHANGES: Final = (
-    Change("step up, cache warm", 0.1, 0.8),
-    Change("another step up", 0.5, 0.9),
-    Change("step to twice the peak", 0.1, 2.0),
-    Change("step down from it", 2.0, 0.5),
-    Change("bursts", 0.1, 1.5, bursts=True),
+    LoadChange("step up, cache warm", 0.1, 0.8),
+    LoadChange("another step up", 0.5, 0.9),
+    LoadChange("step to twice the peak", 0.1, 2.0),
+    LoadChange("step down from it", 2.0, 0.5),
+    LoadChange("bursts", 0.1, 1.5, bursts=True),
     # last: the peak was measured with a cache that this one empties
-    Change("step up, cache cold", 0.1, 0.8, cold=True),
+    LoadChange("step up, cache cold", 0.1, 0.8, cold=True),
 )
 
 
-class Changed(msgspec.Struct, frozen=True):
+class ChangeResult(msgspec.Struct, frozen=True):
     """The result of one change; shares are of the rate that the level can answer."""
 
     name: str
@@ -87,7 +87,9 @@ class Changed(msgspec.Struct, frozen=True):
         return self.settled >= KEPT and not self.failed
 
 
-def change_load(workers: LoadWorkers, peak_rps: float, limit_s: float, forget: Callable[[], Any]) -> Iterator[Changed]:
+def change_load(
+    workers: LoadWorkers, peak_rps: float, limit_s: float, forget: Callable[[], Any]
+) -> Iterator[ChangeResult]:
     """Offer every change of `CHANGES`.
 
     Args:
@@ -105,7 +107,7 @@ def change_load(workers: LoadWorkers, peak_rps: float, limit_s: float, forget: C
         rest = offered.between(_BEFORE_S + SETTLED_S, _BEFORE_S + SETTLED_S + _AFTER_S)
         # fewer may have come than were meant to: arrivals are chance
         came = min(fits, rest.rate_rps) if not change.bursts else fits
-        yield Changed(
+        yield ChangeResult(
             name=change.name,
             before_rps=round(profile[0].rate_rps, 1),
             after_rps=round(profile[1].rate_rps, 1),

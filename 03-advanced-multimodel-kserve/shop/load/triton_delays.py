@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from workbench.sla.samples import Samples
 
-__all__ = ["DelayError", "DelayExperiment", "Measured", "Variant", "measure"]
+__all__ = ["DelayError", "DelayExperiment", "DelayMeasurement", "Variant", "measure"]
 
 _READY_WITHIN_S = 60.0
 _STALL_S = 0.1
@@ -72,7 +72,7 @@ class DelayExperiment(msgspec.Struct, frozen=True):
     seconds: float
 
 
-class Measured(msgspec.Struct, frozen=True):
+class DelayMeasurement(msgspec.Struct, frozen=True):
     """One model under one load; `rate_rps` is the rate of all models together, 0 for as much as it can.
 
     Attributes:
@@ -100,7 +100,7 @@ class Watcher(Protocol):
         ...
 
 
-def measure(models_dir: Path, folder: Path, plan: DelayExperiment, watch: Watcher) -> Iterator[Measured]:
+def measure(models_dir: Path, folder: Path, plan: DelayExperiment, watch: Watcher) -> Iterator[DelayMeasurement]:
     """Runs a Triton of its own on version 1 of each model, and measures each variant of the plan.
 
     Raises:
@@ -179,7 +179,7 @@ def _url(addresses: Addresses) -> str:
     return f"http://127.0.0.1:{addresses.triton_http_port}"
 
 
-def _open_loop(addresses: Addresses, variant: Variant, rate: float, seconds: float) -> list[Measured]:
+def _open_loop(addresses: Addresses, variant: Variant, rate: float, seconds: float) -> list[DelayMeasurement]:
     path = addresses.run_dir / "sla.toml"
     path.write_text(_SLA.format(url=_url(addresses), rate=rate, seconds=seconds), encoding="utf-8")
     before = _statistics(addresses)
@@ -195,18 +195,18 @@ def _open_loop(addresses: Addresses, variant: Variant, rate: float, seconds: flo
         p50_ms, p99_ms, max_ms = np.quantile(latencies_s, [0.5, 0.99, 1]) * 1e3
         stalls = int(np.count_nonzero(latencies_s > _STALL_S))
         figures = (requests / seconds, float(p50_ms), float(p99_ms), float(max_ms), stalls, batch)
-        measured.append(Measured(str(variant), rate, model, requests, *figures))
+        measured.append(DelayMeasurement(str(variant), rate, model, requests, *figures))
     return measured
 
 
-def _as_many(addresses: Addresses, variant: Variant, model: str, seconds: float) -> Measured:
+def _as_many(addresses: Addresses, variant: Variant, model: str, seconds: float) -> DelayMeasurement:
     """Measures throughput by a closed loop over 16 connections."""
     request = typical_request(Artefact.of(addresses.models_dir, model, "1"), seed=0)
     before = _statistics(addresses)
     done = closed_loop(addresses.triton_http_port, [request], None, _CONNECTIONS, seconds)
     counted = _statistics(addresses)[model] - before[model]
     figures = (done.requests, done.rps, done.p50_ms, done.p99_ms, done.p99_ms, 0, counted.batch)
-    return Measured(str(variant), 0, model, *figures)
+    return DelayMeasurement(str(variant), 0, model, *figures)
 
 
 class _Counted(NamedTuple):

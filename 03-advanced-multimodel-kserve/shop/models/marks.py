@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from shop.models.metrics import Ranked
+from shop.models.metrics import RankedRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,7 +71,7 @@ def marks_of_payments(
 ) -> Marks:
     """Marks by AUC and average precision; a payer's payments are drawn together, for they are alike."""
     payers, place = np.unique(payer, return_inverse=True)
-    ranked = Ranked.of(probabilities, fraud)
+    ranked = RankedRows.of(probabilities, fraud)
 
     def resampled(times: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
         draws = [each[place] for each in times]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "Ranked", "auc", "average_precision", "calibration_error", "ndcg", "ndcg_of_lists", "recall_at_false_positives",
+    "RankedRows", "auc", "average_precision", "calibration_error", "ndcg", "ndcg_of_lists", "recall_at_false_positives",
 ]  # fmt: skip
 
 
@@ -47,16 +47,16 @@ def ndcg_of_lists(
 
 def auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
     """How likely a positive has a higher score than a negative; ties count half."""
-    return Ranked.of(scores, positive).auc()
+    return RankedRows.of(scores, positive).auc()
 
 
 def average_precision(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
     """Mean precision over the positives, as one goes down the scores; expected over the orders of ties."""
-    return Ranked.of(scores, positive).average_precision()
+    return RankedRows.of(scores, positive).average_precision()
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedRows:
     """Rows from the highest score down, so that they can be judged many times over, each row as often as one says.
 
     Attributes:
@@ -70,7 +70,7 @@ class Ranked:
     positive: NDArray[np.float64]
 
     @classmethod
-    def of(cls, scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> Ranked:
+    def of(cls, scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> RankedRows:
         """The rows with these scores, those that are ``positive`` being looked for."""
         order = np.argsort(-scores, kind="stable")
         begins = np.ones(len(order), bool)

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
     from shop.world.record import Record
 
-__all__ = ["Trained", "fit_fraud", "fit_personalisation", "fit_ranking"]
+__all__ = ["TrainedModel", "fit_fraud", "fit_personalisation", "fit_ranking"]
 
 _LIBRARIES = {name: version(name) for name in ("numpy", "scipy", "lightgbm", "onnx")}
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """What the training of one model leaves beyond its files.
 
     Attributes:
@@ -65,7 +65,7 @@ class Trained:
         return ranking if self.embeddings is None else np.concatenate([ranking, self.embeddings], axis=1)
 
 
-def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> Trained:
+def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> TrainedModel:
     """Trains and writes ``ranking``."""
     record, periods = _read(run_dir)
     fitted = train_ranking(record, periods, say)
@@ -90,7 +90,7 @@ def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> Trained:
     return _written(run_dir, ranking_onnx(fitted.student), card, rows, **known, blocks=blocks, as_of=periods.train)
 
 
-def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> Trained:
+def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> TrainedModel:
     """Trains and writes ``fraud``."""
     record, periods = _read(run_dir)
     fitted = train_fraud(record, periods, say)
@@ -113,7 +113,7 @@ def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> Trained:
     return _written(run_dir, fraud_onnx(fitted.student, fitted.platt), card, rows, **known, blocks=blocks)
 
 
-def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> Trained:
+def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> TrainedModel:
     """Trains and writes ``personalisation``."""
     record, periods = _read(run_dir)
     fitted = train_personalisation(record, periods, say)
@@ -176,9 +176,11 @@ def _card(
     )
 
 
-def _written(run_dir: Path, onnx: bytes, card: ModelCard, rows: dict[str, dict[str, float]], **more: Any) -> Trained:
+def _written(
+    run_dir: Path, onnx: bytes, card: ModelCard, rows: dict[str, dict[str, float]], **more: Any
+) -> TrainedModel:
     artefact = write_artefact(run_dir / "models" / card.name / card.version, onnx, card)
-    return Trained(artefact, len(onnx), rows, **more)
+    return TrainedModel(artefact, len(onnx), rows, **more)
 
 
 def _rounded(metrics: dict[str, float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ import numpy as np
 from shop.world.catalogue import CATEGORIES, RESALE
 from shop.world.chance import happens
 from shop.world.people import DAY, HOUR
-from shop.world.wallets import Means
+from shop.world.wallets import PaymentMeans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,7 +115,9 @@ def _rings(rng: np.random.Generator, catalogue: Catalogue, wallets: Wallets, day
     category, amount = _loot(rng, catalogue, count)
     tried = happens(rng, _TRIED, count)  # a small sum first, to see whether the card works
     amount = np.where(tried, rng.uniform(1, 4, count).round(2), amount)
-    return _payments(np.minimum(time, days * DAY - 1), user, Means(card, device, ip), (category, amount), fraud=True)
+    return _payments(
+        np.minimum(time, days * DAY - 1), user, PaymentMeans(card, device, ip), (category, amount), fraud=True
+    )
 
 
 def _alone(rng: np.random.Generator, catalogue: Catalogue, wallets: Wallets, people: People, count: int) -> Payments:
@@ -128,7 +130,7 @@ def _alone(rng: np.random.Generator, catalogue: Catalogue, wallets: Wallets, peo
     away = rng.choice(np.concatenate([wallets.proxies, wallets.carriers]), count)
     ip = np.where(taken, away, usual.ip)
     loot = _loot(rng, catalogue, count)
-    return _payments(shifted, user, Means(usual.card, device, ip), loot, fraud=True)
+    return _payments(shifted, user, PaymentMeans(usual.card, device, ip), loot, fraud=True)
 
 
 def _loot(rng: np.random.Generator, catalogue: Catalogue, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -142,7 +144,7 @@ def _loot(rng: np.random.Generator, catalogue: Catalogue, count: int) -> tuple[N
 def _payments(
     time: NDArray[np.int64],
     user: NDArray[np.int64],
-    means: Means,
+    means: PaymentMeans,
     basket: tuple[NDArray[np.int64], NDArray[np.float64]],
     *,
     fraud: bool,

@@ -13,7 +13,7 @@ from shop.world.people import DAY
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Means", "Wallets", "make_wallets"]
+__all__ = ["PaymentMeans", "Wallets", "make_wallets"]
 
 _ALONE = 0.55  # share of the users who share their household's device with nobody
 _RENEWED = 0.3  # share of the users who get a new card, and of those who get a new device, within the days
@@ -25,7 +25,7 @@ _PER_PROXY = 400  # users for each address of a proxy that anyone can rent
 
 
 @dataclass(frozen=True)
-class Means:
+class PaymentMeans:
     """What each of n payments is made with."""
 
     card: NDArray[np.int64]
@@ -64,7 +64,7 @@ class Wallets:
         """Device ids in people's hands; those of thieves follow."""
         return 3 * len(self.household) + int(self.household.max()) + 1
 
-    def usual(self, rng: np.random.Generator, users: NDArray[np.int64], time: NDArray[np.int64]) -> Means:
+    def usual(self, rng: np.random.Generator, users: NDArray[np.int64], time: NDArray[np.int64]) -> PaymentMeans:
         """What honest users pay with: mostly the same, now and then the family's tablet or a train's network."""
         count = len(users)
         other = self.second[users] & happens(rng, _SECOND_USED, count)
@@ -74,7 +74,7 @@ class Wallets:
         device = np.where(happens(rng, _SHARED_USED, count), 3 * len(self.household) + home, device)
         away, hidden = happens(rng, _AWAY, count), happens(rng, _HIDDEN, count)
         ip = np.where(away, rng.choice(self.carriers, count), home)
-        return Means(card, device, np.where(hidden, rng.choice(self.proxies, count), ip))
+        return PaymentMeans(card, device, np.where(hidden, rng.choice(self.proxies, count), ip))
 
 
 def make_wallets(rng: np.random.Generator, users: int, days: int) -> Wallets:

@@ -7,7 +7,7 @@ import simpy
 from planner.arrivals import Surge, arrival_times
 from planner.closed_form import on_a_fleet
 from planner.machine import Cores, Machine, Process
-from planner.pods import Lost, Pod
+from planner.pods import Pod, ZoneLoss
 from planner.request_path import RequestPath, Visit
 from planner.simulation import Answers, FleetShape, Scenario, simulate_fleet, simulate_machine
 from servekit.errors import InvalidValueError
@@ -117,14 +117,14 @@ def test_two_gateways_on_two_cores_answer_sooner_than_one() -> None:
 
 
 @pytest.fixture(scope="module")
-def zone_lost() -> tuple[Answers, Lost]:
-    lost = Lost(zone=0, at_s=2, notice_s=1)
+def zone_lost() -> tuple[Answers, ZoneLoss]:
+    lost = ZoneLoss(zone=0, at_s=2, notice_s=1)
     found = [a_path(("edge", 0.0002), ("gateway", 0.001), ("features", 0.0001), delay_s=0.002)]
     shape = FleetShape({"edge": 3, "gateway": 6, "features": 3}, zones=3)
     return simulate_fleet(found, shape, Scenario(2500, 6, lost=lost)), lost
 
 
-def test_a_lost_zone_costs_retries_until_it_is_noticed_and_then_nothing(zone_lost: tuple[Answers, Lost]) -> None:
+def test_a_lost_zone_costs_retries_until_it_is_noticed_and_then_nothing(zone_lost: tuple[Answers, ZoneLoss]) -> None:
     answers, lost = zone_lost
     noticed = lost.at_s + lost.notice_s
     before, during, after = (
@@ -136,7 +136,7 @@ def test_a_lost_zone_costs_retries_until_it_is_noticed_and_then_nothing(zone_los
 
 
 def test_work_under_way_in_a_zone_that_is_lost_is_made_again_elsewhere() -> None:
-    lost = Lost(0, at_s=3.0, notice_s=0.5, attempt_s=2.0)
+    lost = ZoneLoss(0, at_s=3.0, notice_s=0.5, attempt_s=2.0)
     found, shape = [a_path(("gateway", 0.1))], FleetShape({"gateway": 8}, zones=2)
     answers = simulate_fleet(found, shape, Scenario(30, 6, warmup_s=0, lost=lost))
     waited = (answers.at_s < lost.at_s) & (answers.latency_s >= lost.attempt_s + 0.1)
@@ -144,7 +144,7 @@ def test_work_under_way_in_a_zone_that_is_lost_is_made_again_elsewhere() -> None
     assert not answers.failed.any()
 
 
-def test_a_lost_shard_degrades_answers_until_its_replica_takes_over(zone_lost: tuple[Answers, Lost]) -> None:
+def test_a_lost_shard_degrades_answers_until_its_replica_takes_over(zone_lost: tuple[Answers, ZoneLoss]) -> None:
     answers, lost = zone_lost
     noticed = lost.at_s + lost.notice_s
     during = (answers.at_s > lost.at_s) & (answers.at_s < noticed)

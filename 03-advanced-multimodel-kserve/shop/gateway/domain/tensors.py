@@ -14,14 +14,14 @@ from servekit.errors import MalformedError
 from servekit.oip.rest import HEADER_LENGTH, decode_request
 from servekit.oip.tensors import Inference, to_bytes
 
-__all__ = ["Rewritten", "rewrite"]
+__all__ = ["RewrittenRequest", "rewrite"]
 
 _MOST = 2**64
 _encode = msgspec.json.Encoder().encode
 _Parameters = dict[str, Any]
 
 
-class Rewritten(NamedTuple):
+class RewrittenRequest(NamedTuple):
     """The caller's inference request, and its body and headers for the model server."""
 
     inference: Inference
@@ -45,7 +45,7 @@ class _RequestParameters(msgspec.Struct):
 _decode = msgspec.json.Decoder(_RequestParameters).decode
 
 
-def rewrite(body: bytes, header_length: str | None) -> Rewritten:
+def rewrite(body: bytes, header_length: str | None) -> RewrittenRequest:
     """Reads the body of an infer call and writes it for Triton: its inputs as binary tensors, whatever they came as.
 
     Args:
@@ -81,7 +81,7 @@ def rewrite(body: bytes, header_length: str | None) -> Rewritten:
         ]
     head = _encode(wire)
     headers = [(b"content-type", b"application/octet-stream"), (HEADER_LENGTH.encode(), b"%d" % len(head))]
-    return Rewritten(inference, head + b"".join(data), headers)
+    return RewrittenRequest(inference, head + b"".join(data), headers)
 
 
 def _flag(value: object) -> str:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from servekit.telemetry import RequestRecord
     from shop.gateway.adapters.inference import ModelPools
 
-__all__ = ["ROUTES", "Operation", "PassThrough", "Passed"]
+__all__ = ["ROUTES", "Operation", "PassThrough", "PassedAnswer"]
 
 _PATH = re.compile(
     r"/v2(?P<health>/health/(?:live|ready))?"
@@ -69,7 +69,7 @@ class Operation(NamedTuple):
     infer: bool
 
 
-class Passed(NamedTuple):
+class PassedAnswer(NamedTuple):
     """The model server's answer as it is passed on."""
 
     status: int
@@ -110,7 +110,7 @@ class PassThrough:
 
     async def answer(
         self, operation: Operation, headers: dict[bytes, bytes], body: bytes, record: RequestRecord, deadline: float
-    ) -> Passed:
+    ) -> PassedAnswer:
         """The server's answer, as it is.
 
         Raises:
@@ -218,7 +218,7 @@ def _names(tensors: list[TensorMetadata]) -> str:
     return ", ".join(tensor.name for tensor in tensors)
 
 
-def _with_health_body(operation: Operation, answer: Passed) -> Passed:
+def _with_health_body(operation: Operation, answer: PassedAnswer) -> PassedAnswer:
     """Adds the body that the protocol recommends for health; Triton answers with the status alone."""
     if answer.body or answer.status != _OK:
         return answer
@@ -227,11 +227,11 @@ def _with_health_body(operation: Operation, answer: Passed) -> Passed:
     return answer._replace(headers=[*answer.headers, _JSON_TYPE], body=msgspec.json.encode(health))
 
 
-def _passed(reply: HttpReply, version: str = "") -> Passed:
+def _passed(reply: HttpReply, version: str = "") -> PassedAnswer:
     headers = [(name.lower(), value) for name, value in reply.headers if name.lower() in _PASSED_HEADERS]
     if reply.body and not any(name == b"content-type" for name, _ in headers):
         headers.append(_JSON_TYPE)
     if version:
         headers.append((VERSION, version.encode()))
     known = reply.status == _OK or reply.status in _REFUSALS  # any other status is a failure of the model server
-    return Passed(reply.status if known else 503, headers, reply.body)
+    return PassedAnswer(reply.status if known else 503, headers, reply.body)

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from shop.world.paying import Payments
     from shop.world.record import Record
 
-__all__ = ["FraudTraining", "Judged", "judge", "payment_features", "train_fraud"]
+__all__ = ["FraudTraining", "JudgedPayments", "judge", "payment_features", "train_fraud"]
 
 _WARM_UP = 0.25  # of the history, in which nobody has one yet
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedPayments:
     """Payments to judge by: features (rows, FRAUD_WIDTH), and for each what came true and who paid."""
 
     features: NDArray[np.float32]
@@ -65,8 +65,8 @@ class FraudTraining:
     quality: dict[str, dict[str, float]]
     margins: dict[str, dict[str, float]]
     sample: NDArray[np.float32]
-    choosing: Judged
-    test: Judged
+    choosing: JudgedPayments
+    test: JudgedPayments
     payments: int
     teacher: Any
 
@@ -99,7 +99,7 @@ def train_fraud(record: Record, periods: Periods, say: Callable[[str], None] = l
     del quality["amount"]["calibration_error"]  # an amount promises nothing
     rows = np.nonzero(learn)[0]
     sample = features[rows[:: max(1, len(rows) // 4096)][:4096]]
-    choosing, judged = (Judged(features[some], fraud[some], payments.user[some]) for some in (choose, test))
+    choosing, judged = (JudgedPayments(features[some], fraud[some], payments.user[some]) for some in (choose, test))
     return FraudTraining(student, platt, entities, quality, margins, sample, choosing, judged, len(rows), teacher)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Each", "Quality", "evaluate", "evaluate_each", "top"]
+__all__ = ["Quality", "UserQualities", "evaluate", "evaluate_each", "top"]
 
 _AT_ONCE = 512
 
@@ -32,7 +32,7 @@ class Quality:
     coverage_at_100: float
 
     @classmethod
-    def of(cls, each: Each) -> Quality:
+    def of(cls, each: UserQualities) -> Quality:
         """The means; 0 where nobody is judged."""
         if not len(each.recall_at_100):
             return cls(0.0, 0.0, 0.0)
@@ -44,7 +44,7 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Each:
+class UserQualities:
     """What `Quality` is the mean of: values of each user judged, and whether each item was on anybody's list."""
 
     recall_at_100: NDArray[np.float64]
@@ -73,7 +73,7 @@ def evaluate(recommend: Callable[[NDArray[np.int64]], NDArray[np.int64]], looked
     return Quality.of(evaluate_each(recommend, looked))
 
 
-def evaluate_each(recommend: Callable[[NDArray[np.int64]], NDArray[np.int64]], looked: Any) -> Each:
+def evaluate_each(recommend: Callable[[NDArray[np.int64]], NDArray[np.int64]], looked: Any) -> UserQualities:
     """The same of each user who looked at anything."""
     users = np.nonzero(np.diff(looked.indptr))[0]
     recalls, gains, shown = [np.empty(0)], [np.empty(0)], np.zeros(looked.shape[1], bool)
@@ -86,7 +86,7 @@ def evaluate_each(recommend: Callable[[NDArray[np.int64]], NDArray[np.int64]], l
         total = relevant.sum(axis=1)
         recalls.append(hits.sum(axis=1) / np.minimum(total, lists.shape[1]))
         gains.append(_ndcg(hits, total))
-    return Each(np.concatenate(recalls), np.concatenate(gains), shown)
+    return UserQualities(np.concatenate(recalls), np.concatenate(gains), shown)
 
 
 def _ndcg(hits: NDArray[np.bool_], total: NDArray[np.int64], k: int = 10) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shop.models.periods import Periods
     from shop.world.record import Record
 
-__all__ = ["PersonalisationTraining", "Returned", "train_personalisation"]
+__all__ = ["PersonalisationTraining", "ReturningUsers", "train_personalisation"]
 
 # Chosen on the validation period; never on the test period.
 ALS = AlsSettings(width=EMBEDDING, confidence=1.0, damping=0.2, ridge=0.1, rounds=5, seed=7)
@@ -31,7 +31,7 @@ _JUDGED = 4_000  # users of the test period, at most
 
 
 @dataclass(frozen=True)
-class Returned:
+class ReturningUsers:
     """Some of those who came back in a period: their ids, and a sparse matrix (users, items) of what all looked at."""
 
     users: NDArray[np.int64]
@@ -58,8 +58,8 @@ class PersonalisationTraining:
     quality: dict[str, Quality]
     margins: dict[str, dict[str, float]]
     judged: int
-    choosing: Returned
-    test: Returned
+    choosing: ReturningUsers
+    test: ReturningUsers
     interactions: int
 
 
@@ -90,7 +90,7 @@ def train_personalisation(
     )
 
 
-def _returned(record: Record, start: int, end: int) -> Returned:
+def _returned(record: Record, start: int, end: int) -> ReturningUsers:
     everything = Interest.until(record, end)
     late = everything.time >= start
     user, item = everything.user[late], everything.item[late]
@@ -99,4 +99,4 @@ def _returned(record: Record, start: int, end: int) -> Returned:
     known = np.isin(user, users)
     shape = (everything.users, everything.items)
     looked = csr_array((np.ones(int(known.sum()), np.float32), (user[known], item[known])), shape=shape)
-    return Returned(users, looked)
+    return ReturningUsers(users, looked)

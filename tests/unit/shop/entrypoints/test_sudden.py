@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shop.load.answered import Answered, Offered
-from shop.load.sudden import CHANGES, Change, change_load
+from shop.load.sudden import CHANGES, LoadChange, change_load
 
 if TYPE_CHECKING:
     from workbench.load import Phase
@@ -45,10 +45,10 @@ def test_a_level_that_settles_in_time_holds_and_one_that_does_not_is_found() -> 
 
 
 def test_what_fits_is_no_more_than_the_peak() -> None:
-    assert Change("up", 0.1, 2.0).fits() == 1.0
-    assert Change("down", 2.0, 0.5).fits() == 0.5
-    assert Change("bursts", 0.2, 1.5, bursts=True).fits() == pytest.approx(0.6)
-    assert sum(phase.seconds for phase in Change("bursts", 0.2, 1.5, bursts=True).profile(100)) == 11
+    assert LoadChange("up", 0.1, 2.0).fits() == 1.0
+    assert LoadChange("down", 2.0, 0.5).fits() == 0.5
+    assert LoadChange("bursts", 0.2, 1.5, bursts=True).fits() == pytest.approx(0.6)
+    assert sum(phase.seconds for phase in LoadChange("bursts", 0.2, 1.5, bursts=True).profile(100)) == 11
 
 
 def test_a_part_of_a_run_has_the_answers_that_were_asked_for_in_it() -> None:

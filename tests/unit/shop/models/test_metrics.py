@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.models.metrics import Ranked, auc, average_precision, calibration_error, ndcg, recall_at_false_positives
+from shop.models.metrics import RankedRows, auc, average_precision, calibration_error, ndcg, recall_at_false_positives
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def test_average_precision_is_the_mean_over_the_orders_of_ties() -> None:
 
 def test_rows_may_count_several_times_and_not_at_all() -> None:
     scores, times = SCORES.round(1), RNG.integers(0, 4, 200)
-    ranked = Ranked.of(scores, POSITIVE)
+    ranked = RankedRows.of(scores, POSITIVE)
     repeated, labels = np.repeat(scores, times), np.repeat(POSITIVE, times)
     assert ranked.auc(times) == pytest.approx(auc(repeated, labels))
     assert ranked.average_precision(times) == pytest.approx(average_precision(repeated, labels))

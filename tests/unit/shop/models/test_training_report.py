@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from shop.artefact import ModelCard
 from shop.commands.training_report import print_report
-from shop.models.training_steps import Trained
+from shop.models.training_steps import TrainedModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ def test_a_measure_says_what_it_is_known_from_and_how_far_off_it_may_be(
         "student": {"auc": 0.9762, "recall_at_1pct_fpr": 0.848, "calibration_error": 0.0015},
     }
     margins = {"student": {"auc": 0.0061, "recall_at_1pct_fpr": 0.029}}
-    print_report([Trained(card, 1_000_000, rows, margins, "678 frauds")], tmp_path)
+    print_report([TrainedModel(card, 1_000_000, rows, margins, "678 frauds")], tmp_path)
     heading, amount, student, _ = capsys.readouterr().out.splitlines()
     assert heading.split("  ")[0] == "fraud, 678 frauds"
     assert amount.split() == ["amount", "0.7000", "–", "–"]
