@@ -12,7 +12,7 @@ from shop.canary.judge import Policy
 from shop.canary.rollout import RolloutPlan
 from shop.gateway.settings import GatewaySettings
 from shop.optimize import gate, loss
-from shop.optimize.static_int8 import weight_steps
+from shop.optimize.item_matrix import weight_steps
 from workbench.versions import ROOT
 
 SOLUTIONS = ROOT / "03-advanced-multimodel-kserve" / "exercises" / "solutions"

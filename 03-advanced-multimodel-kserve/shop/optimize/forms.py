@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shop.optimize.half import half_precision
 from shop.optimize.item_matrix import int8_reranked, int8_scores, tensorrt_scores
+from shop.optimize.scaled import half_precision
 from shop.optimize.static_int8 import cpu_int8, tensorrt_int8
 from shop.optimize.weight_only import weight_only_int8
 

@@ -20,16 +20,18 @@ from onnx import TensorProto, numpy_helper
 from shop.models.onnx_graph import Writer
 from shop.optimize.calibration_set import checked
 from shop.optimize.layers import GraphError
-from shop.optimize.static_int8 import weight_steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import GraphProto
 
-__all__ = ["CANDIDATES", "int8_reranked", "int8_scores", "tensorrt_scores"]
+__all__ = ["CANDIDATES", "int8_reranked", "int8_scores", "tensorrt_scores", "weight_steps"]
 
 CANDIDATES = 2
 """How many candidates re-ranking chooses, in lengths of the list."""
+
+_STEPS = 127
+_NONE = np.float32(0)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def int8_reranked(content: bytes, calibration: NDArray[np.float32]) -> bytes:
     catalogue = _read(content)
     items = catalogue.matrix.shape[1]
     writer = Writer()
-    integers, _ = weight_steps(catalogue.matrix, np.abs(catalogue.matrix).max() / 127)
+    integers, _ = weight_steps(catalogue.matrix, np.abs(catalogue.matrix).max() / _STEPS)
     sums = _sums(writer, catalogue, integers, _user_step(calibration, catalogue))
     wanted = writer.constant("candidates", np.array([min(CANDIDATES * catalogue.length, items)]))
     writer.add("TopK", sums, wanted, output=("candidate_sums", "candidates_found"), sorted=0)
@@ -103,6 +105,15 @@ def tensorrt_scores(content: bytes, calibration: NDArray[np.float32]) -> bytes:
     return _model(writer, catalogue)
 
 
+def weight_steps(
+    matrix: NDArray[np.float32], smallest: np.floating = _NONE
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """(embedding, items) in steps from -127 to 127, and the size of a step for each item, at least ``smallest``."""
+    step = np.maximum(np.abs(matrix).max(axis=0) / _STEPS, smallest)
+    step = np.where(step > 0, step, 1).astype(np.float32)
+    return np.rint(matrix / step).astype(np.int8), step
+
+
 def _read(content: bytes) -> _Catalogue:
     model = onnx.load_from_string(content)
     constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
@@ -122,7 +133,7 @@ def _read(content: bytes) -> _Catalogue:
 
 def _user_step(calibration: NDArray[np.float32], catalogue: _Catalogue) -> np.float32:
     users = checked(calibration, len(catalogue.matrix))
-    return np.float32(np.abs(users).max() / 127)
+    return np.float32(np.abs(users).max() / _STEPS)
 
 
 def _sums(writer: Writer, catalogue: _Catalogue, integers: NDArray[np.int8], step: np.float32) -> str:

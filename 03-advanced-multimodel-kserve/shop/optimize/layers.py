@@ -56,14 +56,6 @@ class Perceptron:
         name: str = self.model.graph.input[0].name
         return name
 
-    def activations(self, rows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """What enters each layer when these rows enter the first: (n, inputs of the layer) each."""
-        entering = [rows]
-        for layer in self.layers[:-1]:
-            passed = entering[-1] @ layer.weight + layer.bias
-            entering.append(np.maximum(passed, 0) if layer.relu else passed)
-        return entering
-
 
 def read_perceptron(content: bytes) -> Perceptron:
     """The layers of a graph.

@@ -7,8 +7,8 @@ import onnx
 import pytest
 
 from shop.optimize.forms import TENSORRT, TENSORRT_HALF, forms_of, tensorrt_exports
-from shop.optimize.half import half_precision
 from shop.optimize.latency import run_of, session
+from shop.optimize.scaled import half_precision
 from shop.optimize.weight_only import weight_only_int8
 
 if TYPE_CHECKING:

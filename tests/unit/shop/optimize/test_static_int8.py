@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import tempfile
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from shop.optimize.calibration_set import CalibrationError
+from shop.optimize.calibration_set import CalibrationError, column_scaling
+from shop.optimize.item_matrix import weight_steps
 from shop.optimize.latency import run_of, session
+from shop.optimize.layers import read_perceptron
 from shop.optimize.static_int8 import cpu_int8, tensorrt_int8
 
 if TYPE_CHECKING:
@@ -42,58 +44,51 @@ def test_two_exports_are_the_same_bytes(export: Builder, perceptron: bytes, rows
     assert export(perceptron, rows) == export(perceptron, rows)
 
 
-def test_static_int8_errs_no_more_than_onnx_runtimes_own_quantiser(
-    perceptron: bytes, rows: Rows, tmp_path: Path
+def test_activations_are_in_steps_of_their_range_and_weights_in_steps_of_their_outputs(
+    perceptron: bytes, rows: Rows
 ) -> None:
-    first = np.abs(rows).max(axis=0)
-    model = onnx.load_from_string(perceptron)
-    (weights,) = (each for each in model.graph.initializer if each.name == "weights_1")
-    even = numpy_helper.from_array(numpy_helper.to_array(weights) * first[:, None], "weights_1")
-    weights.CopyFrom(even)
-    reference, scaled = model.SerializeToString(), rows / first
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc] # onnxruntime is not typed
-        left = iter([{"features": scaled[:800]}])
-
-        def get_next(self) -> dict[str, NDArray[Any]] | None:
-            return next(self.left, None)
-
-    theirs = tmp_path / "theirs.onnx"
-    quantize_static(
-        model,
-        str(theirs),
-        Reader(),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
-    held_out = scaled[800:]
-    assert error(cpu_int8(reference, scaled[:800]), reference, held_out) <= error(
-        theirs.read_bytes(), reference, held_out
-    )
+    first, _, _ = quantised(cpu_int8(perceptron, rows))
+    scaling = column_scaling(rows)
+    scaled = rows * scaling.factor + scaling.shift
+    assert first.activations.steps == pytest.approx(np.ptp(scaled) / 255, rel=1e-5)
+    weight = read_perceptron(perceptron).layers[0].weight / scaling.factor[:, None]
+    integers, steps = weight_steps(weight)
+    np.testing.assert_allclose(first.weights.steps, steps, rtol=1e-5)
+    assert np.abs(first.weights.integers.astype(int) - integers).max() <= 1  # where both roundings are as near
 
 
 def test_the_cpu_export_has_unsigned_activations_and_a_scale_for_each_output(perceptron: bytes, rows: Rows) -> None:
-    constants = read_constants(cpu_int8(perceptron, rows))
-    assert constants["zero_0"].dtype == np.uint8
-    assert constants["zero_1"] == 0  # behind a ReLU nothing is negative
-    assert constants["weight_0"].dtype == np.int8
-    assert constants["weight_0_steps"].shape == (64,)
-    assert constants["bias_0"].dtype == np.int32
+    first, second, last = quantised(cpu_int8(perceptron, rows))
+    assert [each.activations.zeros.dtype for each in (first, second, last)] == [np.uint8] * 3
+    assert second.activations.zeros == last.activations.zeros == 0  # behind a ReLU nothing is negative
+    assert first.weights.integers.dtype == np.int8
+    assert not first.weights.zeros.any()
+    assert first.weights.steps.shape == (64,)
+    assert first.biases is not None
+    assert first.biases.integers.dtype == np.int32
+    np.testing.assert_allclose(first.biases.steps, first.weights.steps * first.activations.steps, rtol=1e-5)
 
 
 def test_the_tensorrt_export_is_symmetric_and_keeps_its_biases_in_floats(perceptron: bytes, rows: Rows) -> None:
-    constants = read_constants(tensorrt_int8(perceptron, rows))
-    zeros = [value for name, value in constants.items() if "zero" in name]
-    assert zeros
-    assert all(value.dtype == np.int8 and not value.any() for value in zeros)
-    assert constants["bias_0"].dtype == np.float32
+    for layer in quantised(tensorrt_int8(perceptron, rows)):
+        assert layer.biases is None
+        for each in (layer.activations, layer.weights):
+            assert each.zeros.dtype == np.int8
+            assert not each.zeros.any()
 
 
 def test_all_eight_bits_are_used(perceptron: bytes, rows: Rows) -> None:
-    constants = read_constants(cpu_int8(perceptron, rows))
-    assert np.abs(constants["weight_1"].astype(int)).max(axis=0).tolist() == [127] * 32
+    _, second, _ = quantised(cpu_int8(perceptron, rows))
+    assert np.abs(second.weights.integers.astype(int)).max(axis=0).tolist() == [127] * 32
+
+
+def test_the_quantiser_says_nothing_and_leaves_nothing(
+    perceptron: bytes, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    cpu_int8(perceptron, rows)
+    assert caplog.records == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_last_layers_result_is_not_quantised_so_scores_do_not_tie(perceptron: bytes, rows: Rows) -> None:
@@ -122,6 +117,29 @@ def test_a_bad_calibration_set_builds_nothing(perceptron: bytes, rows: Rows) -> 
         cpu_int8(perceptron, rows[:3])
 
 
-def read_constants(content: bytes) -> dict[str, NDArray[Any]]:
-    model = onnx.load_from_string(content)
-    return {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+class Dequantised(NamedTuple):
+    """What a DequantizeLinear reads; ``integers`` of a constant alone."""
+
+    integers: NDArray[Any]
+    steps: NDArray[np.float32]
+    zeros: NDArray[Any]
+
+
+class QuantisedLayer(NamedTuple):
+    """What a Gemm reads; ``biases`` is None where they are floats."""
+
+    activations: Dequantised
+    weights: Dequantised
+    biases: Dequantised | None
+
+
+def quantised(content: bytes) -> list[QuantisedLayer]:
+    graph = onnx.load_from_string(content).graph
+    constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    found = {
+        node.output[0]: Dequantised(*(constants.get(name, np.zeros(0)) for name in node.input))
+        for node in graph.node
+        if node.op_type == "DequantizeLinear"
+    }
+    gemms = (node.input for node in graph.node if node.op_type == "Gemm")
+    return [QuantisedLayer(found[rows], found[weights], found.get(biases)) for rows, weights, biases in gemms]
