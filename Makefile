@@ -307,7 +307,7 @@ $(UV): infra/requirements/uv.txt
 	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOLDER_2)/graph_router/adapters/prediction.proto $(UV)
+$(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOLDER_2)/graph_router/adapters/prediction.proto $(FOLDER_3)/shop/serving/model_repository.proto $(UV)
 	@echo "set-up: $(VENV)"
 	@test -x $(PY) || $(UV) venv --quiet --python "$$PYTHON" $(VENV)
 	@$(UV) pip sync --quiet --python $(PY) --require-hashes $<
@@ -337,3 +337,4 @@ $(BENCH): infra/requirements/bench.txt $(UV)
 proto-code: # gRPC code is generated at set-up, from the .proto files in the repository
 	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I shared --python_out=shared --grpc_python_out=shared --mypy_out=quiet:shared shared/servekit/oip/inference.proto
 	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I $(FOLDER_2) --python_out=$(FOLDER_2) --mypy_out=quiet:$(FOLDER_2) $(FOLDER_2)/graph_router/adapters/prediction.proto
+	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -I $(FOLDER_3) --python_out=$(FOLDER_3) --mypy_out=quiet:$(FOLDER_3) $(FOLDER_3)/shop/serving/model_repository.proto

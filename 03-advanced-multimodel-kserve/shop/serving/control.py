@@ -27,12 +27,15 @@ from servekit.http_ask import ask
 from servekit.loopback import DIRECT
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
+from shop.serving import model_repository_pb2 as pb
 from shop.serving.control_key import GRPC_HEADER, HEADER, read_key
 from shop.serving.repository import add_version, remove_version, versions
 from workbench.arguments import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from google.protobuf.message import Message
 
 __all__ = ["Control", "ControlError", "ModelState", "main"]
 
@@ -82,7 +85,7 @@ class Control:
         Raises:
             ControlError: Triton does not answer, or cannot load it; what was served before still is.
         """
-        self._call("RepositoryModelLoad", model)
+        self._call("RepositoryModelLoad", model, pb.RepositoryModelLoadRequest(model_name=model))
 
     def unload(self, model: str) -> None:
         """Stops serving the model; requests that it has begun are answered.
@@ -90,7 +93,7 @@ class Control:
         Raises:
             ControlError: Triton does not answer, or has no such model.
         """
-        self._call("RepositoryModelUnload", model)
+        self._call("RepositoryModelUnload", model, pb.RepositoryModelUnloadRequest(model_name=model))
 
     def add(self, model: str, version: int) -> None:
         """Takes a version from the artefacts into the repository and serves it beside the others.
@@ -134,20 +137,14 @@ class Control:
         except OSError as error:
             raise ControlError(f"Triton's control key: {error}: make up-3") from None
 
-    def _call(self, method: str, model: str) -> None:
+    def _call(self, method: str, model: str, request: Message) -> None:
         with grpc.insecure_channel(f"127.0.0.1:{self._addresses.triton_grpc_port}", DIRECT) as channel:
-            call: Any = channel.unary_unary(f"{_SERVICE}/{method}")  # typed as taking messages; this one is bytes
+            call: Any = channel.unary_unary(f"{_SERVICE}/{method}", type(request).SerializeToString)
             try:
-                call(_named(model), timeout=_LOAD_TIMEOUT_S, metadata=[(GRPC_HEADER, self._key())])
+                call(request, timeout=_LOAD_TIMEOUT_S, metadata=[(GRPC_HEADER, self._key())])
             except grpc.RpcError as error:
                 failed: Any = error  # a call, too, which the types do not say
                 raise ControlError(f"{method} {model}: {failed.details()}") from None
-
-
-def _named(model: str) -> bytes:
-    """A message whose field 2, a text of less than 128 bytes, is the model's name: all that these two methods need."""
-    name = model.encode()
-    return bytes([2 << 3 | 2, len(name)]) + name
 
 
 class _Verb(NamedTuple):
