@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
-import ssl
 import subprocess
 import sys
 from collections import Counter
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import httpx
@@ -18,7 +15,6 @@ from hypothesis import HealthCheck, settings
 
 from servekit import signing
 from tests import ports
-from tests.distribution import Groups, longest_first, shuffle
 from tests.iris_process import IrisServer
 from tests.once import once
 from workbench.versions import ROOT
@@ -27,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from xdist.remote import Producer  # type: ignore[import-untyped]
-
     from iris_api.training.golden import Golden
     from servekit.telemetry import TelemetryMiddleware
     from tests.iris_process import StartIris
 
+
+pytest_plugins = ["tests.speed"]
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every process they start and
 # interrupt. A handler of our own is reset to the default in children.
@@ -42,35 +38,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("few", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("many", settings.get_profile("few"), max_examples=100)
 settings.load_profile("many" if os.environ.get("CI") else "few")
-
-# Collecting makes a million objects that stay: looking for garbage among them takes a fifth of its time.
-gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    gc.freeze()
-    gc.enable()
-
-
-def pytest_unconfigure() -> None:
-    if "duckdb" in sys.modules:  # which takes what is kept at the process's end for leaks, and says so
-        gc.unfreeze()
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
-    return Groups(config, log)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--shuffle", type=int, metavar="SEED", help="run in random order: the same for the same seed")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    seed = config.getoption("shuffle")
-    if seed is not None:
-        shuffle(items, seed)
-    elif "PYTEST_XDIST_WORKER" in os.environ:
-        longest_first(items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -83,14 +50,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def skip_reason(report: pytest.TestReport) -> str:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
     return reason.removeprefix("Skipped: ")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_tls_context() -> Iterator[None]:
-    """Every httpx client reads the certificates of all authorities, 40 ms each; no test here needs them twice."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ssl, "create_default_context", lru_cache(ssl.create_default_context))
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,7 +18,7 @@ from tests.prometheus_program import REMEDY, find
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -49,6 +51,27 @@ def scraping(folder: Path, port: int, targets: Mapping[str, list[str]]) -> Itera
         process.wait(30)
 
 
+@contextmanager
+def busy(base_url: str, send: Callable[[httpx.Client, int], None]) -> Iterator[None]:
+    """Lets something be sent to a level ten times a second meanwhile; ``send`` is also told how often it was called."""
+    over = threading.Event()
+
+    def keep_on() -> None:
+        with httpx.Client(base_url=base_url, timeout=30, trust_env=False) as client:
+            for number in count():
+                if over.wait(0.1):
+                    return
+                send(client, number)
+
+    thread = threading.Thread(target=keep_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def queries(dashboard: str) -> Iterator[tuple[str, str]]:
     """Title of the panel and PromQL of each of its queries, with Grafana's variables filled in."""
     file = ROOT / "infra" / "grafana" / "dashboards" / f"{dashboard}.json"
@@ -69,6 +92,16 @@ def ask(url: str, expr: str) -> list[Any]:
 def wait_for_data(url: str, title: str, expr: str) -> list[Any]:
     """The series of an instant query, as soon as there are any."""
     return until(lambda: ask(url, expr), f"{title}: data from {expr}")
+
+
+def wait_for_labels(url: str, expr: str, label: str, values: set[str], *, others: bool = False) -> None:
+    """Returns once the series of a query have all of these values of a label, and no others unless those may be."""
+
+    def are_there() -> bool:
+        found = {series["metric"].get(label) for series in ask(url, expr)}
+        return found >= values if others else found == values
+
+    until(are_there, f"{label} {values} in {expr}")
 
 
 def _is_ready(url: str) -> bool:

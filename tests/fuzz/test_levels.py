@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.test_two_clones import LEVELS, MADE, ROOT, Clone
+from tests.clones import LEVELS, Clone, make_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.e2e.test_two_clones import Level
+    from tests.clones import Level
 
 pytestmark = pytest.mark.slow
 
@@ -26,8 +24,7 @@ INPUTS = 20_000
 def level(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """A level that is up, on ports of its own."""
     wanted: Level = request.param
-    if not (ROOT / MADE.format(level=wanted)).is_dir():
-        subprocess.run([sys.executable, "-m", f"{wanted.package}.commands.train"], cwd=ROOT, check=True)
+    make_models(wanted)
     clone = Clone(tmp_path_factory.mktemp("fuzz") / "clone", wanted)
     try:
         up = clone.run(f"{wanted.package}.commands.stack", "up", **clone.ports)

@@ -16,9 +16,9 @@ from recommender.commands.operator import find_deployment
 from servekit.valkey import valkey_command
 from servekit.valkey_users import read_login, write_users
 from tests.manifests.conftest import built
-from tests.manifests.test_shop_stores import CLI
 from tests.patience import until
 from tests.ports import free_ports
+from tests.valkey_cli import CLI
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:

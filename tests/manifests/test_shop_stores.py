@@ -17,6 +17,7 @@ from shop.serving.stores import ValkeyReady, connect
 from tests.patience import until
 from tests.ports import free_ports
 from tests.shop_chart import changed, of_kind, variant
+from tests.valkey_cli import CLI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
 
 WORKLOADS: dict[Store, str] = {"features": "StatefulSet", "cache": "Deployment"}
 LOGINS = "/logins"
-CLI = """\
-import socket, sys
-connection = socket.create_connection(("127.0.0.1", {port}), timeout=10)
-replies = connection.makefile("rb")
-for command in [" ".join(sys.argv[1:])] if sys.argv[1:] else sys.stdin.read().splitlines():
-    connection.sendall(command.encode() + b"\\r\\n")
-    print(replies.readline().decode().strip().lstrip("+-:"))
-"""
-"""Of valkey-cli, what the probes need: commands from its arguments or a pipe, and replies without their type."""
 
 
 def pod(store: Store, name: str = "cpu") -> dict[str, Any]:

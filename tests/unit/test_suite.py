@@ -12,9 +12,9 @@ import pytest
 from coverage import Coverage, CoverageData
 
 from tests import prepare, prometheus_program
-from tests.determinism import faults, sleeps
 from tests.distribution import LONGEST, TOGETHER, shuffle
 from tests.prometheus_program import REMEDY
+from tests.unit.determinism import faults, sleeps
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -68,6 +68,17 @@ def test_no_test_reads_uninitialised_memory_or_draws_without_a_seed() -> None:
     found = {path: faults(source) for path, source in paths.items()}
     assert [line for path, each in found.items() if path not in excused for line in named(path, each)] == []
     assert [path for path in excused if len(found.get(path, [])) != 1] == [], "excused for exactly one"
+
+
+def test_what_two_test_modules_need_is_in_neither_of_them() -> None:
+    """Whoever imports a test module runs its imports and its fixtures, and a rename of one breaks another."""
+    imports = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.module}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and re.search(r"^tests\.(.*\.)?test_\w+\Z", node.module or "")
+    ]
+    assert imports == [], "move it into a module that is no test"
 
 
 def test_who_sleeps_has_a_reason() -> None:

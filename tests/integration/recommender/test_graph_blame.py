@@ -9,8 +9,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.struct_pb2 import Value
 
 from graph_router.adapters import prediction_pb2 as pb
+from tests.integration.recommender.broken_steps import PREDICTIONS, alone, answering, http, refusing
 from tests.integration.recommender.microservice import Letters, Routed, deployment
-from tests.integration.recommender.test_graph_failures import PREDICTIONS, alone, answering, http, refusing
 
 if TYPE_CHECKING:
     import httpx

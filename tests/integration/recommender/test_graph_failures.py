@@ -6,29 +6,22 @@ import asyncio
 import gzip
 import socket
 import threading
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import grpc
 import pytest
 from google.protobuf.struct_pb2 import ListValue, Value
 
 from graph_router.adapters import prediction_pb2 as pb
+from tests.integration.recommender.broken_steps import PREDICTIONS, alone, answering, http, refusing
 from tests.integration.recommender.microservice import Letters, Routed, deployment
 from tests.ports import free_ports
-from tests.tcp_server import port_of, tcp_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx
 
-PREDICTIONS = "/api/v1.0/predictions"
 OVER = pytest.mark.parametrize("over", ["REST", "GRPC"])
-
-
-def alone(graph: dict[str, Any], **spec: Any) -> dict[str, Any]:
-    return deployment({"name": "default", "graph": graph}, **spec)
 
 
 def nobody(name: str, over: str = "REST") -> dict[str, Any]:
@@ -110,30 +103,6 @@ async def test_a_refusal_over_grpc_reaches_the_client_as_one_over_rest_does(rout
     metrics = (await client.get("/metrics")).text
     for code in ("422", "500"):
         assert f'client_requests_seconds_count{{code="{code}",deployment_name="test",method="unary"' in metrics
-
-
-@asynccontextmanager
-async def refusing(*statuses: pb.Status | pb.SeldonMessage) -> AsyncIterator[int]:
-    """The port of a gRPC step that answers with these statuses, or messages, one after the other."""
-    answers = iter(statuses)
-
-    async def predict(request: pb.SeldonMessage, _: Any) -> pb.SeldonMessage:
-        answer = next(answers)
-        return answer if isinstance(answer, pb.SeldonMessage) else pb.SeldonMessage(status=answer, meta=request.meta)
-
-    handler = grpc.unary_unary_rpc_method_handler(
-        predict, pb.SeldonMessage.FromString, pb.SeldonMessage.SerializeToString
-    )
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("seldon.protos.Model", {"Predict": handler}),)
-    )
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    try:
-        yield port
-    finally:
-        await server.stop(None)
 
 
 async def test_an_error_of_one_child_is_the_answer_of_a_combiner(letters: Letters, routed: Routed) -> None:
@@ -260,25 +229,6 @@ async def test_a_header_that_no_step_would_take_is_431_and_named(letters: Letter
     assert many.json()["status"]["info"].startswith("headers 10")
     most = await client.post(PREDICTIONS, json={"strData": "x"}, headers={"x-big": "a" * 7990})
     assert most.status_code == 200
-
-
-@asynccontextmanager
-async def answering(answer: bytes, heard: list[bytes] | None = None) -> AsyncIterator[int]:
-    """The port of an HTTP step that gives this answer to whatever it is asked; ``heard`` gets the heads."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        if heard is not None:
-            heard.append(head)
-        writer.write(answer)
-        await writer.drain()
-
-    async with tcp_server(serve) as server:
-        yield port_of(server)
-
-
-def http(status: str, body: bytes = b"", more: str = "") -> bytes:
-    return f"HTTP/1.1 {status}\r\n{more}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
 BROKEN = {

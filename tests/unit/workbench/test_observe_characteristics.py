@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import yaml
 
-from tests.prometheus_program import find, needs_prometheus
+from tests.prometheus_program import needs_prometheus
+from tests.promtool import agree, minutes
 from workbench.observe.characteristics import (
     PAGES,
     Traffic,
@@ -21,7 +20,6 @@ from workbench.observe.characteristics import (
 )
 from workbench.observe.objectives import CANARY_ERRORS
 from workbench.verdicts import SEED
-from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-RULES = ROOT / "infra" / "prometheus" / "rules"
 LOOK_S = 60
 WORSE = np.r_[np.full(30, 0.01), np.full(60, 0.25), np.full(60, 0.01)]
 """Of a canary's requests in 2.5 hours: for an hour a quarter fails."""
@@ -61,7 +58,8 @@ CANARIES: dict[str, tuple[NDArray[np.float64], float]] = {
 def test_prometheus_says_the_same_of_a_canary_at_every_look(tmp_path: Path, name: str) -> None:
     stable, canary = versions(*CANARIES[name])
     alert = 'ALERTS{alertname="CanaryErrors",version="2",alertstate="firing"}'
-    agree(tmp_path, ["objectives", "recording", "models"], [stable, canary], {alert: canary_fires(stable, canary)})
+    series = [*_series("1", stable), *_series("2", canary)]
+    agree(tmp_path, ["objectives", "recording", "models"], series, {alert: canary_fires(stable, canary)})
 
 
 @needs_prometheus
@@ -71,7 +69,7 @@ def test_prometheus_says_the_same_of_the_budget_at_every_look(tmp_path: Path) ->
     alert = 'ALERTS{{alertname="ErrorBudgetBurn",window="{}",alertstate="firing"}}'
     expected = {alert.format(name): burns(served, burn, LOOK_S)[0] for name, burn in PAGES.items()}
     assert [sorted(set(fired.tolist())) for fired in expected.values()] == [[False, True], [False, True]]
-    agree(tmp_path, ["objectives", "slo"], [served], expected)
+    agree(tmp_path, ["objectives", "slo"], list(_series("1", served)), expected)
 
 
 def test_a_canary_that_is_worse_for_an_hour_is_paged_for_while_it_is() -> None:
@@ -92,46 +90,8 @@ def canary_fires(stable: Traffic, canary: Traffic) -> NDArray[np.bool_]:
     return fired
 
 
-def agree(folder: Path, names: list[str], served: list[Traffic], expected: dict[str, NDArray[np.bool_]]) -> None:
-    """Fails unless promtool, given the versions' counts, finds each alert at the looks where it is expected.
-
-    Args:
-        folder: for its test.
-        names: of the files of rules.
-        served: each version's counts, minute by minute.
-        expected: whether each alert fires.
-    """
-    series = [line for number, counted in enumerate(served, start=1) for line in _series(str(number), counted)]
-    looks = [
-        {
-            "expr": f"count({alert}) or vector(0)",
-            "eval_time": f"{number}m",
-            "exp_samples": [{"labels": "{}", "value": int(now)}],
-        }
-        for alert, fired in expected.items()
-        for number, now in enumerate(fired, start=1)
-        if len(set(fired[max(0, number - 3) : number + 2])) == 1  # versions of Prometheus count a window's edge apart
-    ]
-    assert len(looks) > 0.8 * sum(map(len, expected.values()))
-    test = {
-        "rule_files": [str(RULES / f"{name}.yaml") for name in names],
-        "evaluation_interval": "1m",
-        "group_eval_order": [
-            group["name"] for name in names for group in yaml.safe_load((RULES / f"{name}.yaml").read_text())["groups"]
-        ],
-        "tests": [{"interval": "1m", "input_series": series, "promql_expr_test": looks}],
-    }
-    (folder / "agree.yaml").write_text(yaml.safe_dump(test))
-    program = find("promtool", folder)
-    assert program
-    command = [*program, "test", "rules", str(folder / "agree.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def _series(version: str, counted: Traffic) -> Iterator[dict[str, Any]]:
     about = f'level="3",endpoint="/v1/search",model="ranking",version="{version}"'
     answered = counted.requests - counted.failures
     for result, counts in (("answered", answered), ("failed", counted.failures)):
-        values = " ".join(f"{count:.0f}" for count in (0, *counts[0]))
-        yield {"series": f'serving_requests_total{{{about},result="{result}"}}', "values": values}
+        yield minutes(f'serving_requests_total{{{about},result="{result}"}}', counts[0])

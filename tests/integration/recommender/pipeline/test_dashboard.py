@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from tests.integration.recommender.pipeline.conftest import PREDICTIONS
 from tests.patience import until
 from tests.ports import free_ports
-from tests.prometheus_process import ask, queries, scraping, wait_for_data
+from tests.prometheus_process import ask, busy, queries, scraping, wait_for_data, wait_for_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
     from tests.integration.recommender.pipeline.conftest import Running
 
@@ -29,22 +29,14 @@ def prometheus(level: Running, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "recommender": [f"127.0.0.1:{level.ports['router']}"],
         "recommender-steps": [f"127.0.0.1:{level.ports[name] + 2}" for name in STEPS],
     }
-    stop = threading.Event()
 
-    def send() -> None:
-        with httpx.Client(base_url=level.client.base_url, timeout=30, trust_env=False) as client:
-            while not stop.wait(0.1):
-                for payload in PAYLOADS:
-                    client.post(PREDICTIONS, json={"jsonData": payload})
+    def send(client: httpx.Client, _: int) -> None:
+        for payload in PAYLOADS:
+            client.post(PREDICTIONS, json={"jsonData": payload})
 
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        with scraping(tmp_path_factory.mktemp("prometheus"), free_ports(1)[0], targets) as url:
-            yield url
-    finally:
-        stop.set()
-        thread.join()
+    folder = tmp_path_factory.mktemp("prometheus")
+    with busy(str(level.client.base_url), send), scraping(folder, free_ports(1)[0], targets) as url:
+        yield url
 
 
 @pytest.mark.parametrize(("title", "expr"), list(queries("level-2")), ids=lambda text: text if len(text) < 40 else "")
@@ -56,9 +48,9 @@ def test_every_query_of_the_dashboard_returns_data_from_the_running_level(
 
 def test_the_panels_tell_stable_from_canary_and_one_step_from_another(prometheus: str) -> None:
     exprs = dict(queries("level-2"))
-    until_all(prometheus, exprs["Share of requests A"], "predictor_name", {"default", "canary"})
-    until_all(prometheus, exprs["Copies to shadows A"], "predictor_name", {"shadow"})
-    until_all(prometheus, exprs["Steps, mean A"], "model_name", {"preprocessor", "model", "postprocessor"})
+    wait_for_labels(prometheus, exprs["Share of requests A"], "predictor_name", {"default", "canary"})
+    wait_for_labels(prometheus, exprs["Copies to shadows A"], "predictor_name", {"shadow"})
+    wait_for_labels(prometheus, exprs["Steps, mean A"], "model_name", {"preprocessor", "model", "postprocessor"})
     (success,) = ask(prometheus, exprs["Success A"])
     assert float(success["value"][1]) == 1  # what makes no sense is refused, which is no failure
 
@@ -75,8 +67,3 @@ def test_every_target_is_up_and_no_alert_of_the_pipeline_is_raised(prometheus: s
     until(lambda: [series["value"][1] for series in ask(prometheus, up)] == all_up, up)
     for alert in ("PipelineSuccessLow", "StepFailing", "StockStale", "TargetDown"):
         assert ask(prometheus, f'ALERTS{{alertname="{alert}"}}') == []
-
-
-def until_all(url: str, expr: str, label: str, expected: set[str]) -> None:
-    """Waits until the series of a query have these values of a label."""
-    until(lambda: {series["metric"].get(label) for series in ask(url, expr)} == expected, f"{label} {expected}")

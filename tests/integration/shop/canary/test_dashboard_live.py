@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from tests.integration.shop.canary.toy_shop import USERS
 from tests.patience import until
-from tests.prometheus_process import ask, queries, scraping, wait_for_data
+from tests.prometheus_process import ask, busy, queries, scraping, wait_for_data, wait_for_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import httpx
 
     from tests.integration.shop.canary.toy_shop import ToyShop
 
@@ -39,24 +38,14 @@ def prometheus(
         "triton": [f"127.0.0.1:{at.triton_metrics_port}"],
         "envoy": [f"127.0.0.1:{at.envoy_admin_port}"],
     }
-    stop = threading.Event()
 
-    def send() -> None:
-        with httpx.Client(base_url=f"http://127.0.0.1:{at.port}", timeout=30, trust_env=False) as client:
-            for number in count():
-                if stop.wait(0.1):
-                    return
-                for path, body in REQUESTS.items():  # each user twice: a miss, then a hit
-                    client.post(path, json=body | {"user": number // 2 % USERS})
+    def send(client: httpx.Client, number: int) -> None:
+        for path, body in REQUESTS.items():  # each user twice: a miss, then a hit
+            client.post(path, json=body | {"user": number // 2 % USERS})
 
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        with scraping(tmp_path_factory.mktemp("prometheus"), free_ports(1)[0], targets) as url:
-            yield url
-    finally:
-        stop.set()
-        thread.join()
+    folder = tmp_path_factory.mktemp("prometheus")
+    with busy(f"http://127.0.0.1:{at.port}", send), scraping(folder, free_ports(1)[0], targets) as url:
+        yield url
 
 
 def test_every_query_of_the_dashboard_returns_data_from_the_running_level(prometheus: str) -> None:
@@ -68,14 +57,9 @@ def test_the_panels_tell_models_apart_and_the_edge_from_the_gateways(prometheus:
     exprs = dict(queries("level-3"))
     models = {"ranking", "fraud", "personalisation"}
     for title in ("Requests by version A", "p50 and p99 A", "Median score A", "In the queue A", "Computing A"):
-        wait_for_labels(prometheus, exprs[title], "model", models)
-    wait_for_labels(prometheus, exprs["Requests by endpoint A"], "endpoint", set(REQUESTS))
-    wait_for_labels(prometheus, exprs["Steps, mean A"], "step", {"lookup", "infer"})
-
-
-def wait_for_labels(prometheus: str, expr: str, name: str, values: set[str]) -> None:
-    """Returns once a query's answer has a series for each of a label's values."""
-    until(lambda: {series["metric"][name] for series in ask(prometheus, expr)} >= values, f"{values} in {expr}")
+        wait_for_labels(prometheus, exprs[title], "model", models, others=True)
+    wait_for_labels(prometheus, exprs["Requests by endpoint A"], "endpoint", set(REQUESTS), others=True)
+    wait_for_labels(prometheus, exprs["Steps, mean A"], "step", {"lookup", "infer"}, others=True)
 
 
 def test_every_target_is_up_and_the_level_promises_50_ms(prometheus: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from iris_api.commands.stack import stack as iris
 from shop.commands.stack import stack as shop
-from tests.integration.workbench.stack.test_stack_up import get, serving
+from tests.integration.workbench.stack.toy_level import RUN_DIR, get, serving
 from workbench.stack import Stack, StackError
 from workbench.stack.guard import check_open, fingerprint
 from workbench.stack.inspection import members
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Run = Callable[..., int]
-
-RUN_DIR = Path(".run/7")
 
 
 def made(server: str, port: int, **fields: Any) -> Stack:

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.workbench.stack.toy_level import RUN_DIR, get, serving
 from tests.patience import until
 from workbench.stack import HttpReady, Process, Stack, TcpReady, control
 from workbench.stack.inspection import is_taken, members
@@ -21,18 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Run = Callable[..., int]
-
-RUN_DIR = Path(".run/7")
-
-
-def serving(name: str, server: str, port: int, *modes: str, **settings: Any) -> Process:
-    command = [sys.executable, server, str(port), *modes]
-    return Process(name, command, HttpReady(f"http://127.0.0.1:{port}/"), ports={"http": port}, **settings)
-
-
-def get(port: int) -> Any:
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:{port}/") as answer:
-        return json.load(answer)
 
 
 def answers(port: int) -> bool:
