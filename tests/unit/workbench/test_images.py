@@ -6,13 +6,12 @@ A script that notes what it is asked and answers by a table stands in for the cl
 from __future__ import annotations
 
 import os
-import shlex
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.workbench.fake_docker import ANSWERS, FakeDocker, make_client
 from workbench.images import Container, ContainerEngine, EngineError, RecipeError, build, find_engine, recipes
 from workbench.images.__main__ import main
 from workbench.images.build import _base
@@ -21,59 +20,9 @@ from workbench.images.sbom import write_bill
 if TYPE_CHECKING:
     from pathlib import Path
 
-ANSWERS = {
-    "version": "20.10.24 20.10.24",
-    "network": "23af38e386d9",
-    "create": "c0ffee",
-    "port": "127.0.0.1:49153\n[::1]:49153",
-    "inspect": '{"Status": "running", "ExitCode": 0}',
-    "run": '{"python": [[["Name", "msgspec"], ["Version", "0.22.0"], ["License", "BSD"]]], "models": [], '
-    '"debian": [["libc6", "2.36", "amd64"]]}',
-    "image": '[{"Id": "sha256:0123456789abcdef", "Created": "2026-11-28T10:00:00.123Z", "Size": 123456789, '
-    '"Config": {"Labels": '
-    '{"org.opencontainers.image.base.name": "python:3.11", "serving.base.stand-in": "debootstrap-bookworm"}}}]',
-    "logs": "ready",
-    "wait": "143",
-}
-
-
-@dataclass
-class Client:
-    """A ``docker`` that notes its arguments."""
-
-    path: Path
-    log: Path
-
-    @property
-    def asked(self) -> list[str]:
-        return self.log.read_text().splitlines()
-
-    @property
-    def last_build(self) -> str:
-        return [line for line in self.asked if line.startswith(("build ", "buildx build "))][-1]
-
-    @property
-    def engine(self) -> ContainerEngine:
-        return ContainerEngine(str(self.path), "20.10.24", buildx=False)
-
-
-def make_client(folder: Path, answers: dict[str, str] = ANSWERS, fails: tuple[str, ...] = ("buildx",)) -> Client:
-    """A client in ``folder`` that answers each command with its text, and fails with it where ``fails`` names it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    client = Client(folder / "docker", folder / "log")
-    client.log.touch()
-    cases = [
-        f"{name}) printf '%s\\n' {shlex.quote(answers.get(name, ''))}; exit {int(name in fails)};;"
-        for name in {*answers, *fails}
-    ]
-    lines = ["#!/bin/sh", f'echo "$*" >> {shlex.quote(str(client.log))}', 'case "$1" in', *cases, "esac"]
-    client.path.write_text("\n".join(lines) + "\n")
-    client.path.chmod(0o755)
-    return client
-
 
 @pytest.fixture
-def client(tmp_path: Path) -> Client:
+def client(tmp_path: Path) -> FakeDocker:
     return make_client(tmp_path / "bin")
 
 
@@ -105,7 +54,7 @@ def test_the_first_client_that_can_build_is_taken(tmp_path: Path) -> None:
     assert found == ContainerEngine(str(whole.path), "20.10.24", buildx=False)
 
 
-def test_a_client_named_by_docker_is_the_only_one_tried(tmp_path: Path, client: Client) -> None:
+def test_a_client_named_by_docker_is_the_only_one_tried(tmp_path: Path, client: FakeDocker) -> None:
     named = make_client(tmp_path / "named", {**ANSWERS, "version": "28.2.2 27.0.1"}, fails=())
     found = find_engine({"DOCKER": str(named.path), "PATH": str(client.path.parent)})
     assert found == ContainerEngine(str(named.path), "27.0.1", buildx=True)
@@ -143,7 +92,7 @@ def test_a_docker_that_cannot_be_executed_is_a_reason_not_a_traceback(tmp_path: 
         find_engine({"DOCKER": str(tmp_path / "nowhere")})
 
 
-def test_a_command_that_hangs_is_given_up(client: Client) -> None:
+def test_a_command_that_hangs_is_given_up(client: FakeDocker) -> None:
     client.path.write_text("#!/bin/sh\nexec sleep 30\n")
     with pytest.raises(EngineError, match=r"docker ps: no answer within 0\.2 s"):
         client.engine.run("ps", timeout_s=0.2)
@@ -188,7 +137,7 @@ def test_a_missing_source_is_to_be_restored(repository: Path) -> None:
 # --- build -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_build_hands_over_the_pinned_base_and_reports_the_image(client: Client, repository: Path) -> None:
+def test_a_build_hands_over_the_pinned_base_and_reports_the_image(client: FakeDocker, repository: Path) -> None:
     train(repository)
     image = build(client.engine, recipes(7, repository)[0], tag="1.0", environment={"PATH": os.environ["PATH"]})
     assert str(image) == "oracle:1.0  123 MB, 0 MB without its base  0123456789ab  base python:3.11 (stand-in)"
@@ -201,7 +150,7 @@ def test_a_build_hands_over_the_pinned_base_and_reports_the_image(client: Client
     assert "--network" not in command
 
 
-def test_a_stage_is_built_alone_where_the_dockerfile_has_it(client: Client, repository: Path) -> None:
+def test_a_stage_is_built_alone_where_the_dockerfile_has_it(client: FakeDocker, repository: Path) -> None:
     train(repository)
     dockerfile = repository / "07-expert-oracle/docker/oracle.Dockerfile"
     text = dockerfile.read_text()
@@ -213,7 +162,9 @@ def test_a_stage_is_built_alone_where_the_dockerfile_has_it(client: Client, repo
     assert "--target=production" in client.last_build
 
 
-def test_a_ca_bundle_is_a_secret_and_a_proxy_an_argument_without_its_value(client: Client, repository: Path) -> None:
+def test_a_ca_bundle_is_a_secret_and_a_proxy_an_argument_without_its_value(
+    client: FakeDocker, repository: Path
+) -> None:
     train(repository)
     bundle = repository / "ca.pem"
     bundle.touch()
@@ -225,14 +176,14 @@ def test_a_ca_bundle_is_a_secret_and_a_proxy_an_argument_without_its_value(clien
     assert "user:secret" not in command
 
 
-def test_who_must_have_signed_the_models_is_told_to_the_build(client: Client, repository: Path) -> None:
+def test_who_must_have_signed_the_models_is_told_to_the_build(client: FakeDocker, repository: Path) -> None:
     train(repository)
     settings = {"PATH": os.environ["PATH"], "SHOP_SIGNED_BY": "/keys/models.pub"}
     build(client.engine, recipes(7, repository)[0], environment=settings)
     assert "--secret=id=signed_by,src=/keys/models.pub" in client.last_build
 
 
-def test_a_proxy_on_this_machine_needs_its_network(client: Client, repository: Path) -> None:
+def test_a_proxy_on_this_machine_needs_its_network(client: FakeDocker, repository: Path) -> None:
     train(repository)
     settings = {"PATH": os.environ["PATH"], "HTTPS_PROXY": "http://127.0.0.1:3128"}
     build(client.engine, recipes(7, repository)[0], environment=settings)
@@ -258,7 +209,7 @@ def test_a_failed_build_points_at_its_output(tmp_path: Path, repository: Path) -
 # --- container -------------------------------------------------------------------------------------------------------
 
 
-def test_a_container_is_hardened_published_and_removed(client: Client, tmp_path: Path) -> None:
+def test_a_container_is_hardened_published_and_removed(client: FakeDocker, tmp_path: Path) -> None:
     with Container(
         client.engine,
         "oracle:dev",
@@ -331,7 +282,7 @@ def test_the_command_reports_what_is_missing_in_one_line(
 
 
 def test_the_command_builds_every_image_of_the_level(
-    client: Client,
+    client: FakeDocker,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     repository: Path,

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.cyclonedx_schema import check_bill
-from tests.unit.workbench.test_images import ANSWERS, make_client
+from tests.unit.workbench.fake_docker import ANSWERS, make_client
 from workbench.images.build import Image
 from workbench.images.sbom import bill_of_materials
 
