@@ -1,1 +1,1 @@
-"""The commands behind the make targets: one module for each."""
+"""The commands behind the make targets: a module for each; `budget_picture` and `training_report` show results."""
