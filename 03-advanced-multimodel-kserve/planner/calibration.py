@@ -197,5 +197,7 @@ def load(paths: Sequence[Path]) -> tuple[Calibration, Path]:
             try:
                 return msgspec.json.decode(path.read_bytes(), type=Calibration), path
             except msgspec.DecodeError as problem:
-                raise InvalidValueError("calibration", str(path), f"{problem}; make calibrate-3 writes it") from None
-    raise InvalidValueError("calibration", None, f"expected one of {', '.join(map(str, paths))}: make calibrate-3")
+                raise InvalidValueError(
+                    "calibration", str(path), f"{problem}: run make calibrate-3, which writes it"
+                ) from None
+    raise InvalidValueError("calibration", None, f"expected one of {', '.join(map(str, paths))}: run make calibrate-3")

@@ -61,13 +61,13 @@ class Level3:
         try:
             running = self.stack
             missing = next(filter(None, (process.ready.missing() for process in running.processes)), None)
-            return f"level 3 is not up ({missing}): make up-3" if missing else self._stranger(running)
+            return f"level 3 is not up ({missing}): run make up-3" if missing else self._stranger(running)
         except (StackError, OSError) as error:
-            return f"level 3 was not started from here ({error}): make up-3"
+            return f"level 3 was not started from here ({error}): run make up-3"
 
     def _stranger(self, running: Stack) -> str | None:
         down = [name for name, state in control.ask(running).items() if not state.pid]
-        return f"level 3 has no process {', '.join(down)}: make up-3" if down else None
+        return f"level 3 has no process {', '.join(down)}: run make up-3" if down else None
 
     def heal(self) -> None:
         """Returns once the level is ready, whatever state it was in: `make up-3` repairs what is half dead.

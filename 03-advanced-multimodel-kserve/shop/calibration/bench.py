@@ -71,7 +71,7 @@ class RunningStack:
         try:
             connect(self.addresses, "cache").flushall()
         except redis.RedisError as problem:
-            raise NotReadyError("cache", str(self.addresses.cache_port), f"{problem}: make up-3") from None
+            raise NotReadyError("cache", str(self.addresses.cache_port), f"{problem}: run make up-3") from None
 
     def counts(self) -> CacheCounts:
         """Look-ups of the cache by all gateways together."""
@@ -90,7 +90,7 @@ class RunningStack:
             answer = connection.getresponse()
             answer.read()
         except OSError:
-            raise NotReadyError(self.url, None, "nothing answers: make up-3") from None
+            raise NotReadyError(self.url, None, "nothing answers: run make up-3") from None
         finally:
             connection.close()
         asked = len(f"{request.method} {request.path} HTTP/1.1\r\n") + len(request.body)
@@ -104,5 +104,5 @@ def _size(addresses: Addresses, store: Store) -> StoreSize:
         keys = int(client.dbsize())
         used = int(client.info("memory")["used_memory"])
     except redis.RedisError as problem:
-        raise NotReadyError("store", store, f"{problem}: make up-3") from None
+        raise NotReadyError("store", store, f"{problem}: run make up-3") from None
     return StoreSize(keys, round(used / max(keys, 1), 1))

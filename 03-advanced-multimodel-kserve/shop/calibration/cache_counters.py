@@ -61,6 +61,6 @@ def _metrics(port: int) -> str:
         connection.request("GET", "/metrics")
         return connection.getresponse().read().decode()
     except OSError:
-        raise NotReadyError(f"http://127.0.0.1:{port}/metrics", None, "nothing answers: make up-3") from None
+        raise NotReadyError(f"http://127.0.0.1:{port}/metrics", None, "nothing answers: run make up-3") from None
     finally:
         connection.close()

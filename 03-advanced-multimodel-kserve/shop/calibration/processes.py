@@ -94,7 +94,7 @@ def find_processes(run_dir: Path) -> Processes:
     try:
         log = (run_dir / "supervisord.log").read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise NotReadyError("level 3", None, "not running: make up-3") from None
+        raise NotReadyError("level 3", None, "not running: run make up-3") from None
     newest = {name: int(pid) for name, pid in _SPAWNED.findall(log)}
     found: dict[str, list[int]] = {}
     for name, pid in newest.items():
@@ -102,7 +102,7 @@ def find_processes(run_dir: Path) -> Processes:
             role = _NUMBER.sub("", name)
             found.setdefault(_ALIASES.get(role, role), []).append(pid)
     if not found:
-        raise NotReadyError("level 3", None, "its processes are gone: make down-3 up-3")
+        raise NotReadyError("level 3", None, "its processes are gone: run make down-3 up-3")
     return Processes(found)
 
 

@@ -38,7 +38,7 @@ class Edge:
                 else:
                     plain = _version(route)
         if not plain or not canary:
-            raise CanaryError(f"edge {self._url}: has no routes for two versions of {model}: make down-3 up-3")
+            raise CanaryError(f"edge {self._url}: has no routes for two versions of {model}: run make down-3 up-3")
         return plain, canary
 
     def weight(self, model: str) -> int:

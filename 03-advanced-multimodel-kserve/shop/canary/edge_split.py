@@ -105,7 +105,7 @@ def _reroute(path: Path, model: str, split: Split) -> None:
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise CanaryError(f"{path}: {error}: expected the edge's routes: make down-3 up-3") from None
+        raise CanaryError(f"{path}: {error}: expected the edge's routes: run make down-3 up-3") from None
     ours = {BY_MODEL[model].path, f"/v2/models/{model}/infer"}
     for host in content["resources"][0]["virtual_hosts"]:
         for route in host["routes"]:

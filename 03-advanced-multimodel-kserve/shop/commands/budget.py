@@ -39,8 +39,10 @@ class Hop(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints the budget, and draws it where told to; 1 when there are too few traces."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw it too, as SVG")
-    parser.add_argument("--sla-ms", type=positive, default=50.0, metavar="MS", help="the promise to draw (50)")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the budget too, as an SVG file")
+    parser.add_argument(
+        "--sla-ms", type=positive, default=50.0, metavar="MS", help="the promised p99 to draw, in ms (50)"
+    )
     options = parser.parse_args(argv)
     try:
         found = budget(_all_spans(Addresses().run_dir))

@@ -73,9 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shop.commands.calibrate", description=__doc__)
-    parser.add_argument("--rounds", type=count, default=Schedule().rounds, help="more make p99 steadier")
-    parser.add_argument("--held-out-rps", type=positive, default=Schedule().held_out_rps, help="rate to be predicted")
-    parser.add_argument("--write-reference", action="store_true", help="also replace the calibration that is shipped")
+    parser.add_argument("--rounds", type=count, default=Schedule().rounds, help="rounds; more make the p99 steadier")
+    parser.add_argument(
+        "--held-out-rps", type=positive, default=Schedule().held_out_rps, help="rate to predict, in requests per second"
+    )
+    parser.add_argument("--write-reference", action="store_true", help="also replace the shipped calibration")
     return parser
 
 

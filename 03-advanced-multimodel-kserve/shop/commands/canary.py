@@ -154,13 +154,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shop.commands.canary", description="A share of live traffic.")
     parser.add_argument("model", help=", ".join(MODELS))
     how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument("--weight", type=int, metavar="PERCENT", help="of the requests, to the candidate")
+    how.add_argument("--weight", type=int, metavar="PERCENT", help="share of the requests that the candidate gets")
     how.add_argument("--auto", action="store_true", help="raise the weight to 100 %% and judge at each step")
-    parser.add_argument("--candidate", metavar="VERSION", help="another version than canary.json names")
+    parser.add_argument(
+        "--candidate", metavar="VERSION", help="the candidate; default: the version that canary.json names"
+    )
     parser.add_argument("--traffic", type=positive, metavar="RPS", help="with --auto: replay traffic and its feedback")
-    parser.add_argument("--steps", type=_steps, default=STEPS, metavar="PERCENTS", help="1,5,25,50,100 unless told")
+    parser.add_argument(
+        "--steps", type=_steps, default=STEPS, metavar="PERCENTS", help="shares of the steps (1,5,25,50,100)"
+    )
     parser.add_argument("--min-requests", type=count, default=200, metavar="N", help="answers that a step needs (200)")
-    parser.add_argument("--step-seconds", type=positive, default=60, metavar="S", help="time to gather them in (60)")
+    parser.add_argument(
+        "--step-seconds", type=positive, default=60, metavar="S", help="seconds in which to gather them (60)"
+    )
     _add_proof(parser)
     return parser
 
@@ -174,8 +180,12 @@ def _add_proof(parser: argparse.ArgumentParser) -> None:
     }
     for name, (default, what) in shares.items():
         proof.add_argument(name, type=_fraction, default=default, metavar="SHARE", help=f"{what} ({default})")
-    proof.add_argument("--patience", type=positive, default=60, metavar="MINUTES", help="to wait for the proof (60)")
-    proof.add_argument("--unrated", action="store_true", help="without a proof of quality, where nobody rates answers")
+    proof.add_argument(
+        "--patience", type=positive, default=60, metavar="MINUTES", help="how long to wait for the proof (60)"
+    )
+    proof.add_argument(
+        "--unrated", action="store_true", help="promote without a proof of quality, where nobody rates answers"
+    )
 
 
 def _fraction(text: str) -> float:

@@ -69,10 +69,12 @@ def _print(measured: Sequence[DelayMeasurement], console: Console) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shop.commands.delays", description=__doc__.split("\n")[0])
-    parser.add_argument("--delays", nargs="+", type=_delay, default=_DELAYS_US, metavar="US", help="in µs, or off")
+    parser.add_argument(
+        "--delays", nargs="+", type=_delay, default=_DELAYS_US, metavar="US", help="queue delays in µs, or off"
+    )
     parser.add_argument("--rates", nargs="+", type=not_negative, default=(60.0, 400.0), metavar="RPS")
     parser.add_argument("--no-time-limit", dest="time_limit", action="store_false", help="leave that variant out")
-    parser.add_argument("--seconds", type=positive, default=6.0, help="for each delay and rate (%(default)s)")
+    parser.add_argument("--seconds", type=positive, default=6.0, help="seconds for each delay and rate (%(default)s)")
     return parser
 
 

@@ -126,7 +126,7 @@ def cause(level: Stack, name: str, load: OfferedLoad, quiet_s: float = 3.0) -> O
     states = ask(level)
     pid = states[name].pid if name in states else None
     if pid is None:
-        raise StackError(f"{name}: not running: make up-3")
+        raise StackError(f"{name}: not running: run make up-3")
     watch = _Watch(name, quiet_s)
     thread = Thread(target=_offer, args=(load, watch))
     thread.start()
@@ -148,7 +148,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Kill each in turn; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m shop.commands.failures", description="Kill parts under load.")
     parser.add_argument("names", nargs="*", default=VICTIMS, help=f"processes ({' '.join(VICTIMS)})")
-    parser.add_argument("--rate", type=positive, default=100, metavar="RPS", help="requests a second meanwhile (100)")
+    parser.add_argument(
+        "--rate", type=positive, default=100, metavar="RPS", help="requests per second during the failures (100)"
+    )
     options = parser.parse_args(argv)
     console, addresses = make_console(), Addresses()
     try:

@@ -51,8 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Exit codes: 0 goals met, 1 one is missed, 2 nothing measured, 3 too close to tell.
     """
     parser = argparse.ArgumentParser(prog="python -m shop.commands.gateways", description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=count, default=5, help="each measures everything once (default: 5)")
-    parser.add_argument("--seconds", type=positive, default=2.0, help="of each measurement (default: 2)")
+    parser.add_argument(
+        "--rounds", type=count, default=5, help="rounds, each of which measures everything once (default: 5)"
+    )
+    parser.add_argument("--seconds", type=positive, default=2.0, help="seconds of each measurement (default: 2)")
     options = parser.parse_args(argv)
     rounds, seconds = options.rounds, options.seconds
     console, stamp = make_console(), hardware_stamp()

@@ -117,9 +117,13 @@ def climb(workers: LoadWorkers, seconds: float) -> Iterator[Offered]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, show and write; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m shop.commands.overload", description="Three times too much.")
-    parser.add_argument("--seconds", type=positive, default=5, metavar="S", help="of each step up (5)")
-    parser.add_argument("--factor", type=positive, default=3, metavar="N", help="times the peak (3)")
+    parser = argparse.ArgumentParser(
+        prog="python -m shop.commands.overload", description="Ask for three times what the level can answer."
+    )
+    parser.add_argument("--seconds", type=positive, default=5, metavar="S", help="seconds of each step up (5)")
+    parser.add_argument(
+        "--factor", type=positive, default=3, metavar="N", help="the overload, as a multiple of the peak (3)"
+    )
     options = parser.parse_args(argv)
     console, addresses = make_console(), Addresses()
     try:

@@ -49,15 +49,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shop.commands.plan", description=__doc__)
     parser.add_argument("--qps", type=positive, default=100_000.0, help="requests a second at the peak")
     parser.add_argument("--p99-ms", type=positive, default=50.0, help="99 of 100 answers within so many milliseconds")
-    parser.add_argument("--zones", type=count, default=3, help="of a region; the fleet survives the loss of one")
-    parser.add_argument("--headroom", type=share, default=0.3, help="share of every pod's time left free even then")
-    parser.add_argument("--hit-ratio", type=share, help="for all cached kinds, instead of those measured")
+    parser.add_argument("--zones", type=count, default=3, help="zones of a region; the fleet survives the loss of one")
+    parser.add_argument(
+        "--headroom", type=share, default=0.3, help="share of every pod's time that stays free even then"
+    )
+    parser.add_argument(
+        "--hit-ratio", type=share, help="share answered from the cache, for all cached kinds; default: as measured"
+    )
     parser.add_argument("--mix", help='weights, e.g. "recommendations=6 search=3 payments=1"; default: as measured')
-    parser.add_argument("--network-ms", type=not_negative, default=0.5, help="added at each hop: an assumption")
+    parser.add_argument(
+        "--network-ms", type=not_negative, default=0.5, help="milliseconds added at each hop: an assumption"
+    )
     parser.add_argument(
         "--ttl-s", type=positive, default=30.0, help="time to live of a cached answer, as SHOP_CACHE_TTL_S"
     )
-    parser.add_argument("--replicas", type=count, default=1, help="of each Valkey primary")
+    parser.add_argument("--replicas", type=count, default=1, help="replicas of each Valkey primary")
     parser.add_argument("--feature-keys", type=count, help="keys in the feature store; default: as measured")
     parser.add_argument("--hardware", choices=("cpu", "gpu"), default="cpu", help="what the models run on")
     parser.add_argument("--assume-gpu-speedup", type=positive, help="cores whose model work one GPU does: your figure")

@@ -74,7 +74,7 @@ class Control:
         try:
             answer = ask(url, 5, method="POST", headers=[(HEADER, self._key())])
         except OSError as error:
-            raise ControlError(f"Triton on port {port}: {error}: make up-3") from None
+            raise ControlError(f"Triton on port {port}: {error}: run make up-3") from None
         if answer.status != HTTPStatus.OK:
             raise ControlError(f"Triton on port {port}: {answer.body.decode(errors='replace')}")
         return msgspec.json.decode(answer.body, type=list[ModelState])
@@ -135,7 +135,7 @@ class Control:
         try:
             return read_key(self._addresses)
         except OSError as error:
-            raise ControlError(f"Triton's control key: {error}: make up-3") from None
+            raise ControlError(f"Triton's control key: {error}: run make up-3") from None
 
     def _call(self, method: str, model: str, request: Message) -> None:
         with grpc.insecure_channel(f"127.0.0.1:{self._addresses.triton_grpc_port}", DIRECT) as channel:

@@ -44,14 +44,14 @@ def test_the_reference_is_dated_names_its_machine_and_covers_all_kinds() -> None
 def test_a_file_that_is_no_calibration_is_named(tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     path.write_text('{"schema": 7}', encoding="utf-8")
-    with pytest.raises(InvalidValueError, match=r"make calibrate-3 writes it$"):
+    with pytest.raises(InvalidValueError, match=r"run make calibrate-3, which writes it$"):
         load([path])
 
 
 def test_no_calibration_at_all_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(InvalidValueError) as caught:
         load([tmp_path / "none.json"])
-    assert str(caught.value) == f"calibration: expected one of {tmp_path / 'none.json'}: make calibrate-3"
+    assert str(caught.value) == f"calibration: expected one of {tmp_path / 'none.json'}: run make calibrate-3"
 
 
 def test_the_weights_of_the_walks_are_mix_times_hit_ratio(calibration: Calibration) -> None:

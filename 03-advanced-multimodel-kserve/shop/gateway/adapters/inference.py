@@ -142,7 +142,9 @@ class ModelCalls:
             raise UnavailableError("deadline", f"no time left for {signature.model}")
         known = self.versions.label(version)  # what callers invent is one version to the breaker
         if self._breaker.is_open(signature.model, known):
-            raise UnavailableError(_UNAVAILABLE, f"{signature.model} {version}: late several times, not asked now")
+            raise UnavailableError(
+                _UNAVAILABLE, f"{signature.model} {version}: timed out several times, not asked for a moment"
+            )
         key = (signature.model, version, len(rows))
         head, text = self._heads.get(key) or self._write(signature, key)
         micros = int(budget_s * 1e6)
@@ -211,7 +213,7 @@ def _read(signature: Signature, reply: HttpReply) -> Inferred:
         raise UnavailableError(_UNAVAILABLE, f"{signature.model}: answer not understood: {error!r}") from None
     version = wire.model_version or ""
     if not VERSION.fullmatch(version.encode()):
-        raise UnavailableError(_UNAVAILABLE, f"{signature.model}: its version {version!r} is none")
+        raise UnavailableError(_UNAVAILABLE, f"{signature.model}: version {version!r}: expected a number")
     if not np.isfinite(found[-1]).all():
-        raise UnavailableError(_UNAVAILABLE, f"{signature.model}: its answer is not a number")
+        raise UnavailableError(_UNAVAILABLE, f"{signature.model}: its scores are not all finite numbers")
     return Inferred(found, version)

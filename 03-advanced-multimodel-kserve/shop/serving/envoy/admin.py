@@ -80,5 +80,5 @@ def _socket(addresses: Addresses) -> str:
     folder = Path(tempfile.gettempdir()) / f"shop-envoy-{os.getuid()}-{addresses.envoy_admin_port}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
-        raise ValueError(f"folder {folder}: expected it to be this user's alone; set TMPDIR to another")
+        raise ValueError(f"folder {folder}: expected a folder of this user alone: set TMPDIR to another")
     return str(folder / "admin.sock")

@@ -84,13 +84,13 @@ def test_a_shop_that_answers_with_errors_is_not_measured(toy_shop: ToyShop) -> N
 
 
 def test_a_run_folder_without_a_stack_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(NotReadyError, match=r"^level 3: not running: make up-3$"):
+    with pytest.raises(NotReadyError, match=r"^level 3: not running: run make up-3$"):
         find_processes(tmp_path)
 
 
 def test_processes_that_are_gone_are_said_to_be(tmp_path: Path) -> None:
     (tmp_path / "supervisord.log").write_text("INFO spawned: 'gateway-0' with pid 4194305\n", encoding="utf-8")
-    with pytest.raises(NotReadyError, match=r"^level 3: its processes are gone: make down-3 up-3$"):
+    with pytest.raises(NotReadyError, match=r"^level 3: its processes are gone: run make down-3 up-3$"):
         find_processes(tmp_path)
 
 

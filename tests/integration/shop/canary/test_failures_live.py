@@ -78,7 +78,7 @@ def test_a_gateway_that_dies_takes_nothing_with_it_but_the_payments_it_had_begun
 
 
 def test_killing_what_is_not_there_is_said(toy_shop: ToyShop) -> None:
-    with pytest.raises(StackError, match="gateway-7: not running: make up-3"):
+    with pytest.raises(StackError, match="gateway-7: not running: run make up-3"):
         cause(toy_shop.level, "gateway-7", OfferedLoad(toy_shop.addresses.port, [], RPS))
 
 

@@ -51,5 +51,5 @@ def test_what_two_gateways_counted_is_added_and_their_other_metrics_are_left_out
 def test_a_gateway_that_does_not_answer_is_named() -> None:
     with exposed(CollectorRegistry()) as port:
         pass
-    with pytest.raises(NotReadyError, match=rf"^http://127\.0\.0\.1:{port}/metrics: nothing answers: make up-3"):
+    with pytest.raises(NotReadyError, match=rf"^http://127\.0\.0\.1:{port}/metrics: nothing answers: run make up-3"):
         read_counts([port])
