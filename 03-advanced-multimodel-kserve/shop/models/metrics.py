@@ -1,7 +1,8 @@
 """How good a ranking or a probability is; higher is better but for the calibration error.
 
 The order of the rows never counts: equal scores are worth the mean over their orders, so a model that tells nothing
-apart is as good as chance. What is not a number makes a measure that is none.
+apart is as good as chance. What is not a number makes a measure that is none. `adr-own-measures.md` says why
+scikit-learn, whose measures these are without ties, is the tests' oracle and no more.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "RankedRows", "auc", "average_precision", "calibration_error", "ndcg", "ndcg_of_lists", "recall_at_false_positives",
+    "RankedRows", "auc", "average_precision", "calibration_error", "ndcg", "ndcg_of_hits", "ndcg_of_lists",
+    "recall_at_false_positives",
 ]  # fmt: skip
 
 
@@ -43,6 +45,15 @@ def ndcg_of_lists(
     best = dcg(gains)
     judged: NDArray[np.float64] = dcg(scores)[best > 0] / best[best > 0]
     return judged
+
+
+def ndcg_of_hits(hits: NDArray[np.bool_], total: NDArray[np.int64], k: int = 10) -> NDArray[np.float64]:
+    """NDCG@k, (n,), of lists of hits, best first: (n, places); ``total`` (n,) could have been hit, at least 1 each."""
+    weights = 1 / np.log2(np.arange(2, k + 2))
+    hits = hits[:, :k]
+    ideal = np.cumsum(weights)[np.minimum(total, hits.shape[1]) - 1]
+    found: NDArray[np.float64] = hits @ weights[: hits.shape[1]] / ideal
+    return found
 
 
 def auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:

@@ -1,7 +1,8 @@
 """A multi-layer perceptron in NumPy: enough to distil a tree ensemble into a few matrix products.
 
 ReLU between the layers, Adam, cosine learning rate; whoever trains supplies the gradient of the loss with respect to
-the output. The same data and seed give the same weights, bit for bit, on one BLAS thread.
+the output. The same data and seed give the same weights, bit for bit, on one BLAS thread. Why not PyTorch: 200 MB more
+in the environment, for three layers that train in seconds.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shop.models.metrics import ndcg_of_hits
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -85,13 +87,5 @@ def evaluate_each(recommend: Callable[[NDArray[np.int64]], NDArray[np.int64]], l
         hits = np.take_along_axis(relevant, lists, axis=1)
         total = relevant.sum(axis=1)
         recalls.append(hits.sum(axis=1) / np.minimum(total, lists.shape[1]))
-        gains.append(_ndcg(hits, total))
+        gains.append(ndcg_of_hits(hits, total))
     return UserQualities(np.concatenate(recalls), np.concatenate(gains), shown)
-
-
-def _ndcg(hits: NDArray[np.bool_], total: NDArray[np.int64], k: int = 10) -> NDArray[np.float64]:
-    weights = 1 / np.log2(np.arange(2, k + 2))
-    hits = hits[:, :k]
-    ideal = np.cumsum(weights)[np.minimum(total, hits.shape[1]) - 1]
-    ndcg: NDArray[np.float64] = hits @ weights[: hits.shape[1]] / ideal
-    return ndcg

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.models.metrics import RankedRows, auc, average_precision, calibration_error, ndcg, recall_at_false_positives
+from shop.models.metrics import (
+    RankedRows,
+    auc,
+    average_precision,
+    calibration_error,
+    ndcg,
+    ndcg_of_hits,
+    recall_at_false_positives,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,3 +117,10 @@ def test_nothing_to_find_is_no_error() -> None:
     assert average_precision(np.arange(5.0), none) == 0
     assert recall_at_false_positives(np.arange(5.0), none) == 0
     assert ndcg(np.arange(5.0), np.zeros(5), np.array([0, 5])) == 0
+
+
+def test_ndcg_of_hits_is_that_of_scikit_learn_over_all_items(learned: ModuleType) -> None:
+    """A list of the best 30 of 200 items; what is not on it counts in the ideal alone."""
+    order = np.argsort(-SCORES)[:30]
+    found = ndcg_of_hits(POSITIVE[order][None], np.array([POSITIVE.sum()]))
+    assert found == pytest.approx(learned.ndcg_score([POSITIVE], [SCORES], k=10))
