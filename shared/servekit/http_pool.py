@@ -1,6 +1,7 @@
 """Keep-alive HTTP/1.1 connections to one server, at little cost for each call.
 
-A general client spends more on a call (URL parsing, header objects, redirects, cookies) than a server on its answer.
+A general client spends more on a call (URL parsing, header objects, redirects, cookies) than a server on its answer:
+aiohttp takes three to five times the CPU of this one, httpx ten times or more (`adr-own-http-pool.md`).
 
 One answer must never be taken for another. So a header cannot hold what would end it, and a connection on which
 anything arrives unasked, or beyond an answer's end, is closed instead of used again.

@@ -1,7 +1,7 @@
 """Spans of kept requests, handed to OpenTelemetry's own batching and export.
 
 The SDK's `start_span`/`end` cost tens of microseconds a span whether it is kept or not. Here a request carries only its
-ids while it runs; the spans of the few that are kept are built after the answer has left.
+ids while it runs; the spans of the few that are kept are built after the answer has left (`adr-own-middleware.md`).
 """
 
 from __future__ import annotations

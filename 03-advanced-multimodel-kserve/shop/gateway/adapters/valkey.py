@@ -4,7 +4,7 @@ Replies belong to commands by their order alone. So a connection on which anythi
 closed: what is sent over it next would get somebody else's reply.
 
 A command costs a future, a write and a timer. A general client adds a pool with locks, retries, and an encoder for
-each argument: several times as much as the reply's own parsing.
+each argument: redis-py takes 40 µs more a command (`adr-own-valkey-client.md`).
 """
 
 from __future__ import annotations
