@@ -1,1 +1,1 @@
-"""What teaches: lessons that tests run, exercises, incidents, questions, designs, the demonstration."""
+"""The code that teaches: lessons that tests run, exercises, incidents, questions, designs, the demonstration."""

@@ -1,4 +1,4 @@
-"""The whole show: ``python -m course.demo 1 2 3`` trains, starts, asks, loads and stops each level, then judges.
+"""The demonstration: ``python -m course.demo 1 2 3`` trains, starts, asks, loads, stops and judges each level.
 
 It knows the levels by their make targets and by ``.run/sla/N.json`` alone, so a new level joins by having them.
 """
@@ -42,7 +42,7 @@ _TOO_CLOSE = "too_close"
 
 
 class _Limit(msgspec.Struct, frozen=True):
-    """What a run knows of one promise: how many requests count against it, and between what its figure lies."""
+    """A limit of the SLA after a run: the requests that count against it, and the interval of its figure."""
 
     name: str
     hits: int | None = None
@@ -52,7 +52,7 @@ class _Limit(msgspec.Struct, frozen=True):
 
 
 class _Sla(msgspec.Struct, frozen=True):
-    """What the table takes from ``.run/sla/N.json``."""
+    """The part of ``.run/sla/N.json`` that the table shows."""
 
     requests: int
     rate_rps: float
@@ -70,7 +70,7 @@ class _Sla(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class _Outcome:
-    """How a level did: the first target that failed, if any, and what the load test measured, if it got that far."""
+    """The result of a level: the first target that failed, if any, and the load test's figures, if it was run."""
 
     level: int
     failed: str | None = None
@@ -82,14 +82,14 @@ class _Outcome:
 
     @property
     def too_close(self) -> bool:
-        """Whether nothing failed, and the load test could not tell: that calls for a longer one, not for a repair."""
+        """Whether nothing failed and the load test could not tell, which calls for a longer test, not for a repair."""
         return self.failed == f"sla-{self.level}" and self.sla is not None and self.sla.verdict == _TOO_CLOSE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the levels; returns the exit code: 0 when none fails or breaks its SLA, 1 when one does, 130 interrupted.
+    """Runs the levels; returns 0 when none fails or breaks its SLA, 1 when one does, 130 when interrupted.
 
-    A level whose verdict is too close to tell fails nothing; what would tell is said.
+    A level whose verdict is too close to tell does not fail; the output says which run would tell.
     """
     parser = argparse.ArgumentParser(prog="python -m course.demo", description=__doc__)
     parser.add_argument("levels", type=int, nargs="+", metavar="LEVEL")
@@ -124,7 +124,7 @@ def _show(level: int, make: Sequence[str], console: Console) -> _Outcome:
 
 
 def _step(verb: str, level: int, make: Sequence[str], console: Console) -> bool:
-    """Run one target and stream what it prints; returns whether it succeeded."""
+    """Runs one target and streams its output; returns whether it succeeded."""
     begun = time.monotonic()
     console.print(Text.assemble(("▶ ", "cyan"), f"make {verb}-{level}", (f"  {_STEPS.get(verb, 'stop')}", "dim")))
     with _started([*make, f"{verb}-{level}"], verb, console.width) as child:
@@ -169,7 +169,7 @@ def _terminated_like_interrupted() -> Iterator[None]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Nothing may stop the stopping: neither this process nor, by inheritance, what it starts."""
+    """Ignores signals while a level is stopped, in this process and, by inheritance, in those that it starts."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -235,7 +235,7 @@ def _within(p99: _Limit) -> str:
 
 
 def _errors(sla: _Sla) -> str:
-    """The share that failed and between what it lies in truth: none seen is not none."""
+    """The share of failed requests, and the interval of the true share: none seen does not prove none."""
     errors = sla.known("error_rate")
     if errors.low is None or errors.high is None:
         return f"{sla.error_rate:.2%}"

@@ -1,4 +1,4 @@
-"""What ``make design`` runs: a system to design, then, when you have, the rubric."""
+"""``make design`` shows a system to design and, after Enter, the rubric."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _WRONG = 2
 
 
 class DesignError(Exception):
-    """A prompt that is not written as all are, or that there is none."""
+    """A prompt has another form than the others, or does not exist."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """A prompt; `sections` maps a heading to its Markdown."""
+    """A design prompt; `sections` maps a heading to its Markdown."""
 
     id: str
     title: str
@@ -65,7 +65,7 @@ def read_design(path: Path) -> Design:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print a prompt, wait for Enter, print the rubric; 0, or 2 when there is no such prompt."""
+    """Prints a prompt, waits for Enter, prints the rubric; returns 0, or 2 when the prompt does not exist."""
     parser = argparse.ArgumentParser(prog="python -m course.design", description=__doc__)
     parser.add_argument("id", nargs="?", help="the prompt (default: any)")
     parser.add_argument("--seed", type=int, help="seed of the random choice")

@@ -18,7 +18,7 @@ def prose(text: str) -> Markdown:
 
 
 def references(text: str) -> list[str]:
-    """What the links of a text lead to, as written, addresses on the web left out."""
+    """The targets of a text's links as written, without addresses on the web."""
     return [link["target"] for link in _LINK.finditer(text) if "://" not in link["target"]]
 
 

@@ -55,11 +55,11 @@ def read_steps(markdown: str) -> list[Step]:
 
 
 def run(step: Step, folder: Path, environment: Mapping[str, str], timeout_s: float = 300) -> str:
-    """Runs the command and returns what it printed, errors included.
+    """The output of the command, standard error included.
 
     Raises:
-        AssertionError: it failed, or printed something else than the README says; the message shows both.
-        subprocess.TimeoutExpired: it did not end in time.
+        AssertionError: the command failed, or its output differs from the README's; the message shows both.
+        subprocess.TimeoutExpired: the command did not end in time.
     """
     done = subprocess.run(
         ["bash", "-c", step.command],
@@ -82,7 +82,7 @@ def run(step: Step, folder: Path, environment: Mapping[str, str], timeout_s: flo
 
 
 def matches(printed: str, expected: str) -> bool:
-    """Whether the output is what the README shows, by the rules above. No output shown expects nothing of it."""
+    """Whether the output is what the README shows, by the rules above; a command without output matches any."""
     if not expected.strip():
         return True
     pattern = r"\n".join(_line_pattern(line) for line in _lines(expected))

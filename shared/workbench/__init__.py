@@ -1,1 +1,1 @@
-"""What works on a running level, or makes one: processes, load, verdicts, alerts, manifests, images, clusters."""
+"""The tools that run a level or work on it: processes, load, verdicts, alerts, manifests, images, clusters."""

@@ -1,4 +1,4 @@
-"""Types for the numbers on a command line: what is out of range is refused before anything is started.
+"""Types for the numbers on a command line, which refuse a value out of range before anything is started.
 
 ``float`` takes ``nan``, ``inf`` and ``-5``, all of which make some loop of a load generator endless or empty.
 """

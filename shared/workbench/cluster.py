@@ -37,11 +37,11 @@ _CRDS = {
 
 
 class ClusterError(Exception):
-    """A cluster that is not there, or that refused; says what to do."""
+    """A cluster is missing or refused; the text names the remedy."""
 
 
 def up(level: Cluster) -> None:
-    """Start the level's minikube; one that runs already is left as it is.
+    """Starts the level's minikube; leaves one that runs already as it is.
 
     Raises:
         ClusterError: minikube is missing or could not start.
@@ -55,12 +55,12 @@ def up(level: Cluster) -> None:
 
 
 def down(level: Cluster) -> None:
-    """Delete the level's minikube and everything in it."""
+    """Deletes the level's minikube and everything in it."""
     _run([_minikube(), "delete", "--profile", level.profile])
 
 
 def deploy(level: Cluster, overlay: Path) -> None:
-    """Load the images the overlay runs into the cluster, apply it, wait for the rollout, say how to call it.
+    """Loads the overlay's images into the cluster, applies it, waits for the rollout, and prints how to call it.
 
     Args:
         level: whose cluster.
@@ -99,7 +99,7 @@ def deploy(level: Cluster, overlay: Path) -> None:
 
 
 def find_overlay(level: int, root: Path = ROOT) -> Path:
-    """What ``make deploy-N`` applies: a folder with a kustomization, or values of the level's chart."""
+    """The path that ``make deploy-N`` applies: a folder with a kustomization, or values of the level's chart."""
     places = [f"{level:02d}-*/deploy/{place}" for place in ("overlays/minikube", "*/values/minikube.yaml")]
     found = [path for place in places for path in sorted(root.glob(place))]
     if not found:

@@ -1,4 +1,4 @@
-"""What a level needs in its cluster before it can be deployed there, as the commands that install it.
+"""The commands that install what a level needs in its cluster before it can be deployed there.
 
 They are printed, not run: what a cluster gets for all its users is its owner's decision.
 """

@@ -46,7 +46,7 @@ def only(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]
 
 
 def main(names: str, *command: str) -> None:
-    """Becomes the command; the names are separated by commas."""
+    """Replaces this process by the command, with the variables of these names, which are separated by commas."""
     try:
         os.execvpe(command[0], command, only(os.environ, names.split(",")))  # noqa: S606 - no shell
     except OSError as error:

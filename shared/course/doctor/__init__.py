@@ -1,4 +1,4 @@
-"""What this machine has, what each level needs of it, and what is missing: ``python -m course.doctor``."""
+"""``python -m course.doctor`` compares what this machine has with what each level needs, and names the remedies."""
 
 from __future__ import annotations
 

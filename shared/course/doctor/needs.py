@@ -1,4 +1,4 @@
-"""What the levels and the make targets need of a machine: one row each, as the table prints them."""
+"""The needs of the levels and the make targets, one row of the table for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["LEVELS", "LevelNeeds", "Need", "needs", "present"]
 
 @dataclass(frozen=True)
 class LevelNeeds:
-    """A level and what its embedded runtime needs while it is trained, served and put under load.
+    """The needs of a level's embedded runtime while it is trained, served and put under load.
 
     Args:
         number: N in ``make up-N``.
@@ -34,14 +34,14 @@ class LevelNeeds:
 
 @dataclass(frozen=True)
 class Need:
-    """Something that a machine should have.
+    """One thing that a machine should have.
 
     Args:
         what: its name.
         by: who needs it, and how much of it.
-        levels: the numbers of the levels that cannot run without it; empty for what is optional.
-        probe: looks for it.
-        remedy: what to do when it is not there.
+        levels: the numbers of the levels that cannot run without it; empty if it is optional.
+        probe: the function that looks for it.
+        remedy: the advice when it is missing.
     """
 
     what: str
@@ -89,7 +89,7 @@ def present(root: Path) -> list[LevelNeeds]:
 
 
 def needs(root: Path) -> list[Need]:
-    """All rows: what every level needs, what each level here needs, then what is optional."""
+    """All rows: the needs of every level, those of each level here, then the optional things."""
     levels = present(root)
     everyone = tuple(level.number for level in levels)
     rows = [

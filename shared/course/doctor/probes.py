@@ -1,4 +1,4 @@
-"""What this machine has. Each probe answers within seconds and never raises."""
+"""The probes of this machine. Each answers within seconds and never raises."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHOWN = 60
 
 
 class Finding(NamedTuple):
-    """What was found, and whether it is enough."""
+    """The result of a probe: what was found, and whether it is enough."""
 
     enough: bool
     here: str
@@ -45,7 +45,7 @@ def cores(least: int) -> Finding:
 
 
 def memory(least_gib: float) -> Finding:
-    """The machine's memory, or the control group's limit where that is less; and what is free of it now."""
+    """The machine's memory, or the control group's limit if that is less, and how much of it is free now."""
     total, free = hardware_stamp()["ram_gib"], psutil.virtual_memory().available / _GIB
     return Finding(min(total, free) >= least_gib, f"{min(total, free):.1f} of {total:.1f} GiB free")
 
@@ -69,7 +69,7 @@ def ports(numbers: Sequence[int], run_dir: Path) -> Finding:
 
 
 def program(names: Sequence[str], arguments: Sequence[str], version: str = r"\d+(\.\d+)+") -> Finding:
-    """The first of these programs, on PATH or in this environment, and the version in what it answers."""
+    """The first of these programs on PATH or in this environment, and the version that it prints."""
     for name in names:
         if path := shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"):
             done = _run([path, *arguments])

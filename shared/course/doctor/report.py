@@ -1,4 +1,4 @@
-"""One table: what is needed, by whom, what is here, and the remedy for what is not."""
+"""The doctor's table: what is needed, by whom, what is here, and the remedy for what is missing."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _STYLES = {"ok": "green", "missing": "bold red", "optional": "yellow"}
 
 
 def main() -> int:
-    """Examine this machine; returns the exit code: 1 when a level here cannot run, else 0."""
+    """Prints the report on this machine; returns 1 when a level here cannot run, else 0."""
     return 0 if report(needs(_ROOT), present(_ROOT), make_console()) else 1
 
 
 def report(rows: Sequence[Need], levels: Sequence[LevelNeeds], console: Console) -> bool:
-    """Print the table and which of `levels` can run; returns whether all of them can."""
+    """Prints the table and which of `levels` can run; returns whether all of them can."""
     with ThreadPoolExecutor() as pool:
         findings = list(pool.map(lambda need: need.probe(), rows))
     table = make_table(console, "", "what", "needed by", "here → remedy")

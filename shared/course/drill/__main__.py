@@ -1,4 +1,4 @@
-"""What ``make drill`` runs: a few questions, one by one, graded by yourself."""
+"""``make drill`` asks a few questions, one by one, and has the learner grade the answers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _GRADES = "0 no idea · 1 parts of it · 2 the point · 3 could have written it 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Ask, list or show; 0 when done, 2 when there is no such question, 130 when interrupted."""
+    """Asks, lists or shows questions; returns 0, 2 for an unknown question, 130 when interrupted."""
     options = _parser().parse_args(argv)
     console = make_console()
     try:
@@ -132,7 +132,7 @@ def _grade(console: Console) -> int | None:
 
 
 def _typed(console: Console, prompt: str) -> str | None:
-    """What was typed, in lower case; None at the end of input."""
+    """The typed line in lower case; None at the end of the input."""
     try:
         return console.input(prompt).strip().lower()
     except EOFError:

@@ -1,4 +1,4 @@
-"""What the learner knows, by spaced repetition (Leitner's boxes): ``.run/drill.json``."""
+"""The learner's memory by spaced repetition (Leitner's boxes), in ``.run/drill.json``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNSEEN = 3
 
 
 class Recall(msgspec.Struct, frozen=True):
-    """How well one question is known.
+    """The learner's state of one question.
 
     Attributes:
         box: index into `INTERVALS_D`; grade 0 sends a question back to 0, 1 keeps it, 2 moves it up, 3 by two.
@@ -46,7 +46,7 @@ class Recall(msgspec.Struct, frozen=True):
 class Memory:
     """The recalls by question id, in a file that is written after every grade.
 
-    A file that cannot be read is no memory, and is replaced.
+    A file that cannot be read counts as empty and is replaced.
     """
 
     def __init__(self, path: Path, today: date) -> None:
@@ -55,7 +55,7 @@ class Memory:
         self.recalls: dict[str, Recall] = _read(path)
 
     def grade(self, question: str, grade: int) -> Recall:
-        """Remembers how it went, 0 to 3, and returns when the question is due again."""
+        """Stores a grade from 0 to 3, and returns when the question is due again."""
         before = self.recalls.get(question, Recall(0, self._today, 0, 0))
         box = 0 if grade == 0 else min(before.box + grade - 1, len(INTERVALS_D) - 1)
         due = self._today + timedelta(days=INTERVALS_D[box])
@@ -64,7 +64,7 @@ class Memory:
         return self.recalls[question]
 
     def choose(self, questions: list[Question], count: int, random: Random) -> list[Question]:
-        """Up to `count` questions: of those due or new by lot, the weakest most likely; then the next due."""
+        """Up to `count` questions: due and new ones by lot, the weakest most likely, then those that are due next."""
         due = [q for q in questions if q.id not in self.recalls or self.recalls[q.id].due <= self._today]
         # Efraimidis and Spirakis (2006): the largest u^(1/w) are a weighted draw without replacement
         drawn = sorted(due, key=lambda q: random.random() ** (1 / self._weight(q)), reverse=True)[:count]

@@ -41,7 +41,7 @@ _BODY = re.compile(
 
 
 class QuestionError(Exception):
-    """Questions that are not written as they must be, and where."""
+    """A question has another form than the one above; the text says where."""
 
 
 class Question(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What ``make grade-N`` and ``make progress`` run."""
+"""The commands behind ``make grade-N`` and ``make progress``."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
+    """Runs one command.
 
-    Returns 0 when all that was graded is solved, 1 when something is open, 2 when nothing can be graded.
+    Returns 0 when all graded exercises are solved, 1 when one is open, 2 when nothing can be graded.
     """
     options = _parser().parse_args(argv)
     try:

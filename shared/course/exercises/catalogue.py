@@ -1,4 +1,4 @@
-"""A level's exercises, read from ``exercises.toml``: which there are, in which order, worth how much."""
+"""The catalogue of a level's exercises, read from ``exercises.toml``: their order, titles, points and hints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Catalogue", "CatalogueError", "Exercise", "read_catalogue"]
 
 
 class CatalogueError(Exception):
-    """A folder of exercises that cannot be graded, and why."""
+    """A folder of exercises cannot be graded; the text says why."""
 
 
 class Exercise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +45,7 @@ class _Toml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The exercises of a level, in their order, and the folder they lie in."""
+    """The exercises of a level in order, and their folder."""
 
     folder: Path
     level: int
@@ -56,15 +56,15 @@ class Catalogue:
         return self.folder / "checks" / f"{exercise.file.removesuffix('.py')}.py"
 
     def checks(self, exercise: Exercise) -> list[str]:
-        """The names of the exercise's checks in the order of the file, which is not run for that."""
+        """The names of the exercise's checks in the order of their file, which is read and not run."""
         tree = ast.parse(self.checks_file(exercise).read_text(encoding="utf-8"))
         return [n.name for n in tree.body if isinstance(n, ast.FunctionDef) and n.name.startswith("check_")]
 
     def chosen(self, ids: list[str]) -> list[Exercise]:
-        """The exercises of these ids; all of them when none is given.
+        """The exercises with these ids, or all without one.
 
         Raises:
-            CatalogueError: there is no such exercise.
+            CatalogueError: an id is unknown.
         """
         known = {exercise.id: exercise for exercise in self.exercises}
         for each in ids:
@@ -77,7 +77,7 @@ def read_catalogue(folder: Path) -> Catalogue:
     """The exercises in `folder`.
 
     Raises:
-        CatalogueError: no ``exercises.toml``, or one that is not right, or an exercise without checks.
+        CatalogueError: ``exercises.toml`` is missing or invalid, or an exercise has no checks.
     """
     path = folder / "exercises.toml"
     try:

@@ -1,4 +1,4 @@
-"""What a check says and reads: the learner's file as a module, and expectations that name the thing and its value."""
+"""The tools of a check: the learner's file as a module, and expectations that name the thing and its value."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ class CheckFailedError(Exception):
 
 
 def expect(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as a sentence: expect(status == 200, "…")
-    """Go on when it holds.
+    """Returns when `holds` is true.
 
     Raises:
-        CheckFailedError: it does not, for the reason in `message`.
+        CheckFailedError: it is false, with `message` as the reason.
     """
     if not holds:
         raise CheckFailedError(message)
 
 
 def expect_equal(thing: str, actual: object, expected: object) -> None:
-    """Go on when both are equal.
+    """Returns when both values are equal.
 
     Raises:
-        CheckFailedError: they are not; the message is ``<thing> <actual>: expected <expected>``.
+        CheckFailedError: the values differ; the message is ``<thing> <actual>: expected <expected>``.
     """
     expect(actual == expected, f"{thing} {_shorten(actual)}: expected {_shorten(expected)}")
 
 
 def load(answer: Path) -> ModuleType:
-    """The learner's Python file as a module. Whatever it raises when it is imported is raised here."""
+    """The learner's Python file as a module; raises whatever its import raises."""
     spec = importlib.util.spec_from_file_location(answer.stem, answer)
     if spec is None or spec.loader is None:
         raise CheckFailedError(f"{answer.name}: expected a Python file")

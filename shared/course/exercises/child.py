@@ -1,6 +1,6 @@
-"""One check, run in a process of its own: ``python -m course.exercises.child CHECKS NAME ANSWER VERDICT``.
+"""Runs one check in a process of its own: ``python -m course.exercises.child CHECKS NAME ANSWER VERDICT``.
 
-Whatever the learner's code does, the parent learns it from the verdict file, or from its absence.
+The parent learns the outcome from the verdict file or from its absence, whatever the learner's code does.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _judge(checks: Path, name: str, answer: Path) -> dict[str, str]:
 
 
 def describe(error: Exception, answer: Path) -> str:
-    """What went wrong in one sentence, with the line of the learner's file that did it."""
+    """The error in one sentence, with the line of the learner's file that raised it."""
     if isinstance(error, CheckFailedError):
         return str(error)
     if isinstance(error, SyntaxError) and error.filename == str(answer):
@@ -51,7 +51,7 @@ def describe(error: Exception, answer: Path) -> str:
 
 
 def _limit_appetite() -> None:
-    """An endless list or an endless print ends as an error of its own, before the machine notices."""
+    """Limits memory and output, so that an endless list or print ends as an error of its own."""
     import resource  # noqa: PLC0415 - POSIX only, as is the runner; imported here so that the module can be read anywhere
 
     for limit, size in ((resource.RLIMIT_AS, _MEMORY_BYTES), (resource.RLIMIT_FSIZE, _FILE_BYTES)):

@@ -1,4 +1,4 @@
-"""Grades a level's exercises: runs the checks, prints the table, writes ``.run/grade/N.json``."""
+"""Grades the exercises of a level: runs the checks, prints the table, writes ``.run/grade/N.json``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STYLES = {"solved": "bold green", "not yet": "bold yellow", "to do": "dim"}
 
 
 class Graded(msgspec.Struct, frozen=True):
-    """One exercise, graded.
+    """The grade of one exercise.
 
     Attributes:
         points: those earned: all of `max_points` once every check passes, none before.
@@ -60,7 +60,7 @@ class Grade(msgspec.Struct, frozen=True):
 
 
 def grade_exercise(catalogue: Catalogue, exercise: Exercise, answers: Path) -> Graded:
-    """Runs the exercise's checks on the answer in the folder `answers`, up to the first that fails."""
+    """The grade of an exercise, after its checks of the answer in the folder `answers`, up to the first that fails."""
     names = catalogue.checks(exercise)
     state: State = "solved"
     passed, failing, message = 0, "", ""
@@ -77,7 +77,7 @@ def grade_exercise(catalogue: Catalogue, exercise: Exercise, answers: Path) -> G
 
 
 def write_grade(level: int, graded: list[Graded], folder: Path = Path(".run/grade")) -> Grade:
-    """Writes the result for machines, and returns it."""
+    """Writes the result as JSON, and returns it."""
     solved = sum(each.state == "solved" for each in graded)
     points, most = sum(each.points for each in graded), sum(each.max_points for each in graded)
     grade = Grade(level, solved, points, most, graded, hardware_stamp())
@@ -86,7 +86,7 @@ def write_grade(level: int, graded: list[Graded], folder: Path = Path(".run/grad
 
 
 def read_grade(path: Path) -> Grade | None:
-    """The result of an earlier run; None when there is none that can be read."""
+    """The result of an earlier run; None when it is missing or cannot be read."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Grade)
     except (OSError, msgspec.MsgspecError):
@@ -94,7 +94,7 @@ def read_grade(path: Path) -> Grade | None:
 
 
 def print_grade(graded: Iterable[Graded], hints: dict[str, str], console: Console) -> None:
-    """A row for each exercise: its state and points, and while it is open what fails, and a hint."""
+    """Prints a row for each exercise: state and points, and for an open one the failing check and a hint."""
     table = make_table(console, "", "exercise", "state", "first failing check, and a hint")
     for each in graded:
         state = (f"{each.passed}/{each.checks} checks", f"{each.points}/{each.max_points} points")

@@ -1,4 +1,4 @@
-"""Checks kept at arm's length: a process of its own for each, a time limit, and nothing left behind."""
+"""The isolation of checks: a process of its own for each, a time limit, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CheckVerdict(msgspec.Struct, frozen=True):
 
 
 def run_check(checks: Path, name: str, answer: Path, timeout_s: float) -> CheckVerdict:
-    """Runs the check `name` of the file `checks` on `answer`; never raises for what the learner's code does.
+    """The verdict of the check `name` in `checks` on `answer`; nothing that the learner's code does raises here.
 
     The check and everything it starts is one process group, which is ended with it.
     """

@@ -1,4 +1,4 @@
-"""Where a learner stands on every level: exercises, the SLA's verdict, and the next step."""
+"""A learner's progress on every level: exercises, the SLA's verdict, and the next step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["SlaVerdict", "next_step", "read_sla", "show_progress"]
 
 
 class SlaVerdict(msgspec.Struct, frozen=True):
-    """What is taken from ``.run/sla/N.json``."""
+    """The part of ``.run/sla/N.json`` that the progress shows."""
 
     verdict: str
     p99_ms: float
@@ -28,10 +28,10 @@ class SlaVerdict(msgspec.Struct, frozen=True):
 
 
 def show_progress(root: Path, console: Console) -> int:
-    """Prints a row for each level that has exercises below `root`; 0, for being on the way is no failure.
+    """Prints a row for each level that has exercises below `root`; returns 0 even when some are open.
 
     Raises:
-        CatalogueError: a level's ``exercises.toml`` is not right.
+        CatalogueError: a level's ``exercises.toml`` is invalid.
     """
     folders = sorted(file.parent for file in root.glob("0*-*/exercises/exercises.toml"))
     table = make_table(console, "level", "exercises", "points", "SLA", "grade", "next step")
@@ -46,7 +46,7 @@ def show_progress(root: Path, console: Console) -> int:
 
 
 def read_sla(path: Path) -> SlaVerdict | None:
-    """The verdict of the last load test; None when there is none that can be read."""
+    """The verdict of the last load test; None when it is missing or cannot be read."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=SlaVerdict)
     except (OSError, msgspec.MsgspecError):
@@ -54,7 +54,7 @@ def read_sla(path: Path) -> SlaVerdict | None:
 
 
 def next_step(catalogue: Catalogue, grade: Grade | None, sla: SlaVerdict | None) -> str:
-    """What to do next on a level: the first open exercise, then the promise, then the level is done."""
+    """The next step on a level: its first open exercise, then its SLA, then none."""
     if grade is None:
         first = catalogue.exercises[0].file
         return f"open {catalogue.folder / first}, then make grade-{catalogue.level}"
@@ -81,7 +81,7 @@ def _promise(sla: SlaVerdict | None) -> Text:
 
 
 def _letter(grade: Grade | None, sla: SlaVerdict | None) -> str:
-    """A: 90 % of the points and the SLA met; B: 75 %; C: 50 %; D: less; a dash as long as nothing is solved."""
+    """The letter: A for 90 % of the points and a met SLA, B for 75 %, C for 50 %, D for less, a dash for nothing."""
     if grade is None or not grade.points:
         return "–"
     share = grade.points / max(grade.max_points, 1)

@@ -1,4 +1,4 @@
-"""What ``make incident`` runs: plant a fault, let the learner find it, tell, restore."""
+"""``make incident`` plants a fault, lets the learner find it, explains it, and restores the level."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ASK = "[cyan]Enter[/] when you know, or give up · [cyan]s[/] the symptoms agai
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one drill; 0 when the level is as before, 1 when it cannot be broken or repaired, 2 when there is none."""
+    """Runs one drill; returns 0 when the level is restored, 1 when it cannot be broken or repaired, 2 without one."""
     options = _parser().parse_args(argv)
     console = make_console()
     try:
@@ -110,7 +110,7 @@ def _bullets(console: Console, heading: str, lines: list[str]) -> None:
 
 
 def _answer(console: Console, prompt: Text) -> str:
-    """What is typed, in lower case; nothing when there is nobody to type."""
+    """The typed line in lower case; empty without a terminal."""
     try:
         return console.input(prompt).strip().lower()
     except EOFError:

@@ -1,4 +1,4 @@
-"""Users of a level while something is wrong with it: steady calls, and what their senders would tell."""
+"""The users of a level during an incident: steady calls, and a summary of what their senders see."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATIENT = 32
 
 @dataclass(frozen=True)
 class Summary:
-    """The calls that were due in the last seconds.
+    """A summary of the calls that were due in the last seconds.
 
     Attributes:
         requests: how many.
@@ -51,7 +51,7 @@ class _Call:
 
 
 class Caller:
-    """Calls at a steady rate, whether or not earlier calls were answered, until it is stopped.
+    """Makes calls at a steady rate until it is stopped, whether or not earlier calls were answered.
 
     Args:
         send: makes one call and returns its status; may raise what its client raises.
@@ -66,17 +66,17 @@ class Caller:
         self._thread = Thread(target=self._run, name="caller")
 
     def start(self) -> None:
-        """Begins to call."""
+        """Starts the calls in threads."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns when the last call has ended; harmless when it never began."""
+        """Stops the calls, and returns when the last has ended; harmless before `start`."""
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def summary(self, window_s: float = 10.0) -> Summary:
-        """What the senders of the last `window_s` seconds would tell."""
+        """The summary of the calls that were due in the last `window_s` seconds."""
         now = time.monotonic()
         calls = [call for call in self._calls[-int(window_s / self._interval_s) :] if call.due_s > now - window_s]
         waits = [call.waited_s(now) for call in calls]

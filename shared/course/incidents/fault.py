@@ -1,4 +1,4 @@
-"""What a fault can do."""
+"""The interface of a fault."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ class Fault(Protocol):
     """A real fault in a running level. Lines are for a terminal, without markup."""
 
     def obstacle(self) -> str | None:
-        """Why it cannot be planted now (the level is not up), or None."""
+        """The reason why the fault cannot be planted now (e.g. the level is not up), or None."""
         ...
 
     def plant(self) -> None:
-        """Breaks something. Returns before it shows."""
+        """Plants the fault; returns before it shows."""
         ...
 
     def symptoms(self) -> list[str]:
-        """What an operator sees at this moment, nothing of its cause; empty while nothing shows."""
+        """What an operator sees at this moment, without the cause; empty while nothing shows."""
         ...
 
     def evidence(self) -> list[str]:
-        """What proves the cause at this moment."""
+        """The evidence of the cause at this moment."""
         ...
 
     def restore(self) -> None:
-        """Returns once the level is healthy; harmless when nothing was planted, or somebody has repaired it."""
+        """Restores the level, and returns once it is healthy; harmless when nothing was planted or it was repaired."""
         ...

@@ -1,4 +1,4 @@
-"""A planted fault, as seen by whoever asked for it."""
+"""A planted fault, as the drill that asked for it sees it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _RESTORED_WITHIN_S = 90.0
 
 
 class IncidentError(Exception):
-    """A fault that could not be planted, or a level that could not be restored, and why."""
+    """A fault could not be planted, or a level could not be restored; the text says why."""
 
 
 class PlantedFault:
-    """A context in which the fault is there; on leaving it the level is healthy again.
+    """A context in which the fault is planted; the level is healthy again after it.
 
     Args:
         incident: the incident's id.
@@ -53,7 +53,7 @@ class PlantedFault:
         self._leave()
 
     def ask(self, what: str) -> list[str]:
-        """The ``symptoms`` or the ``evidence`` at this moment."""
+        """The lines of ``symptoms`` or ``evidence`` at this moment."""
         if self._process.stdin is None:
             raise IncidentError(f"incident {self._incident}: its process has no input")
         with suppress(BrokenPipeError):

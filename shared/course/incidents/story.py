@@ -17,7 +17,7 @@ _FOLD = "<details><summary>Cause, evidence, fix</summary>"
 
 
 class StoryError(Exception):
-    """A story that is not told as all are, and where it departs."""
+    """A story has another form than the others; the text says where."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def read_stories(folder: Path) -> dict[str, Story]:
     """The stories in a folder by id, README.md left out.
 
     Raises:
-        StoryError: one of them is not right.
+        StoryError: a story has another form.
     """
     paths = sorted(path for path in folder.glob("*.md") if path.name != "README.md")
     stories = [read_story(path) for path in paths]
@@ -42,7 +42,7 @@ def read_stories(folder: Path) -> dict[str, Story]:
 
 
 def read_story(path: Path) -> Story:
-    """One story.
+    """The story in a file.
 
     Raises:
         StoryError: the title, a section or the fold around the answer is missing or out of order.

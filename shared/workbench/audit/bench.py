@@ -1,4 +1,4 @@
-"""What a record costs the request that makes it."""
+"""The cost of an audit record to the request that makes it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _CASES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Medians over the rounds, in µs of one event; ``cpu_us`` includes the writing thread.
+    """The cost of a kind of log, medians over the rounds in µs of one event; ``cpu_us`` includes the writing thread.
 
     ``rounds_us`` is ``record_us`` of each round.
     """
@@ -56,9 +56,9 @@ class Cost:
 
 
 def bench(console: Console, events: int, output: Path) -> int:
-    """Measure, print a table, write ``output``; 0 when a record costs the caller less than 20 µs in every round.
+    """Prints and writes the costs; returns 0 when a record costs the caller less than 20 µs in every round.
 
-    1 when it costs one kind of log more in every round, 3 when in some: too close to tell.
+    Returns 1 when one kind of log costs more in every round, and 3 when in some, which is too close to tell.
     """
     from workbench.bench import all_of, at_most  # noqa: PLC0415 - needs packages that no image has
 

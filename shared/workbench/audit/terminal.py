@@ -1,4 +1,4 @@
-"""The commands: verify a directory, measure a record."""
+"""The commands that verify a directory and measure the cost of a record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HEAD = re.compile(r"\d[\d.e+]{,24}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command: 0 sound, 1 tampered with (or too slow), 2 cannot be verified."""
+    """The exit status: 0 for a sound log, 1 for a tampered (or too slow) one, 2 for one that cannot be verified."""
     parser = argparse.ArgumentParser(prog="python -m workbench.audit", description="The hash-chained audit log.")
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("verify", help="find changed, dropped, reordered lines (under AUDIT_KEY, if set)")

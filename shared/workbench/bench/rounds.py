@@ -1,4 +1,4 @@
-"""What the rounds of a measurement say of a goal."""
+"""The verdict of a measurement's rounds on a goal."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def at_least(rounds: Iterable[float], goal: float) -> Goal:
 
 
 def at_most(rounds: Iterable[float], goal: float) -> Goal:
-    """Whether a figure stays below a goal, likewise."""
+    """Whether a figure stays below a goal: ``met`` when in each round, ``missed`` when in none."""
     return at_least((-value for value in rounds), -goal)
 
 
 def all_of(goals: Iterable[Goal]) -> Goal:
-    """Whether all goals are met: one that is missed misses them, one that is too close leaves them open."""
+    """The verdict on all goals together: missed if one is missed, else too close to tell if one is, else met."""
     said = set(goals)
     return "missed" if "missed" in said else "too close to tell" if "too close to tell" in said else "met"

@@ -1,4 +1,4 @@
-"""How far drift's verdict can be believed: the real monitor on rows whose distribution is known.
+"""The error rates of drift's verdict: the real monitor on rows whose distribution is known.
 
 A false alarm is so rare, less than one in 100 days of a row a second, that simulating it would take hours. So its bound
 is also held where it can be seen: set to 10 % in 500 rows, where the promise is as good. What was counted is in the
@@ -40,7 +40,7 @@ _WORLDS: Final = ((150, 0.3), (150, 0.5), (150, 1.0), (20_000, 0.3), (20_000, 0.
 
 
 class AlertRule(NamedTuple):
-    """What the alert FeatureDrift asks of the gauge: an alarm within ``within_s``, and that for ``for_s`` on end."""
+    """The rule of the alert FeatureDrift: an alarm within ``within_s`` seconds, at every evaluation for ``for_s``."""
 
     within_s: float
     for_s: float
@@ -55,7 +55,7 @@ class AlertRule(NamedTuple):
         return cls(_seconds(within[1]) if within else 0.0, _seconds(rule.get("for", "0s")))
 
     def fires(self, alarms: Sequence[bool], every_s: float) -> bool:
-        """Whether it fires while the gauge is scraped, and the rule evaluated, every so many seconds."""
+        """Whether the alert fires, with a scrape and an evaluation every so many seconds."""
         latest, since = -np.inf, None
         for at, alarm in enumerate(alarms):
             now = at * every_s

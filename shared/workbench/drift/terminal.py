@@ -57,7 +57,7 @@ class VersionDrift:
 
     @property
     def smallest_shift(self) -> float:
-        """The shift, in standard deviations, that nine times in ten would show by now; infinite: no verdict yet."""
+        """The shift, in standard deviations, that would show nine times in ten by now; infinite before a verdict."""
         return min((window.smallest_shift for window in self.windows.values()), default=inf)
 
 
@@ -106,7 +106,7 @@ def render(console: Console, model: str, version: str, window: WindowDrift) -> T
 
 
 def render_power(console: Console, drift: VersionDrift) -> Table:
-    """How far the verdict can be believed: after how many rows each window flags a shift, nine times in ten."""
+    """The table of the rows after which each window flags a shift, nine times in ten."""
     table = make_table(console, "shift", *(f"{name} window" for name in map(printable, drift.windows)), numbers=1)
     shifts = dict.fromkeys(shift for window in drift.windows.values() for shift in window.flagged_after)
     for shift in shifts:
@@ -116,7 +116,7 @@ def render_power(console: Console, drift: VersionDrift) -> Table:
 
 
 def main(arguments: list[str], console: Console | None = None) -> int:
-    """Print the verdict of ``URL`` (a /metrics address): 0 quiet, 1 alarm, 2 unreachable or without drift gauges."""
+    """Prints the verdict of ``URL`` (a /metrics address); returns 0 when quiet, 1 in alarm, 2 without drift gauges."""
     console = console or make_console()
     if len(arguments) != 1 or not arguments[0].startswith("http://"):
         console.print("usage: python -m workbench.drift http://HOST:PORT/metrics", markup=False)
@@ -145,7 +145,7 @@ def main(arguments: list[str], console: Console | None = None) -> int:
 
 
 def _unflagged(name: str, drift: VersionDrift) -> Text:
-    """What the silence of a version's windows says, and what it does not."""
+    """The sentence on what quiet windows of a version prove, and what they do not."""
     if drift.smallest_shift == inf:
         return Text(printable(f"{name}: no verdict yet"), "yellow")
     seen = f"a shift of {drift.smallest_shift:.2f} sd over all its rows would show 9 times in 10, a smaller one may not"

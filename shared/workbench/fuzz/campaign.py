@@ -1,4 +1,4 @@
-"""All inputs of a run, several at once, and the right requests beside them."""
+"""The campaign: all inputs of a run, several at once, and valid requests beside them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _AFTER: Final = 0.3
 
 
 class FoundFault(NamedTuple):
-    """A fault, and what brought it about; the number of a right request is that of its nonce."""
+    """A fault and its input; the number of a valid request is that of its nonce."""
 
     number: int
     kind: str
@@ -46,7 +46,7 @@ class FoundFault(NamedTuple):
 
 @dataclass
 class Tally:
-    """What a run has seen so far.
+    """The counts and faults of a run so far.
 
     Attributes:
         inputs: wrong requests, by kind.
@@ -65,14 +65,14 @@ class Tally:
 
     @property
     def lost(self) -> int:
-        """Right requests without their right answer."""
+        """The number of valid requests without their right answer."""
         return sum(each.number >= _FIRST_RIGHT for each in self.found)
 
 
 async def play(
     surface: Surface, case: Case, url: str, number: int, after: Request | None = None
 ) -> tuple[list[int], AnswerFault | None]:
-    """Send one case; afterwards, where the connection stays, a right request over it."""
+    """The statuses of a case and its fault, if any; a valid request follows it where the connection stays open."""
     try:
         connection = await FuzzConnection.to(url)
     except OSError as error:
@@ -89,7 +89,7 @@ async def play(
 
 
 async def _follow(surface: Surface, connection: FuzzConnection, request: Request, number: int) -> AnswerFault | None:
-    """What is wrong with the answer to a right request behind another; a connection closed instead is none."""
+    """The fault in the answer to a valid request behind a case, or None; a closed connection is no fault."""
     following = Case("after", [_bytes(request)], request.path, answered=False, right=[request])
     outcome = await exchange(connection, following, surface.deadline_s)
     fault = find_fault(surface, following, number, outcome)
@@ -97,7 +97,7 @@ async def _follow(surface: Surface, connection: FuzzConnection, request: Request
 
 
 class Campaign:
-    """A run against a level.
+    """A fuzzing run against a level.
 
     Args:
         surface: the level.
@@ -113,7 +113,7 @@ class Campaign:
         self.tally = Tally()
 
     async def run(self, numbers: Iterable[int]) -> Tally:
-        """Play all inputs with these numbers; ends early once there are faults enough."""
+        """The tally after all inputs with these numbers, or after enough faults."""
         began, over = monotonic(), asyncio.Event()
         todo = iter(numbers)
         right = [asyncio.create_task(self._right(over, number)) for number in range(_RIGHT_AT_ONCE)]
@@ -141,7 +141,7 @@ class Campaign:
                 return
 
     def case(self, number: int) -> tuple[Case, str, Request | None]:
-        """An input, where it goes, and what is asked behind it."""
+        """The input with a number, its address, and the request behind it."""
         draw = Random(f"{self.seed}/{number}/door")  # noqa: S311 - the same for the same seed
         after = self._surface.right(draw, nonce(number)) if draw.random() < _AFTER else None
         return make_case(self._surface, self.seed, number), draw.choice(self._surface.urls), after
@@ -151,7 +151,7 @@ class Campaign:
         self._say(f"input {found.number} ({found.kind}): {found.fault.what}: {found.fault.detail[:200]}")
 
     async def _right(self, over: asyncio.Event, client: int) -> None:
-        """A client that asks rightly, over one connection, until the run is over."""
+        """Sends valid requests over one connection until the run is over."""
         draw = Random(f"{self.seed}/right/{client}")  # noqa: S311 - likewise
         line = _Line(self._surface)
         while not over.is_set():

@@ -1,4 +1,4 @@
-"""The input with a number: the same for the same seed, whatever came before it."""
+"""The inputs by number: equal seeds and numbers give equal inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NONCE: Final = re.compile(rb"fz[0-9]{8}z")
 
 
 def nonce(number: int) -> str:
-    """The mark of a request: no other request has it."""
+    """The unique mark of a request."""
     return f"fz{number:08d}z"
 
 

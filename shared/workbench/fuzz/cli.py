@@ -1,4 +1,4 @@
-"""``make fuzz-N``: a run, its table, ``.run/fuzz/N.json``, and for each fault the bytes that bring it about."""
+"""``make fuzz-N`` prints a run's table, and writes ``.run/fuzz/N.json`` and the bytes of each fault's input."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHRUNK: Final = 3
 
 
 def main(surface: Surface, argv: Sequence[str] | None = None) -> int:
-    """0: nothing found; 1: something was, or the level is not healthy afterwards."""
+    """The exit status: 0 without a fault, 1 with one or when the level is not healthy afterwards."""
     arguments = _parser(surface).parse_args(argv)
     console = make_console()
     numbers = [arguments.only] if arguments.only is not None else range(1, arguments.inputs + 1)

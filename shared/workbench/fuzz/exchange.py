@@ -1,4 +1,4 @@
-"""One connection: send a case's bytes as it says, read what comes back, within one deadline."""
+"""The exchange of a case over one connection: send its bytes, read the answers, within one deadline."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _NO_BODY: Final = frozenset({204, 304})
 
 
 class NotHttpError(Exception):
-    """What came back cannot be read as an answer."""
+    """The bytes that came back are no HTTP answer."""
 
 
 class HttpAnswer(NamedTuple):
-    """A whole answer."""
+    """A whole HTTP answer."""
 
     status: int
     headers: Mapping[bytes, bytes]
@@ -37,10 +37,10 @@ class HttpAnswer(NamedTuple):
 
 
 class CaseOutcome(NamedTuple):
-    """What became of a case.
+    """The outcome of a case.
 
     Attributes:
-        answers: whole ones, in order.
+        answers: the whole answers, in order.
         problem: ``hang`` or ``not HTTP``; empty where the exchange ended as one may.
         detail: more about the problem.
     """
@@ -59,7 +59,7 @@ class FuzzConnection:
 
     @classmethod
     async def to(cls, url: str) -> FuzzConnection:
-        """A new one; raises OSError where nobody listens."""
+        """A new connection; raises OSError where nobody listens."""
         parts = urlsplit(url)
         return cls(*await asyncio.open_connection(parts.hostname, parts.port, limit=1024 * 1024))
 
@@ -67,7 +67,7 @@ class FuzzConnection:
         """The next whole answer; None when the connection is closed before one begins.
 
         Raises:
-            NotHttpError: it is none.
+            NotHttpError: the bytes are no HTTP answer.
         """
         try:
             top = await self.reader.readuntil(b"\r\n\r\n")
@@ -100,12 +100,12 @@ class FuzzConnection:
         return await self.reader.read(-1)
 
     def close(self) -> None:
-        """Close it at once."""
+        """Closes the connection at once."""
         self.writer.close()
 
 
 async def exchange(connection: FuzzConnection, case: Case, deadline_s: float) -> CaseOutcome:
-    """Play a case; never raises but for a cancellation."""
+    """The outcome of a case; raises nothing but a cancellation."""
     answers: list[HttpAnswer] = []
     sending = asyncio.create_task(_send(connection, case))
     try:

@@ -1,4 +1,4 @@
-"""Whether a level is as it was: nobody restarted, no descriptors left open, no memory kept."""
+"""The health of a level after a run: no process restarted, no descriptors left open, no memory kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OK: Final = 200
 
 
 class Usage(NamedTuple):
-    """What a process has in use."""
+    """The resources that a process uses."""
 
     name: str
     descriptors: int
@@ -36,7 +36,7 @@ class Usage(NamedTuple):
 
 
 def usage(home: Path | None) -> dict[int, Usage]:
-    """Of every process of a run folder, by pid."""
+    """The usage of every process of a run folder, by pid."""
     found = {}
     for process in members(home.resolve()) if home else []:
         with suppress(psutil.Error), process.oneshot():
@@ -46,7 +46,7 @@ def usage(home: Path | None) -> dict[int, Usage]:
 
 
 def ailments(surface: Surface, before: dict[int, Usage]) -> tuple[list[str], dict[int, Usage]]:
-    """What ails the level once it has settled, in sentences, and what it has in use."""
+    """The problems of the level once it has settled, in sentences, and its usage."""
     deadline = time.monotonic() + _SETTLES_WITHIN_S
     while True:
         after = usage(surface.home)

@@ -1,4 +1,4 @@
-"""Which outcomes are faults."""
+"""The judge: which outcomes are faults."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SHOWN: Final = 300
 
 
 class AnswerFault(NamedTuple):
-    """What is wrong with an answer: a word for its kind, and the particulars."""
+    """A fault in an answer: its kind and the details."""
 
     what: str
     detail: str
 
 
 def find_fault(surface: Surface, case: Case, number: int, outcome: CaseOutcome) -> AnswerFault | None:
-    """The first fault in what became of a case."""
+    """The first fault in the outcome of a case, or None."""
     if outcome.problem:
         return AnswerFault(outcome.problem, outcome.detail)
     return next(_faults(surface, case, nonce(number), outcome.answers), None)

@@ -1,4 +1,4 @@
-"""The smallest bytes that still bring a fault about."""
+"""The smallest input that still causes a fault."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SLOW: Final = frozenset({"hang", "no answer"})
 
 
 async def shrink(surface: Surface, case: Case, found: FoundFault) -> bytes:
-    """Leave out ever smaller parts as long as the fault stays; what takes a whole deadline each time stays as it is."""
+    """The smallest bytes with the same fault, by leaving out ever smaller parts; a hang is not shrunk."""
     if found.fault.what in _SLOW:
         return found.sent
     sent, tries, step = found.sent, 0, len(found.sent) // 2

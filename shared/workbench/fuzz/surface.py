@@ -1,4 +1,4 @@
-"""What a level hands over to be fuzzed, and what is made of it: cases."""
+"""The surface of a level that is fuzzed, and the cases made of it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Case", "Operation", "Surface", "Then", "answered_right", "write"]
 
 
 class Operation(NamedTuple):
-    """A way in.
+    """An operation of the level's API.
 
     Attributes:
-        path: as it is asked for.
-        bodies: valid ones, to be made wrong.
-        method: HTTP method.
-        headers: sent with every body.
+        path: the request's path.
+        bodies: valid bodies, which are mutated.
+        method: the HTTP method.
+        headers: the headers of every request.
     """
 
     path: str
@@ -65,7 +65,7 @@ class Surface:
     rest_s: float = 0.02
 
     def reason(self, path: str, status: int) -> str | None:
-        """Why a path may answer with a 5xx; None: it may not."""
+        """The reason why a path may answer with a 5xx, or None when it may not."""
         found = (
             reasons[status] for prefix, reasons in self.stated.items() if path.startswith(prefix) if status in reasons
         )
@@ -73,7 +73,7 @@ class Surface:
 
 
 class Then(Enum):
-    """What the client does once it has sent everything."""
+    """The client's action after it has sent everything."""
 
     READ = "reads the answer"
     LEAVE = "closes the connection"
@@ -109,7 +109,7 @@ class Case(NamedTuple):
 def write(
     method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes = b"", *, length: bool = True
 ) -> bytes:
-    """A request as bytes; what is not Latin-1 goes out as UTF-8."""
+    """The bytes of a request, in Latin-1 or, where that fails, UTF-8."""
     lines = [f"{method} {path} HTTP/1.1", "host: fuzz", *(f"{name}: {value}" for name, value in headers)]
     if length:
         lines.append(f"content-length: {len(body)}")
@@ -117,7 +117,7 @@ def write(
 
 
 def answered_right(surface: Surface, request: Request, nonce: str, body: bytes) -> str | None:
-    """What is wrong with the body of a 200 to a right request, in one sentence."""
+    """The fault in the body of a 200 to a valid request, in one sentence, or None."""
     try:
         problem = surface.check(request, body)
     except Exception as error:  # noqa: BLE001 - whatever a check cannot read is no right answer

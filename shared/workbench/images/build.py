@@ -1,4 +1,4 @@
-"""Build an image from a recipe."""
+"""Builds an image from a recipe."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def build(
     target: str = "",
     environment: Mapping[str, str] = os.environ,
 ) -> Image:
-    """Build ``recipe`` as ``NAME:tag``; the engine's progress goes to standard error.
+    """The image of ``recipe``, built as ``NAME:tag``; the engine's progress goes to standard error.
 
     ``target`` is a stage to build instead of the last one, in a Dockerfile that has it; others are built whole.
 

@@ -71,7 +71,7 @@ class Container:
         return state
 
     def logs(self) -> str:
-        """What the service has written so far, both streams."""
+        """The service's output so far, both streams."""
         return self.engine.run("logs", self.id)
 
     def execute(self, *command: str) -> str:

@@ -58,10 +58,10 @@ class Recipe:
         ]
 
     def check(self) -> None:
-        """Every source is there.
+        """Checks that every source exists.
 
         Raises:
-            RecipeError: one is not, with the target that makes it.
+            RecipeError: a source is missing; the text names the target that makes it.
         """
         for source in self.sources():
             if not any(self.root.glob(source)):

@@ -1,4 +1,4 @@
-"""How far the SLA's verdict and the capacity search can be believed: the real judge on servers whose truth is known.
+"""The error rates of the SLA's verdict and the capacity search: the real judge on servers whose truth is known.
 
 Slow requests are drawn each for itself, or come in spells: pauses at random times, in which all that arrive are slow.
 A run that has one spell or none of them cannot know how many more there are; the table says how often that misleads.
@@ -63,7 +63,7 @@ class World(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What a verdict says, and how often it should at least and at most."""
+    """A verdict, and how often the design expects it, at least and at most."""
 
     says: str
     at_least: float = 0.0
@@ -100,7 +100,7 @@ _WORLDS: Final[tuple[tuple[World, int, tuple[Expected, ...]], ...]] = (
 
 
 def characteristics(seed: int = SEED) -> Iterator[Row]:
-    """How often the verdict says what, and how often a search finds the capacity."""
+    """The rows of ``make verdicts``: how often each verdict is given, and how often a search finds the capacity."""
     random = np.random.default_rng(seed)
     for world, runs, wanted in _WORLDS:
         said = verdicts(world, runs, random)
@@ -112,13 +112,13 @@ def characteristics(seed: int = SEED) -> Iterator[Row]:
 
 
 def verdicts(world: World, runs: int, random: np.random.Generator) -> Counter[str]:
-    """How often a run in this world is judged met, broken or too_close."""
+    """The counts of runs in this world that are judged met, broken or too_close."""
     window = (_WARMUP_S, world.seconds)
     return Counter(verdict_of(weigh(_SLA, window, _samples(world, random), 1.0, _RIGHT)) for _ in range(runs))
 
 
 def found_capacities(searches: int, random: np.random.Generator) -> list[float]:
-    """What searches find, as shares of the truth: one server, random arrivals, exponential service times.
+    """The capacities that searches find, as shares of the truth: one server, random arrivals, exponential service.
 
     A request stays in such a queue longer than t with probability exp(-(μ-λ)t) (Kleinrock, "Queueing Systems", volume
     1, 1975), so 1 % stay longer than 50 ms at λ = μ - ln(100) / 0.05.

@@ -1,4 +1,4 @@
-"""The command line of a stack: what ``make up-N down-N status-N logs-N`` run."""
+"""The command line of a stack, behind ``make up-N``, ``down-N``, ``status-N`` and ``logs-N``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _INTERRUPTED = 130
 
 
 def main(stack: Stack, argv: Sequence[str] | None = None) -> int:
-    """Run one command on `stack`; returns the exit code: 0 done, 1 failed or not ready, 130 interrupted.
+    """Runs one command on `stack`; returns 0 when done, 1 when it failed or is not ready, 130 when interrupted.
 
     Processes run in the current working directory.
     """

@@ -1,4 +1,4 @@
-"""One supervisord: started, asked, told and stopped; over its Unix socket while it answers, by signals when not."""
+"""Controls one supervisord, over its Unix socket while it answers, and by signals when it does not."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SOCKET_BYTES = 90
 
 @dataclass(frozen=True)
 class ProcessState:
-    """What supervisord knows of a process.
+    """The state of a process, as supervisord knows it.
 
     Args:
         name: as in the stack.
@@ -59,10 +59,10 @@ class ProcessState:
 
 
 def start(stack: Stack) -> None:
-    """Write the configuration and start supervisord, which starts all processes.
+    """Writes the configuration and starts supervisord, which starts all processes.
 
     Raises:
-        StackError: supervisord does not start, with what it said.
+        StackError: supervisord does not start; the text has its output.
     """
     stack.log_dir.mkdir(parents=True, exist_ok=True)
     stack.daemon_log.unlink(missing_ok=True)
@@ -99,7 +99,7 @@ def ask(stack: Stack) -> dict[str, ProcessState]:
 
 
 def halt(stack: Stack, process: Process) -> None:
-    """Stop one process, if it runs; it stays stopped until `launch`.
+    """Stops one process, if it runs; it stays stopped until `launch`.
 
     Raises:
         StackError: supervisord does not answer, or refuses.
@@ -109,7 +109,7 @@ def halt(stack: Stack, process: Process) -> None:
 
 
 def launch(stack: Stack, process: Process) -> None:
-    """Start one process that `halt` stopped; returns before it is ready.
+    """Starts one process that `halt` stopped; returns before it is ready.
 
     Raises:
         StackError: supervisord does not answer, or refuses.
@@ -118,7 +118,7 @@ def launch(stack: Stack, process: Process) -> None:
 
 
 def stop(stack: Stack) -> bool:
-    """Stop all that belongs to the stack and remove its pid file and socket; returns whether anything ran.
+    """Stops all processes of the stack and removes its pid file and socket; returns whether any ran.
 
     While supervisord lives it stops the processes in order, the last first, each with SIGTERM, after its `stop_wait_s`
     with SIGKILL. What is left without a supervisord gets the same, parents before their children.

@@ -1,4 +1,4 @@
-"""What is to be known of secrets and of open doors before a level starts, without a secret being written down."""
+"""The checks of secrets and public addresses before a level starts; no secret is written down."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SALT_BYTES: Final = 32
 
 
 def fingerprint(stack: Stack) -> str:
-    """What changes when a secret of the stack's does: a digest of them all, with a salt kept in the run folder.
+    """A digest of all secrets of the stack, with a salt kept in the run folder; it changes when one of them does.
 
     A secret that is empty is none. Without the salt, which its owner alone can read, nobody can try keys on the digest.
     """
@@ -41,10 +41,10 @@ def fingerprint(stack: Stack) -> str:
 
 
 def check_open(stack: Stack) -> None:
-    """Let a stack listen on an address that others reach only if it asks for keys, or somebody has said so.
+    """Checks that a stack with a public address asks for keys, or is declared open.
 
     Raises:
-        StackError: it would answer whoever comes.
+        StackError: the stack would answer everybody who reaches this machine.
     """
     if stack.guarded or os.environ.get(ALLOWED) == "1":
         return

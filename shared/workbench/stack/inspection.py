@@ -1,4 +1,4 @@
-"""Which processes of this machine belong to a stack, and what holds a port.
+"""Finds the processes of this machine that belong to a stack, and the holder of a port.
 
 Every process of a stack inherits an environment variable with the stack's folder. It finds them again when supervisord
 was killed, when the pid file is gone, and tells the stacks of two checkouts apart. Some servers write their title over
@@ -102,10 +102,10 @@ def port_holder(port: int) -> psutil.Process | None:
 
 
 def check_ports(stack: Stack, processes: list[Process]) -> None:
-    """Return when every declared port of `processes` is free.
+    """Checks that every declared port of `processes` is free.
 
     Raises:
-        StackError: a port is taken; names the process that holds it and the remedy.
+        StackError: a port is taken; the text names the process that holds it and the remedy.
     """
     for process in processes:
         for use, port in process.ports.items():

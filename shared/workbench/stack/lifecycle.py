@@ -1,4 +1,4 @@
-"""`up` and `down`: from whatever state a stack is in to the one that is asked for."""
+"""`up` and `down`, from any state of a stack."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LOST = {"fatal", "unknown"}  # nobody starts it again
 
 
 class _NotReadyError(StackError):
-    """A process that will not get ready."""
+    """A process will not get ready."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
@@ -39,7 +39,7 @@ class _NotReadyError(StackError):
 
 
 def up(stack: Stack, console: Console) -> None:
-    """Start the stack and return when every process is ready; repair it when it is half dead; else change nothing.
+    """Starts the stack, or repairs what is broken of it, and returns when every process is ready.
 
     A failed `up` prints the last lines of the failing process and leaves nothing running.
 
@@ -60,7 +60,7 @@ def up(stack: Stack, console: Console) -> None:
 
 
 def down(stack: Stack, console: Console) -> None:
-    """Stop everything that belongs to the stack, whatever state it is in; quiet when nothing does.
+    """Stops all processes of the stack, whatever state it is in; prints nothing when there are none.
 
     Raises:
         StackError: a process survived SIGKILL.

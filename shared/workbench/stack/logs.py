@@ -1,4 +1,4 @@
-"""The processes' logs, for people: ECS JSON lines become time, process, level and message; others stay as they are."""
+"""The processes' logs for people: ECS JSON lines become time, process, level and message; others stay unchanged."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def follow(files: Mapping[str, Path], pause: Callable[[], object] = lambda: time
 
 
 def show(line: Line, console: Console, width: int) -> None:
-    """Print a line as one line, line breaks in it shown; `width` is that of the longest process name."""
+    """Prints a line as one line, with its line breaks shown; `width` is that of the longest process name."""
     clock = datetime.fromtimestamp(line.time, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3] if line.time else " " * 12
     level = line.level or ""
     colour = _COLOURS.get(level, "")

@@ -22,7 +22,7 @@ _MARKS = {"ready": Text("✓", "green"), "failed": Text("✗", "red")}
 
 
 class ProgressDisplay:
-    """The progress of several named things; use it as a context manager."""
+    """A context manager that shows the progress of several named processes."""
 
     def __init__(self, console: Console, names: Sequence[str]) -> None:
         self._console = console
@@ -44,15 +44,15 @@ class ProgressDisplay:
             self._live.stop()
 
     def waiting(self, name: str, reason: str) -> None:
-        """`name` is not ready, for this reason."""
+        """Shows that `name` is not ready, for this reason."""
         self._lines[name] = ("waiting", reason, 0.0)
 
     def ready(self, name: str) -> None:
-        """`name` is ready."""
+        """Shows that `name` is ready."""
         self._settle(name, "ready")
 
     def failed(self, name: str, reason: str) -> None:
-        """`name` will not get ready, for this reason."""
+        """Shows that `name` will not get ready, for this reason."""
         self._settle(name, "failed", reason)
 
     def _settle(self, name: str, state: str, reason: str = "") -> None:

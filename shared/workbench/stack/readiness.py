@@ -13,7 +13,7 @@ __all__ = ["HttpReady", "Readiness", "TcpReady"]
 
 
 class Readiness(Protocol):
-    """Anything that can be asked, again and again, what a process still lacks."""
+    """A probe that can be asked again and again what a process still lacks."""
 
     def missing(self) -> str | None:
         """None when the process is ready, else what it still lacks, in a few words. Never raises."""

@@ -1,4 +1,4 @@
-"""What a level runs: its processes, their ports, and when each is ready."""
+"""The specification of a level: its processes, their ports, and their readiness."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class StackError(Exception):
-    """What went wrong with a stack, and the remedy, as one sentence for a terminal."""
+    """An error of a stack with its remedy, as one sentence for a terminal."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Stack:
 
     @property
     def pid_file(self) -> Path:
-        """Where supervisord writes its process id."""
+        """The file with supervisord's process id."""
         return self.home / "supervisord.pid"
 
     @property
@@ -124,7 +124,7 @@ class Stack:
 
     @property
     def daemon_log(self) -> Path:
-        """What supervisord itself says: spawned, exited, gave up."""
+        """The log of supervisord itself: spawned, exited, gave up."""
         return self.home / "supervisord.log"
 
     @property
@@ -133,5 +133,5 @@ class Stack:
         return self.home / "logs"
 
     def log_file(self, name: str) -> Path:
-        """Where the standard output and error of a process go."""
+        """The file with the standard output and error of a process."""
         return self.log_dir / f"{name}.log"

@@ -1,4 +1,4 @@
-"""Where a level that runs listens: `up` writes it down, and every command about the level reads it there.
+"""The addresses of a running level, which `up` writes down and every command about the level reads.
 
 So a level that was started on ports of its own (``IRIS_PORT=8160 make up-1``) is found by ``make sla-1`` without being
 told again, and what answers on a port is taken for the level only if it is a process of this very run folder: another
@@ -44,7 +44,7 @@ _SECRET = re.compile(r"(?:^|_)(?:KEYS?|TOKENS?|SECRETS?|PASSWORDS?)\Z")
 
 
 class Started(msgspec.Struct, frozen=True):
-    """How a level was started.
+    """The addresses and settings of a started level.
 
     Attributes:
         url: the address that its clients use.
@@ -68,7 +68,7 @@ def is_secret(name: str) -> bool:
 
 
 def write_started(stack: Stack) -> None:
-    """Write down where a stack listens, if it has an entrypoint."""
+    """Writes down where a stack listens, if it has an entrypoint."""
     if stack.entrypoint is None:
         return
     ports = {process.name: process.ports for process in stack.processes}
@@ -80,15 +80,15 @@ def write_started(stack: Stack) -> None:
 
 
 def forget(stack: Stack) -> None:
-    """The stack is down: it listens nowhere."""
+    """Removes the addresses of a stack that is down."""
     (stack.home / _FILE).unlink(missing_ok=True)
 
 
 def find_started(level: int, home: Path | None = None) -> Started | None:
-    """Where a level listens; None when `up` has not started it.
+    """The addresses of a level; None when `up` has not started it.
 
     Raises:
-        StackError: the file that says so is damaged.
+        StackError: the file with them is damaged.
     """
     path = _home(level, home) / _FILE
     try:
@@ -116,7 +116,7 @@ def own(level: int, home: Path | None = None) -> Started:
 
 
 def check_own(level: int, port: int, home: Path | None = None) -> None:
-    """Return when nobody of another run folder listens on a port.
+    """Checks that no process of another run folder listens on a port.
 
     Where `up` started the level, the listener must be one of its processes. Else whoever belongs to no stack will do:
     a server started by hand, a container, a forwarded port.

@@ -1,4 +1,4 @@
-"""What each process of a stack is doing now."""
+"""The status of each process of a stack."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _readiness(missing: str | None) -> Text:
 
 
 def status(stack: Stack, console: Console) -> bool:
-    """Print a table of the stack's processes; returns whether all of them are ready.
+    """Prints a table of the stack's processes; returns whether all of them are ready.
 
     Memory (resident) and CPU (100 % is one core, over 0.3 s) include the processes' children.
 
@@ -79,7 +79,7 @@ def _age(seconds: int) -> str:
 
 
 def _starts(stack: Stack) -> dict[str, int]:
-    """How often supervisord has started each process since it runs, by its log."""
+    """The number of starts of each process since supervisord's own, by its log."""
     counts: dict[str, int] = {}
     with suppress(FileNotFoundError):
         for line in stack.daemon_log.read_text(encoding="utf-8").splitlines():
