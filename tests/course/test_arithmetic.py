@@ -26,6 +26,7 @@ from workbench.versions import ROOT
 
 QUESTIONS = {question.id: question for question in read_questions(ROOT / "interview" / "questions")}
 README = "README.md"
+IMAGES = "infra/docker/README.md"
 TOO_CLOSE = "shared/workbench/sla/adr-too-close-to-tell.md"
 LESSON_1, LESSON_2, LESSON_3 = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("0*/README.md"))
 LOADED = "03-advanced-multimodel-kserve/planner/adr-cost-falls-with-load.md"
@@ -256,6 +257,7 @@ SAME = [
         rf"{TWICE_SLOW} met {CELL}.+?{TWICE_SLOW} broken {CELL}",
         0,
     ),
+    (LESSON_1, r"The image has (\d+) MB", IMAGES, r"`iris-api` \| (\d+) \|", 0),
 ]
 
 
