@@ -258,6 +258,15 @@ SAME = [
         0,
     ),
     (LESSON_1, r"The image has (\d+) MB", IMAGES, r"`iris-api` \| (\d+) \|", 0),
+    (
+        LESSON_3,
+        r"candidates: (\d+) µs as trees, (\d+) as a network, (\d+) in INT8",
+        LESSON_3,
+        r".+?".join(
+            rf"{form} [\d.]+ [\d.]+ ([\d.]+)\* 0" for form in ("LightGBM", "FP32 ONNX Runtime", "static ONNX Runtime")
+        ),
+        0,
+    ),
 ]
 
 
