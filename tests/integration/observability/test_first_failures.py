@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import pytest
-import yaml
 from prometheus_client import CollectorRegistry
 
 from servekit.telemetry import TelemetrySettings
 from tests.ports import free_ports
-from tests.prometheus_program import find, needs_prometheus
+from tests.prometheus_program import needs_prometheus
 from tests.rated_series import Selector, rated, samples
-from workbench.versions import ROOT
+from tests.rule_evaluation import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -154,39 +151,3 @@ async def test_the_very_first_failures_are_seen(server: Server, tmp_path: Path) 
     for query, expected in TOLD[server.level].items():
         said = evaluate(tmp_path, [before, after], query)
         assert said == expected, query
-
-
-def evaluate(folder: Path, scrapes: list[str], query: str) -> float:
-    """What a query says a minute after the first of two scrapes, by the real rules."""
-    series: dict[str, list[str]] = {}
-    for number, text in enumerate(scrapes):
-        for name, labels, value in samples(text):
-            key = f"{name}{{{','.join(f'{label}={_quoted(text)}' for label, text in sorted(labels.items()))}}}"
-            series.setdefault(key, ["_"] * number).append(f"{value:g}")
-    test = {
-        "rule_files": [str(ROOT / "infra" / "prometheus" / "rules" / f"{name}.yaml") for name in RULES],
-        "evaluation_interval": "1m",
-        "group_eval_order": ["requests", "slo-short-windows", "pipeline", "pipeline-steps"],
-        "tests": [
-            {
-                "interval": "1m",
-                "input_series": [{"series": key, "values": " ".join(values)} for key, values in series.items()],
-                "promql_expr_test": [{"expr": f"sum({query})", "eval_time": "1m", "exp_samples": []}],
-            }
-        ],
-    }
-    (folder / "first.yaml").write_text(yaml.safe_dump(test))
-    program = find("promtool", folder)
-    assert program
-    command = [*program, "test", "rules", str(folder / "first.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    got = re.search(r"got:\s*\{\} (\S+)", done.stdout + done.stderr)
-    assert got, f"{query}: no series: {done.stdout}{done.stderr}"
-    return round(float(got[1].lower().removesuffix("e+00")), 6)
-
-
-RULES = ("recording", "slo", "pipeline")
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
