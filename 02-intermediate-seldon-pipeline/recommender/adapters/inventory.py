@@ -14,6 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from recommender.adapters.address import Address, UnknownAddressError
 from recommender.domain.stock import Stock
 from servekit.errors import InvalidValueError, NotReadyError
 
@@ -32,6 +33,7 @@ RIGHTS = {"step": f"~{KEY} +get +ping", "keeper": f"~{KEY} +get +setbit +multi +
 """The rights of the inventory's users: the pipeline's ``step`` reads, the ``keeper`` of the stock also writes."""
 
 TIMEOUT_S = 0.05  # an answer takes 0.1 ms; a request must not wait long for one that does not come
+_AWAY = (redis.RedisError, UnknownAddressError)
 _PAUSE_S = 0.25  # between attempts while the inventory is away, so that a hanging one does not slow every request
 
 
@@ -45,6 +47,7 @@ class Inventory:
         timeout_s: how long to wait for an answer; a command can wait longer than a request.
         login: user and password, or None where the server asks for none.
         clock: seconds that only grow.
+        address: of the server; None looks the URL's host up.
     """
 
     def __init__(  # noqa: PLR0913 - whom it asks, how, and what for
@@ -56,8 +59,10 @@ class Inventory:
         timeout_s: float = TIMEOUT_S,
         login: tuple[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        address: Address | None = None,
     ) -> None:
         self._url = url
+        self._timeout_s = timeout_s
         self._ids = catalogue.ids
         self._known = catalogue.position
         self._snapshot_s = snapshot_s
@@ -73,6 +78,8 @@ class Inventory:
             socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 1),
         )
+        self._server = self._client.connection_pool.connection_kwargs
+        self._address = address or Address(str(self._server.get("host", "localhost")))
 
     def stock(self) -> Stock:
         """The items out of stock now, or, while the inventory does not answer, at most ``snapshot_s`` ago.
@@ -84,8 +91,9 @@ class Inventory:
         if now - self._failed_at >= _PAUSE_S:
             try:
                 out = self._ask()
-            except redis.RedisError:
+            except _AWAY:
                 self._failed_at = self._clock()
+                self._address.doubt()
             else:
                 self._snapshot, self._asked_at = out, now
                 return Stock(out)  # not the snapshot: another thread may just have replaced it
@@ -108,11 +116,11 @@ class Inventory:
             if item not in self._known:
                 raise InvalidValueError("item", item, "unknown: expected an item of the catalogue")
         try:
-            with self._client.pipeline() as pipeline:
+            with self._resolved().pipeline() as pipeline:
                 for item in changed:
                     pipeline.setbit(KEY, item, int(out))
                 pipeline.execute()
-        except redis.RedisError as error:
+        except _AWAY as error:
             raise self._away(error) from None
 
     def out(self) -> list[int]:
@@ -123,15 +131,21 @@ class Inventory:
         """
         try:
             return [int(item) for item in np.sort(self._ids[self._ask()])]
-        except redis.RedisError as error:
+        except _AWAY as error:
             raise self._away(error) from None
 
     def _ask(self) -> NDArray[np.bool_]:
-        content = self._client.get(KEY)
+        content = self._resolved().get(KEY)
         bits = np.unpackbits(np.frombuffer(content if isinstance(content, bytes) else b"", np.uint8))
         marked = np.zeros(int(self._ids.max()) + 1, bool)
         marked[: len(bits)] = bits[: len(marked)]
         return marked[self._ids]
 
-    def _away(self, error: redis.RedisError) -> NotReadyError:
+    def _resolved(self) -> redis.Redis:
+        """The client, which opens its next connection to an address and so asks no DNS."""
+        if not self._url.startswith("rediss://"):  # a certificate is for a name
+            self._server["host"] = self._address.current(self._timeout_s)
+        return self._client
+
+    def _away(self, error: Exception) -> NotReadyError:
         return NotReadyError("inventory", self._url, f"{error}: start it with make up-2")
