@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from graph_router.domain.graph import Deployment
 
 DEPLOY = ROOT / "02-intermediate-seldon-pipeline" / "deploy"
-OVERLAYS = ["autoscale", "canary", "minikube", "monitoring", "password", "shadow", "signed", "tracing"]
+OVERLAYS = [
+    "autoscale", "canary", "canary-gateway", "minikube", "monitoring", "password", "shadow", "shadow-gateway", "signed",
+    "tracing",
+]  # fmt: skip
 KUBERNETES = cluster(2).minors[0]
 
 
@@ -131,6 +134,50 @@ def test_the_shadow_gets_every_request_and_answers_none() -> None:
     deployment = placed("shadow")
     assert [each.name for each in deployment.live] == ["default"]
     assert [(each.name, each.traffic, each.version) for each in deployment.shadows] == [("shadow", 100, "2")]
+
+
+def route(overlay: str) -> list[dict[str, Any]]:
+    """The rules of the overlay's HTTPRoute, which is one and hangs on the overlay's own Gateway."""
+    documents = built(DEPLOY / "overlays" / overlay)
+    (gateway,) = [each for each in documents if each.kind == "Gateway"]
+    (found,) = [each.body for each in documents if each.kind == "HTTPRoute"]
+    assert found["spec"]["parentRefs"] == [{"name": gateway.name}]
+    assert {gateway.body["metadata"]["namespace"], found["metadata"]["namespace"]} == {"recommender"}
+    rules: list[dict[str, Any]] = found["spec"]["rules"]
+    return rules
+
+
+def test_without_istio_a_gateway_shares_the_requests_as_the_predictors_say() -> None:
+    (rule,) = route("canary-gateway")
+    predictors = placed("canary-gateway").live
+    # Seldon's operator calls a predictor's Service by its deployment and its own name
+    assert [(each["name"], each["port"], each["weight"]) for each in rule["backendRefs"]] == [
+        (f"recommender-{each.name}", 8000, each.traffic) for each in predictors
+    ]
+    assert sum(each["weight"] for each in rule["backendRefs"]) == 100
+
+
+def test_without_istio_a_gateway_copies_every_prediction_to_the_shadow_and_no_feedback() -> None:
+    predictions, others = route("shadow-gateway")
+    (shadow,) = placed("shadow-gateway").shadows
+    (mirror,) = predictions["filters"]
+    assert mirror["requestMirror"]["backendRef"] == {"name": f"recommender-{shadow.name}", "port": 8000}
+    assert [each["path"]["value"] for each in predictions["matches"]] == [
+        "/api/v1.0/predictions",
+        "/api/v0.1/predictions",
+    ]
+    assert "filters" not in others
+    for rule in (predictions, others):
+        assert [each["name"] for each in rule["backendRefs"]] == ["recommender-default"]
+
+
+@pytest.mark.parametrize("overlay", ["canary-gateway", "shadow-gateway"])
+def test_the_gateways_proxies_are_let_in_as_callers(overlay: str) -> None:
+    documents = built(DEPLOY / "overlays" / overlay)
+    (gateway,) = [each.body for each in documents if each.kind == "Gateway"]
+    labels = gateway["spec"]["infrastructure"]["labels"]
+    assert passes(documents, Pod("envoy-gateway-system", labels), SERVES, 8000)
+    assert not passes(documents, Pod("envoy-gateway-system", {}), SERVES, 8000)
 
 
 def test_the_second_predictor_is_the_first_but_for_its_model() -> None:
