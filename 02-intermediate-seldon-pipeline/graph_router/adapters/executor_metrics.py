@@ -1,7 +1,8 @@
 """The metrics of Seldon's executor, under its names, with its labels and buckets.
 
 The executor's ``…_summary`` series also carry quantiles; those of Prometheus' Python client have only count and sum.
-The executor does not count a call without an answer; here it counts under the code of the router's own answer.
+Buckets are written ``le="1.0"`` here and ``le="1"`` there: a selector on ``le`` finds one of them alone. The executor
+does not count a call without an answer; here it counts under the code of the router's own answer.
 """
 
 from __future__ import annotations

@@ -3,22 +3,37 @@
 It stands in for Seldon's executor (seldon-core 1.17.1) and for the ingress in front of it: one process where a cluster
 has an executor in each pod and Istio before them. The same: paths, the order in which units are asked, messages passed
 on as they are, `Seldon-Puid`, headers passed to every unit, a unit's error passed to the client under its own status,
-status objects, metric names and labels, routing injection, splits and mirrors by `traffic` and `shadow`. Different:
+status objects, metric names and labels, routing injection, splits and mirrors by `traffic` and `shadow`. Different, as
+57 requests to both have shown:
 
-- a unit that cannot be reached is 503 and one that is slow 504, each naming the unit (the executor: 500 for both);
-- a malformed message is refused here with 400 (the executor leaves that to the first unit), over 1 MiB with 413, a
-  header that the units' servers would refuse with 431;
+- a unit that cannot be reached is 503 and one that is slow 504, each naming the unit (the executor: 500 for both, with
+  the words of Go's error, and no sample in the metrics of its calls);
+- a malformed message is refused here with 400: a field that is not the message's or its meta's, two payloads, a payload
+  of another type, no object at all. The executor passes all of them on, and the first unit ignores what it does not
+  know or answers 400 or 422 in its own words;
+- a body that is not `application/json` is 415, over 1 MiB 413, a header that the units' servers would refuse 431 (the
+  executor has no limits; a unit answers 400 to text, and takes a form's field `json`);
+- errors are `application/json` (the executor calls its JSON `text/plain`); 404 and 405 have such a body, too (there:
+  a line of text, and none);
 - a unit whose answer is no SeldonMessage, has not one payload, or is neither 200 nor an error, is 502 and named (the
   executor: 500, or it passes the answer on);
-- feedback that names a route that is not there is 422;
+- feedback is answered by the model's answer (the executor's answer is the feedback), and 422 where it names a route
+  that is not there;
 - a puid must be 1 to 256 printable ASCII characters, for it becomes a header;
-- the puid also stands in the answer's `meta.puid`, whether or not the units keep it;
+- a puid in the message's meta counts more than the header `Seldon-Puid`, and both have it in the answer, whether or not
+  the units keep it (the executor's header knows nothing of the meta's);
 - a call without an annotation for its timeout may take 5 s (the executor waits for ever);
 - each unit may be called over gRPC by its own `endpoint.type`, JSON and protobuf being converted between units (the
   executor uses one transport for a whole graph), but clients are answered over HTTP only;
-- `/ready` asks each unit's own health check (the executor's `--full_health_checks`), of all live predictors;
+- `/ready` asks each unit's own health check (the executor's `--full_health_checks`; by default it only connects to
+  each), of all live predictors, and says so in a body, as `/live` does (there: empty);
+- told to stop, it drains (see `servekit.http_server`); the executor closes its socket at once;
+- an unknown unit in `/status` or `/metadata` is 404 and the known ones are named (the executor: 500);
 - a request may name its predictor in the header `Seldon-Predictor`; every answer names it there;
-- no payload logging, no CloudEvents, no CORS, no TensorFlow or V2 protocol.
+- `/metrics` is the same as `/prometheus` (the executor has only that), its buckets are written `le="1.0"` (there:
+  `le="1"`), and its summaries have no quantiles;
+- no page of another origin may read an answer (the executor allows it to all, and answers `OPTIONS`);
+- no `/api/v1.0/doc/`, no payload logging, no CloudEvents, no TensorFlow or V2 protocol.
 """
 
 from __future__ import annotations
@@ -55,7 +70,7 @@ _REASONS = {400: "MICROSERVICE_BAD_DATA", 404: "NOT_FOUND", 405: "METHOD_NOT_ALL
 
 
 class _Route(NamedTuple):
-    """The route of an operation; ``path`` is its template, ``service`` the executor's label."""
+    """The route of an operation; ``path`` is its template, ``service`` the executor's label, no ``method`` is any."""
 
     path: str
     method: str
@@ -142,7 +157,7 @@ class GraphApp:
             route = self._routes.get(f"{parent}/{{unit}}")
         if route is None or (not name and "{" in route.path):
             raise _NotFoundError("path", path, "no such endpoint")
-        if scope["method"] != route.method:
+        if route.method not in {"", scope["method"]}:
             raise _MethodError("method", scope["method"], f"expected {route.method}")
         return route, name
 
@@ -168,10 +183,12 @@ def _routes(api: GraphApi) -> list[_Route]:
         _Route("/api/v1.0/metadata", "GET", "metadata", api.metadata),
         _Route("/api/v1.0/metadata/{unit}", "GET", "metadata", api.unit_metadata),
         _Route("/api/v1.0/status", "GET", "status", api.ready),
+        _Route("/api/v0.1/metadata/{unit}", "GET", "metadata", api.unit_metadata),
         _Route("/api/v1.0/status/{unit}", "GET", "status", api.unit_status),
+        _Route("/api/v0.1/status/{unit}", "GET", "status", api.unit_status),
         _Route("/api/v1.0/health/status", "GET", "status", api.ready),
-        _Route("/ready", "GET", "", api.ready),
-        _Route("/live", "GET", "", api.live),
+        _Route("/ready", "", "", api.ready),
+        _Route("/live", "", "", api.live),
     ]
 
 
