@@ -1,7 +1,7 @@
 """Level 2's dashboard: the recommender pipeline, predictor by predictor and step by step.
 
-It reads the metrics of Seldon's executor, which the graph router has as well: the same panels on both runtimes. Only the
-router counts copies to shadows; the executor counts what its shadow answers under the shadow's own name.
+It reads the metrics of Seldon's executor, which the graph router has as well: the same panels on both runtimes. Only
+the router counts copies to shadows; the executor counts what its shadow answers under the shadow's own name.
 """
 
 from __future__ import annotations
