@@ -171,9 +171,9 @@ def test_without_istio_a_gateway_copies_every_prediction_to_the_shadow_and_no_fe
         assert [each["name"] for each in rule["backendRefs"]] == ["recommender-default"]
 
 
-@pytest.mark.parametrize("overlay", ["canary-gateway", "shadow-gateway"])
-def test_the_gateways_proxies_are_let_in_as_callers(overlay: str) -> None:
-    documents = built(DEPLOY / "overlays" / overlay)
+@pytest.mark.parametrize("named", ["canary-gateway", "shadow-gateway"])
+def test_the_gateways_proxies_are_let_in_as_callers(named: str) -> None:
+    documents = built(DEPLOY / "overlays" / named)
     (gateway,) = [each.body for each in documents if each.kind == "Gateway"]
     labels = gateway["spec"]["infrastructure"]["labels"]
     assert passes(documents, Pod("envoy-gateway-system", labels), SERVES, 8000)

@@ -143,7 +143,7 @@ class Inventory:
 
     def _resolved(self) -> redis.Redis:
         """The client, which opens its next connection to an address and so asks no DNS."""
-        if not self._url.startswith("rediss://"):  # a certificate is for a name
+        if self._url.startswith("redis://"):  # a socket has no name, and a certificate is for one
             self._server["host"] = self._address.current(self._timeout_s)
         return self._client
 
