@@ -61,7 +61,7 @@ class Row(msgspec.Struct, frozen=True):
         return self.times / self.runs
 
     @property
-    def kept(self) -> bool:
+    def as_designed(self) -> bool:
         """Whether the share is what the design asks for."""
         return self.at_least <= self.share <= self.at_most
 
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.readme:
         _write_table(arguments.readme, readme_table(rows))
     _print(report)
-    return 0 if all(row.kept for row in rows) else 1
+    return 0 if all(row.as_designed for row in rows) else 1
 
 
 def _simulate(modules: Sequence[str], seed: int) -> list[Row]:
@@ -126,9 +126,9 @@ def _print(report: _VerdictsFile) -> None:
     console = make_console()
     table = make_table(console, *_COLUMNS)
     for row in report.rows:
-        table.add_row(*_cells(row), style=None if row.kept else "bold red")
+        table.add_row(*_cells(row), style=None if row.as_designed else "bold red")
     console.print(table)
-    for row in (row for row in report.rows if not row.kept):
+    for row in (row for row in report.rows if not row.as_designed):
         missed = f"✗ {row.verdict}, {row.truth}: {row.says} {_often(row)}, required {row.wanted}"
         console.print(missed, style="bold red", markup=False, soft_wrap=True)
     console.print(

@@ -44,8 +44,8 @@ def conclude(rows: list[PeerResult], console: Console) -> None:
     rounds = list(zip(ours.rounds, tutorial.rounds, strict=True))
     ratios = [mine.rps / theirs.rps for mine, theirs in rounds]
     quicker = at_most([mine.p99_ms / theirs.p99_ms for mine, theirs in rounds], 1)
-    said = all_of([at_least(ratios, _GOAL), quicker])
+    verdict = all_of([at_least(ratios, _GOAL), quicker])
     each = f"{min(ratios):.1f} to {max(ratios):.1f} in {len(ratios)} rounds"
     ratio = f"{ours.rps / tutorial.rps:.1f}×"
     console.print(f"{ours.name}: {ratio} the tutorial's requests per second (goal: {_GOAL:.0f}×; {each})")
-    console.print(f"p99 {ours.p99_ms:.1f} ms against {tutorial.p99_ms:.1f} ms: goal {said}")
+    console.print(f"p99 {ours.p99_ms:.1f} ms against {tutorial.p99_ms:.1f} ms: goal {verdict}")

@@ -27,8 +27,8 @@ def check_what_is_rated_or_out_of_stock_is_not_shown(answer: Path) -> None:
 def check_too_few_are_explained(answer: Path) -> None:
     recommend = load(answer).recommend
     expect_equal("of two left", recommend(SCORES, {1}, {0}, 3), ([3, 2], "2 of 4 items left: 1 rated, 1 out of stock"))
-    said: tuple[list[int], str] = ([], "0 of 4 items left: 2 rated, 2 out of stock")
-    expect_equal("of none left", recommend(SCORES, {1, 2}, {0, 1, 3}, 1), said)
+    expected: tuple[list[int], str] = ([], "0 of 4 items left: 2 rated, 2 out of stock")
+    expect_equal("of none left", recommend(SCORES, {1, 2}, {0, 1, 3}, 1), expected)
 
 
 def check_equal_scores_always_come_in_the_same_order(answer: Path) -> None:
@@ -40,8 +40,8 @@ def check_a_score_that_is_no_number_is_never_shown(answer: Path) -> None:
     recommend = load(answer).recommend
     nan = float("nan")
     expect_equal("with a NaN", recommend([0.1, nan, 0.2], set(), set(), 2), ([2, 0], None))
-    said = ([2, 0], "2 of 3 items left: 0 rated, 0 out of stock")
-    expect_equal("with a NaN and k = 3", recommend([0.1, nan, 0.2], set(), set(), 3), said)
+    expected = ([2, 0], "2 of 3 items left: 0 rated, 0 out of stock")
+    expect_equal("with a NaN and k = 3", recommend([0.1, nan, 0.2], set(), set(), 3), expected)
 
 
 def check_what_it_was_given_is_not_changed(answer: Path) -> None:

@@ -42,12 +42,12 @@ def describe(error: Exception, answer: Path) -> str:
         return str(error)
     if isinstance(error, SyntaxError) and error.filename == str(answer):
         return f"{answer.name}, line {error.lineno}: {type(error).__name__}: {error.msg}"
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(answer)]
     if own:
-        return f"{answer.name}, line {own[-1].lineno}: {said}"
-    return f"{said} (seen by {Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else said
+        return f"{answer.name}, line {own[-1].lineno}: {text}"
+    return f"{text} (seen by {Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else text
 
 
 def _limit_appetite() -> None:

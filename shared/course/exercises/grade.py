@@ -111,5 +111,5 @@ def _trouble(each: Graded, hint: str) -> Text:
     if each.state == "solved":
         return Text("every check passes", "green")
     what = Text.assemble(("✗ ", "red"), (each.failing, "bold"))
-    said = Text.assemble("\n", (each.message, "red")) if each.state == "not yet" else Text("")
-    return Text.assemble(what, said, ("\nhint: ", "cyan"), hint)
+    reason = Text.assemble("\n", (each.message, "red")) if each.state == "not yet" else Text("")
+    return Text.assemble(what, reason, ("\nhint: ", "cyan"), hint)

@@ -44,8 +44,8 @@ def run_check(checks: Path, name: str, answer: Path, timeout_s: float) -> CheckV
                 process.wait()
         if verdict.exists():
             return msgspec.json.decode(verdict.read_bytes(), type=CheckVerdict)
-        said = Path(folder, "output.txt").read_text(encoding="utf-8", errors="replace")
-        return CheckVerdict("failed", _without_verdict(ended, timeout_s, said))
+        output = Path(folder, "output.txt").read_text(encoding="utf-8", errors="replace")
+        return CheckVerdict("failed", _without_verdict(ended, timeout_s, output))
 
 
 def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
@@ -55,12 +55,12 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
         return None
 
 
-def _without_verdict(ended: int | None, timeout_s: float, said: str) -> str:
+def _without_verdict(ended: int | None, timeout_s: float, output: str) -> str:
     if ended is None:
         return f"still running after {timeout_s:g} s: an endless loop, or a wait for what never comes?"
     if ended < 0:
         return f"the process was ended by {signal.Signals(-ended).name} before the check was over"
-    last = said.strip().splitlines()[-1:]
+    last = output.strip().splitlines()[-1:]
     return (
         f"the process ended itself (exit status {ended}) before the check was over{': ' if last else ''}{''.join(last)}"
     )

@@ -72,14 +72,14 @@ class PlantedFault:
 
     def _finish(self) -> None:
         try:
-            said, _ = self._process.communicate(timeout=_RESTORED_WITHIN_S)
+            output, _ = self._process.communicate(timeout=_RESTORED_WITHIN_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
             raise IncidentError(
                 f"incident {self._incident}: not restored in {_RESTORED_WITHIN_S:g} s: {self._remedy}"
             ) from None
-        replies = [json.loads(line) for line in said.splitlines()]
+        replies = [json.loads(line) for line in output.splitlines()]
         if {"restored": []} not in replies:
             reason = next((reply["error"] for reply in replies if "error" in reply), "its process is gone")
             raise IncidentError(f"incident {self._incident}: {reason}: {self._remedy}")

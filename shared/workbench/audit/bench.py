@@ -65,14 +65,14 @@ def bench(console: Console, events: int, output: Path) -> int:
     stamp = hardware_stamp()
     costs = measure(console, events)
     slowest = max(cost.record_us for cost in costs)
-    said = all_of(at_most(cost.rounds_us, LIMIT_US) for cost in costs)
+    goal = all_of(at_most(cost.rounds_us, LIMIT_US) for cost in costs)
     document = {
         "hardware": stamp,
         "events": events,
         "rounds": _ROUNDS,
         "limit_us": LIMIT_US,
         "costs": [asdict(cost) for cost in costs],
-        "verdict": {"met": "pass", "missed": "fail"}.get(said, "too_close"),
+        "verdict": {"met": "pass", "missed": "fail"}.get(goal, "too_close"),
     }
     write_json(output, document)
     table = make_table(console, "µs per event", "record, mean", "p50", "p99", "two digests", "CPU, all threads")
@@ -81,9 +81,9 @@ def bench(console: Console, events: int, output: Path) -> int:
         table.add_row(cost.case, *(f"{figure:.1f}" for figure in figures))
     console.print(table)
     console.print(Text(f"{describe(stamp)}; medians of {_ROUNDS} rounds of {events} events; {output}", "dim"))
-    verdict = f"{slowest:.1f} µs a record at most, {_WORDS[said]} {LIMIT_US:g} µs"
-    console.print(Text(verdict, {"met": "green", "missed": "red"}.get(said, "yellow")))
-    return {"met": 0, "missed": 1, "too close to tell": 3}[said]
+    verdict = f"{slowest:.1f} µs a record at most, {_WORDS[goal]} {LIMIT_US:g} µs"
+    console.print(Text(verdict, {"met": "green", "missed": "red"}.get(goal, "yellow")))
+    return {"met": 0, "missed": 1, "too close to tell": 3}[goal]
 
 
 def measure(console: Console, events: int) -> list[Cost]:

@@ -99,17 +99,17 @@ class _User:
         self._engine.send(self._engine.now(), wire, self._heard)
 
     def _heard(self, answer: Answer) -> None:
-        kept = self._engine.opened <= self._engine.connections
-        if answer.status != _OK or not kept or not answer.body.startswith(self._expected):
-            raise _fault(answer, self._expected, kept=kept)
+        reused = self._engine.opened <= self._engine.connections
+        if answer.status != _OK or not reused or not answer.body.startswith(self._expected):
+            raise _fault(answer, self._expected, reused=reused)
         self._latencies.append(answer.latency_s)
         self.ask()
 
 
-def _fault(answer: Answer, expected: bytes, *, kept: bool) -> Exception:
+def _fault(answer: Answer, expected: bytes, *, reused: bool) -> Exception:
     if answer.status == Failure.REFUSED:
         return ConnectionRefusedError("the server refuses connections")
-    if answer.status == Failure.BROKEN or not kept:
+    if answer.status == Failure.BROKEN or not reused:
         return ConnectionError("the server closed a connection that was to be kept")
-    said = describe_outcome(answer.status) if answer.status < _OK else answer.status
-    return BadAnswerError(f"answered {said} {answer.body[:200]!r}, expected {expected!r}")
+    outcome = describe_outcome(answer.status) if answer.status < _OK else answer.status
+    return BadAnswerError(f"answered {outcome} {answer.body[:200]!r}, expected {expected!r}")

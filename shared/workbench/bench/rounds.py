@@ -32,5 +32,5 @@ def at_most(rounds: Iterable[float], goal: float) -> Goal:
 
 def all_of(goals: Iterable[Goal]) -> Goal:
     """The verdict on all goals together: missed if one is missed, else too close to tell if one is, else met."""
-    said = set(goals)
-    return "missed" if "missed" in said else "too close to tell" if "too close to tell" in said else "met"
+    verdicts = set(goals)
+    return "missed" if "missed" in verdicts else "too close to tell" if "too close to tell" in verdicts else "met"

@@ -80,8 +80,8 @@ async def play(
     try:
         outcome = await exchange(connection, case, surface.deadline_s)
         fault = find_fault(surface, case, number, outcome)
-        kept = outcome.answers and not any(each.closes for each in outcome.answers)
-        if fault is None and after is not None and kept and case.answered:
+        open_ = outcome.answers and not any(each.closes for each in outcome.answers)
+        if fault is None and after is not None and open_ and case.answered:
             fault = await _follow(surface, connection, after, number)
         return [each.status for each in outcome.answers], fault
     finally:

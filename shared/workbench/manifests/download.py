@@ -75,17 +75,17 @@ def _get(client: httpx.Client, release: Release) -> str:
 
 def _select(release: Release, text: str) -> str:
     """The definitions of the release's groups, each document's text as it came."""
-    kept: dict[str, Document] = {}
+    wanted: dict[str, Document] = {}
     for part in split(text):
         if "CustomResourceDefinition" not in part:
             continue
         for document in parse(part, release.url, generated=True):
             if document.kind == "CustomResourceDefinition" and document.body["spec"]["group"] in release.groups:
-                kept[part] = document
-    kinds = {document.body["spec"]["names"]["kind"] for document in kept.values()}
+                wanted[part] = document
+    kinds = {document.body["spec"]["names"]["kind"] for document in wanted.values()}
     if missing := set(release.kinds) - kinds:
         raise _fault(release, f"no definition of {', '.join(sorted(missing))} in this file, expected one of each")
-    return "".join(f"---\n{part.strip()}\n" for part in kept)
+    return "".join(f"---\n{part.strip()}\n" for part in wanted)
 
 
 def _fault(release: Release, reason: str) -> ManifestError:

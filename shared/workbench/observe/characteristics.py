@@ -124,8 +124,8 @@ def characteristics(seed: int) -> Iterator[Row]:
     pages = _canary(rng, (4.5, 0.5), 0.10, runs=1000, minutes=25, healthy_h=2)
     truth = "canary, 0.5 of 5 requests/s, fails 10 % after two hours of 1 %"
     yield Row(_CANARY, truth, "pages within 25 minutes", *pages, at_least=0.95)
-    kept = _burn(rng, 0.01, ERROR_BUDGET, runs=300, hours=24)
-    yield Row(_BURN, "0.1 % fail, as promised, 36 requests an hour", "pages in a day", *kept, at_most=0.02)
+    quiet = _burn(rng, 0.01, ERROR_BUDGET, runs=300, hours=24)
+    yield Row(_BURN, "0.1 % fail, as promised, 36 requests an hour", "pages in a day", *quiet, at_most=0.02)
     half = _burn(rng, 1, ERROR_BUDGET / 2, runs=300, hours=24)
     yield Row(_BURN, "0.05 % fail, 1 request/s", "pages in a day", *half, at_most=0.02)
     out = _burn(rng, 0.01, 1, runs=1000, hours=0.5)

@@ -103,9 +103,9 @@ def characteristics(seed: int = SEED) -> Iterator[Row]:
     """The rows of ``make verdicts``: how often each verdict is given, and how often a search finds the capacity."""
     random = np.random.default_rng(seed)
     for world, runs, wanted in _WORLDS:
-        said = verdicts(world, runs, random)
+        counts = verdicts(world, runs, random)
         for says, least, most in wanted:
-            yield Row("SLA", str(world), says.replace("_", " "), said[says], runs, least, most)
+            yield Row("SLA", str(world), says.replace("_", " "), counts[says], runs, least, most)
     found = found_capacities(40, random)
     near = sum(bool(abs(each - 1) <= _NEAR) for each in found)
     yield Row("capacity", "a queue whose capacity is known", "found within 10 %", near, len(found), at_least=0.75)

@@ -108,8 +108,8 @@ def _percentile_curve(result: Result, window: Samples) -> str:
     )
     caption = (
         "A closed-loop test waits for each answer before it sends again. "
-        f"With the {loop.crew} that this rate calls for, it would have left out {loop.omitted:.1%} of these requests "
-        f"and reported a p99 of {show_ms(loop.p99_ms)} instead of {show_ms(result.p99_ms)}."
+        f"With the {loop.users_text} that this rate calls for, it would have left out {loop.omitted:.1%} of these "
+        f"requests and reported a p99 of {show_ms(loop.p99_ms)} instead of {show_ms(result.p99_ms)}."
     )
     legend = [("s0", "latency from the intended start, ms"), ("s1", "what a closed-loop test would have reported, ms")]
     return figure("Latency by percentile", legend, chart, caption)

@@ -77,7 +77,7 @@ class ClosedLoop(msgspec.Struct, frozen=True):
     omitted: float = 0.0
 
     @property
-    def crew(self) -> str:
+    def users_text(self) -> str:
         """The users in words."""
         return f"{self.users} user" if self.users == 1 else f"{self.users} users"
 

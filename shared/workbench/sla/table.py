@@ -131,7 +131,7 @@ def _footnotes(result: Result) -> list[str]:
     notes = [
         *(so_far(limit) for limit in result.limits if limit.standing == "so_far"),
         (
-            f"a closed-loop test ({loop.crew}) would have said: p99 {show_ms(loop.p99_ms)}, "
+            f"a closed-loop test ({loop.users_text}) would have said: p99 {show_ms(loop.p99_ms)}, "
             f"leaving out {loop.omitted:.1%} of the requests"
         ),
         (

@@ -35,7 +35,7 @@ WORSE = np.r_[np.full(30, 0.01), np.full(60, 0.25), np.full(60, 0.01)]
 
 def test_each_alert_is_as_good_as_its_design_asks_for() -> None:
     rows = list(characteristics(SEED))
-    assert [f"{row.verdict}, {row.truth}: {row.share}" for row in rows if not row.kept] == []
+    assert [f"{row.verdict}, {row.truth}: {row.share}" for row in rows if not row.as_designed] == []
     assert {row.verdict for row in rows} == {"alert CanaryErrors", "alert ErrorBudgetBurn"}
 
 

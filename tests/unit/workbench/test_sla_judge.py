@@ -188,14 +188,14 @@ def test_a_closed_loop_user_sends_nothing_while_it_waits() -> None:
     samples = steady(1000, latency_s=0.002)
     samples["latency_s"][100:300] = np.linspace(2.0, 0.0, 200) + 0.002  # a stall of 2 s, by open-loop arrivals
     seen = closed_loop(samples, 100)
-    assert (seen.users, seen.crew) == (1, "1 user")
+    assert (seen.users, seen.users_text) == (1, "1 user")
     assert seen.omitted == pytest.approx(0.2, abs=0.002)
     assert seen.p99_ms == pytest.approx(2.0)
     assert judge(promised(), 100, (0, 10), samples, RIGHT).p99_ms > 1000
 
 
 def test_closed_loop_users_are_as_many_as_the_usual_latency_asks_for() -> None:
-    assert closed_loop(steady(latency_s=0.035), 100).crew == "4 users"
+    assert closed_loop(steady(latency_s=0.035), 100).users_text == "4 users"
     assert closed_loop(steady(0), 100).users == 0
 
 

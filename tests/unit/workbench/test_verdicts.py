@@ -45,8 +45,8 @@ def test_the_interval_of_no_runs_is_from_0_to_1() -> None:
 @pytest.mark.usefixtures("coins")
 def test_a_row_knows_whether_it_is_as_good_as_its_design_asks_for() -> None:
     fair, loaded = rows_of("coins")
-    assert (fair.kept, fair.wanted) == (True, "≥ 45 %")
-    assert (loaded.kept, loaded.wanted) == (False, "≤ 60 %")
+    assert (fair.as_designed, fair.wanted) == (True, "≥ 45 %")
+    assert (loaded.as_designed, loaded.wanted) == (False, "≤ 60 %")
 
 
 @pytest.mark.usefixtures("coins")
@@ -76,5 +76,5 @@ def test_the_readmes_table_is_what_the_simulations_say() -> None:
     named = re.search(r"^VERDICTS := ((?:.|\\\n)*?[^\\])$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert named
     rows = [row for module in named[1].replace("\\\n", " ").split() for row in rows_of(module)]
-    assert [row for row in rows if not row.kept] == []
+    assert [row for row in rows if not row.as_designed] == []
     assert readme_table(rows) in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -30,7 +30,7 @@ def pages(quality: NDArray[np.float64]) -> Marks:
 def test_the_gate_is_as_good_as_its_docstring_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shop.optimize.characteristics._RUNS", 100)
     rows = rows_of("shop.optimize.characteristics")
-    assert all(row.kept for row in rows), [row for row in rows if not row.kept]
+    assert all(row.as_designed for row in rows), [row for row in rows if not row.as_designed]
     shares = [row.share for row in rows]
     assert shares == [pytest.approx(1, abs=0.02), pytest.approx(0.05, abs=0.03), 0, 0]
 
