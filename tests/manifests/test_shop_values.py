@@ -195,6 +195,14 @@ def test_another_release_never_reads_the_cached_answers_of_this_one(change: dict
     assert gateway_environment(same)["SHOP_RELEASE"] == releases[0]
 
 
+def test_a_promoted_version_is_the_one_that_fallback_answers_carry() -> None:
+    promoted = changed("cpu", models={"ranking": {"stable": "2", "candidate": "3", "weight": 0}})
+    versions = json.loads(gateway_environment(promoted)["SHOP_MODEL_VERSIONS"])
+    assert versions == {"ranking": "2", "fraud": "1", "personalisation": "1"}
+    settings = GatewaySettings(model_versions=versions)
+    assert [settings.version_of(model) for model in ("ranking", "fraud", "")] == ["2", "1", "1"]
+
+
 # --- scaling ---------------------------------------------------------------------------------------------------------
 
 

@@ -104,8 +104,8 @@ async def _close(upkeep: Upkeep, collaborators: Collaborators, links: _Links, wa
 
 
 def _loaded(watch: Telemetry, settings: GatewaySettings) -> set[str]:
-    """The versions there are, shown as metrics: the default one, and those of artefacts that lie beside the gateway."""
-    versions = {settings.version}
+    """The versions there are, shown as metrics: the default ones, and those of artefacts beside the gateway."""
+    versions = {settings.version, *settings.model_versions.values()}
     for folder in sorted(settings.models_dir.glob("*/[0-9]*")):
         with suppress(ArtefactError):
             card = Artefact(folder).card()

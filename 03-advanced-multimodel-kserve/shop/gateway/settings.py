@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -12,6 +12,8 @@ from shop.addresses import Addresses
 from shop.limits import MAX_BODY_BYTES, MAX_TENSOR_BYTES
 
 __all__ = ["GatewaySettings"]
+
+_Version = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 
 
 class GatewaySettings(Addresses):
@@ -38,7 +40,8 @@ class GatewaySettings(Addresses):
         "edge",
         description="Who chooses a model's version: the edge, by the header x-model-version, or the model server.",
     )
-    version: str = Field("1", pattern=r"^[0-9]{1,9}$", description="The version for a request that names none.")
+    version: _Version = Field("1", description="The version for a request that names none.")
+    model_versions: dict[str, _Version] = Field({}, description="The same for single models, which come before it.")
     release: str = Field("0", description="With version_choice=server: changes whenever versions or weights do.")
     shards: int = Field(0, ge=0, le=64, description="Slices of the catalogue, each a model; 0: one model has it whole.")
 
@@ -82,6 +85,10 @@ class GatewaySettings(Addresses):
     def deadline_s(self) -> float:
         """``deadline_ms`` in seconds."""
         return self.deadline_ms / 1e3
+
+    def version_of(self, model: str) -> str:
+        """The version of a model for a request that names none."""
+        return self.model_versions.get(model, self.version)
 
     @property
     def tensor_deadline_s(self) -> float:

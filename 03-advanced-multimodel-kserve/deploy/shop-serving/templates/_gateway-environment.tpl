@@ -1,8 +1,10 @@
 {{/* The gateway's settings. Its own class says what each means; a test holds the names against that class. */}}
 {{- define "shop.gatewayEnvironment" -}}
 {{- $hosts := dict }}
-{{- range $name, $_ := .Values.models }}
+{{- $versions := dict }}
+{{- range $name, $model := .Values.models }}
 {{- $_ := set $hosts $name (include "shop.host" (dict "name" $name "root" $)) }}
+{{- $_ := set $versions $name $model.stable }}
 {{- end -}}
 - name: SHOP_HOST
   value: 0.0.0.0
@@ -26,6 +28,9 @@
   value: {{ .Values.gateway.deadlineMs | quote }}
 - name: SHOP_VERSION_CHOICE
   value: {{ ternary "edge" "server" (eq .Values.rollout.strategy "edge") | quote }}
+# Whose answer a fallback counts as: after a promotion, the new stable version's.
+- name: SHOP_MODEL_VERSIONS
+  value: {{ $versions | toJson | quote }}
 - name: SHOP_RELEASE
   value: {{ include "shop.release" . | quote }}
 - name: SHOP_DRAIN_S

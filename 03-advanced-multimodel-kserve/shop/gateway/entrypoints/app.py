@@ -133,7 +133,7 @@ class GatewayApp:
         try:
             _check_method(scope["method"], "POST")
             await self._check_key(scope["headers"])
-            version = version_of(headers, settings.version)
+            version = version_of(headers, settings.version_of(handler.answer.model))
             check_media_type(headers.get(b"content-type"), _JSON)
             body = await self._bodies.read(receive, scope["headers"])
             incoming = Incoming(body, record, deadline_of(headers, settings.deadline_s), version)

@@ -36,6 +36,21 @@ def test_where_the_server_chooses_the_version_a_release_has_answers_of_its_own(
     assert models.count("personalisation") == 2
 
 
+def test_a_fallback_carries_the_stable_version_of_its_own_model(
+    start_gateway: Callable[..., GatewayProcess], models: FakeModels
+) -> None:
+    gateway = start_gateway(
+        SHOP_VERSION_CHOICE="server", SHOP_CACHE="false", SHOP_MODEL_VERSIONS='{"fraud": "2", "personalisation": "3"}'
+    )
+    models.status = 500
+    asked = {"/v1/payments/score": PAYMENT, "/v1/recommendations": RECOMMEND}
+    answers = [gateway.client.post(path, json=body) for path, body in asked.items()]
+    assert [answer.json()["version"] for answer in answers] == ["2", "3"]
+    assert [answer.headers["x-model-version"] for answer in answers] == ["2", "3"]
+    for model, version in (("fraud", "2"), ("personalisation", "3")):
+        assert gateway.metric("serving_degraded_total", model=model, version=version) == 1
+
+
 def test_shards_are_asked_side_by_side_and_their_answers_merged(
     start_gateway: Callable[..., GatewayProcess], models: FakeModels
 ) -> None:
