@@ -32,9 +32,10 @@ def variant(name: str) -> list[Document]:
     return changed(name)
 
 
-def changed(name: str, chart: Path = CHART, **overrides: Any) -> list[Document]:
-    """A variant with further values, or of another chart."""
-    return build_chart(chart, values_files(name, chart), release="shop", namespace="shop", overrides=overrides)
+def changed(name: str, chart: Path = CHART, *, upgrade: bool = False, **overrides: Any) -> list[Document]:
+    """A variant with further values, or of another chart; as an installation, or as the upgrade of one."""
+    files = values_files(name, chart)
+    return build_chart(chart, files, release="shop", namespace="shop", overrides=overrides, upgrade=upgrade)
 
 
 def values_files(name: str, chart: Path = CHART) -> list[Path]:

@@ -83,13 +83,22 @@ def test_a_promoted_canary_keeps_its_name_so_that_kserve_starts_nothing_anew() -
 
 
 def test_in_knative_mode_the_candidate_is_a_revision_with_a_share() -> None:
-    spec = services("knative")["ranking"]["spec"]
+    upgraded = of_kind(changed("knative", upgrade=True, models={"ranking": {"weight": 10}}), "InferenceService")
+    spec = upgraded["ranking"]["spec"]
     assert "canary" not in spec
     assert spec["predictor"]["canaryTrafficPercent"] == 10
     assert spec["predictor"]["model"]["storageUri"].endswith("/2")
-    assert "canaryTrafficPercent" not in services("knative")["fraud"]["spec"]["predictor"]
+    assert "canaryTrafficPercent" not in upgraded["fraud"]["spec"]["predictor"]
     (container,) = of_kind(variant("knative"), "ServingRuntime")["shop-triton"]["spec"]["containers"]
     assert [port["name"] for port in container["ports"]] == ["http1"]  # Knative takes one port, called so
+
+
+def test_knatives_first_installation_serves_the_stable_version_and_refuses_a_share_of_nothing() -> None:
+    for body in services("knative").values():
+        assert body["spec"]["predictor"]["model"]["storageUri"].endswith("/1")
+        assert "canaryTrafficPercent" not in body["spec"]["predictor"]
+    with pytest.raises(ManifestError, match=r"models\.ranking\.weight 10: expected 0 in the first installation"):
+        changed("knative", models={"ranking": {"weight": 10}})
 
 
 def test_up_to_kserve_0_20_two_services_stand_behind_one_route() -> None:

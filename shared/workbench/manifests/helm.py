@@ -25,13 +25,14 @@ _FIRST = ("Namespace", "PriorityClass", "ServiceAccount", "ConfigMap", "Persiste
 Values = dict[str, Any]
 
 
-def render_chart(
+def render_chart(  # noqa: PLR0913 - Helm's own options
     chart: Path,
     values: Sequence[Path] = (),
     *,
     release: str,
     namespace: str,
     overrides: Mapping[str, Any] | None = None,
+    upgrade: bool = False,
 ) -> str:
     """The YAML stream ``helm template`` would print; what others lie in or run as comes first.
 
@@ -41,11 +42,12 @@ def render_chart(
         release: the release's name.
         namespace: what ``.Release.Namespace`` is.
         overrides: values that win over every file.
+        upgrade: as the upgrade of a release that is there, not as its installation.
 
     Raises:
         ManifestError: no chart there, values that its schema refuses, or a template that fails, in Helm's own words.
     """
-    rendered = _render(chart, values, release, namespace, overrides or {})
+    rendered = _render(chart, values, (release, namespace), overrides or {}, upgrade=upgrade)
     texts = [
         text.strip("\n") for path in sorted(rendered) if not path.endswith(_NOTES) for text in split(rendered[path])
     ]
@@ -53,16 +55,17 @@ def render_chart(
     return "".join(f"---\n{text}\n" for text in sorted(written, key=_order))
 
 
-def build_chart(
+def build_chart(  # noqa: PLR0913 - as above
     chart: Path,
     values: Sequence[Path] = (),
     *,
     release: str,
     namespace: str,
     overrides: Mapping[str, Any] | None = None,
+    upgrade: bool = False,
 ) -> list[Document]:
     """The documents of a chart, each with its template as its source; arguments and errors as :func:`render_chart`."""
-    rendered = _render(chart, values, release, namespace, overrides or {})
+    rendered = _render(chart, values, (release, namespace), overrides or {}, upgrade=upgrade)
     documents = []
     for path, text in sorted(rendered.items()):
         if not path.endswith(_NOTES):
@@ -72,7 +75,7 @@ def build_chart(
 
 def chart_notes(chart: Path, values: Sequence[Path] = (), *, release: str, namespace: str) -> str:
     """What ``helm install`` would say at its end."""
-    rendered = _render(chart, values, release, namespace, {})
+    rendered = _render(chart, values, (release, namespace), {})
     return "".join(text for path, text in rendered.items() if path.endswith(_NOTES))
 
 
@@ -86,13 +89,16 @@ def lint_chart(chart: Path, values: Sequence[Path] = (), *, namespace: str, kube
 
 
 def _render(
-    chart: Path, values: Sequence[Path], release: str, namespace: str, overrides: Mapping[str, Any]
+    chart: Path, values: Sequence[Path], place: tuple[str, str], overrides: Mapping[str, Any], *, upgrade: bool = False
 ) -> dict[str, str]:
+    release, namespace = place
     merged, helm = _merge(values, overrides), _helm()
     try:
         with helm.Chart.load_archive(_archive(chart)) as loaded:
             loaded.validate_schema(merged)
-            rendered: dict[str, str] = loaded.render(merged, name=release, namespace=namespace)
+            rendered: dict[str, str] = loaded.render(
+                merged, name=release, namespace=namespace, is_install=not upgrade, is_upgrade=upgrade
+            )
     except helm.HelmError as error:
         raise ManifestError(f"{chart}: helm: {error.detail.strip()}") from None
     return rendered

@@ -7,6 +7,9 @@
 {{- if gt (int $spec.candidateReplicas) (int $spec.minReplicas) }}
 {{- fail (printf "models.%s.candidateReplicas %v: expected at most minReplicas, %v: KServe refuses more" .model $spec.candidateReplicas $spec.minReplicas) }}
 {{- end }}
+{{- if and .root.Release.IsInstall (include "shop.knative" .root) (gt (int $spec.weight) 0) }}
+{{- fail (printf "models.%s.weight %v: expected 0 in the first installation: Knative has no earlier revision yet and would send version %s everything; set the weight with helm upgrade (helm template: --is-upgrade)" .model $spec.weight $spec.candidate) }}
+{{- end }}
 {{- if eq $spec.stable $spec.candidate }}
 {{- fail (printf "models.%s.candidate %s: expected another version than stable" .model $spec.candidate) }}
 {{- end }}
