@@ -18,6 +18,7 @@ from workbench.manifests import (
     standard_workloads,
     validate,
 )
+from workbench.manifests.pods import pod_templates
 from workbench.versions import cluster
 
 if TYPE_CHECKING:
@@ -72,13 +73,27 @@ def test_names_are_unique_and_everything_says_where_it_lives(name: str) -> None:
 
 
 @each_variant
-def test_every_pod_says_which_priority_it_has_and_no_secret_is_in_the_chart(name: str) -> None:
+def test_no_pod_preempts_the_operators_and_batch_work_is_preempted_first(name: str) -> None:
     documents = [*variant(name), *standard_workloads(variant(name))]
+    classes = {each: body["value"] for each, body in of_kind(documents, "PriorityClass").items()}
     for kind in ("Deployment", "StatefulSet", "Job"):
         for body in of_kind(documents, kind).values():
-            wanted = "shop-batch" if kind == "Job" else "shop-serving"
-            assert body["spec"]["template"]["spec"]["priorityClassName"] == wanted
-    assert of_kind(documents, "Secret") == {}
+            named = body["spec"]["template"]["spec"].get("priorityClassName")
+            priority = classes[named] if named else 0  # Kubernetes' default, which the operators' pods have
+            # The cluster autoscaler starts no node for a pod below -10.
+            assert -10 <= priority < 0 if kind == "Job" else priority == 0
+
+
+def test_serving_may_have_a_priority_class_of_the_clusters_own() -> None:
+    documents = changed("cpu", priorityClasses={"serving": "theirs"})
+    pods = pod_templates([*documents, *standard_workloads(documents)])
+    serving = [pod.spec.get("priorityClassName") for pod in pods if pod.document.kind != "Job"]
+    assert set(serving) == {"theirs"}
+
+
+@each_variant
+def test_no_secret_is_in_the_chart(name: str) -> None:
+    assert of_kind(variant(name), "Secret") == {}
 
 
 def test_what_the_cluster_needs_beforehand_is_valid(crds: Path) -> None:

@@ -36,7 +36,9 @@ imagePullSecrets:
 {{- end }}
 securityContext: {{- include "shop.podSecurity" . | nindent 2 }}
 terminationGracePeriodSeconds: {{ .root.Values.triton.gracePeriodSeconds }}
-priorityClassName: {{ .root.Values.priorityClasses.serving | quote }}
+{{- with .root.Values.priorityClasses.serving }}
+priorityClassName: {{ . | quote }}
+{{- end }}
 {{- with .root.Values.triton.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
