@@ -74,12 +74,51 @@ def test_without_weight_there_is_no_canary_to_pay_for() -> None:
     }  # fmt: skip
 
 
-def test_a_promoted_canary_keeps_its_name_so_that_kserve_starts_nothing_anew() -> None:
-    before = of_kind(variant("cpu"), "InferenceService")["ranking"]["spec"]["canary"][0]["predictor"]
-    promoted = changed("cpu", models={"ranking": {"stable": "2", "candidate": "3", "weight": 0}})
-    after = of_kind(promoted, "InferenceService")["ranking"]["spec"]["predictor"]
-    assert after["name"] == before["name"]
-    assert after["model"]["storageUri"] == before["model"]["storageUri"]
+PROMOTED = {"ranking": {"stable": "2", "candidate": "3", "weight": 0}}
+PROMOTION = "ranking-v2-predictor"
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_promotion_starts_nothing_anew_unless_an_autoscaler_comes_with_it(scaled: bool) -> None:  # noqa: FBT001 - pytest gives it by name
+    def pods(models: dict[str, Any]) -> dict[str, Any]:
+        documents = changed("cpu", autoscaling={"enabled": scaled}, models=models)
+        found: dict[str, Any] = of_kind(standard_workloads(documents), "Deployment")[PROMOTION]["spec"]
+        return found
+
+    before, after = pods({"ranking": {"weight": 100}}), pods(PROMOTED)
+    assert (before["template"] == after["template"]) is not scaled
+    assert before["template"]["spec"] == after["template"]["spec"]
+    # Where the pods are replaced, each new one is ready before an old one goes.
+    assert after["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+@pytest.mark.parametrize(("weight", "servers"), [(1, 1), (25, 1), (26, 2), (60, 3), (100, 4)])
+@pytest.mark.parametrize("name", ["cpu", "fallback-0.20"])
+def test_a_candidate_has_its_share_of_the_servers_so_that_a_promotion_finds_enough(
+    name: str, weight: int, servers: int
+) -> None:
+    documents = changed(name, models={"ranking": {"minReplicas": 4, "weight": weight}})
+    found = of_kind(documents, "InferenceService")
+    if name == "cpu":
+        candidate = found["ranking"]["spec"]["canary"][0]["predictor"]
+    else:
+        candidate = found["ranking-candidate"]["spec"]["predictor"]
+        assert candidate["maxReplicas"] == servers
+    assert candidate["minReplicas"] == servers
+    stable = found["ranking"]["spec"]["predictor"]
+    assert candidate["minReplicas"] <= stable["minReplicas"] == 4
+
+
+def test_the_notes_lead_a_candidate_to_all_the_traffic_before_it_is_promoted(tmp_path: Path) -> None:
+    shown = {}
+    for weight in (10, 100):
+        file = tmp_path / f"{weight}.yaml"
+        file.write_text(f"models: {{ranking: {{weight: {weight}}}}}\n")
+        shown[weight] = chart_notes(CHART, [*values_files("defaults"), file], release="shop", namespace="shop")
+    assert "--set models.ranking.weight=100" in shown[10]
+    assert "set that to as many as version 1 has at the moment" in shown[10]
+    assert "stable=2" not in shown[10], "a promotion from 10 % would leave all traffic to one server"
+    assert "--set models.ranking.stable=2,models.ranking.weight=0" in shown[100]
 
 
 def test_in_knative_mode_the_candidate_is_a_revision_with_a_share() -> None:

@@ -17,6 +17,7 @@ __all__ = ["standard_workloads"]
 
 _CONTAINER = "kserve-container"
 _MODEL_VOLUME = "kserve-pvc-source"
+_AUTOSCALER = "serving.kserve.io/autoscalerClass"  # KServe writes it on the pods, too: seen in 0.21
 _LISTS = ("args", "env", "volumeMounts", "ports")  # laid one behind the other
 _OF_KSERVE = frozenset(
     {"autoScaling", "canaryTrafficPercent", "deploymentStrategy", "maxReplicas", "minReplicas", "model", "name"}
@@ -63,8 +64,12 @@ def _workload(document: Document, predictor: Body, runtime: Body) -> Iterator[Do
     labels = {**metadata.get("labels", {}), "serving.kserve.io/inferenceservice": document.name, **selector}
     placed = {"name": name, "namespace": metadata.get("namespace", ""), "labels": labels}
     pod = _pod(predictor, runtime)
-    template = {"metadata": {"labels": labels}, "spec": pod}
+    annotations = {**metadata.get("annotations", {}), **predictor.get("annotations", {})}
+    kept = {_AUTOSCALER: annotations[_AUTOSCALER]} if _AUTOSCALER in annotations else {}
+    template = {"metadata": {"labels": labels, "annotations": kept}, "spec": pod}
     deployment = {"selector": {"matchLabels": selector}, "template": template}
+    if "deploymentStrategy" in predictor:
+        deployment["strategy"] = predictor["deploymentStrategy"]
     yield Document(document.source, _object("apps/v1", "Deployment", placed, deployment))
     first, *others = [port["containerPort"] for port in pod["containers"][0]["ports"]]
     ports = [{"port": 80, "targetPort": first}, *({"port": port, "targetPort": port} for port in others)]

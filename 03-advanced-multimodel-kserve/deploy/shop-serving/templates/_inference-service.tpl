@@ -15,6 +15,14 @@
 {{- end }}
 {{- end }}
 
+{{/*
+The candidate's servers: as its share of the traffic asks for, of the number that the stable version never goes below. At 100 %
+it has them all, so that a promotion finds as many servers as it needs. Call with a model's spec.
+*/}}
+{{- define "shop.candidateReplicas" -}}
+{{- max (int .candidateReplicas) (int (ceil (divf (mul (int .minReplicas) (int .weight)) 100))) -}}
+{{- end }}
+
 {{/* One InferenceService; call with root, name, model, spec, versions and, where they apply, predictor and candidate. */}}
 {{- define "shop.inferenceService" }}
 {{- $knative := include "shop.knative" .root }}
@@ -34,13 +42,15 @@ metadata:
 spec:
   predictor:
     {{- with .predictor }}
-    # The pods are named by version: to make the candidate stable, KServe moves this name and restarts nothing.
+    # The pods are named by version: to make the candidate stable, KServe moves this name. With autoscaling it also replaces
+    # the pods, one at a time: their template names the autoscaler, and a canary cannot have one.
     name: {{ . | quote }}
     {{- end }}
-    minReplicas: {{ ternary .spec.candidateReplicas .spec.minReplicas (default false .candidate) }}
     {{- if .candidate }}
-    maxReplicas: {{ .spec.candidateReplicas }}
+    minReplicas: {{ include "shop.candidateReplicas" .spec }}
+    maxReplicas: {{ include "shop.candidateReplicas" .spec }}
     {{- else }}
+    minReplicas: {{ .spec.minReplicas }}
     maxReplicas: {{ ternary .spec.maxReplicas .spec.minReplicas (or $scaled (eq $knative "true")) }}
     {{- end }}
     {{- if $knative }}
@@ -72,7 +82,7 @@ spec:
           # Otherwise KServe makes a ScaledObject without triggers for it, which the API server refuses.
           serving.kserve.io/autoscalerClass: none
         # No other field of scaling: KServe refuses them here.
-        minReplicas: {{ .spec.candidateReplicas }}
+        minReplicas: {{ include "shop.candidateReplicas" .spec }}
         {{- include "shop.predictorPod" $candidate | nindent 8 }}
         model: {{- include "shop.predictorModel" $candidate | nindent 10 }}
   {{- end }}
