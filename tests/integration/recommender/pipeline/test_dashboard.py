@@ -51,14 +51,14 @@ def test_the_panels_tell_stable_from_canary_and_one_step_from_another(prometheus
     wait_for_labels(prometheus, exprs["Share of requests A"], "predictor_name", {"default", "canary"})
     wait_for_labels(prometheus, exprs["Copies to shadows A"], "predictor_name", {"shadow"})
     wait_for_labels(prometheus, exprs["Steps, mean A"], "model_name", {"preprocessor", "model", "postprocessor"})
-    (success,) = ask(prometheus, exprs["Success A"])
+    (success,) = wait_for_data(prometheus, "Success A", exprs["Success A"])
     assert float(success["value"][1]) == 1  # what makes no sense is refused, which is no failure
 
 
 def test_the_objectives_are_judged_by_the_levels_own_promise(prometheus: str) -> None:
     (slow,) = wait_for_data(prometheus, "slow", 'level:serving_slow:ratio_rate5m{level="2"}')
     assert 0 <= float(slow["value"][1]) <= 1
-    (promise,) = ask(prometheus, 'level:serving_latency:objective_seconds{level="2"}')
+    (promise,) = wait_for_data(prometheus, "promise", 'level:serving_latency:objective_seconds{level="2"}')
     assert promise["value"][1] == "0.1"
 
 
