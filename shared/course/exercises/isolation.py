@@ -31,10 +31,10 @@ def run_check(checks: Path, name: str, answer: Path, timeout_s: float) -> CheckV
     with tempfile.TemporaryDirectory(prefix="exercise-") as folder:
         verdict = Path(folder, "verdict.json")
         words = [str(checks.resolve()), name, str(answer.resolve()), str(verdict)]
-        with Path(folder, "output.txt").open("wb") as output:
+        with Path(folder, "output.txt").open("wb") as sink:
             process = subprocess.Popen(
                 [sys.executable, "-m", "course.exercises.child", *words],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
             try:
                 ended = _wait(process, timeout_s)

@@ -81,8 +81,8 @@ def _start(stack: Stack, console: Console) -> None:
     inspection.check_ports(stack, list(stack.processes))
     console.print(f"{stack.title}: starting {_names(stack.processes)}")
     with _all_or_nothing(stack, console):
-        control.start(stack)
-        _await(stack, list(stack.processes), console)
+        control.start(stack)  # which begins the daemon's log anew
+        _await(stack, list(stack.processes), console, since=0)
 
 
 def _repair(stack: Stack, console: Console) -> None:
@@ -92,13 +92,14 @@ def _repair(stack: Stack, console: Console) -> None:
         console.print(f"{stack.title}: up already, {_names(stack.processes)} ready; nothing to do")
         return
     console.print(f"{stack.title}: up, but not ready: starting {_names(broken)} anew")
+    since = logs.size(stack.daemon_log)
     with _all_or_nothing(stack, console):
         for process in broken:
             control.halt(stack, process)
         inspection.check_ports(stack, broken)
         for process in broken:
             control.launch(stack, process)
-        _await(stack, broken, console)
+        _await(stack, broken, console, since)
 
 
 @contextmanager
@@ -121,22 +122,22 @@ def _print_last_lines(stack: Stack, name: str, since: int, console: Console) -> 
         console.print(f"  {line}", markup=False)
 
 
-def _await(stack: Stack, processes: list[Process], console: Console) -> None:
+def _await(stack: Stack, processes: list[Process], console: Console, since: int) -> None:
+    """Returns when they are ready; `since` is where in the daemon's log their start begins."""
     deadline = time.monotonic() + stack.ready_timeout_s
     pending = {process.name: process for process in processes}
-    pids: dict[str, set[int]] = {}
     with ProgressDisplay(console, list(pending)) as progress:
         try:
             while pending:
                 states = control.ask(stack)
                 for process in list(pending.values()):
-                    _check_alive(stack, process, states[process.name], pids)
+                    _check_alive(stack, process, states[process.name], since)
                     if _is_ready(process, progress, stack.ready_timeout_s if time.monotonic() > deadline else None):
                         del pending[process.name]
                 time.sleep(_POLL_S)
             states = control.ask(stack)
             for process in stack.processes:
-                _check_alive(stack, process, states[process.name], pids)
+                _check_alive(stack, process, states[process.name], since)
         except _NotReadyError as error:
             progress.failed(error.name, error.reason)
             raise
@@ -153,14 +154,12 @@ def _is_ready(process: Process, progress: ProgressDisplay, waited_s: float | Non
     return False
 
 
-def _check_alive(stack: Stack, process: Process, state: control.ProcessState, pids: dict[str, set[int]]) -> None:
-    """Raises when it has ended more often than it may; ``pids`` are those that it has had."""
-    seen = pids.setdefault(state.name, set())
-    if state.pid is not None:
-        seen.add(state.pid)
-    ended = max(len(seen) - (state.pid is not None), state.status in _ENDED)
+def _check_alive(stack: Stack, process: Process, state: control.ProcessState, since: int) -> None:
+    """Raises when it has ended more often than it may: each end is in the daemon's log, however short its life was."""
+    log = stack.daemon_log.read_bytes()[since:].decode()
+    exits = re.findall(rf"exited: {state.name} \((.*?);", log)
+    ended = max(len(exits), state.status in _ENDED)
     if ended > process.retries or state.status in _LOST:
-        exits = re.findall(rf"exited: {state.name} \((.*?);", stack.daemon_log.read_text(encoding="utf-8"))
         how = exits[-1] if exits else state.problem or state.status
         raise _NotReadyError(state.name, f"ended before it was ready ({how})")
 
