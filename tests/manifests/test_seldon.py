@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -193,6 +194,29 @@ def test_the_second_predictor_is_the_first_but_for_its_model() -> None:
 def test_a_predictors_version_is_on_the_executors_metrics_and_on_the_steps_own() -> None:
     for predictor in seldon("canary")["spec"]["predictors"]:
         assert predictor["labels"]["version"] == predictor["annotations"]["version"]
+
+
+def test_a_pod_that_is_told_to_stop_still_answers_until_nobody_calls_it() -> None:
+    """The executor first, which the operator makes: it must pause, and its steps must outlast it."""
+    file = DEPLOY / "executor-drains.yaml"
+    documents = [Document(str(file), body) for body in yaml.safe_load_all(file.read_text())]
+    for version in ("1.36", "1.37"):
+        assert validate(documents, version) == []
+    policy, binding = (each.body for each in documents)
+    assert binding["spec"]["policyName"] == policy["metadata"]["name"]
+    namespace = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchLabels"]
+    assert namespace == {"kubernetes.io/metadata.name": "recommender"}
+    patch = policy["spec"]["mutations"][0]["applyConfiguration"]["expression"]
+    ((name, executor_s),) = re.findall(r'name: "([a-z-]+)".*sleep\{seconds: (\d+)\}', patch, re.DOTALL)
+    assert f'"{name}"' in policy["spec"]["matchConditions"][0]["expression"]
+    for predictor in seldon("canary")["spec"]["predictors"]:
+        (component,) = predictor["componentSpecs"]
+        longest_call_s = 2
+        for container in component["spec"]["containers"]:
+            (program, pause_s) = container["lifecycle"]["preStop"]["exec"]["command"]
+            assert program == "sleep"  # the images have one; a pause of the kubelet's own needs Kubernetes 1.30
+            assert int(executor_s) + longest_call_s < int(pause_s)
+            assert int(pause_s) + longest_call_s < component["spec"]["terminationGracePeriodSeconds"]
 
 
 def test_autoscaling_has_room_and_survives_node_upgrades() -> None:
