@@ -54,7 +54,7 @@ N = $(if $(LEVEL),$*)
 
 # Values that people give are text, never commands. make expands nothing in them, and recipes read them only from the
 # environment, as "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
-GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON
+GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT YES REGISTRY IMAGES DRIVER
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
@@ -228,14 +228,20 @@ image-3: .run/3/optimize.json
 image-%: $(SYNCED) $$(ARTEFACT_$$*) ## build level N's container images (needs Docker)
 	@$(PY) -m workbench.images build $(N)
 
-cluster-up-%: $(SYNCED) ## start level N's own minikube
+cluster-up-%: $(SYNCED) ## start level N's own minikube, with all it needs (DRIVER=kind)
 	@$(PY) -m workbench.cluster up $(N)
 
-deploy-%: $(SYNCED) ## deploy level N there and wait for the rollout
+deploy-%: $(SYNCED) ## deploy level N there, or anywhere (CONTEXT=…, REGISTRY=…)
 	@$(PY) -m workbench.cluster deploy $(N)
 
-cluster-down-%: $(SYNCED) ## delete level N's minikube
+undeploy-%: $(SYNCED) ## delete from the cluster what deploy-N made
+	@$(PY) -m workbench.cluster undeploy $(N)
+
+cluster-down-%: $(SYNCED) ## delete level N's own cluster
 	@$(PY) -m workbench.cluster down $(N)
+
+cluster-%-images: $(SYNCED) ## save the images for a cluster without a way out
+	@$(PY) -m workbench.cluster images $(N)
 
 model-keys: $(SYNCED) ## make keys that sign models and check them (ARGS=FOLDER)
 	@$(WITH_ARGS) servekit.signing

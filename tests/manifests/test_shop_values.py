@@ -451,6 +451,11 @@ def test_images_and_charts_are_the_pinned_ones() -> None:
             assert values[key] == {"repository": f"shop-{key}", "tag": versions["images"][f"shop-{key}"][wanted]}
         assert "{repository}:{tag}".format(**values["valkey"]) == versions["images"]["valkey"]["reference"]
     assert chart["version"] == chart["appVersion"] == versions["images"]["shop-gateway"]["version"]
-    for name, crd in (("kserve-crd", "kserve"), ("kserve-resources", "kserve"), ("keda", "keda")):
+    for name, crd in (
+        ("kserve-crd", "kserve"),
+        ("kserve-resources", "kserve"),
+        ("keda", "keda"),
+        ("seldon-core", "seldon-core"),
+    ):
         assert versions["charts"][name]["version"].removeprefix("v") == versions["crds"][crd]["version"]
     assert versions["charts"]["envoy-gateway"]["version"] == f"v{versions['crds']['envoy-gateway']['version']}"

@@ -47,6 +47,12 @@ class CrdCatalogue:
         """The definition of a kind, or None; ``ManifestError`` when the file that holds it is not YAML."""
         return _find(self.folder, group, kind)
 
+    @staticmethod
+    def forget() -> None:
+        """Look anew: files have come."""
+        _find.cache_clear()
+        _read.cache_clear()
+
 
 @lru_cache(maxsize=256)
 def _find(folder: Path, group: str, kind: str) -> dict[str, Any] | None:

@@ -95,8 +95,15 @@ WHOLE = {
     "P99_MS": ["plan-3"],
     "ID": ["incident"],
     "CI": ["test"],
+    "CONTEXT": ["deploy-1"],
+    "YES": ["undeploy-1"],
+    "REGISTRY": ["deploy-1"],
+    "IMAGES": ["deploy-1"],
+    "DRIVER": ["cluster-up-1"],
 }
 """Each variable whose value is one word, or only there or not, and what takes it."""
+IN_ENVIRONMENT = {"SQL", "ANCHOR", "LIST", "AUTO", "CI", "CONTEXT", "YES", "REGISTRY", "IMAGES", "DRIVER"}
+"""Those that a command reads there, or that only change which words it gets."""
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -106,7 +113,7 @@ def test_a_value_reaches_its_command_whole(name: str, clone: Clone) -> None:
         assert started, said
         words = started[-1].words
         assert started[-1].environment[name] == EVIL
-        if name not in {"SQL", "ANCHOR", "LIST", "AUTO", "CI"}:
+        if name not in IN_ENVIRONMENT:
             assert [word for word in words if word.endswith(EVIL)], words
 
 
@@ -160,7 +167,7 @@ def test_a_setting_given_to_make_is_not_expanded(clone: Clone) -> None:
 
 TAKES_A_LEVEL = (
     "train", "up", "down", "status", "logs", "client", "trace", "query", "drift", "audit", "sla", "fuzz", "capacity",
-    "grade", "image", "cluster-up", "deploy", "cluster-down",
+    "grade", "image", "cluster-up", "deploy", "undeploy", "cluster-down",
 )  # fmt: skip
 
 
