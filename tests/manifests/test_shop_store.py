@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.shop_chart import CHART, of_kind, variant
+from tests.shop_chart import CHART, changed, of_kind, variant
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,3 +127,33 @@ def test_the_engines_are_built_by_the_servers_image_on_the_servers_kind_of_node_
         for body in of_kind(variant("gpu"), "InferenceService").values()
     }
     assert served == {"pvc://models" + verify["command"][-1].removeprefix("/store")}
+
+
+DIGEST = f"dev@sha256:{'0123456789ab' * 5}0123"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"images": {"triton": {"tag": "0.1.1"}}},
+        {"images": {"triton": {"tag": DIGEST}}},
+        {"images": {"pullSecrets": ["registry"]}},
+        {"priorityClasses": {"batch": "theirs"}},
+    ],
+    ids=["tag", "digest", "secret", "priority"],
+)
+def test_a_job_with_other_content_has_another_name_for_a_job_cannot_be_changed(change: dict[str, Any]) -> None:
+    before, after = of_kind(variant("gpu"), "Job"), of_kind(changed("gpu", **change), "Job")
+    assert len({*before, *after}) == 4
+    assert all(re.fullmatch(r"(publish-models|build-engines)-[0-9a-f]{8,10}", name) for name in after)
+    assert set(of_kind(changed("gpu", gateway={"deadlineMs": 40}), "Job")) == set(before)
+
+
+def test_models_of_an_image_with_a_digest_lie_in_a_folder_that_its_first_digits_name() -> None:
+    documents = changed("gpu", images={"triton": {"tag": DIGEST}})
+    for body in of_kind(documents, "InferenceService").values():
+        assert body["spec"]["predictor"]["model"]["storageUri"] == "pvc://models/dev-0123456789ab/tensorrt/1"
+    (publish,) = [body for name, body in of_kind(documents, "Job").items() if name.startswith("publish")]
+    (container,) = publish["spec"]["template"]["spec"]["containers"]
+    assert container["command"][-1] == "/store/dev-0123456789ab"
+    assert container["image"] == f"shop-triton:{DIGEST}"

@@ -122,9 +122,14 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
+{{/* The models of an image in the store: a folder for each tag, with the first digits of a digest where there is one. */}}
+{{- define "shop.modelsOf" -}}
+{{ regexReplaceAll "@sha256:([0-9a-f]{12})[0-9a-f]*$" .Values.images.triton.tag "-${1}" }}
+{{- end }}
+
 {{/* Where a server finds its repository in the store: a folder for each image, engine and set of versions. */}}
 {{- define "shop.set" -}}
-{{ .root.Values.images.triton.tag }}/{{ .root.Values.triton.engine }}/{{ .versions }}
+{{ include "shop.modelsOf" .root }}/{{ .root.Values.triton.engine }}/{{ .versions }}
 {{- end }}
 
 {{/* Whether KServe runs the models in Knative mode. */}}
