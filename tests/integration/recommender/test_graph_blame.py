@@ -67,7 +67,7 @@ async def test_what_a_step_adds_to_the_protocol_is_passed_on(routed: Routed) -> 
         (pb.SeldonMessage(data=pb.DefaultData()), "data: expected one of "),
         (pb.SeldonMessage(data=pb.DefaultData(tensor=pb.Tensor(shape=[2], values=[1]))), "data.tensor 1 values: "),
         (pb.SeldonMessage(customData=AnyMessage(type_url="x/nobodys")), "expected values that JSON can hold: "),
-        (pb.SeldonMessage(meta=pb.Meta(tags={"a": Value(number_value=float("nan"))}), strData="x"), "expected values that "),
+        (pb.SeldonMessage(meta=pb.Meta(tags={"a": Value(number_value=float("nan"))}), strData="x"), "expected values "),
     ],
     ids=["no payload", "no data", "another shape", "a type that is not known", "a tag that is no number"],
 )
