@@ -21,7 +21,7 @@ def main() -> int:
     try:
         settings = IrisSettings(_cli_parse_args=True, _cli_prog_name="python -m iris_api", _cli_kebab_case=True)
         read_artefact(settings.model_dir)
-        if not settings.share_ports:
+        if not settings.worker_of:
             check_ports(settings)
         if settings.workers > 1:
             return Workers(settings).run()

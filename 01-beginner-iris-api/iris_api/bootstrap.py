@@ -77,7 +77,7 @@ def build_server(settings: IrisSettings) -> tuple[DrainingServer, ModelMonitor]:
         drain_s=settings.drain_s,
         drain_timeout_s=settings.drain_timeout_s,
         receive_timeout_s=settings.receive_timeout_s,
-        worker=settings.share_ports,
+        parent=settings.worker_of,
     )
     return server, monitor
 

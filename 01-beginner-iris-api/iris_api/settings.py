@@ -19,7 +19,7 @@ class IrisSettings(BaseSettings):
     port: int = Field(8100, ge=0, le=65535, description="HTTP port.")
     grpc_port: int = Field(8101, ge=0, le=65535, description="gRPC port.")
     workers: int = Field(1, ge=1, description="Processes sharing both ports; one for each core is plenty.")
-    share_ports: bool = Field(False, description="Let several processes listen on the ports; workers set it.")
+    worker_of: int = Field(0, ge=0, description="The process that started this one of several workers; it sets this.")
     model_dir: Path = Field(Path(".run/1/models/iris/1"), description="Folder with model.onnx and model.json.")
     run_dir: Path = Field(Path(".run/1"), description="Folder for what several workers share: their metrics.")
     max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Largest request body, over any protocol.")

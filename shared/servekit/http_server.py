@@ -38,7 +38,7 @@ class DrainingServer(uvicorn.Server):
         drain_s: how long new requests are still answered after SIGTERM, while balancers look away.
         drain_timeout_s: how long running requests may take to end after that.
         receive_timeout_s: how long a request's headers may take to arrive, and then its body.
-        worker: whether this is one of several processes; it then drains when its parent has ended.
+        parent: the process that started this one as one of several; it drains when that has ended. 0: nobody.
     """
 
     def __init__(  # noqa: PLR0913 - a server's settings, each by its name
@@ -49,7 +49,7 @@ class DrainingServer(uvicorn.Server):
         drain_s: float,
         drain_timeout_s: int,
         receive_timeout_s: float,
-        worker: bool = False,
+        parent: int = 0,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -68,7 +68,7 @@ class DrainingServer(uvicorn.Server):
         self._drain_s = drain_s
         self._receive_timeout_s = receive_timeout_s
         self._deadline = float("inf")
-        self._parent = os.getppid() if worker else None
+        self._parent = parent
 
     def serve_on(self, listener: socket.socket) -> None:
         """Serves until a signal stops it. Start-up garbage is collected once and left alone, for a steadier tail."""
@@ -92,7 +92,7 @@ class DrainingServer(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if isinstance(connection, DeadlineProtocol):
                 connection.check(self._receive_timeout_s)
-        orphaned = self._parent is not None and os.getppid() != self._parent  # nobody would stop it any more
+        orphaned = self._parent and os.getppid() != self._parent  # nobody would stop it any more
         if orphaned and not self._ready.draining:
             self.handle_exit(signal.SIGTERM, None)
         return await super().on_tick(counter) or time.monotonic() >= self._deadline

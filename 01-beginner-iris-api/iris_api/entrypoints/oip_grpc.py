@@ -92,7 +92,7 @@ async def start_grpc(model: OipModel, predictor: Predictor, telemetry: Telemetry
         ("grpc.max_receive_message_length", settings.max_body_bytes),
         # the answer to a request of that size may be larger: refused, it would have been computed and counted in vain
         ("grpc.max_send_message_length", -1),
-        ("grpc.so_reuseport", int(settings.share_ports)),
+        ("grpc.so_reuseport", int(settings.worker_of > 0)),
     ]
     server = grpc.aio.server(interceptors=[TelemetryInterceptor(telemetry)], options=options)
     rpc.add_GRPCInferenceServiceServicer_to_server(InferenceService(model, predictor), server)  # type: ignore[no-untyped-call]

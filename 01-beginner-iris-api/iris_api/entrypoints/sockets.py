@@ -32,4 +32,4 @@ def bind_socket(settings: IrisSettings) -> socket.socket:
     Raises:
         StartupError: the port is taken or the address is not this machine's.
     """
-    return bound_socket(settings.host, settings.port, ("IRIS_HOST", "IRIS_PORT"), shared=settings.share_ports)
+    return bound_socket(settings.host, settings.port, ("IRIS_HOST", "IRIS_PORT"), shared=settings.worker_of > 0)

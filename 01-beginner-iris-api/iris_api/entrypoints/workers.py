@@ -50,7 +50,7 @@ class Workers:
         """
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, self._stop)
-        shared = self._settings.model_copy(update={"workers": 1, "share_ports": True})
+        shared = self._settings.model_copy(update={"workers": 1, "worker_of": os.getpid()})
         self._environment |= {f"IRIS_{name.upper()}": str(value) for name, value in shared.model_dump().items()}
         run_dir = self._settings.run_dir
         run_dir.mkdir(parents=True, exist_ok=True)

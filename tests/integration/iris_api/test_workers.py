@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -150,3 +152,11 @@ def test_workers_end_when_their_parent_is_killed(start_two: StartIris, tmp_path:
     until(lambda: not any(map(is_alive, orphans)))
     for left in (tmp_path / "metrics").iterdir():
         shutil.rmtree(left)
+
+
+def test_a_worker_whose_parent_ended_before_it_was_up_ends(start_iris: StartIris) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as parent:
+        parent.wait()
+    server = start_iris(IRIS_WORKER_OF=str(parent.pid), IRIS_DRAIN_S="0")
+    until(lambda: server.process.poll() is not None)
+    assert server.process.returncode == 0
