@@ -83,11 +83,11 @@ def _process() -> list[Builder[Panel]]:
     lines = Query('max by (writer) (serving_audit_lines{level="1"})', "{{writer}}")
     return [
         graph("In flight", "Requests being answered at the moment of the scrape.", "short", flight, width=6, limit=64),
-        graph("CPU", "Cores; one event loop uses one at most.", "short", cpu, width=6, limit=0.9),
-        graph("Memory", "Resident; the pod's limit is 512 MiB.", "bytes", memory, width=6),
+        graph("CPU", "CPU cores used; one event loop uses one at most.", "short", cpu, width=6, limit=0.9),
+        graph("Memory", "Resident memory; the pod's limit is 512 MiB.", "bytes", memory, width=6),
         graph("Open files", "Connections included.", "short", files, width=6),
         graph("Audit log, waiting", "Lines that the disk refuses; 503 from AUDIT_BACKLOG_BYTES on.", "bytes", waiting),
-        graph("Audit log, lines", "On the disk, of each writer; it never falls.", "short", lines),
+        graph("Audit log, lines", "Lines on the disk by writer; the number never falls.", "short", lines),
     ]
 
 
@@ -106,6 +106,6 @@ def _model() -> list[Builder[Panel]]:
         graph("Population stability index", "Distance of the latest requests from training.", "short", psi),
         graph("Kolmogorov-Smirnov", "The largest gap between the two distributions.", "short", ks),
         graph("Drift alarms", "1 while the server holds a feature for drifted.", "short", alarms, width=8, limit=1),
-        graph("Drift windows", "Rows held, and rows from which on it is judged.", "short", rows, needed, width=8),
+        graph("Drift windows", "Rows in the window, and how many a verdict needs.", "short", rows, needed, width=8),
         graph("Smallest shift seen", "Standard deviations; less may go unseen.", "short", sees, width=8),
     ]

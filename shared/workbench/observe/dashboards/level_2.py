@@ -48,8 +48,15 @@ def _glance() -> list[Builder[Panel]]:
     return [
         number("Requests", "A second, over 5 minutes.", "reqps", Query(requests), width=6),
         number("Success", "Not answered 5xx, over 5 minutes; 99.9 % is promised.", "percentunit", success, width=6),
-        number("p99", "Of the whole pipeline.", "s", p99, width=6, limit=_PROMISED.latency_s),
-        number("Stale", "Share made from an old stock.", "percentunit", _stale_share(), width=6, limit=0.0001),
+        number("p99", "The whole pipeline, from request to answer.", "s", p99, width=6, limit=_PROMISED.latency_s),
+        number(
+            "Stale",
+            "Share made with an old copy of the stock.",
+            "percentunit",
+            _stale_share(),
+            width=6,
+            limit=0.0001,
+        ),
     ]
 
 
@@ -93,7 +100,13 @@ def _steps() -> list[Builder[Panel]]:
     return [
         graph("Steps, mean", "Where a request's time goes.", "s", mean, stacked=True),
         graph("Steps, p99", "The red line is half of the promise.", "s", p99, limit=_PROMISED.latency_s / 2),
-        graph("Failed calls", "Share by step: whose fault it is.", "percentunit", failures, limit=0.01),
+        graph(
+            "Failed calls",
+            "Share by step: which one is at fault.",
+            "percentunit",
+            failures,
+            limit=0.01,
+        ),
         graph("Calls", "A second, by step and status.", "reqps", calls, stacked=True),
     ]
 
@@ -105,7 +118,14 @@ def _stock() -> list[Builder[Panel]]:
     cold = Query("sum(rate(recommender_cold_starts_total[$__rate_interval])) or vector(0)", "requests a second")
     stale = Query(_stale_share().expr, "stale")
     return [
-        graph("Stale answers", "Share made from an old stock.", "percentunit", stale, width=8, limit=0.0001),
+        graph(
+            "Stale answers",
+            "Share made with an old copy of the stock.",
+            "percentunit",
+            stale,
+            width=8,
+            limit=0.0001,
+        ),
         graph("Dropped, out of stock", "What would have been recommended.", "short", dropped, width=8),
         graph("Cold starts", "Users of whom nothing is known.", "reqps", cold, width=8),
     ]
@@ -121,7 +141,7 @@ def _process() -> list[Builder[Panel]]:
     memory = Query(f"process_resident_memory_bytes{{{_OURS}}}", "{{instance}}")
     files = Query(f"process_open_fds{{{_OURS}}}", "{{instance}}")
     return [
-        graph("CPU", "Cores, of the router or executor.", "short", cpu, width=8, limit=0.9),
-        graph("Memory", "Resident, of the router or executor.", "bytes", memory, width=8),
+        graph("CPU", "CPU cores used by the router or executor.", "short", cpu, width=8, limit=0.9),
+        graph("Memory", "Resident memory of the router or executor.", "bytes", memory, width=8),
         graph("Open files", "Connections included.", "short", files, width=8),
     ]

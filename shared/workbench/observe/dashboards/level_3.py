@@ -56,9 +56,15 @@ def _glance() -> list[Builder[Panel]]:
         number(
             "Success", "Not answered 5xx; 99.9 % is promised.", "percentunit", Query(f"1 - {failed} / sum({_RATE})")
         ),
-        number("p99", "Of all three endpoints.", "s", Query(p99), limit=_PROMISED.latency_s),
-        number("From the cache", "Share of the look-ups that hit.", "percentunit", Query(hits)),
-        number("Degraded", "Share that a fallback answered.", "percentunit", Query(_degraded_share()), limit=0.001),
+        number("p99", "All three endpoints together.", "s", Query(p99), limit=_PROMISED.latency_s),
+        number("From the cache", "Share of look-ups that found an answer.", "percentunit", Query(hits)),
+        number(
+            "Degraded",
+            "Share answered by a fallback.",
+            "percentunit",
+            Query(_degraded_share()),
+            limit=0.001,
+        ),
         number("Turned away", "Share answered 429.", "percentunit", Query(shed), limit=0.001),
     ]
 
@@ -100,7 +106,7 @@ def _cache() -> list[Builder[Panel]]:
     results = "sum by (model, result) (rate(serving_cache_requests_total[$__rate_interval]))"
     ratio = Query("model:serving_cache_hits:ratio_rate5m", "{{model}}")
     return [
-        graph("Hit ratio", "Of the look-ups that were meant for the cache.", "percentunit", ratio),
+        graph("Hit ratio", "Share of the look-ups that may use the cache.", "percentunit", ratio),
         graph("Look-ups", "A second, by result.", "ops", Query(results, "{{model}} {{result}}"), stacked=True),
     ]
 
@@ -184,11 +190,11 @@ def _processes() -> list[Builder[Panel]]:
     waiting = Query('max by (instance) (serving_audit_waiting_bytes{level="3"})', "{{instance}}")
     lines = Query('max by (writer) (serving_audit_lines{level="3"})', "{{writer}}")
     return [
-        graph("CPU", "Cores, of each gateway.", "short", cpu, width=8, limit=0.9),
-        graph("Memory", "Resident, of each gateway.", "bytes", memory, width=8),
+        graph("CPU", "CPU cores used by each gateway.", "short", cpu, width=8, limit=0.9),
+        graph("Memory", "Resident memory of each gateway.", "bytes", memory, width=8),
         graph("Open files", "Connections included.", "short", files, width=8),
         graph("Audit log, waiting", "Lines that the disk refuses; 503 from AUDIT_BACKLOG_BYTES on.", "bytes", waiting),
-        graph("Audit log, lines", "On the disk, of each writer; it never falls.", "short", lines),
+        graph("Audit log, lines", "Lines on the disk by writer; the number never falls.", "short", lines),
     ]
 
 
