@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -52,3 +53,19 @@ def gateway_environment(documents: Iterable[Document]) -> dict[str, str]:
     """The gateway's variables that have a value of their own."""
     (container,) = of_kind(documents, "Deployment")["gateway"]["spec"]["template"]["spec"]["containers"]
     return {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
+
+
+def services(name: str) -> dict[str, dict[str, Any]]:
+    """A variant's InferenceServices, by name."""
+    return of_kind(variant(name), "InferenceService")
+
+
+def predictors(name: str) -> list[dict[str, Any]]:
+    """The stable predictor of each of a variant's InferenceServices."""
+    return [each["spec"]["predictor"] for each in services(name).values()]
+
+
+def hosts(name: str) -> dict[str, str]:
+    """Where the gateway of a variant finds each model."""
+    found: dict[str, str] = json.loads(gateway_environment(variant(name))["SHOP_TRITON_HOSTS"])
+    return found
