@@ -6,12 +6,12 @@ import argparse
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from shop.addresses import Addresses
-from shop.commands.budget_picture import draw
+from shop.commands.budget_picture import Hop, draw
 from workbench.arguments import positive
 from workbench.observe.errors import ObserveError
 from workbench.observe.spans import Span, read_spans
@@ -22,18 +22,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["Hop", "budget", "main"]
+__all__ = ["budget", "main"]
 
 _FEWEST = 10
 _REST = "rest"
-
-
-class Hop(NamedTuple):
-    """One step of an endpoint: its own milliseconds, at the median and at the 99th percentile of the requests kept."""
-
-    step: str
-    p50_ms: float
-    p99_ms: float
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shop.commands.budget import Hop
 
-__all__ = ["draw"]
+__all__ = ["Hop", "draw"]
 
 _WIDTH, _LEFT, _RIGHT = 900, 190, 30
 _BAR, _GAP, _TOP, _LEGEND = 22, 10, 16, 56
@@ -20,6 +19,14 @@ _STYLE = (
     ".sla{stroke:#b8202e;stroke-dasharray:5 4}.paper{fill:#fff}"
     "@media(prefers-color-scheme:dark){text{fill:#eceff3}.soft{fill:#9aa4b1}.axis{stroke:#3b424c}.paper{fill:#181b20}}"
 )
+
+
+class Hop(NamedTuple):
+    """One step of an endpoint: its own milliseconds, at the median and at the 99th percentile of the requests kept."""
+
+    step: str
+    p50_ms: float
+    p99_ms: float
 
 
 def draw(found: dict[str, list[Hop]], sla_ms: float) -> str:

@@ -11,7 +11,8 @@ Servers differ where the protocol lets them. What it demands is a ``MUST``, and 
 recommends, or what most servers do, is a ``SHOULD``, and is reported.
 """
 
-from workbench.conformance.registry import Check, CheckResult, Outcome, Requirement, UnreachableError
+from workbench.conformance.registry import Check, CheckResult, Outcome
 from workbench.conformance.suite import CHECKS, conforms, run
+from workbench.conformance.verdict import Requirement, UnreachableError
 
 __all__ = ["CHECKS", "Check", "CheckResult", "Outcome", "Requirement", "UnreachableError", "conforms", "run"]

@@ -10,8 +10,9 @@ import msgspec
 from rich.markup import escape
 
 from workbench.arguments import positive
-from workbench.conformance.registry import Outcome, Requirement, UnreachableError
+from workbench.conformance.registry import Outcome
 from workbench.conformance.suite import conforms, run
+from workbench.conformance.verdict import Requirement, UnreachableError
 from workbench.terminal import make_console, make_table, say
 
 if TYPE_CHECKING:

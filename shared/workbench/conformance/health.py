@@ -8,7 +8,8 @@ import msgspec
 
 from servekit.oip import inference_pb2 as pb
 from servekit.oip.tensors import DTYPES
-from workbench.conformance.registry import Registry, Requirement, ViolationError, expect
+from workbench.conformance.registry import Registry
+from workbench.conformance.verdict import Requirement, ViolationError, expect
 
 if TYPE_CHECKING:
     from workbench.conformance.target import Target

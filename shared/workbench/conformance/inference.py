@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from servekit.oip import rest
-from workbench.conformance.registry import NotApplicableError, Registry, expect
+from workbench.conformance.registry import Registry
 from workbench.conformance.signature import fits, same_numbers
+from workbench.conformance.verdict import NotApplicableError, expect
 
 if TYPE_CHECKING:
     from servekit.oip.tensors import InferenceResult

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from servekit.oip import inference_pb2 as pb
 from servekit.oip import rest
 from servekit.oip.tensors import DTYPES, Inference, Tensor
-from workbench.conformance.registry import NotApplicableError, Registry, Requirement, ViolationError, expect
+from workbench.conformance.registry import Registry
+from workbench.conformance.verdict import NotApplicableError, Requirement, ViolationError, expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable

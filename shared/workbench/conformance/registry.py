@@ -1,4 +1,4 @@
-"""What a check is, how one is registered, and what it may say."""
+"""What a check is, how one is registered, and how it ended."""
 
 from __future__ import annotations
 
@@ -6,29 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from workbench.conformance.verdict import Requirement
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workbench.conformance.target import Target
 
-__all__ = [
-    "Check",
-    "CheckResult",
-    "NotApplicableError",
-    "Outcome",
-    "Registry",
-    "Requirement",
-    "UnreachableError",
-    "ViolationError",
-    "expect",
-]
-
-
-class Requirement(StrEnum):
-    """What the protocol says of it: demanded, or recommended."""
-
-    MUST = "MUST"
-    SHOULD = "SHOULD"
+__all__ = ["Check", "CheckResult", "Outcome", "Registry"]
 
 
 class Outcome(StrEnum):
@@ -73,22 +58,6 @@ class CheckResult:
     detail: str = ""
 
 
-class ViolationError(Exception):
-    """The server does not do what the check says; ``level`` where that is another than the check's."""
-
-    def __init__(self, violation: str, level: Requirement | None = None) -> None:
-        super().__init__(violation)
-        self.level = level
-
-
-class NotApplicableError(Exception):
-    """The check cannot be asked of this server or model."""
-
-
-class UnreachableError(Exception):
-    """Nothing answers at the address."""
-
-
 class Registry(list[Check]):
     """Checks in the order they run; one for each module of checks."""
 
@@ -102,9 +71,3 @@ class Registry(list[Check]):
             return body
 
         return register
-
-
-def expect(condition: object, violation: str, level: Requirement | None = None) -> None:
-    """Raises `ViolationError` with that text, and that level, unless the condition holds."""
-    if not condition:
-        raise ViolationError(violation, level)

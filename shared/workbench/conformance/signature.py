@@ -11,7 +11,7 @@ import numpy as np
 
 from servekit.oip.rest import TensorMetadata
 from servekit.oip.tensors import DTYPES, Tensor, from_values
-from workbench.conformance.registry import NotApplicableError, ViolationError
+from workbench.conformance.verdict import NotApplicableError, ViolationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,8 +12,9 @@ from servekit.errors import ServingError
 from workbench.conformance.health import HEALTH
 from workbench.conformance.inference import INFERENCE
 from workbench.conformance.refusals import REFUSALS
-from workbench.conformance.registry import CheckResult, NotApplicableError, Outcome, Requirement, ViolationError
+from workbench.conformance.registry import CheckResult, Outcome
 from workbench.conformance.target import Target
+from workbench.conformance.verdict import NotApplicableError, Requirement, ViolationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,8 +13,8 @@ from servekit.loopback import DIRECT, client
 from servekit.oip import inference_pb2 as pb
 from servekit.oip import inference_pb2_grpc, rest, rpc
 from servekit.oip.tensors import Inference
-from workbench.conformance.registry import NotApplicableError, UnreachableError, expect
 from workbench.conformance.signature import Signature, synthesise
+from workbench.conformance.verdict import NotApplicableError, UnreachableError, expect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from shop.commands.budget import Hop
-from shop.commands.budget_picture import draw
+from shop.commands.budget_picture import Hop, draw
 from workbench.hardware import hardware_stamp
 from workbench.sla.capacity import CapacityResult, Probe
 from workbench.sla.capacity_report import render_capacity

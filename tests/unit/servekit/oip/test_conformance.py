@@ -8,8 +8,8 @@ from servekit.oip.tensors import DTYPES, Tensor
 from tests.unit.servekit.oip.small_server import small_server
 from workbench.conformance import CHECKS, CheckResult, Outcome, Requirement, UnreachableError, conforms, run
 from workbench.conformance.__main__ import main
-from workbench.conformance.registry import NotApplicableError, ViolationError
 from workbench.conformance.signature import Signature, fits, same_numbers, synthesise
+from workbench.conformance.verdict import NotApplicableError, ViolationError
 
 SPOILT_OVER_REST = {
     "an input that the model does not have is refused",

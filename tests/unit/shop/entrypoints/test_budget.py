@@ -5,8 +5,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from shop.commands.budget import Hop, budget, main
-from shop.commands.budget_picture import draw
+from shop.commands.budget import budget, main
+from shop.commands.budget_picture import Hop, draw
 from workbench.observe.errors import ObserveError
 from workbench.observe.spans import Span
 
