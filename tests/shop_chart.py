@@ -6,6 +6,8 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from workbench.manifests import Document, build_chart
 from workbench.versions import ROOT
 
@@ -25,6 +27,10 @@ VARIANTS = {
     "region-eu": ("cpu", "multi-region", "regions/eu"),
     "region-us": ("gpu", "multi-region", "regions/us"),
 }
+
+
+STANDARD = [name for name in VARIANTS if name != "knative"]
+each_variant = pytest.mark.parametrize("name", VARIANTS)
 
 
 @lru_cache

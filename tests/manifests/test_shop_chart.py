@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.shop_chart import CHART, DEPLOY, VARIANTS, changed, of_kind, values_files, variant
+from tests.shop_chart import CHART, DEPLOY, VARIANTS, changed, each_variant, of_kind, values_files, variant
 from workbench.manifests import (
     Document,
     check_policy,
@@ -24,7 +24,6 @@ from workbench.versions import cluster
 if TYPE_CHECKING:
     from pathlib import Path
 
-each_variant = pytest.mark.parametrize("name", VARIANTS)
 LEVEL = cluster(3)
 
 

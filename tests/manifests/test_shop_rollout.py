@@ -10,8 +10,8 @@ import pytest
 from shop.endpoints import ENDPOINTS, MODELS
 from tests.shop_chart import (
     CHART,
-    VARIANTS,
     changed,
+    each_variant,
     hosts,
     of_kind,
     predictors,
@@ -23,9 +23,6 @@ from workbench.manifests import ManifestError, chart_notes, standard_workloads
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-each_variant = pytest.mark.parametrize("name", VARIANTS)
-STANDARD = [name for name in VARIANTS if name != "knative"]
 
 
 @each_variant

@@ -18,8 +18,9 @@ from shop.serving.settings import StoreSettings
 from tests.shop_chart import (
     CHART,
     DEPLOY,
-    VARIANTS,
+    STANDARD,
     changed,
+    each_variant,
     gateway_environment,
     of_kind,
     predictors,
@@ -33,9 +34,6 @@ from workbench.versions import load_versions
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-each_variant = pytest.mark.parametrize("name", VARIANTS)
-STANDARD = [name for name in VARIANTS if name != "knative"]
 
 
 # --- the gateway -----------------------------------------------------------------------------------------------------

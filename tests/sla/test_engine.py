@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import gevent
 import pytest
 
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 from workbench.load import Answer, Engine, Failure, Phase, Request, Send, arrivals, encode, open_loop
 from workbench.sla.greenlets import GreenletEngine
 
@@ -64,7 +64,7 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def engine_for(url: str | socket.socket, connections: int = 1, timeout_s: float = 10.0) -> Engine:
+def engine_for(url: str | socket.socket, connections: int = 1, timeout_s: float = GENEROUS_S) -> Engine:
     address = url if isinstance(url, str) else f"http://127.0.0.1:{url.getsockname()[1]}"
     return Engine(address, connections=connections, timeout_s=timeout_s)
 
@@ -81,6 +81,16 @@ def asked(engine: Engine, body: bytes = b"", path: str = "/echo") -> tuple[int, 
     engine.drain()
     (answer,) = answers
     return answer.outcome, answer.body
+
+
+def answered(engine: Engine, listener: socket.socket) -> tuple[list[Answer], socket.socket]:
+    """The answer to a first request, and the server's side of its connection, which both keep."""
+    answers = sent(engine)
+    engine.turn(1)
+    theirs, _ = listener.accept()
+    theirs.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
+    turning(engine, lambda: answers, "answered")
+    return answers, theirs
 
 
 def turning(engine: Engine, condition: Callable[[], object], what: str) -> None:
@@ -152,11 +162,7 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced(raw_server: 
 
 def test_a_request_that_crosses_the_closing_of_its_connection_is_sent_once_more(listener: socket.socket) -> None:
     with engine_for(listener) as engine:
-        first = sent(engine)
-        engine.turn(1)
-        theirs, _ = listener.accept()
-        theirs.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
-        turning(engine, lambda: first, "answered")
+        first, theirs = answered(engine, listener)
         second = sent(engine)  # it is on its way when the connection is closed
         theirs.close()
         engine.turn(1)
@@ -182,7 +188,7 @@ def test_a_request_that_crosses_the_closing_of_its_connection_is_sent_once_more(
     ],
 )
 def test_a_failure_is_an_outcome_not_an_exception(raw_server: StartServer, answer: str, failure: Failure) -> None:
-    with engine_for(raw_server(answer, TWO), timeout_s=1.0) as engine:
+    with engine_for(raw_server(answer, TWO), timeout_s=1.0 if failure == Failure.TIMEOUT else GENEROUS_S) as engine:
         assert asked(engine) == (failure, b"")
         if failure == Failure.MALFORMED:
             assert asked(engine) == (0, b"hi"), "a connection that said too much was used again"
@@ -198,11 +204,7 @@ def test_an_answer_that_drips_is_a_timeout_and_its_time_is_the_limit(tiny_server
 
 def test_what_arrives_unasked_is_never_taken_for_an_answer(listener: socket.socket) -> None:
     with engine_for(listener) as engine:
-        first = sent(engine)
-        engine.turn(1)
-        theirs, _ = listener.accept()
-        theirs.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
-        turning(engine, lambda: first, "answered")
+        first, theirs = answered(engine, listener)
         theirs.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother")
         second = sent(engine)  # without a turn of the loop, which would have seen it
         engine.turn(1)

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 import httpx
+import psutil
 import pytest
 
 from shop.addresses import Addresses
@@ -73,3 +74,23 @@ def test_nobody_loads_or_unloads_a_model(address: str, order: str, key: str | No
     answer = httpx.post(f"{address}/repository/models/fraud/{order}", headers=headers, json={}, trust_env=False)
     assert answer.status_code == 403, answer.text
     assert httpx.get(f"{address}/models/fraud/ready", trust_env=False).status_code == 200
+
+
+def test_not_even_the_servers_own_secret_loads_a_model(address: str) -> None:
+    """The secret stands in the process list of its container, where nobody else is."""
+    port = address.removesuffix("/v2").rpartition(":")[2]
+    (words,) = [each for each in map(words_of, psutil.process_iter()) if f"--http-port={port}" in each]
+    secret = next(word for word in words if word.startswith("--http-restricted-api=")).rpartition("=")[2]
+    with httpx.Client(base_url=address, headers={HEADER: secret}, trust_env=False) as owner:
+        assert owner.post("/repository/index", json={}).status_code == 200, "it is the right one"
+        for order in ("load", "unload"):
+            answer = owner.post(f"/repository/models/fraud/{order}", json={})
+            assert (answer.status_code, "not allowed" in answer.text) == (503, True), answer.text
+    assert httpx.get(f"{address}/models/fraud/ready", trust_env=False).status_code == 200
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
