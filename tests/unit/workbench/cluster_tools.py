@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workbench.versions import ROOT, Cluster
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = ("minikube", "kubectl", "docker", "helm", "kind", "k3d", "k3s", "ctr")
 CONTENT = "0123456789ab"
 DIGEST = f"sha256:{'d1' * 32}"
+
+LEVEL = Cluster(1, "iris", "1.36.4", ("1.35",))
+OVERLAY = ROOT / "01-beginner-iris-api" / "deploy" / "overlays" / "minikube"
+PIPELINE = Cluster(2, "recommender", "1.26.15", ("1.25",))
+PIPELINE_OVERLAY = ROOT / "02-intermediate-seldon-pipeline" / "deploy" / "overlays" / "minikube"
+SHOP = Cluster(3, "shop", "1.36.4", ("1.35",))
+SHOP_VALUES = ROOT / "03-advanced-multimodel-kserve" / "deploy" / "shop-serving" / "values" / "minikube.yaml"
+TAG = f"dev-{CONTENT}"
 
 STAND_IN = """#!/bin/sh
 called="$(basename "$0") $*"
