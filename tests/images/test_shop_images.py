@@ -118,19 +118,14 @@ def shop(
     """All three as a cluster would run them, ready."""
     joined = (f"--network={network}",) if network else ()
     here = "host.docker.internal" if network else "127.0.0.1"
-    stores = {
-        "SHOP_FEATURES_HOST": here,
-        "SHOP_FEATURES_PORT": str(valkey_port),
-        "SHOP_CACHE_HOST": here,
-        "SHOP_CACHE_PORT": str(valkey_port),
-        "SHOP_DEADLINE_MS": "2000",
-    }
+    stores = {f"SHOP_{name}_HOST": here for name in ("FEATURES", "CACHE")}
+    stores |= {f"SHOP_{name}_PORT": str(valkey_port) for name in ("FEATURES", "CACHE")}
+    stores["SHOP_DEADLINE_MS"] = "2000"
     with ExitStack() as stack:
         alias = ("--network-alias=triton",) if network else ()
-        triton = Container(
-            engine, images["shop-triton"].reference, TRITON_PORTS, flags=(*TRITON_FLAGS, *joined, *alias)
+        triton = stack.enter_context(
+            Container(engine, images["shop-triton"].reference, TRITON_PORTS, flags=(*TRITON_FLAGS, *joined, *alias))
         )
-        stack.enter_context(triton)
         loader = Container(
             engine,
             images["shop-gateway"].reference,
