@@ -44,7 +44,6 @@ TOGETHER = {
 """Folders and files whose tests run in one worker; the most specific counts. Any other file is a group of its own."""
 
 LONGEST = (
-    _LESSONS,
     "tests/integration/recommender/pipeline",
     "tests/integration/shop/canary",
     "tests/integration/shop/serving",
@@ -55,8 +54,11 @@ LONGEST = (
     "tests/sla",
     "tests/integration/shop/optimize",
     "tests/integration/iris_api/test_incidents.py",
+    "tests/unit/recommender/test_components_alone.py",
     "tests/unit/planner/test_plan.py",
     "tests/integration/iris_api/test_workers.py",
+    "tests/unit/workbench/test_fuzz.py",
+    "tests/unit/workbench/test_observe_latency.py",
     "tests/unit/planner",
     "tests/integration/recommender/components",
     "tests/integration/shop",

@@ -129,10 +129,8 @@ def replaced(text: str, replacements: dict[str, str]) -> str:
     return re.sub("|".join(replacements), lambda shown: replacements[shown.group()], text)
 
 
-FIRST, *OTHERS = LEVELS
-
-
-@pytest.mark.parametrize("level", [FIRST, *(pytest.param(level, marks=pytest.mark.slow) for level in OTHERS)])
+@pytest.mark.slow
+@pytest.mark.parametrize("level", LEVELS)
 def test_the_lesson_prints_what_it_says(
     level: str,
     checkout: Path,

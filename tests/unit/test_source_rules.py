@@ -36,15 +36,22 @@ KEEPS = {
 }
 
 
+@pytest.fixture(scope="module")
+def places() -> dict[str, list[str]]:
+    """Where each rule is broken. Every file is read once, for all rules: to read it takes longer than to look at it."""
+    held_to = {name: set(sources(rule.folders, rule.homes)) for name, rule in RULES.items()}
+    broken: dict[str, list[str]] = {name: [] for name in RULES}
+    for path in sorted(set.union(*held_to.values())):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for name, rule in RULES.items():
+            if path in held_to[name]:
+                broken[name] += [f"{path}:{line}: {rule.instead}" for line in found(tree, rule)]
+    return broken
+
+
 @pytest.mark.parametrize("name", RULES)
-def test_nothing_breaks_the_rule(name: str) -> None:
-    rule = RULES[name]
-    places = [
-        f"{path}:{line}: {rule.instead}"
-        for path in sources(rule.folders, rule.homes)
-        for line in found(ast.parse(path.read_text(encoding="utf-8")), rule)
-    ]
-    assert places == []
+def test_nothing_breaks_the_rule(name: str, places: dict[str, list[str]]) -> None:
+    assert places[name] == []
 
 
 @pytest.mark.parametrize("name", RULES)
