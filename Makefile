@@ -74,6 +74,8 @@ demo: $(SYNCED) ## run all three levels with real requests and judge each SLA
 # Tests that measure time are in tests/sla and run last, one at a time. There are more workers than cores, because many tests
 # wait for processes. tests/distribution.py says which tests share a worker and which start first. `make test CI=1` also measures
 # coverage and takes half as long again. `make test ARGS="--shuffle 7"` runs in random order, the same for the same seed.
+# One thread for each process's linear algebra: five workers and their servers have more than enough of them.
+test: export OMP_NUM_THREADS := 1
 test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, cluster or GPU
 	@$(PY) -m tests.prepare
 	@$(WITH_ARGS) pytest -n $(if $(CI),4,5) -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=)

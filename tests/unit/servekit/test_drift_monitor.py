@@ -71,7 +71,7 @@ def test_twenty_quiet_runs_on_iris_rows_raise_no_alarm() -> None:
         )
 
 
-@pytest.mark.parametrize("reference_rows", [150, 1_000, 100_000])
+@pytest.mark.parametrize("reference_rows", [150, 1_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_twenty_quiet_runs_with_a_reference_of_their_own_raise_no_alarm(reference_rows: int) -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)

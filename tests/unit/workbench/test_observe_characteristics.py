@@ -33,6 +33,7 @@ WORSE = np.r_[np.full(30, 0.01), np.full(60, 0.25), np.full(60, 0.01)]
 """Of a canary's requests in 2.5 hours: for an hour a quarter fails."""
 
 
+@pytest.mark.slow
 def test_each_alert_is_as_good_as_its_design_asks_for() -> None:
     rows = list(characteristics(SEED))
     assert [f"{row.verdict}, {row.truth}: {row.share}" for row in rows if not row.as_designed] == []

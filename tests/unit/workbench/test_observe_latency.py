@@ -31,6 +31,7 @@ LOOK_S = 60
 ALERT = 'ALERTS{alertname="CanaryLatency",version="2",alertstate="firing"}'
 
 
+@pytest.mark.slow
 def test_the_alert_is_as_good_as_its_design_asks_for() -> None:
     rows = list(characteristics(SEED))
     assert [f"{row.truth}: {row.share}" for row in rows if not row.as_designed] == []

@@ -98,6 +98,7 @@ def test_a_version_like_stable_is_promoted_after_every_step() -> None:
     assert [step.candidate.answers >= needed for step, needed in zip(decided, (10, 40, 200, 200, 200), strict=True)]
 
 
+@pytest.mark.slow
 def test_a_version_like_stable_is_practically_never_rolled_back() -> None:
     outcomes = Counter(rollout(Shop({"1": Version(), "2": Version()}, random=Random(seed)))[0] for seed in range(60))
     assert outcomes == {"promoted": 60}

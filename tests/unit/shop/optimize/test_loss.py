@@ -27,6 +27,7 @@ def pages(quality: NDArray[np.float64]) -> Marks:
     return marks_of_means("pages", {"ndcg": quality})
 
 
+@pytest.mark.slow
 def test_the_gate_is_as_good_as_its_docstring_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shop.optimize.characteristics._RUNS", 100)
     rows = rows_of("shop.optimize.characteristics")
