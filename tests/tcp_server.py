@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-__all__ = ["loop_turns", "port_of", "tcp_server"]
+__all__ = ["accept_no_more", "loop_turns", "port_of", "tcp_server"]
 
 _TURNS = 10
 """Of the loop, until an accepted connection has its handler, or an aborted one is closed; it takes three."""
@@ -38,8 +38,8 @@ async def tcp_server(
     try:
         yield server
     finally:
+        await accept_no_more(server)
         server.close()
-        await loop_turns()
         handlers = [handler for handler in open_.values() if handler]
         for writer in open_:
             writer.transport.abort()
@@ -47,6 +47,16 @@ async def tcp_server(
             handler.cancel()
         await asyncio.gather(*handlers, return_exceptions=True)
         await loop_turns()
+
+
+async def accept_no_more(server: asyncio.Server) -> None:
+    """Hands over what was accepted, and accepts nothing else: `asyncio.Server.close` loses what is on its way.
+
+    A transport asserts that its server is open. One that is made just after raises, unseen, and keeps its socket.
+    """
+    for each in server.sockets:
+        asyncio.get_running_loop().remove_reader(each.fileno())
+    await loop_turns()
 
 
 def port_of(server: asyncio.Server) -> int:

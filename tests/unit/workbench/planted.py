@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from servekit.http_server import DrainingServer
 from tests.patience import GENEROUS_S
-from tests.tcp_server import loop_turns
+from tests.tcp_server import accept_no_more, loop_turns
 from workbench.fuzz import Operation, Surface
 from workbench.sla import Request
 
@@ -60,11 +60,18 @@ class Doubling:
         return 200, before if self._fault == "mixes up" else answer
 
 
+class _Server(DrainingServer):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            await accept_no_more(server)
+        await super().shutdown(sockets)
+
+
 @contextmanager
 def planted(fault: str = "") -> Iterator[str]:
     """The address of a server with this fault."""
     app = Doubling(fault)
-    server = DrainingServer(app, app, drain_s=0, drain_timeout_s=1, receive_timeout_s=1)
+    server = _Server(app, app, drain_s=0, drain_timeout_s=1, receive_timeout_s=1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # its signal handlers are for a main thread alone
         serving = threading.Thread(target=lambda: asyncio.run(_serve(server, listener)))
@@ -76,7 +83,7 @@ def planted(fault: str = "") -> Iterator[str]:
             serving.join()
 
 
-async def _serve(server: DrainingServer, listener: socket.socket) -> None:
+async def _serve(server: _Server, listener: socket.socket) -> None:
     """Until it is told to exit; what is still connected then, it drops."""
     await server._serve([listener])
     await loop_turns()

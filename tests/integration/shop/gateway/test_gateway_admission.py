@@ -23,7 +23,7 @@ PATH = "/v1/recommendations"
 @pytest.fixture(scope="module")
 def guarded(start_gateway: Callable[..., GatewayProcess]) -> GatewayProcess:
     return start_gateway(
-        SHOP_API_KEYS="web:s3cret,app:0ther", SHOP_KEY_RATE="0.001", SHOP_KEY_BURST="3", SHOP_CACHE="false",
+        SHOP_API_KEYS="web:s3cret,app:0ther", SHOP_KEY_RATE="0.001", SHOP_KEY_BURST="1", SHOP_CACHE="false",
         SHOP_LIMIT="2", SHOP_LIMIT_MIN="2", SHOP_LIMIT_MAX="2",
     )  # fmt: skip
 
@@ -40,8 +40,8 @@ def test_a_request_needs_a_known_key(guarded: GatewayProcess) -> None:
 
 def test_each_key_has_a_rate_of_its_own(guarded: GatewayProcess) -> None:
     sent = {"x-api-key": "s3cret"}
-    answers = [guarded.client.post(PATH, json=BODY, headers=sent) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    answers = [guarded.client.post(PATH, json=BODY, headers=sent) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
     assert answers[-1].json() == {"error": "key web: expected at most 0.001 requests a second"}
     assert answers[-1].headers["retry-after"] == "1"
     assert guarded.metric("serving_shed_total", reason="rate") == 1
