@@ -1,7 +1,7 @@
 # All commands of this repository. `make` prints them; each target sets up what it needs by itself.
 #
-# Every level N has the same targets. To add a level, add its number to LEVELS and name its folder, its package and a file
-# that its training writes.
+# Every level N has the same targets. To add a level, add its number to LEVELS and name its folder, its package, a file that
+# its training writes, and the Services by which it is reached in a cluster.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -29,12 +29,15 @@ LEVELS := 1 2 3
 FOLDER_1 := 01-beginner-iris-api
 PACKAGE_1 := iris_api
 ARTEFACT_1 := .run/1/models/iris/1/model.json
+SERVICES_1 := IRIS_PORT=iris-api:8100 IRIS_GRPC_PORT=iris-api:8101
 FOLDER_2 := 02-intermediate-seldon-pipeline
 PACKAGE_2 := recommender
 ARTEFACT_2 := .run/2/models/recommender/2/model.json
+SERVICES_2 := RECOMMENDER_PORT=recommender-default:8000 RECOMMENDER_VALKEY_PORT=inventory:6379
 FOLDER_3 := 03-advanced-multimodel-kserve
 PACKAGE_3 := shop
 ARTEFACT_3 := .run/3/models/ranking/1/model.json
+SERVICES_3 := SHOP_PORT=gateway:8310
 # the models that the exercises need; level 3's need none
 GRADED_1 := $(ARTEFACT_1)
 GRADED_2 := $(ARTEFACT_2)
@@ -51,10 +54,12 @@ NO_LEVEL = $(error level $*: no such level, expected one of: $(LEVELS))
 LEVEL = $(or $(PACKAGE_$*),$(NO_LEVEL))
 FOLDER = $(or $(FOLDER_$*),$(NO_LEVEL))
 N = $(if $(LEVEL),$*)
+# With CONTEXT=… a command asks the level in that cluster: its ports are forwarded for as long as the command runs.
+THERE = $(if $(CONTEXT),$(PY) -m workbench.cluster.reach $(N) $(SERVICES_$*) --)
 
 # Values that people give are text, never commands. make expands nothing in them, and recipes read them only from the
 # environment, as "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
-GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT YES REGISTRY IMAGES DRIVER
+GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY IMAGES DRIVER
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
@@ -98,8 +103,8 @@ status-%: $(SYNCED) ## show level N's processes
 logs-%: $(SYNCED) ## show level N's newest log lines
 	@$(WITH_ARGS) $(LEVEL).commands.stack logs
 
-client-%: $(SYNCED) ## send real requests and check every answer
-	@$(PY) -m $(LEVEL).commands.client
+client-%: $(SYNCED) ## send real requests, check each answer (URL=… or CONTEXT=…)
+	@$(THERE) $(PY) -m $(LEVEL).commands.client
 
 trace-%: $(SYNCED) ## draw a trace as a waterfall (ARGS: --slowest, --last, --id ID)
 	@$(WITH_ARGS) workbench.observe trace $(N)
@@ -108,10 +113,10 @@ query-%: $(SYNCED) ## query logs and spans: SQL="select count(*) from logs"
 	@$(PY) -m workbench.observe query $(N)
 
 sla-%: $(SYNCED) ## send load at the rate of level N's SLA and judge the result
-	@$(WITH_ARGS) workbench.sla $(FOLDER)/sla.toml
+	@$(THERE) $(WITH_ARGS) workbench.sla $(FOLDER)/sla.toml
 
 capacity-%: $(SYNCED) ## find the highest rate that keeps the SLA (2 to 4 minutes)
-	@$(WITH_ARGS) workbench.sla capacity $(FOLDER)/sla.toml
+	@$(THERE) $(WITH_ARGS) workbench.sla capacity $(FOLDER)/sla.toml
 
 drift-%: $(SYNCED) ## compare live traffic with the training data
 	@$(PY) -m workbench.drift $(N)
@@ -122,11 +127,11 @@ audit-%: $(SYNCED) ## verify the audit log (ANCHOR=… from an earlier run)
 fuzz-%: $(SYNCED) ## send 20,000 wrong requests (ARGS: --inputs, --seed, --only)
 	@$(WITH_ARGS) $(LEVEL).commands.fuzz
 
-conformance-1: $(SYNCED) ## check level 1 against the Open Inference Protocol
-	@$(PY) -m iris_api.commands.conformance
+conformance-1: conformance-%: $(SYNCED) ## check level 1 against the Open Inference Protocol
+	@$(THERE) $(PY) -m iris_api.commands.conformance
 
-conformance-3: $(SYNCED) ## check level 3 against it, at the edge
-	@$(WITH_ARGS) shop.commands.conformance
+conformance-3: conformance-%: $(SYNCED) ## check level 3 against it, at the edge
+	@$(THERE) $(WITH_ARGS) shop.commands.conformance
 
 test-%: ## run level N's tests
 

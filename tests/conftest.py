@@ -53,10 +53,10 @@ def skip_reason(report: pytest.TestReport) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _wide_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables are as wide as their cells, whatever terminal the tests are run from."""
-    monkeypatch.delenv("COLUMNS", raising=False)
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
+def _as_from_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are as wide as their cells and levels are on this machine, whatever terminal the tests are run from."""
+    for name in ("COLUMNS", "FORCE_COLOR", "URL", "CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

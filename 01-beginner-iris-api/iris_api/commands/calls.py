@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CALLS", "ApiClient", "Labelled"]
+__all__ = ["CALLS", "OVER_HTTP", "ApiClient", "Labelled"]
 
 Labelled = tuple["NDArray[Any]", "NDArray[Any]"]
 """Labels (n,) and probabilities (n, 3)."""
@@ -82,6 +82,7 @@ CALLS: dict[str, Callable[[ApiClient, NDArray[Any]], Labelled]] = {
     "OIP, binary tensors": oip_binary,
     "OIP, gRPC": oip_grpc,
 }
+OVER_HTTP = {name: call for name, call in CALLS.items() if call is not oip_grpc}
 
 
 def _inference(rows: NDArray[Any], binary: frozenset[str] | None = frozenset()) -> Inference:

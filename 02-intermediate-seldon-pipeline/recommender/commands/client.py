@@ -17,7 +17,7 @@ from recommender.settings import RecommenderSettings
 from recommender.training.golden import Golden
 from servekit.errors import ServingError
 from servekit.loopback import client
-from workbench.stack import join
+from workbench.stack import elsewhere, join
 from workbench.terminal import make_console, make_table, printable, say
 
 if TYPE_CHECKING:
@@ -39,10 +39,15 @@ _SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
 def main() -> int:
     """The exit status: 0 when all answers are right, 1 when one is wrong, 2 without any.
 
-    ``CLIENT_USERS`` limits the number of users, for a try-out.
+    ``CLIENT_USERS`` limits the number of users, for a try-out. ``URL`` names a pipeline elsewhere; its inventory, which
+    says what is out of stock, is then at ``RECOMMENDER_VALKEY_HOST`` and ``RECOMMENDER_VALKEY_PORT``.
     """
     settings = RecommenderSettings()
-    base_url = f"http://127.0.0.1:{settings.port}"
+    url = elsewhere()
+    base_url = url or f"http://127.0.0.1:{settings.port}"
+    remedy = "run make up-2, then make logs-2"
+    if url is not None:
+        remedy = f"is level 2 there, and its inventory at {settings.valkey_host}:{settings.valkey_port}?"
     try:
         catalogue = Artefact(settings.models_dir / "1").catalogue()
         golden = Golden(settings.models_dir)
@@ -51,7 +56,7 @@ def main() -> int:
             inventory = Inventory(settings.inventory_url, catalogue, timeout_s=5, login=settings.inventory_login)
             return _check_all(http, golden, set(inventory.out()), catalogue)
     except (httpx.HTTPError, ServingError, ArtefactError) as error:
-        say(f"{base_url}: {error}: run make up-2, then make logs-2", stderr=True)
+        say(f"{base_url}: {error}: {remedy}", stderr=True)
         return 2
 
 
@@ -83,5 +88,5 @@ def _check_all(http: httpx.Client, golden: Golden, out: set[int], catalogue: Cat
 
 
 if __name__ == "__main__":
-    join(2, lambda: RecommenderSettings().port)
+    join(2, lambda: RecommenderSettings().port, anywhere=True)
     sys.exit(main())

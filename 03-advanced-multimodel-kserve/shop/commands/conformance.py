@@ -1,6 +1,7 @@
 """``python -m shop.commands.conformance``: does the level speak the Open Inference Protocol?
 
-It asks the edge by default; ``--triton`` asks Triton itself, over gRPC too, and ``--base-url`` any other server.
+It asks the edge by default, or the one that ``URL`` names; ``--triton`` asks Triton itself, over gRPC too, and
+``--base-url`` any other server.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from shop.addresses import Addresses
 from shop.endpoints import MODELS
 from workbench.conformance.__main__ import main as check
-from workbench.stack import join
+from workbench.stack import elsewhere, join
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,9 @@ def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) 
     addresses = addresses or Addresses()
     parser = argparse.ArgumentParser(prog="python -m shop.commands.conformance", description=__doc__.split("\n")[0])
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--base-url", default=f"http://127.0.0.1:{addresses.port}", help="what comes before /v2")
+    where.add_argument(
+        "--base-url", default=elsewhere() or f"http://127.0.0.1:{addresses.port}", help="what comes before /v2"
+    )
     where.add_argument("--triton", action="store_true", help="Triton itself, over HTTP and gRPC")
     parser.add_argument("--model", choices=MODELS, action="append", help="one of the models (all three)")
     options = parser.parse_args(argv)
@@ -40,5 +43,5 @@ def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) 
 
 
 if __name__ == "__main__":
-    join(3, lambda: Addresses().port, Addresses().run_dir)
+    join(3, lambda: Addresses().port, Addresses().run_dir, anywhere=True)
     sys.exit(main())

@@ -17,7 +17,7 @@ from workbench.sla.result import ExitCode
 from workbench.sla.run import run
 from workbench.sla.settings import load_sla, overridden
 from workbench.sla.table import LiveProgress, print_result
-from workbench.stack import StackError, own
+from workbench.stack import StackError, elsewhere, own
 from workbench.terminal import ScreenedConsole
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def _parser(verb: str) -> argparse.ArgumentParser:
 
 
 def _own_url(sla: Sla) -> str:
-    """The address in the file, else where the level of this clone listens."""
-    return sla.server.url or own(sla.level).url
+    """The address in ``URL``, else in the file, else where the level of this clone listens."""
+    return elsewhere() or sla.server.url or own(sla.level).url
 
 
 def _run(path: Path, sla: Sla, out: Path, console: Console) -> int:

@@ -10,6 +10,7 @@ A level describes its processes once and hands them to `main`::
 from __future__ import annotations
 
 from workbench.stack.commands import main
+from workbench.stack.elsewhere import elsewhere, host_of
 from workbench.stack.lifecycle import down, up
 from workbench.stack.readiness import HttpReady, Readiness, TcpReady
 from workbench.stack.spec import Process, Stack, StackError
@@ -25,7 +26,9 @@ __all__ = [
     "TcpReady",
     "check_own",
     "down",
+    "elsewhere",
     "find_started",
+    "host_of",
     "is_secret",
     "join",
     "main",

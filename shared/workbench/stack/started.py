@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from servekit.errors import InvalidValueError
 from servekit.json_file import write_json
 from workbench.stack import inspection
+from workbench.stack.elsewhere import elsewhere
 from workbench.stack.spec import StackError
 
 if TYPE_CHECKING:
@@ -166,7 +168,7 @@ def remember(level: int, arguments: Sequence[str], home: Path | None = None) -> 
         sys.exit(2)
 
 
-def join(level: int, port: Callable[[], int], home: Path | None = None) -> None:
+def join(level: int, port: Callable[[], int], home: Path | None = None, *, anywhere: bool = False) -> None:
     """Take over the settings with which a level was started, where the environment says nothing else.
 
     Ends the process with exit code 2 when a stranger listens on the port of the settings.
@@ -175,11 +177,15 @@ def join(level: int, port: Callable[[], int], home: Path | None = None) -> None:
         level: whose.
         port: reads it from the settings, once they are taken over.
         home: the level's run folder, if it is not the usual one.
+        anywhere: the command asks the level that ``URL`` names, if it names one; there is nothing to take over then.
     """
     try:
+        if anywhere and (url := elsewhere()):
+            sys.stdout.write(f"level {level} at {url}\n")
+            return
         take_over(level, home)
         check_own(level, port(), home)
-    except StackError as problem:
+    except (StackError, InvalidValueError) as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(2)
 

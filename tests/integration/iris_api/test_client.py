@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from iris_api.commands import conformance
 from iris_api.commands.calls import CALLS
 from iris_api.commands.client import main
 from iris_api.training.golden import Golden, write_golden
@@ -94,3 +95,41 @@ def test_the_client_says_that_the_golden_answers_are_missing(
     path = tmp_path / "golden.json"
     expected = f"{path}: No such file or directory: run make train-1, or set IRIS_MODEL_DIR\n"
     assert capsys.readouterr() == ("", expected)
+
+
+def test_an_api_elsewhere_is_asked_over_http_and_over_grpc_where_its_port_is_said(
+    iris_server: IrisServer, model_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IRIS_PORT", "1")
+    monkeypatch.setenv("IRIS_MODEL_DIR", str(model_dir))
+    monkeypatch.setenv("URL", f"http://127.0.0.1:{iris_server.port}")
+    assert main() == 0
+    output = capsys.readouterr().out
+    assert output.count(" 150 ") == len(CALLS) - 1
+    assert "not asked over gRPC: IRIS_GRPC_PORT=… says at which port\n" in output
+    monkeypatch.setenv("IRIS_GRPC_PORT", str(iris_server.grpc_port))
+    assert main() == 0
+    assert capsys.readouterr().out.count(" 150 ") == len(CALLS)
+
+
+def test_an_api_elsewhere_conforms(
+    iris_server: IrisServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IRIS_PORT", "1")
+    monkeypatch.setenv("URL", f"http://127.0.0.1:{iris_server.port}")
+    assert conformance.main() == 0
+    assert ", 22 skipped\n" in capsys.readouterr().out, "what only gRPC could tell"
+    monkeypatch.setenv("IRIS_GRPC_PORT", str(iris_server.grpc_port))
+    assert conformance.main() == 0
+    assert ", 0 skipped\n" in capsys.readouterr().out
+
+
+def test_where_nothing_answers_elsewhere_nobody_is_told_to_start_a_level_here(
+    point_at: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    point_at()
+    monkeypatch.setenv("URL", "http://127.0.0.1:1")
+    assert main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("http://127.0.0.1:1: ")
+    assert said.endswith(": is level 1 there?\n")

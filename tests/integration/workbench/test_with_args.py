@@ -96,13 +96,14 @@ WHOLE = {
     "ID": ["incident"],
     "CI": ["test"],
     "CONTEXT": ["deploy-1"],
+    "URL": ["client-1"],
     "YES": ["undeploy-1"],
     "REGISTRY": ["deploy-1"],
     "IMAGES": ["deploy-1"],
     "DRIVER": ["cluster-up-1"],
 }
 """Each variable whose value is one word, or only there or not, and what takes it."""
-IN_ENVIRONMENT = {"SQL", "ANCHOR", "LIST", "AUTO", "CI", "CONTEXT", "YES", "REGISTRY", "IMAGES", "DRIVER"}
+IN_ENVIRONMENT = {"SQL", "ANCHOR", "LIST", "AUTO", "CI", "CONTEXT", "URL", "YES", "REGISTRY", "IMAGES", "DRIVER"}
 """Those that a command reads there, or that only change which words it gets."""
 
 
