@@ -1,43 +1,106 @@
 """A cluster that exists already, kubectl's current one; every test here is skipped, with the reason, without one.
 
-It must enforce NetworkPolicies (``minikube start --cni calico``), and its nodes must have an image with Python:
-``iris-api:dev`` of ``make image-1`` (``minikube image load iris-api:dev``), or what CLUSTER_TEST_IMAGE names. Only
-namespaces whose names begin with ``probe-`` are made, and they are deleted at the end.
+What a test needs of it stands at its top. Namespaces are made and deleted, also after Ctrl-C: those that begin with
+``probe-``, and a level's own where it is not there yet. Nothing is done to a namespace that was there before.
+
+kubectl is asked, as its users ask it. Kubernetes' Python client would bring twelve packages into everybody's
+environment, for the tests that fewest run.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from workbench.manifests import find_kubectl
+from workbench.terminal import make_console, make_table
 
-__all__ = ["IMAGE", "kubectl"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["IMAGE", "PROBE", "asked", "kubectl", "namespaces", "pod"]
 
 IMAGE = os.environ.get("CLUSTER_TEST_IMAGE", "iris-api:dev")
+"""An image with Python that the nodes have: that of ``make image-1``, loaded, or what CLUSTER_TEST_IMAGE names."""
+
+PROBE = "probe-"
 _TIMEOUT_S = 300
+_SEEN: list[tuple[str, str, str]] = []
+
+
+def asked(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """What kubectl answers, whether it succeeds or not."""
+    return subprocess.run(
+        [find_kubectl(), *arguments], input=given, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+    )
 
 
 def kubectl(*arguments: str, given: str | None = None) -> str:
     """What kubectl answers; a failure shows what it said."""
-    done = subprocess.run(
-        [find_kubectl(), *arguments], input=given, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-    )
+    done = asked(*arguments, given=given)
     assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
     return done.stdout
+
+
+def apply(bodies: list[dict[str, Any]], *options: str) -> str:
+    return kubectl(
+        "apply", *options, "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": bodies})
+    )
+
+
+@contextmanager
+def namespaces(*names: str) -> Iterator[list[str]]:
+    """Makes those that are not there, yields their names, and deletes them again."""
+    listed = kubectl("get", "namespaces", "-o", "jsonpath={.items[*].metadata.name}").split()
+    made = [name for name in names if name not in listed]
+    try:
+        apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in made])
+        yield made
+    finally:
+        if made:
+            kubectl("delete", "namespace", *made, "--ignore-not-found", "--wait=true")
+
+
+def pod(name: str, namespace: str, labels: dict[str, str], command: list[str]) -> dict[str, Any]:
+    """A pod that runs a command in `IMAGE` and is stopped at once."""
+    container = {"name": "probe", "image": IMAGE, "imagePullPolicy": "IfNotPresent", "command": command}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False, "containers": [container]},
+    }
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cluster() -> str:
     """The version of the cluster's API server."""
-    asked = subprocess.run(
-        [find_kubectl(), "get", "--raw", "/version", "--request-timeout=10s"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if asked.returncode:
-        pytest.skip(f"no cluster answers: {asked.stderr.strip().splitlines()[-1]}; point KUBECONFIG at one")
-    return asked.stdout
+    answer = asked("get", "--raw", "/version", "--request-timeout=10s")
+    if answer.returncode:
+        pytest.skip(f"no cluster answers: {answer.stderr.strip().splitlines()[-1]}; point KUBECONFIG at one")
+    version: str = json.loads(answer.stdout)["gitVersion"]
+    return version
+
+
+@pytest.fixture
+def seen(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes what a test saw, for the table at the end."""
+    what = request.node.name.removeprefix("test_").replace("_", " ")
+    return lambda found: _SEEN.append((request.node.nodeid, what, found))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The verdicts of those tests that saw something, with what it was."""
+    if not _SEEN:
+        return
+    failed = {report.nodeid for key in ("failed", "error") for report in terminalreporter.stats.get(key, [])}
+    console = make_console()
+    table = make_table(console, "what", "seen", "verdict")
+    for nodeid, what, found in _SEEN:
+        table.add_row(what, found, "failed" if nodeid in failed else "holds")
+    console.print(table)

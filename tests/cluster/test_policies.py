@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tests.cluster.conftest import IMAGE, kubectl
+from tests.cluster.conftest import PROBE, apply, kubectl, namespaces, pod
 from tests.manifests.traffic import Pod, passes
 from tests.shop_chart import variant
 from workbench.manifests import Document, build
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.cluster
 
@@ -72,7 +72,7 @@ class Probe(NamedTuple):
 
 
 def probe_namespace(name: str) -> str:
-    return f"probe-{name}"
+    return f"{PROBE}{name}"
 
 
 def moved(selector: dict[str, Any]) -> dict[str, Any]:
@@ -150,36 +150,21 @@ def probes_of(policies: list[dict[str, Any]]) -> list[Probe]:
                     where = home
                 pods.append(Pod(where, labels_of(peer.get("podSelector", {})), ports))
     seen: list[Pod] = []
-    for pod in [*pods, *strangers, *impostors]:
-        if pod not in seen:
-            seen.append(pod)
+    for each in [*pods, *strangers, *impostors]:
+        if each not in seen:
+            seen.append(each)
     return [Probe(f"probe-{number}", pod) for number, pod in enumerate(seen)]
 
 
 def manifest(probe: Probe) -> dict[str, Any]:
     names = {number: name for name, number in probe.pod.ports.items()}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": probe.name, "namespace": probe.pod.namespace, "labels": probe.pod.labels},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "automountServiceAccountToken": False,
-            "containers": [
-                {
-                    "name": "probe",
-                    "image": IMAGE,
-                    "imagePullPolicy": "IfNotPresent",
-                    "command": ["python3", "-I", "-c", SERVE, *map(str, probe.opens)],
-                    "ports": [
-                        {"containerPort": number}
-                        | ({"name": names[number]} if not names.get(number, "p-").startswith("p-") else {})
-                        for number in probe.opens
-                    ],
-                }
-            ],
-        },
-    }
+    command = ["python3", "-I", "-c", SERVE, *map(str, probe.opens)]
+    body = pod(probe.name, probe.pod.namespace, probe.pod.labels, command)
+    body["spec"]["containers"][0]["ports"] = [
+        {"containerPort": number} | ({"name": names[number]} if not names.get(number, "p-").startswith("p-") else {})
+        for number in probe.opens
+    ]
+    return body
 
 
 class Neighbourhood(NamedTuple):
@@ -195,25 +180,20 @@ def neighbourhood(request: pytest.FixtureRequest) -> Iterator[Neighbourhood]:
     policies = [copied(document) for document in LEVELS[request.param]() if document.kind == "NetworkPolicy"]
     probes = probes_of([policy.body for policy in policies])
     spaces = sorted({probe.pod.namespace for probe in probes})
-    wanted = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}} for space in spaces]
-    try:
-        apply([*wanted, *(policy.body for policy in policies), *map(manifest, probes)])
+    with namespaces(*spaces):
+        apply([*(policy.body for policy in policies), *map(manifest, probes)])
         for space in spaces:
             kubectl("--namespace", space, "wait", "pod", "--all", "--for=condition=Ready", "--timeout=240s")
         yield Neighbourhood(policies, probes, {probe.name: address(probe) for probe in probes})
-    finally:
-        kubectl("delete", "namespace", *spaces, "--ignore-not-found", "--wait=true")
-
-
-def apply(bodies: list[dict[str, Any]]) -> None:
-    kubectl("apply", "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": bodies}))
 
 
 def address(probe: Probe) -> str:
     return kubectl("--namespace", probe.pod.namespace, "get", "pod", probe.name, "-o", "jsonpath={.status.podIP}")
 
 
-def test_a_pod_gets_through_where_a_policy_says_so_and_nowhere_else(neighbourhood: Neighbourhood) -> None:
+def test_a_pod_gets_through_where_a_policy_says_so_and_nowhere_else(
+    neighbourhood: Neighbourhood, seen: Callable[[str], None]
+) -> None:
     bodies, probes, addresses = neighbourhood
     targets = [(probe, port) for probe in probes for port in probe.opens]
     asked = [f"{addresses[probe.name]}:{port}" for probe, port in targets]
@@ -233,6 +213,8 @@ def test_a_pod_gets_through_where_a_policy_says_so_and_nowhere_else(neighbourhoo
             let += passed
             if passed != passes(bodies, caller.pod, callee.pod, port):
                 wrong.append(f"{shown(caller)} → {shown(callee)}:{port} {'passed' if passed else 'was refused'}")
+    tried = (len(probes) - 1) * len(targets)
+    seen(f"{len(probes)} pods, {tried:,} connections tried, {let:,} let through, {len(wrong)} wrongly")
     assert wrong == []
     assert 0 < let < len(probes) * len(targets)
 

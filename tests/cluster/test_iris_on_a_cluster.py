@@ -1,0 +1,174 @@
+"""Level 1 on a real cluster: deployed as ``make`` does it, asked by its own client, updated and killed under load.
+
+It needs an engine with the image of ``make image-1``, and to be told how images come to the nodes where the context's
+name does not say it: ``IMAGES=ctr make test-cluster``. The autoscaler is not tried.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cluster.conftest import apply, asked, kubectl, namespaces, pod
+from tests.patience import until
+from workbench.cluster.deploy import deploy, find_overlay, undeploy
+from workbench.images import find_engine
+from workbench.manifests import build, find_kubectl
+from workbench.versions import ROOT, cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.cluster
+
+LEVEL = cluster(1)
+SPACE, LOAD = LEVEL.profile, "probe-load"
+DEPLOYMENT = "deployment/iris-api"
+PRODUCTION = ROOT / "01-beginner-iris-api/deploy/overlays/production"
+FLOWER = {"sepal_length_cm": 5.1, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
+RATE, SECONDS, PODS = 100, 40, 2
+SCRIPT = Path(__file__).with_name("load.py").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def context() -> Iterator[str]:
+    """Level 1, two pods of it, and a pod beside it that sends load; deleted at the end."""
+    if not asked("get", "namespace", SPACE).returncode:
+        pytest.skip(f"namespace {SPACE} is there already: `make undeploy-1` deletes it")
+    current = kubectl("config", "current-context").strip()
+    with pytest.MonkeyPatch.context() as patch, namespaces(LOAD):
+        patch.setenv("CONTEXT", current)
+        patch.setenv("YES", "1")
+        try:
+            deploy(LEVEL, find_overlay(1))
+            kubectl("--namespace", SPACE, "scale", DEPLOYMENT, f"--replicas={PODS}")
+            apply([pod("load", LOAD, {}, ["python3", "-I", "-c", "import time; time.sleep(86400)"])])
+            kubectl("--namespace", LOAD, "wait", "pod/load", "--for=condition=Ready", "--timeout=120s")
+            settled()
+            yield current
+        finally:
+            undeploy(LEVEL, find_overlay(1))
+
+
+def settled() -> None:
+    """Waits until as many pods as there are to be are ready, and no other is left."""
+    kubectl("--namespace", SPACE, "rollout", "status", DEPLOYMENT, "--timeout=180s")
+    until(lambda: len(pods()) == PODS, "the pods of before are gone")
+
+
+def pods(field: str = ".metadata.name") -> list[str]:
+    return kubectl("--namespace", SPACE, "get", "pods", "-o", f"jsonpath={{.items[*]{field}}}").split()
+
+
+@contextmanager
+def under_load() -> Iterator[dict[str, object]]:
+    """Requests at a constant rate while something is done; what became of them is in the dictionary afterwards."""
+    url = f"http://iris-api.{SPACE}.svc:8100/v1/predict"
+    words = ["python3", "-I", "-c", SCRIPT, url, json.dumps(FLOWER), str(RATE), str(SECONDS)]
+    process = subprocess.Popen(
+        [find_kubectl(), "--namespace", LOAD, "exec", "load", "--", *words], stdout=subprocess.PIPE, text=True
+    )
+    found: dict[str, object] = {}
+    try:
+        yield found
+        found.update(json.loads(process.communicate(timeout=10 * SECONDS)[0]))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def makes(target: str, context: str) -> str:
+    """What a command of make's prints about the level in that cluster."""
+    done = subprocess.run(
+        ["make", target, f"CONTEXT={context}", f"PYTHON={sys.executable}"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_its_client_gets_right_answers_over_every_protocol(context: str, seen: Callable[[str], None]) -> None:
+    said = makes("client-1", context).splitlines()
+    seen(f"make client-1 CONTEXT={context}: {said[-1]}")
+    assert said[-1].startswith("every answer agrees with scikit-learn")
+    assert "OIP, gRPC" in "".join(said)
+
+
+def test_it_conforms_to_the_open_inference_protocol(context: str, seen: Callable[[str], None]) -> None:
+    said = makes("conformance-1", context).splitlines()[-1]
+    seen(said)
+    assert said.startswith("conforms: ")
+    assert said.endswith(" 0 skipped")
+
+
+def test_a_rolling_update_loses_no_request(context: str, seen: Callable[[str], None]) -> None:
+    assert context
+    before = set(pods())
+    with under_load() as found:
+        kubectl("--namespace", SPACE, "rollout", "restart", DEPLOYMENT)
+        settled()
+        assert not before & set(pods())
+    seen(f"{RATE}/s for {SECONDS} s: {found}")
+    assert found["answers"] == {"200": RATE * SECONDS}
+
+
+def test_a_pod_that_is_killed_costs_what_it_was_answering_and_no_more(
+    context: str, seen: Callable[[str], None]
+) -> None:
+    assert context
+    with under_load() as found:
+        kubectl("--namespace", SPACE, "delete", "pod", pods()[0], "--grace-period=0", "--force")
+        settled()
+    answers = found["answers"]
+    assert isinstance(answers, dict)
+    lost = RATE * SECONDS - answers["200"]
+    seen(f"{RATE}/s for {SECONDS} s: {lost} lost; {found}")
+    assert sum(answers.values()) == RATE * SECONDS, "each has an end"
+    assert lost <= RATE, "no more than one second's"
+
+
+def test_a_second_pod_is_not_evicted_before_the_first_is_replaced(context: str, seen: Callable[[str], None]) -> None:
+    assert context
+    budget = [document.body for document in build(PRODUCTION) if document.kind == "PodDisruptionBudget"]
+    apply(budget)
+    where = f"poddisruptionbudget/{budget[0]['metadata']['name']}"
+    allowed = ("--namespace", SPACE, "get", where, "-o", "jsonpath={.status.disruptionsAllowed}")
+    until(lambda: kubectl(*allowed) == "1", "the budget has counted the pods")
+    first, second = pods()[:2]
+    one, other = evicted(first), evicted(second)
+    settled()
+    kubectl("--namespace", SPACE, "delete", where)
+    seen(f"first: {one.returncode == 0}; second: {other.stderr.strip()}")
+    assert one.returncode == 0, one.stderr
+    assert "would violate the pod's disruption budget" in other.stderr
+
+
+def evicted(name: str) -> subprocess.CompletedProcess[str]:
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": SPACE}}
+    where = f"/api/v1/namespaces/{SPACE}/pods/{name}/eviction"
+    return asked("create", "--raw", where, "-f", "-", given=json.dumps(body))
+
+
+def test_an_image_that_is_built_again_is_what_runs_then(
+    context: str, tmp_path: Path, seen: Callable[[str], None]
+) -> None:
+    assert context
+    engine, before = find_engine(), set(pods(".spec.containers[0].image"))
+    original = engine.run("image", "inspect", "--format={{.Id}}", "iris-api:dev")
+    (tmp_path / "Dockerfile").write_text("FROM iris-api:dev\nLABEL built=again\n")
+    engine.run("build", "--quiet", "--tag", "iris-api:dev", str(tmp_path))
+    try:
+        deploy(LEVEL, find_overlay(1))
+    finally:
+        engine.run("tag", original, "iris-api:dev")
+    settled()
+    after = set(pods(".spec.containers[0].image"))
+    seen(f"{', '.join(before)} → {', '.join(after)}")
+    assert len(after) == 1
+    assert not before & after
