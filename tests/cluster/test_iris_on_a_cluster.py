@@ -93,14 +93,16 @@ def makes(target: str, context: str) -> str:
     return done.stdout
 
 
-def test_its_client_gets_right_answers_over_every_protocol(context: str, seen: Callable[[str], None]) -> None:
+def test_the_client_of_level_1_gets_right_answers_over_every_protocol(
+    context: str, seen: Callable[[str], None]
+) -> None:
     said = makes("client-1", context).splitlines()
     seen(f"make client-1 CONTEXT={context}: {said[-1]}")
     assert said[-1].startswith("every answer agrees with scikit-learn")
     assert "OIP, gRPC" in "".join(said)
 
 
-def test_it_conforms_to_the_open_inference_protocol(context: str, seen: Callable[[str], None]) -> None:
+def test_level_1_conforms_to_the_open_inference_protocol(context: str, seen: Callable[[str], None]) -> None:
     said = makes("conformance-1", context).splitlines()[-1]
     seen(said)
     assert said.startswith("conforms: ")

@@ -25,6 +25,7 @@ FILES = sorted(path for path in TESTS.rglob("*.py") if "__pycache__" not in path
 UNINITIALISED = {"tests/unit/servekit/oip/tensor_strategies.py": "is filled in the next line"}
 UNSEEDED = {"tests/ports.py": "two runs on one machine are to begin at different ports"}
 SLEEPING = {
+    "tests/cluster/load.py": "sends at a constant rate",
     "tests/patience.py": "waits for a condition",
     "tests/integration/recommender/units/Letter.py": "a component that is as slow as it is told",
     "tests/integration/servekit/test_audit_crash.py": "a program under test",
