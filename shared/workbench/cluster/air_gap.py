@@ -2,47 +2,127 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
 
-from workbench.cluster.charts import chart_commands
+from workbench.cluster.charts import install_commands
 from workbench.cluster.delivery import all_images
 from workbench.cluster.deploy import find_overlay, rendered
-from workbench.cluster.shell import ClusterError, say
+from workbench.cluster.shell import ClusterError, run, say
 from workbench.images import EngineError, find_engine
 from workbench.manifests.documents import parse
-from workbench.versions import ROOT
+from workbench.versions import ROOT, load_versions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from workbench.images import ContainerEngine
+    from workbench.manifests import Document
     from workbench.versions import Cluster
 
-__all__ = ["save_images"]
+__all__ = ["named_images", "save_images"]
+
+_TAGGED = re.compile(r"[a-z0-9][\w.:-]*(/[\w.-]+)+:[\w][\w.-]*(@sha256:[0-9a-f]{64})?")
+_ARGUMENT = re.compile(r"--?[\w-]*image[\w-]*=(.+)")
 
 
 def save_images(level: Cluster, folder: Path = ROOT / ".run") -> None:
-    """Lists the images of the level's manifests, pulls those that are missing here, and saves all to ``N/images.tar``.
+    """Lists the images of the level and of its operators, pulls what is missing here, saves all to ``N/images.tar``.
 
-    The operators' images are in their charts; ``helm template`` lists them, and the commands for it are printed.
+    Without Helm the operators' images are not known; the commands that list them are printed.
 
     Raises:
-        ClusterError: no Docker, or an image that is neither here nor can be pulled.
+        ClusterError: no Docker, a chart that cannot be had, or an image that is neither here nor can be pulled.
     """
     overlay = find_overlay(level.level)
     images = all_images(parse(rendered(level, overlay), str(overlay)))
+    templates = list(_templates(level))
+    if shutil.which("helm"):
+        images += [each for each in _operators_images(templates) if each not in images]
     file = folder / str(level.level) / "images.tar"
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        engine = find_engine()
-        for image in images:
-            say(image)
-            if not engine.run("image", "ls", "--quiet", image):
-                engine.run("pull", image, timeout_s=1800)
-        engine.run("save", "--output", str(file), *images, timeout_s=1800)
+        _save(find_engine(), images, file)
     except EngineError as error:
         raise ClusterError(f"images of level {level.level}: {error}; `make image-{level.level}` builds ours") from None
     say(f"saved: {file}; on each node: ctr -n k8s.io images import images.tar, then IMAGES=none")
-    for command in chart_commands(level, "CONTEXT", optional=False):
-        if command.startswith("helm "):
-            template = command.replace("upgrade --install", "template").partition(" --kube-context")[0]
-            say(f"its images besides: {template}")
+    if templates and not shutil.which("helm"):
+        listed = "".join(f"\n  {' '.join(command)}" for command in templates)
+        say(f"without the operators' images: helm is not on PATH; these commands show them:{listed}")
+
+
+def named_images(documents: list[Document]) -> list[str]:
+    """Returns the images that these documents run, and those that an operator among them is told to run.
+
+    An operator is told in a container's arguments, in a variable that is called after an image, or in a ConfigMap.
+    """
+    told = {image for document in documents for image in _told(document.body) if _TAGGED.fullmatch(image)}
+    return sorted({*all_images(documents), *told})
+
+
+def _save(engine: ContainerEngine, images: list[str], file: Path) -> None:
+    for image in images:
+        say(image)
+        if not engine.run("image", "ls", "--quiet", image):
+            engine.run("pull", image, timeout_s=1800)
+    engine.run("save", "--output", str(file), *images, timeout_s=1800)
+
+
+def _templates(level: Cluster) -> Iterator[list[str]]:
+    """The commands that print what each chart of the level would install."""
+    for command in install_commands(level, "", optional=False):
+        if command[0] == "helm":
+            words = ["template" if word == "upgrade" else word for word in command]
+            context = words.index("--kube-context")
+            yield [word for word in (*words[:context], *words[context + 2 :]) if word not in {"--install", "--wait"}]
+
+
+def _operators_images(templates: list[list[str]]) -> list[str]:
+    """What the charts name, and what an operator starts without its chart naming it (`starts` in versions.toml)."""
+    charts = load_versions()["charts"]
+    found: list[str] = []
+    for command in templates:
+        name = command[2]
+        say(f"chart {name} {charts[name]['version']}")
+        text = run(command, quiet=True, remedy="is its repository within reach?").stdout
+        found += [*named_images(parse(text, name)), *charts[name].get("starts", [])]
+    return sorted(set(found))
+
+
+def _told(node: Any) -> Iterator[str]:
+    match node:
+        case {"name": str(name), "value": str(value)} if "IMAGE" in name.upper():
+            yield value
+        case {"kind": "ConfigMap", "data": dict(data)}:
+            for text in data.values():
+                yield from _in_config(text)
+        case dict():
+            for key, value in node.items():
+                yield from _arguments(value) if key in {"args", "command"} else _told(value)
+        case list():
+            for value in node:
+                yield from _told(value)
+
+
+def _arguments(words: Any) -> Iterator[str]:
+    found = (_ARGUMENT.fullmatch(str(word)) for word in words or [])
+    return (match[1] for match in found if match)
+
+
+def _in_config(text: str) -> Iterator[str]:
+    """What stands under ``image`` in a text that is JSON, as those of KServe's and Seldon's ConfigMaps are."""
+    try:
+        pending = [json.loads(text)]
+    except ValueError:
+        return
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            if isinstance(node.get("image"), str):
+                yield node["image"]
+            pending += node.values()
+        elif isinstance(node, list):
+            pending += node

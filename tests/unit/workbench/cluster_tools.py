@@ -40,6 +40,7 @@ case "$called" in
   "docker image inspect --format={{{{json .RepoDigests}}}} "*) echo '["x@sha256:1","host:5000/p/iris-api@{digest}"]' ;;
   *" current-context") cat {folder}/current ;;
   *" get job "*) cat {folder}/job ;;
+  "helm template "*) cat {folder}/chart.yaml ;;
 esac
 """
 
@@ -52,6 +53,7 @@ class Tools:
         (folder / "failing").write_text("no command at all")
         (folder / "current").write_text("theirs\n")
         (folder / "job").write_text("")
+        (folder / "chart.yaml").write_text("")
         for name in NAMES:
             (folder / name).write_text(STAND_IN.format(folder=folder, content=CONTENT, digest=DIGEST))
             (folder / name).chmod(0o755)
@@ -59,6 +61,10 @@ class Tools:
     def current(self, context: str) -> None:
         """What the kubeconfig calls its current context."""
         (self.folder / "current").write_text(f"{context}\n")
+
+    def chart(self, text: str) -> None:
+        """What every chart would install."""
+        (self.folder / "chart.yaml").write_text(text)
 
     def job_failed(self) -> None:
         """A Job of the last deployment did."""

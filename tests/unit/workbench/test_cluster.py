@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.workbench.cluster_tools import CONTENT, DIGEST, LEVEL, OVERLAY, PIPELINE, TAG, Tools
+from tests.unit.workbench.cluster_tools import CONTENT, DIGEST, LEVEL, OVERLAY, TAG, Tools
 from workbench.cluster.__main__ import main
-from workbench.cluster.air_gap import save_images
 from workbench.cluster.charts import chart_commands
 from workbench.cluster.deploy import deploy, find_overlay, undeploy
 from workbench.cluster.shell import ClusterError
@@ -198,17 +197,6 @@ def test_an_image_that_is_not_built_says_how_to_build_it(tools: Tools) -> None:
     tools.fail("image inspect")
     with pytest.raises(ClusterError, match=r"^image iris-api:dev: docker image: .*; is it built\? `make image-1`$"):
         deploy(LEVEL, OVERLAY)
-
-
-def test_the_images_of_a_cluster_without_a_way_out_are_saved_and_the_charts_named(
-    tools: Tools, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    save_images(PIPELINE, tmp_path)
-    saved = tools.calls[-1]
-    assert saved.startswith(f"docker save --output {tmp_path}/2/images.tar recommender-model:dev ")
-    assert "valkey/valkey:8.1.3@sha256:" in saved
-    assert tools.called("docker pull valkey/valkey:8.1.3@sha256:")
-    assert "helm template seldon-core seldon-core-operator --version 1.17.1\n" in capsys.readouterr().out
 
 
 # --- what goes wrong, and away ---------------------------------------------------------------------------------------
