@@ -276,7 +276,7 @@ test-slow: $(SYNCED) $(SELDON) $(TRITON) ## run the tests that take long
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the images and prove that they run (needs Docker)
 	@$(WITH_ARGS) pytest -m images tests/images
 
-test-cluster: $(SYNCED) ## try the network policies on kubectl's current cluster
+test-cluster: $(SYNCED) ## try the manifests on kubectl's current cluster
 	@$(WITH_ARGS) pytest -m cluster tests/cluster
 
 lint: $(SYNCED) ## check with ruff, mypy and the import rules
