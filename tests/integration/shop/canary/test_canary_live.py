@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
@@ -32,18 +33,20 @@ if TYPE_CHECKING:
     from workbench.load import Answer
 
 RPS = 80
+_SEEDS = itertools.count(3)
 ROLLOUT = ["ranking", "--auto", "--steps", "20,100", "--min-requests", "60", "--step-seconds", "30"]
 ROLLOUT += ["--margin", "0.5", "--error-margin", "0.1"]  # so large that seconds prove it: half of the clicks
 
 
 class Searching:
-    """People search all the time, and click on the first item where it is a good one."""
+    """People search all the time, each for something else, and click on the first item where it is a good one."""
 
     def __init__(self, shop: ToyShop) -> None:
-        self._draw = draw = random.Random(3)
+        # other searches in each test: what stable finds in its cache, a candidate has to compute
+        self._draw = draw = random.Random(next(_SEEDS))
         bodies = [
             {"user": draw.randrange(USERS), "query": {"category": 3}, "candidates": draw.sample(range(ITEMS), 12)}
-            for _ in range(1000)
+            for _ in range(4000)
         ]
         requests = [Request("/v1/search", json.dumps(body).encode()) for body in bodies]
         self.versions: Counter[bytes] = Counter()
