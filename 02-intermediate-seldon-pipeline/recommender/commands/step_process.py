@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 
 import psutil
@@ -28,8 +29,14 @@ def run(command: list[str]) -> int:
         0 when this process was told to stop, else the command's exit code, or 1 instead of 0: a server should not end.
     """
     _end_leftovers(command)
+    # Seldon's wrapper makes temporary folders, and is ended before it could remove them.
+    with tempfile.TemporaryDirectory(prefix="step-", ignore_cleanup_errors=True) as scratch:
+        return _run(command, {**os.environ, "TMPDIR": scratch})
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
     told = False
-    child = subprocess.Popen(command, start_new_session=True)
+    child = subprocess.Popen(command, env=environment, start_new_session=True)
 
     def stop(number: int, frame: object) -> None:
         nonlocal told

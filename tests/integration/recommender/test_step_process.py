@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -14,7 +15,6 @@ from tests.patience import GENEROUS_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FORKING = """
 import os, sys, time
@@ -94,3 +94,19 @@ def test_a_server_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
         running.terminate()
         assert running.wait(GENEROUS_S) == 0
     step.until(0)
+
+
+@pytest.mark.parametrize("then", ["time.sleep(1000)", "sys.exit(3)"])
+def test_temporary_folders_of_a_server_are_gone_when_it_is(tmp_path: Path, then: str) -> None:
+    made = "open(sys.argv[1] + 'made', 'w').write(tempfile.mkdtemp())"
+    makes = f"import tempfile; {made}; os.rename(sys.argv[1] + 'made', sys.argv[1] + 'named')"
+    step = Step(tmp_path, f"{makes}; {then}")
+    named = tmp_path / "pid-named"
+    with step.start() as running:
+        until(named.exists, "made")
+        running.terminate()
+        running.wait(GENEROUS_S)
+    step.until(0)
+    folder = Path(named.read_text()).parent
+    assert folder.name.startswith("step-")
+    assert not folder.exists()
