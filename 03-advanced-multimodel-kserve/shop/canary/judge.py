@@ -44,8 +44,8 @@ class Policy:
         risk: the probability of a promotion when a loss is at its margin or above, over all looks of a rollout;
             and that of a proof of too large a loss, for all questions together, when none is.
         error_margin: share of errors, or of degraded answers, above stable's that is still tolerated.
-        slow_share: share of the candidate's answers that may take longer than the bucket of stable's p99 reaches; of
-            stable's it is 1 % at most. Twice that, because a candidate's cache is cold.
+        slow_share: share of what the candidate computes that may take longer than the bucket of stable's p99 reaches;
+            of stable's it is 1 % at most. Twice that, so that it matters.
         minimum_psi: no drift of the scores up to this is an alarm; 0.1 is where "no change" customarily ends.
         quality_margin: share of stable's rate of good outcomes that may be lost.
         unwell: share of errors of stable itself above which nothing can be learnt from comparing.
@@ -160,22 +160,26 @@ def _share(
 
 
 def _latency(stable: Reading, candidate: Reading, policy: Policy) -> Finding:
-    """Worse when more of the candidate's answers than is allowed provably take longer than stable's p99.
+    """Worse when more of what the candidate computed than is allowed provably took longer than stable's p99.
 
-    Compared is the share of answers beyond an edge of the histogram: an exact count, which an interpolated p99 is not.
+    Compared is the share beyond an edge of the histogram: an exact count, which an interpolated p99 is not. As long as
+    one of them has computed nothing, which is what a cache is for, there is nothing to compare, and nothing is proven.
     """
-    before, after = (quantile(each.durations, _P99) for each in (stable, candidate))
-    edge = next((upper for upper in candidate.durations.edges if upper >= before.value), None)
-    if edge is None or not stable.answers or not candidate.answers:
-        return Finding("p99", _ms(before.value), _ms(after.value), worse=False, why="p99 not comparable")
-    slow, stable_slow = candidate.durations.above(edge), stable.durations.above(edge)
+    was, now = stable.latencies, candidate.latencies
+    before, after = (quantile(each, _P99) for each in (was, now))
+    edge = next((upper for upper in now.edges if upper >= before.value), None)
+    if edge is None or not was.total or not now.total:
+        doubt = "p99: nothing to compare it with" if candidate.answers and not was.total else ""
+        why = "p99 not comparable"
+        return Finding("p99", _ms(before.value), _ms(after.value), worse=False, why=why, doubt=doubt)
+    slow, stable_slow = now.above(edge), was.above(edge)
     chance = max(
-        binomial_tail(slow, candidate.answers, policy.slow_share),
-        fisher(slow, candidate.answers, stable_slow, stable.answers),
+        binomial_tail(slow, now.total, policy.slow_share),
+        fisher(slow, now.total, stable_slow, was.total),
     )
     why = (
-        f"p99 {_ms(after.value)}, stable {_ms(before.value)}: {slow / candidate.answers:.1%} of its answers took over "
-        f"{_ms(edge)}, {stable_slow / stable.answers:.1%} of stable's (by chance: {_chance(chance)})"
+        f"p99 {_ms(after.value)}, stable {_ms(before.value)}: {slow / now.total:.1%} of its answers took over "
+        f"{_ms(edge)}, {stable_slow / was.total:.1%} of stable's (by chance: {_chance(chance)})"
     )
     return Finding("p99", _ms(before.value), _ms(after.value), chance < policy.alpha, why)
 

@@ -22,11 +22,12 @@ Counters: TypeAlias = dict[Series, float]
 """Every counter of interest by name and labels."""
 
 _DURATION = "serving_request_duration_seconds"
+_COMPUTED = "serving_computed_duration_seconds"
 _SCORE = "serving_score"
 _DEGRADED = "serving_degraded_total"
 _FEEDBACK = "serving_feedback_total"
-_WANTED = frozenset({f"{_DURATION}_bucket", f"{_SCORE}_bucket", _DEGRADED, _FEEDBACK})
-_FAMILIES = frozenset({_DURATION, _SCORE, "serving_degraded", "serving_feedback"})
+_WANTED = frozenset({f"{_DURATION}_bucket", f"{_COMPUTED}_bucket", f"{_SCORE}_bucket", _DEGRADED, _FEEDBACK})
+_FAMILIES = frozenset({_DURATION, _COMPUTED, _SCORE, "serving_degraded", "serving_feedback"})
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Reading:
         degraded: answers from a fallback.
         scores: the model's best score of each answer.
         outcomes: feedback by its name: ``impression``, ``click``, ``legitimate``, ``chargeback``, …
+        computed: of the answers that the model computed for the request, none of them from the cache, in seconds; None
+            where every answer was computed.
     """
 
     durations: Histogram = EMPTY
@@ -46,6 +49,12 @@ class Reading:
     degraded: float = 0
     scores: Histogram = EMPTY
     outcomes: Mapping[str, float] = field(default_factory=dict)
+    computed: Histogram | None = None
+
+    @property
+    def latencies(self) -> Histogram:
+        """How long the model's own answers took: what versions are compared by, because a new one's cache is empty."""
+        return self.durations if self.computed is None else self.computed
 
     @property
     def answers(self) -> float:
@@ -102,6 +111,7 @@ def readings(counters: Counters, model: str) -> dict[str, Reading]:
 
 def _reading(samples: list[tuple[str, dict[str, str], float]]) -> Reading:
     durations: dict[float, float] = defaultdict(float)
+    computed: dict[float, float] = defaultdict(float)
     scores: dict[float, float] = defaultdict(float)
     outcomes: dict[str, float] = defaultdict(float)
     errors = degraded = 0.0
@@ -110,6 +120,8 @@ def _reading(samples: list[tuple[str, dict[str, str], float]]) -> Reading:
             case "serving_request_duration_seconds_bucket" if labels["code"][0] != "4":
                 durations[float(labels["le"])] += value
                 errors += value if labels["code"][0] == "5" and labels["le"] == "+Inf" else 0.0
+            case "serving_computed_duration_seconds_bucket":
+                computed[float(labels["le"])] += value
             case "serving_score_bucket":
                 scores[float(labels["le"])] += value
             case "serving_degraded_total":
@@ -118,7 +130,8 @@ def _reading(samples: list[tuple[str, dict[str, str], float]]) -> Reading:
                 outcomes[labels["outcome"]] += value
             case _:
                 pass
-    return Reading(_histogram(durations), errors, degraded, _histogram(scores), dict(outcomes))
+    of_computed = _histogram(computed) if computed else None
+    return Reading(_histogram(durations), errors, degraded, _histogram(scores), dict(outcomes), of_computed)
 
 
 def _histogram(cumulative: Mapping[float, float]) -> Histogram:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
+from servekit.telemetry.metrics import LATENCY_BUCKETS
 from shop.gateway.domain.versions import OTHER
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ _SCORE_BUCKETS = (
 """Dense where probabilities lie, wide enough for a ranker's scores."""
 
 
+_LEVEL = "3"
 _CACHED = ("ranking", "personalisation")
 _LOOK_UPS = ("hit", "miss", "stale", "bypass")
 _REASONS = ("features_unavailable", "model_unavailable", "deadline")
@@ -65,6 +68,14 @@ class GatewayMetrics:
             buckets=_SCORE_BUCKETS,
             registry=registry,
         )
+        # A new version has nothing in the cache, so what versions computed is compared, not what they answered.
+        self._computed = Histogram(
+            "serving_computed_duration_seconds",
+            "From the request's first byte read to what the model computed for it; no answer from the cache.",
+            ["level", "model", "version"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
         self._limit = Gauge("serving_concurrency_limit", "Requests that are let in at once.", registry=registry)
         for model in _CACHED:
             for result in _LOOK_UPS:
@@ -73,7 +84,7 @@ class GatewayMetrics:
             self._shed.labels(reason)
         # labels() costs more than inc(): the few combinations there are keep their child
         self._inc_of: dict[tuple[str, ...], Callable[[], None]] = {}
-        self._observe_of: dict[tuple[str, str], Callable[[float], None]] = {}
+        self._observe_of: dict[tuple[str, str], tuple[Callable[[float], None], Callable[[float], None]]] = {}
 
     def expect(self, version: str) -> None:
         """Shows as 0 what will be counted of a version, before there is any (see `RequestMetrics`)."""
@@ -84,6 +95,7 @@ class GatewayMetrics:
                 self._feedback.labels(model, version, outcome)
             if version not in {"", OTHER}:
                 self._score.labels(model, version)
+                self._computed.labels(_LEVEL, model, version)
 
     def cached(self, model: str, result: str) -> None:
         """Counts a look-up: ``hit``, ``miss``, ``stale`` or ``bypass``."""
@@ -109,12 +121,14 @@ class GatewayMetrics:
         """Counts that this gateway counts keys by itself, for a second."""
         self._rate_missed.inc()
 
-    def score(self, model: str, version: str, score: float) -> None:
-        """Adds an answer's best score to its version's histogram."""
+    def computed(self, model: str, version: str, score: float, since_ns: int) -> None:
+        """Counts what a model computed: its best score, and the time since `perf_counter_ns` was ``since_ns``."""
         observe = self._observe_of.get((model, version))
         if observe is None:
-            observe = self._observe_of[model, version] = self._score.labels(model, version).observe
-        observe(score)
+            children = self._score.labels(model, version).observe, self._computed.labels(_LEVEL, model, version).observe
+            observe = self._observe_of[model, version] = children
+        observe[0](score)
+        observe[1]((perf_counter_ns() - since_ns) / 1e9)
 
     def limit(self, limit: float) -> None:
         """Sets the gauge of the concurrency limit."""

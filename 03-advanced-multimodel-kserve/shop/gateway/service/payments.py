@@ -69,7 +69,7 @@ class PaymentScoring:
         (probabilities,), version = inferred
         record.mark("infer")
         probability = float(probabilities[0])
-        collaborators.metrics.score(self.model, version, probability)
+        collaborators.metrics.computed(self.model, version, probability, record.started_ns)
         collaborators.monitor.observe(self.model, version, features, probabilities)
         record.version = version
         return round(probability, 6), version

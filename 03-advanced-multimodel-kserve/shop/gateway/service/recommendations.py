@@ -70,7 +70,7 @@ class _Personalisation:
             return Entry(self._incoming.version, collaborators.popular.best(CACHED_ITEMS))
         items, scores, version = await self._infer(embedding.reshape(1, -1), deadline)
         record.mark("infer")
-        collaborators.metrics.score(self.model, version, float(scores[0]))
+        collaborators.metrics.computed(self.model, version, float(scores[0]), record.started_ns)
         entry = entry_of(items[:CACHED_ITEMS].tolist(), scores[:CACHED_ITEMS].tolist(), version)
         record.mark("postprocess")
         return entry

@@ -67,7 +67,7 @@ class _Ranking:
         record.mark("infer")
         order = np.argsort(-scores, kind="stable")[: _most(request.count, len(self._candidates))]
         best = scores[order].tolist()
-        collaborators.metrics.score(self.model, version, best[0])
+        collaborators.metrics.computed(self.model, version, best[0], record.started_ns)
         collaborators.monitor.observe(self.model, version, features[order[:1]], scores[order[:1]])
         entry = entry_of([self._candidates[place] for place in order.tolist()], best, version)
         record.mark("postprocess")

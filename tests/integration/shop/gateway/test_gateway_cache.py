@@ -60,6 +60,19 @@ def test_many_at_once_on_two_gateways_are_one_computation(pair: Pair, models: Fa
     assert models.count("personalisation") == 1
 
 
+def test_an_answer_from_the_cache_is_no_latency_of_the_version_that_computed_it(pair: Pair) -> None:
+    def counted(gateway: GatewayProcess) -> tuple[float, float]:
+        answered = gateway.metric("serving_requests_total", model="personalisation", version="1", result="answered")
+        about = {"model": "personalisation", "version": "1"}
+        return answered, gateway.metric("serving_computed_duration_seconds_count", **about)
+
+    before = counted(pair[0])
+    for _ in range(3):
+        assert ask(pair[0]).status_code == 200
+    answered, computed = (after - then for after, then in zip(counted(pair[0]), before, strict=True))
+    assert (answered, computed) == (3, 1)
+
+
 def test_a_stale_answer_is_given_while_one_gateway_renews_it(
     pair: Pair, stores: tuple[Store, Store], models: FakeModels
 ) -> None:

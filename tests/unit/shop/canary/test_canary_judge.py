@@ -102,6 +102,35 @@ def test_a_slow_tail_is_found_where_the_median_is_as_before() -> None:
     assert [finding.check for finding in judge(stable, slow_tail, POLICY).worse] == ["p99"]
 
 
+def with_cache(random: Random, count: int, hits: int, *, slower_s: float = 0.0) -> Reading:
+    """What a version answered, ``hits`` of it from the cache, within 1 ms."""
+    computed = answers(random, count - hits, slower_s=slower_s)
+    found = histogram(LATENCY_BUCKETS, [0.0008] * hits)
+    both = tuple(a + b for a, b in zip(computed.durations.counts, found.counts, strict=True))
+    return replace(computed, durations=Histogram(LATENCY_BUCKETS, both), computed=computed.durations)
+
+
+def test_a_version_is_not_slow_for_its_empty_cache() -> None:
+    random = Random(8)
+    stable, candidate = with_cache(random, 2000, 1900), with_cache(random, 200, 0)
+    assert judge(stable, candidate, POLICY).worse == ()
+    as_answered = replace(stable, computed=None), replace(candidate, computed=None)
+    assert [finding.check for finding in judge(*as_answered, POLICY).worse] == ["p99"], "by all answers it would be"
+
+
+def test_a_version_that_is_slow_is_not_saved_by_its_cache() -> None:
+    random = Random(9)
+    stable, candidate = with_cache(random, 2000, 1000), with_cache(random, 400, 350, slower_s=0.03)
+    assert [finding.check for finding in judge(stable, candidate, POLICY).worse] == ["p99"]
+
+
+def test_while_stable_answers_from_its_cache_alone_no_latency_is_proven() -> None:
+    random = Random(10)
+    judgement = judge(with_cache(random, 500, 500), with_cache(random, 100, 0), POLICY)
+    assert judgement.worse == ()
+    assert "p99: nothing to compare it with" in judgement.doubt
+
+
 @pytest.mark.parametrize("kind", ["errors", "degraded"])
 def test_errors_and_fallbacks_are_compared_with_stables(kind: str) -> None:
     random = Random(6)

@@ -17,6 +17,13 @@ class Gateway:
             buckets=(0.01, 0.1),
             registry=self.registry,
         )
+        self.computed = Histogram(
+            "serving_computed_duration_seconds",
+            "",
+            ["level", "model", "version"],
+            buckets=(0.01, 0.1),
+            registry=self.registry,
+        )
         self.scores = Histogram("serving_score", "", ["model", "version"], buckets=(0.5,), registry=self.registry)
         self.feedback = Counter("serving_feedback_total", "", ["model", "version", "outcome"], registry=self.registry)
 
@@ -67,3 +74,13 @@ def test_a_gateway_that_began_anew_loses_nothing_it_counted_since() -> None:
     new.answer("1", 0.005)
     read = readings(increase(parse(old.text), parse(new.text)), "ranking")
     assert read["1"].answers == 2
+
+
+def test_what_was_computed_is_told_from_what_was_answered() -> None:
+    gateway = Gateway()
+    for seconds in (0.001, 0.001, 0.05):
+        gateway.answer("1", seconds)
+    assert readings(parse(gateway.text), "ranking")["1"].latencies.counts == (2, 1, 0), "without a cache they are one"
+    gateway.computed.labels("3", "ranking", "1").observe(0.05)
+    read = readings(parse(gateway.text), "ranking")["1"]
+    assert (read.answers, read.latencies.counts) == (3, (0, 1, 0))
