@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.text import Text
 
 from workbench.manifests import find_kubectl
 from workbench.terminal import make_console, make_table
@@ -59,7 +60,8 @@ def namespaces(*names: str) -> Iterator[list[str]]:
     listed = kubectl("get", "namespaces", "-o", "jsonpath={.items[*].metadata.name}").split()
     made = [name for name in names if name not in listed]
     try:
-        apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in made])
+        if made:
+            apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in made])
         yield made
     finally:
         if made:
@@ -102,5 +104,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     console = make_console()
     table = make_table(console, "what", "seen", "verdict")
     for nodeid, what, found in _SEEN:
-        table.add_row(what, found, "failed" if nodeid in failed else "holds")
+        table.add_row(Text(what), Text(found), "failed" if nodeid in failed else "holds")
     console.print(table)

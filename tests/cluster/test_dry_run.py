@@ -1,4 +1,4 @@
-"""Each overlay and each values file of the chart, as the API server itself would take it: a dry run on the server."""
+"""Each overlay, each variant of the chart, and what is applied by itself: a dry run on the API server."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cluster.conftest import apply, kubectl, namespaces
-from tests.shop_chart import variant
-from workbench.manifests import build
+from tests.shop_chart import VARIANTS, variant
+from workbench.manifests import build, load
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 OVERLAYS = sorted(path.parent for path in ROOT.glob("0*-*/deploy/overlays/*/kustomization.yaml"))
-VALUES = sorted(path.stem for path in ROOT.glob("03-*/deploy/*/values/*.yaml"))
+FILES = [
+    ROOT / "02-intermediate-seldon-pipeline/deploy/executor-drains.yaml",
+    ROOT / "03-advanced-multimodel-kserve/deploy/cluster/kserve-gateway.yaml",
+    ROOT / "03-advanced-multimodel-kserve/deploy/tensorrt/job.yaml",
+    ROOT / "infra/prometheus/kubernetes/prometheus-rule.yaml",
+]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -28,9 +33,14 @@ def test_the_api_server_would_take_the_overlay(overlay: Path, seen: Callable[[st
     seen(tried(build(overlay)))
 
 
-@pytest.mark.parametrize("values", VALUES)
+@pytest.mark.parametrize("values", VARIANTS)
 def test_the_api_server_would_take_the_chart(values: str, seen: Callable[[str], None]) -> None:
     seen(tried(variant(values)))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_api_server_would_take_what_is_applied_by_itself(file: Path, seen: Callable[[str], None]) -> None:
+    seen(tried(load(file)))
 
 
 def tried(documents: list[Document]) -> str:
