@@ -191,6 +191,26 @@ def test_a_target_where_nothing_answers_says_what_to_run(
     assert capsys.readouterr().out == f"{url}: nothing answers: run the tiny server\n"
 
 
+def test_a_level_elsewhere_is_asked_instead_of_the_one_in_the_file(
+    tiny_server: StartServer,
+    sla_file: WriteSla,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = sla_file(f"http://127.0.0.1:{free_ports(1)[0]}")
+    monkeypatch.setenv("URL", url := tiny_server())
+    assert main(["run", str(path), "--out", str(tmp_path)]) in {0, 3}  # so short a run may be too close to tell
+    assert url in capsys.readouterr().out
+    monkeypatch.setenv("URL", nobody := f"http://127.0.0.1:{free_ports(1)[0]}")
+    assert main(["run", str(path), "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().out == f"{nobody}: nothing answers: run level 7 there\n"
+    monkeypatch.setenv("URL", "https://shop.example")
+    assert main(["run", str(path), "--out", str(tmp_path)]) == 2
+    expected = "URL https://shop.example: the load is sent without TLS, expected http://HOST:PORT\n"
+    assert capsys.readouterr().out == expected
+
+
 def test_another_server_makes_the_run_invalid(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from servekit.errors import ServingError
+from servekit.errors import InvalidValueError, ServingError
 from servekit.json_file import write_json
 from workbench.sla.capacity import find_capacity
 from workbench.sla.capacity_report import print_capacity, print_probe, render_capacity
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str]) -> int:
             rate_rps=getattr(options, "rate_rps", None),
             duration_s=getattr(options, "duration_s", None),
             longest_s=getattr(options, "duration_s", None),  # who says how long means no longer
-            server__url=options.url.rstrip("/") if options.url is not None else _own_url(stated),
+            server__url=options.url.rstrip("/") if options.url is not None else _url(stated),
+            server__start=f"level {stated.level} there" if elsewhere() else None,
             generator__workers=options.workers,
         )
         if verb == "locust":
@@ -73,9 +74,12 @@ def _parser(verb: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _own_url(sla: Sla) -> str:
+def _url(sla: Sla) -> str:
     """The address in ``URL``, else in the file, else where the level of this clone listens."""
-    return elsewhere() or sla.server.url or own(sla.level).url
+    url = elsewhere()
+    if url is not None and not url.startswith("http:"):
+        raise InvalidValueError("URL", url, "the load is sent without TLS, expected http://HOST:PORT")
+    return url or sla.server.url or own(sla.level).url
 
 
 def _run(path: Path, sla: Sla, out: Path, console: Console) -> int:
