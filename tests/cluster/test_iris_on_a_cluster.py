@@ -7,33 +7,33 @@ name does not say it: ``IMAGES=ctr make test-cluster``. The autoscaler is not tr
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.conftest import apply, asked, kubectl, namespaces, pod
+from tests.cluster.calls import SPACE as CALLER
+from tests.cluster.calls import Load, makes, start_caller, under_load
+from tests.cluster.conftest import apply, asked, kubectl, namespaces
 from tests.patience import until
 from workbench.cluster.deploy import deploy, find_overlay, undeploy
 from workbench.images import find_engine
-from workbench.manifests import build, find_kubectl
+from workbench.manifests import build
 from workbench.versions import ROOT, cluster
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.cluster
 
 LEVEL = cluster(1)
-SPACE, LOAD = LEVEL.profile, "probe-load"
+SPACE = LEVEL.profile
 DEPLOYMENT = "deployment/iris-api"
 PRODUCTION = ROOT / "01-beginner-iris-api/deploy/overlays/production"
 FLOWER = {"sepal_length_cm": 5.1, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
 RATE, SECONDS, PODS = 100, 40, 2
-SCRIPT = Path(__file__).with_name("load.py").read_text(encoding="utf-8")
+LOAD = Load(f"http://iris-api.{SPACE}.svc:8100/v1/predict", json.dumps(FLOWER), RATE, SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +42,13 @@ def context() -> Iterator[str]:
     if not asked("get", "namespace", SPACE).returncode:
         pytest.skip(f"namespace {SPACE} is there already: `make undeploy-1` deletes it")
     current = kubectl("config", "current-context").strip()
-    with pytest.MonkeyPatch.context() as patch, namespaces(LOAD):
+    with pytest.MonkeyPatch.context() as patch, namespaces(CALLER):
         patch.setenv("CONTEXT", current)
         patch.setenv("YES", "1")
         try:
             deploy(LEVEL, find_overlay(1))
             kubectl("--namespace", SPACE, "scale", DEPLOYMENT, f"--replicas={PODS}")
-            apply([pod("load", LOAD, {}, ["python3", "-I", "-c", "import time; time.sleep(86400)"])])
-            kubectl("--namespace", LOAD, "wait", "pod/load", "--for=condition=Ready", "--timeout=120s")
+            start_caller({})
             settled()
             yield current
         finally:
@@ -64,33 +63,6 @@ def settled() -> None:
 
 def pods(field: str = ".metadata.name") -> list[str]:
     return kubectl("--namespace", SPACE, "get", "pods", "-o", f"jsonpath={{.items[*]{field}}}").split()
-
-
-@contextmanager
-def under_load() -> Iterator[dict[str, object]]:
-    """Requests at a constant rate while something is done; what became of them is in the dictionary afterwards."""
-    url = f"http://iris-api.{SPACE}.svc:8100/v1/predict"
-    words = ["python3", "-I", "-c", SCRIPT, url, json.dumps(FLOWER), str(RATE), str(SECONDS)]
-    process = subprocess.Popen(
-        [find_kubectl(), "--namespace", LOAD, "exec", "load", "--", *words], stdout=subprocess.PIPE, text=True
-    )
-    found: dict[str, object] = {}
-    try:
-        yield found
-        found.update(json.loads(process.communicate(timeout=10 * SECONDS)[0]))
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def makes(target: str, context: str) -> str:
-    """What a command of make's prints about the level in that cluster."""
-    done = subprocess.run(
-        ["make", target, f"CONTEXT={context}", f"PYTHON={sys.executable}"],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_the_client_of_level_1_gets_right_answers_over_every_protocol(
@@ -112,26 +84,26 @@ def test_level_1_conforms_to_the_open_inference_protocol(context: str, seen: Cal
 def test_a_rolling_update_loses_no_request(context: str, seen: Callable[[str], None]) -> None:
     assert context
     before = set(pods())
-    with under_load() as found:
+    with under_load(LOAD) as found:
         kubectl("--namespace", SPACE, "rollout", "restart", DEPLOYMENT)
         settled()
         assert not before & set(pods())
     seen(f"{RATE}/s for {SECONDS} s: {found}")
-    assert found["answers"] == {"200": RATE * SECONDS}
+    assert found["answers"] == {"200": LOAD.requests}
 
 
 def test_a_pod_that_is_killed_costs_what_it_was_answering_and_no_more(
     context: str, seen: Callable[[str], None]
 ) -> None:
     assert context
-    with under_load() as found:
+    with under_load(LOAD) as found:
         kubectl("--namespace", SPACE, "delete", "pod", pods()[0], "--grace-period=0", "--force")
         settled()
     answers = found["answers"]
     assert isinstance(answers, dict)
-    lost = RATE * SECONDS - answers["200"]
+    lost = LOAD.requests - answers["200"]
     seen(f"{RATE}/s for {SECONDS} s: {lost} lost; {found}")
-    assert sum(answers.values()) == RATE * SECONDS, "each has an end"
+    assert sum(answers.values()) == LOAD.requests, "each has an end"
     assert lost <= RATE, "no more than one second's"
 
 
