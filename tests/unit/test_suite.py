@@ -26,6 +26,7 @@ UNINITIALISED = {"tests/unit/servekit/oip/tensor_strategies.py": "is filled in t
 UNSEEDED = {"tests/ports.py": "two runs on one machine are to begin at different ports"}
 SLEEPING = {
     "tests/cluster/load.py": "sends at a constant rate",
+    "tests/cluster/test_recommender_on_a_cluster.py": "an operator at rest changes nothing for a while",
     "tests/patience.py": "waits for a condition",
     "tests/integration/recommender/units/Letter.py": "a component that is as slow as it is told",
     "tests/integration/servekit/test_audit_crash.py": "a program under test",

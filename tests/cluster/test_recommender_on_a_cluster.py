@@ -1,0 +1,202 @@
+"""Level 2 through Seldon's operator: deployed as ``make`` does it, asked by its client, changed and killed under load.
+
+It needs the operator, an engine with the images of ``make image-2``, `IMAGE` on the nodes, a volume for the inventory,
+and to be told how images come to the nodes where the context's name does not say it: ``IMAGES=ctr make test-cluster``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.cluster.calls import SPACE as CALLER
+from tests.cluster.calls import Load, makes, start_caller, under_load
+from tests.cluster.conftest import asked, kubectl, namespaces, pod
+from tests.patience import until
+from tests.prometheus_program import needs_prometheus
+from tests.rated_series import samples
+from tests.rule_evaluation import have_data
+from workbench.cluster.deploy import deploy, find_overlay, undeploy
+from workbench.versions import ROOT, cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.cluster
+
+LEVEL = cluster(2)
+SPACE = LEVEL.profile
+PIPELINE, EXECUTOR = "seldondeployment/recommender", "seldon-container-engine"
+OURS = ("--selector", "app.kubernetes.io/managed-by=seldon-core")
+DRAINS = ROOT / "02-intermediate-seldon-pipeline/deploy/executor-drains.yaml"
+RULES = ROOT / "infra/prometheus/rules/pipeline.yaml"
+PREDICTIONS = "/api/v1.0/predictions"
+BODY = json.dumps({"jsonData": {"user": 196}})
+LOAD = Load(f"http://recommender-default.{SPACE}.svc:8000{PREDICTIONS}", BODY, rate=25, seconds=80)
+QUIET_S = 60
+FAILURES = 20
+END = "import os, signal; os.kill(1, signal.SIGTERM)"
+
+
+@pytest.fixture(scope="module")
+def context() -> Iterator[str]:
+    """Level 2, and a pod beside it that sends load; deleted at the end."""
+    if asked("get", "crd", "seldondeployments.machinelearning.seldon.io").returncode:
+        pytest.skip("the cluster does not know SeldonDeployments: Seldon Core's operator is not installed")
+    if not asked("get", "namespace", SPACE).returncode:
+        pytest.skip(f"namespace {SPACE} is there already: `make undeploy-2` deletes it")
+    current = kubectl("config", "current-context").strip()
+    with pytest.MonkeyPatch.context() as patch, namespaces(CALLER):
+        patch.setenv("CONTEXT", current)
+        patch.setenv("YES", "1")
+        try:
+            deploy(LEVEL, find_overlay(2))
+            start_caller({"recommender.example.com/client": "true"})
+            yield current
+        finally:
+            undeploy(LEVEL, find_overlay(2))
+
+
+@pytest.fixture
+def drains() -> Iterator[None]:
+    """The policy that gives each executor a pause before it stops."""
+    if "mutatingadmissionpolicies" not in kubectl("get", "--raw", "/apis/admissionregistration.k8s.io/v1"):
+        pytest.skip("the cluster has no MutatingAdmissionPolicy: Kubernetes 1.36 does")
+    try:
+        kubectl("apply", "-f", str(DRAINS))
+        until(_would_pause, "the API server adds the pause")
+        yield
+    finally:
+        kubectl("delete", "--ignore-not-found", "-f", str(DRAINS))
+
+
+def _would_pause() -> bool:
+    """Whether a pod that is made now gets the pause; it is tried on the server, and not made."""
+    tried = pod("tried", SPACE, {}, [])
+    tried["spec"]["containers"][0]["name"] = EXECUTOR
+    tried["spec"]["terminationGracePeriodSeconds"] = 30  # a pod that has less than the pause is refused
+    return "preStop" in kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", given=json.dumps(tried))
+
+
+def pods() -> list[Any]:
+    """The pods of the pipeline, those too that are about to go."""
+    listed: list[Any] = json.loads(kubectl("--namespace", SPACE, "get", "pods", *OURS, "-o", "json"))["items"]
+    return listed
+
+
+def generations() -> dict[str, int]:
+    listed = json.loads(kubectl("--namespace", SPACE, "get", "deployments", *OURS, "-o", "json"))["items"]
+    return {each["metadata"]["name"]: each["metadata"]["generation"] for each in listed}
+
+
+def changed(seconds: int) -> None:
+    """Changes how long a pod may take to stop, and waits until those of before are gone and the new one answers."""
+    old = [each["metadata"]["name"] for each in pods()]
+    path = "/spec/predictors/0/componentSpecs/0/spec/terminationGracePeriodSeconds"
+    change = [{"op": "replace", "path": path, "value": seconds}]
+    kubectl("--namespace", SPACE, "patch", PIPELINE, "--type=json", f"--patch={json.dumps(change)}")
+    kubectl("--namespace", SPACE, "wait", "pod", *old, "--for=delete", "--timeout=240s")
+    kubectl("--namespace", SPACE, "wait", PIPELINE, "--for=jsonpath={.status.state}=Available", "--timeout=180s")
+    assert [each["spec"]["terminationGracePeriodSeconds"] for each in pods()] == [seconds]
+
+
+def pauses() -> list[bool]:
+    """Whether each executor has a pause before it stops."""
+    containers = [each for one in pods() for each in one["spec"]["containers"]]
+    return ["lifecycle" in each for each in containers if each["name"] == EXECUTOR]
+
+
+def lost(found: dict[str, object], load: Load) -> int:
+    answers = found["answers"]
+    assert isinstance(answers, dict)
+    assert sum(answers.values()) == load.requests, "each has an end"
+    return int(load.requests - answers["200"])
+
+
+def test_every_recommendation_through_the_operator_is_numpys(context: str, seen: Callable[[str], None]) -> None:
+    said = makes("client-2", context).splitlines()
+    seen("; ".join(said[-2:]))
+    assert said[-1] == "every answer matches NumPy's"
+
+
+def test_after_a_change_the_operator_comes_to_rest(context: str, seen: Callable[[str], None]) -> None:
+    """Predictors without a number of replicas were rewritten 20 times a second, for ever."""
+    assert context
+    before = generations()
+    changed(31)
+    after = generations()
+    time.sleep(QUIET_S)
+    seen(f"generations {before} → {after}, {QUIET_S} s later {generations()}")
+    assert before != after
+    assert generations() == after
+
+
+def test_an_update_without_the_executors_pause_loses_few_requests(context: str, seen: Callable[[str], None]) -> None:
+    """What the README says of a cluster without the policy: this counts it."""
+    assert context
+    if pauses() != [False]:
+        pytest.skip("who runs the cluster gave the executor its pause already")
+    with under_load(LOAD) as found:
+        changed(32)
+    seen(f"{LOAD.rate}/s for {LOAD.seconds} s: {lost(found, LOAD)} lost; {found}")
+    assert lost(found, LOAD) <= 0.05 * LOAD.requests
+
+
+@pytest.mark.usefixtures("drains")
+def test_an_update_with_the_executors_pause_loses_no_request(context: str, seen: Callable[[str], None]) -> None:
+    assert context
+    changed(33)
+    assert pauses() == [True]
+    with under_load(LOAD) as found:
+        changed(34)
+    seen(f"{LOAD.rate}/s for {LOAD.seconds} s: {lost(found, LOAD)} lost; {found}")
+    assert lost(found, LOAD) == 0
+
+
+@needs_prometheus
+def test_a_step_that_is_killed_is_named_by_the_alert(context: str, tmp_path: Path, seen: Callable[[str], None]) -> None:
+    """The executor's own metrics, before and after requests that a step did not answer."""
+    assert context
+    (one,) = pods()
+    name = one["metadata"]["name"]
+    load = Load(f"http://{one['status']['podIP']}:8000{PREDICTIONS}", BODY, rate=10, seconds=60)
+    with under_load(load) as found:
+        _killed_until(name, 1)
+        before = metrics(name)
+        _killed_until(name, failures(before) + FAILURES)
+        after = metrics(name)
+    (alert,) = [rule["expr"] for rule in _rules() if rule.get("alert") == "StepFailing"]
+    model = 'label_replace(vector(1), "model_name", "model", "", "")'
+    named = [f"({alert}) and on (model_name) {model}", f"absent(({alert}) unless on (model_name) {model})"]
+    said = have_data(tmp_path, [before, after], named)
+    seen(f"{found}; StepFailing names {'the model alone' if said == '' else 'not the model, or another step'}")
+    assert said == ""
+
+
+def _killed_until(name: str, failed: float) -> None:
+    """Ends the model's process whenever it runs, until so many requests failed."""
+
+    def enough() -> bool:
+        asked("--namespace", SPACE, "exec", name, "--container=model", "--", "python", "-I", "-c", END)
+        return failures(metrics(name)) >= failed
+
+    until(enough, f"{failed:g} requests failed")
+
+
+def metrics(name: str) -> str:
+    return kubectl("get", "--raw", f"/api/v1/namespaces/{SPACE}/pods/{name}:8000/proxy/prometheus")
+
+
+def failures(exposition: str) -> float:
+    counted = "seldon_api_executor_server_requests_seconds_count"
+    found = [each for each in samples(exposition) if each[0] == counted and each[1]["code"].startswith("5")]
+    return sum(value for _, _, value in found)
+
+
+def _rules() -> list[Any]:
+    return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
