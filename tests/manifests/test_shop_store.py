@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.shop_chart import CHART, changed, of_kind, variant
+from workbench.manifests.pods import selects
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +128,15 @@ def test_the_engines_are_built_by_the_servers_image_on_the_servers_kind_of_node_
         for body in of_kind(variant("gpu"), "InferenceService").values()
     }
     assert served == {"pvc://models" + verify["command"][-1].removeprefix("/store")}
+
+
+@pytest.mark.parametrize("name", ["gpu", "region-us"])
+def test_what_builds_engines_has_no_network(name: str) -> None:
+    (job,) = [body for job, body in of_kind(variant(name), "Job").items() if job.startswith("build-engines")]
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    policies = of_kind(variant(name), "NetworkPolicy")
+    assert [each for each, body in policies.items() if selects(body["spec"]["podSelector"], labels)] == ["default-deny"]
+    assert policies["default-deny"]["spec"]["policyTypes"] == ["Ingress", "Egress"]
 
 
 DIGEST = f"dev@sha256:{'0123456789ab' * 5}0123"

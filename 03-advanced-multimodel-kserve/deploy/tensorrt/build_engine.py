@@ -11,7 +11,8 @@ REPOSITORY is what ``python -m shop.serving.repository --backend tensorrt`` writ
 nodes where a layer is INT8, casts where it is FP16. TensorRT 10 is told to keep to them (``--stronglyTyped``); TensorRT
 11 does nothing else, and has neither calibrators nor precision flags any more.
 
-An engine whose answers are not those of the FP32 graph on ONNX Runtime (``check.json``) is not put in place.
+A graph that its version's card (``model.json``) does not vouch for is not built. An engine whose answers are not those
+of the FP32 graph on ONNX Runtime (``check.json``) is not put in place.
 
 Not run by this repository's tests, which have no GPU: they run it against a stand-in for ``trtexec``.
 """  # noqa: INP001 - mounted into a container as a file
@@ -129,7 +130,7 @@ def build(repository: Path) -> list[str]:
     """Builds what is missing or does not fit; returns a line for each engine.
 
     Raises:
-        EngineError: an engine cannot be built, or is not accurate; those built before it stay.
+        EngineError: a graph is not its card's, an engine cannot be built or is not accurate; those before it stay.
     """
     trtexec = _find_trtexec()
     node = Node.here(trtexec)
@@ -205,7 +206,7 @@ def error_of(expected: list[float], actual: list[float], rows: int) -> float:
 
 def _build_one(trtexec: str, node: Node, onnx: Path) -> dict[str, Any]:
     profile = Profile.of(onnx.parents[1].joinpath("config.pbtxt").read_text(encoding="utf-8"))
-    precision = json.loads(onnx.with_name("model.json").read_text(encoding="utf-8"))["precision"]
+    precision = _vouched(onnx)["precision"]
     plan = onnx.with_suffix(".plan")
     cache = onnx.parents[2] / f".timing-{node.compute_capability}-{node.tensorrt}.cache"
     with tempfile.TemporaryDirectory(dir=onnx.parent) as folder:
@@ -233,11 +234,12 @@ def _accuracy(trtexec: str, plan: Path, onnx: Path, profile: Profile, tolerance:
     """Each output's error on rows whose answers are known; None where there are no such rows.
 
     Raises:
-        EngineError: one is too large.
+        EngineError: one is too large, or the answers are not those that their version's card vouches for.
     """
     known = sorted(onnx.parents[1].glob("*/check.json"))
     if not known:
         return None
+    _vouched(known[0])
     check = json.loads(known[0].read_text(encoding="utf-8"))
     rows, answers = plan.with_name("rows.bin"), plan.with_name("answers.json")
     flat = [value for row in check["rows"] for value in row]
@@ -262,6 +264,22 @@ def _latencies(trtexec: str, plan: Path, profile: Profile) -> dict[str, float]:
         _output([trtexec, f"--loadEngine={plan}", f"--shapes={profile.shape(rows)}", f"--exportTimes={times}"])
         found[str(rows)] = round(median(each["latencyMs"] for each in _json(times)) * 1000, 1)
     return found
+
+
+def _vouched(path: Path) -> dict[str, Any]:
+    """The card of the version that a file belongs to.
+
+    Raises:
+        EngineError: the card does not vouch for the file's bytes, or cannot be read.
+    """
+    card = path.with_name("model.json")
+    try:
+        content: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{card}: expected the version's card: {error}") from None
+    if _sha256(path) not in (content.get("sha256"), *content.get("files", {}).values()):
+        raise EngineError(f"{path}: expected the bytes that {card.name} vouches for: publish the models again")
+    return content
 
 
 def _reason_against(onnx: Path, node: Node) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -34,7 +35,7 @@ def missing() -> str | None:
     if shutil.which("nvidia-smi") is None:
         return "no GPU"
     if not any(shutil.which(name) for name in _TRTEXEC):
-        return "no TensorRT"
+        return "no trtexec, which comes with NVIDIA's package or image of TensorRT"
     return None
 
 
@@ -68,7 +69,9 @@ def _lay_out(folder: Path, exam: Exam, carried: Mapping[str, bytes]) -> None:
         if graph in carried:
             (folder / version).mkdir()
             (folder / version / "model.onnx").write_bytes(carried[graph])
-            (folder / version / "model.json").write_text(json.dumps({"precision": precision}), encoding="utf-8")
+            digests = {name: hashlib.sha256(carried[name]).hexdigest() for name in (graph, CHECK)}
+            card = {"precision": precision, "files": digests}
+            (folder / version / "model.json").write_text(json.dumps(card), encoding="utf-8")
             (folder / version / CHECK).write_bytes(carried[CHECK])
 
 

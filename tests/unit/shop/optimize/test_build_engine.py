@@ -48,8 +48,10 @@ def repository(tmp_path: Path) -> Path:
     version.mkdir(parents=True)
     (folder / "config.pbtxt").write_text(CONFIG)
     (version / "model.onnx").write_bytes(b"a graph")
-    (version / "model.json").write_text('{"precision": "INT8"}')
     (version / "check.json").write_text(json.dumps(CHECK))
+    digests = {name: hashlib.sha256((version / name).read_bytes()).hexdigest() for name in ("model.onnx", "check.json")}
+    card = {"precision": "INT8", "sha256": "of the CPU's graph", "files": digests}
+    (version / "model.json").write_text(json.dumps(card))
     return folder.parent
 
 
@@ -143,6 +145,22 @@ def test_answers_that_are_not_numbers_are_refused(repository: Path, monkeypatch:
     monkeypatch.setenv("FAKE_ERROR", "nan")
     with pytest.raises(EngineError, match="expected JSON with finite numbers"):
         build(repository)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("model.onnx", "another graph", r"model\.onnx: expected the bytes that model\.json vouches for: publish"),
+        ("check.json", json.dumps(CHECK) + " ", r"check\.json: expected the bytes that model\.json vouches for"),
+        ("model.json", "{", r"model\.json: expected the version's card: Expecting"),
+        ("model.json", '{"precision": "INT8"}', r"model\.onnx: expected the bytes that model\.json vouches for"),
+    ],
+)
+def test_what_the_card_does_not_vouch_for_is_not_built(repository: Path, name: str, content: str, said: str) -> None:
+    (repository / "ranking/2" / name).write_text(content)
+    with pytest.raises(EngineError, match=said):
+        build(repository)
+    assert not (repository / "ranking/2/model.plan").exists()
 
 
 def test_a_failing_build_says_what_trtexec_said(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
