@@ -50,6 +50,9 @@ SYNCED := $(VENV)/.synced
 SELDON := .venvs/seldon/.synced
 TRITON := .venvs/triton/.synced
 BENCH := .venvs/bench/.synced
+GPU := .venvs/gpu/.synced
+# only where a driver is: what is in it is large, and under NVIDIA's own licences
+GPU_HERE = $(if $(shell command -v nvidia-smi),$(GPU))
 NO_LEVEL = $(error level $*: no such level, expected one of: $(LEVELS))
 LEVEL = $(or $(PACKAGE_$*),$(NO_LEVEL))
 FOLDER = $(or $(FOLDER_$*),$(NO_LEVEL))
@@ -171,7 +174,7 @@ transport-2: $(SYNCED) $(ARTEFACT_2) ## compare JSON, protobuf and bytes between
 
 # --- level 3 only -------------------------------------------------------------------------------------------------------
 
-optimize-3: $(SYNCED) $(ARTEFACT_3) ## make INT8 versions and pass them through the gate
+optimize-3: $(SYNCED) $(ARTEFACT_3) $$(GPU_HERE) ## make INT8 versions and pass them through the gate
 	@$(PY) -m shop.commands.optimize
 
 canary-3: $(SYNCED) ## shift traffic: MODEL=ranking WEIGHT=10 (percent), or AUTO=1
@@ -301,7 +304,7 @@ crds: $(SYNCED) ## fetch the schemas of custom resources, to validate manifests
 setup: $(SYNCED) $(SELDON) $(TRITON) ## create .venvs/ (every target does this by itself)
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
-	@cd infra/requirements && for f in uv main triton bench iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
+	@cd infra/requirements && for f in uv main triton bench gpu iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
 	  ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
@@ -345,6 +348,12 @@ $(BENCH): infra/requirements/bench.txt $(UV)
 	@echo "set-up: .venvs/bench"
 	@test -x .venvs/bench/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/bench
 	@$(UV) pip sync --quiet --python .venvs/bench/bin/python --require-hashes $<
+	@touch $@
+
+$(GPU): infra/requirements/gpu.txt $(UV)
+	@echo "set-up: .venvs/gpu (ONNX Runtime and NVIDIA's libraries, under NVIDIA's licences)"
+	@test -x .venvs/gpu/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/gpu
+	@$(UV) pip sync --quiet --python .venvs/gpu/bin/python --require-hashes --only-binary :all: $<
 	@touch $@
 
 proto-code: # gRPC code is generated at set-up, from the .proto files in the repository

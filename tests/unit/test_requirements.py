@@ -79,6 +79,14 @@ def test_every_installation_asks_for_the_hashes() -> None:
     assert [place for place, command in found.items() if "--require-hashes" not in command] == []
 
 
+def test_the_environment_for_gpus_has_only_wheels_of_which_the_hash_is_all_there_is() -> None:
+    pinned = {name_of(line) for line in requirements((FOLDER / "gpu.txt").read_text(encoding="utf-8"))}
+    assert {"onnxruntime-gpu", "nvidia-cudnn-cu13", "nvidia-cublas"} <= pinned
+    assert not {name for name in pinned if name.startswith("tensorrt")}, "its sources download what no hash names"
+    (sync,) = [command for command in commands().values() if ".venvs/gpu" in command and "sync" in command]
+    assert "--only-binary :all:" in sync
+
+
 def test_what_carries_the_films_is_downloaded_by_its_hash() -> None:
     code = (ROOT / "02-intermediate-seldon-pipeline/recommender/training/movielens.py").read_text(encoding="utf-8")
     assert len(INSTALLS.findall(code.replace('"', " ").replace(",", " "))) == code.count("--require-hashes") == 1

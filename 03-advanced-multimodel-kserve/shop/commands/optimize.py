@@ -13,6 +13,7 @@ from shop.endpoints import MODELS
 from shop.models.judging import CHOOSING, EvaluationError
 from shop.optimize.attempt import attempt_all
 from shop.optimize.calibration_set import CalibrationError
+from shop.optimize.cuda import cuda_rows
 from shop.optimize.exams import read_exam
 from shop.optimize.forms import forms_of
 from shop.optimize.layers import GraphError
@@ -90,7 +91,7 @@ def optimise(
 
 def _rows(exam: Exam, outcome: Outcome, content: bytes, models_dir: Path, *, tensorrt: bool) -> list[Row]:
     forms = {f"INT8 {each.form}": each.content for each in outcome.attempts}
-    rows = measured_rows(exam, {"FP32": content, **forms})
+    rows = [*measured_rows(exam, {"FP32": content, **forms}), *cuda_rows(exam, content)]
     optimised = Artefact.of(models_dir, exam.model, OPTIMISED)
     if tensorrt and optimised.folder.exists():
         rows += tensorrt_rows(exam, optimised)

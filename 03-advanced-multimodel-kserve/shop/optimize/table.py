@@ -10,6 +10,7 @@ import numpy as np
 from shop.optimize import openvino_runtime
 from shop.optimize.attempt import marks_of
 from shop.optimize.latency import measure_in_turn, run_of, session
+from shop.optimize.on_gpu import BATCHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from shop.optimize.exam import Exam
 
 __all__ = ["BATCHES", "Row", "measured_rows", "remembered_rows"]
-
-BATCHES = (1, 16, 100)
-"""Rows of a request."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ os._exit(0)
 """
 MADE = (
     ".venvs/uv/bin/uv", ".venvs/main/.synced", ".venvs/seldon/.synced", ".venvs/triton/.synced", ".venvs/bench/.synced",
+    ".venvs/gpu/.synced",
     ".run/1/models/iris/1/model.json", ".run/2/models/recommender/2/model.json", ".run/3/models/ranking/1/model.json",
     ".run/3/optimize.json",
 )  # fmt: skip
@@ -151,13 +152,32 @@ def test_a_path_to_python_is_no_command(clone: Clone) -> None:
     assert [(each.program, each.words[0]) for each in started] == [(str(python), "-c"), (str(python), "-m")]
 
 
-@pytest.mark.parametrize("environment", ["main", "seldon", "triton", "bench"])
+@pytest.mark.parametrize("environment", ["main", "seldon", "triton", "bench", "gpu"])
 def test_a_path_to_python_given_to_uv_is_no_command(environment: str, clone: Clone) -> None:
     (clone.folder / ".venvs/uv/bin/uv").write_text('#!/bin/sh\ntest $1 = venv && printf %s "$@"\n')
     (clone.folder / f".venvs/{environment}/.synced").unlink()
     (clone.folder / ".venvs/main/bin/python").unlink()
     _, said = clone.make(f".venvs/{environment}/.synced", f"PYTHON={EVIL}")
     assert f"--python{EVIL}.venvs/{environment}" in said
+
+
+@pytest.mark.parametrize("drivers", [["nvidia-smi"], []])
+def test_the_environment_for_gpus_is_made_only_where_a_driver_is(clone: Clone, drivers: list[str]) -> None:
+    uv = clone.folder / ".venvs/uv/bin/uv"
+    uv.write_text('#!/bin/sh\nmkdir -p .venvs/gpu\necho "$*"\n')
+    (clone.folder / ".venvs/gpu/.synced").unlink()
+    programs = clone.folder / "programs"
+    programs.mkdir()
+    for name in ("bash", "sh", "mkdir", "touch", "make", "env", "test", "cat", "awk"):
+        if found := shutil.which(name):
+            (programs / name).symlink_to(found)
+    for name in drivers:
+        (programs / name).symlink_to("/bin/true")
+    started, said = clone.make("optimize-3", PATH=str(programs))
+    assert started[-1].words == ["-m", "shop.commands.optimize"], said
+    installs = [line for line in said.splitlines() if line.startswith("pip sync") and ".venvs/gpu" in line]
+    assert len(installs) == len(drivers), said
+    assert all("--require-hashes" in line and line.endswith("infra/requirements/gpu.txt") for line in installs)
 
 
 def test_a_setting_given_to_make_is_not_expanded(clone: Clone) -> None:

@@ -69,3 +69,19 @@ def test_the_command_lists_licences_and_fails_on_one_that_is_not_accepted(
         ["good", "1.0", "main", "MIT"],
     ]
     assert err.startswith("error: bad 1.0: AGPL-3.0-only: expected one of 0BSD, Apache-2.0,")
+
+
+def test_what_is_installed_by_choice_is_listed_and_not_held_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(licences, "ROOT", tmp_path)
+    folder = tmp_path / ".venvs/gpu/lib/python3.11/site-packages/nvidia_cublas-13.1.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text(
+        "Metadata-Version: 2.4\nName: nvidia-cublas\nVersion: 13.1\nLicense-Expression: LicenseRef-NVIDIA-Proprietary\n"
+    )
+    (tmp_path / ".venvs/gpu/pyvenv.cfg").touch()
+    assert licences.main() == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[-2].split() == ["nvidia-cublas", "13.1", "gpu", "LicenseRef-NVIDIA-Proprietary"]
+    assert out[-1].startswith(".venvs/gpu is not held to the accepted licences: NVIDIA's own terms")

@@ -18,9 +18,12 @@ from shop.commands.optimize import main
 from shop.models.onnx_graph import Writer
 from shop.models.openmp import provide
 from shop.optimize import openvino_runtime
+from shop.optimize.attempt import marks_of
+from shop.optimize.cuda import cuda_rows
 from shop.optimize.exam import Teacher
 from shop.optimize.exams import read_exam
 from shop.optimize.forms import TENSORRT, TENSORRT_HALF
+from shop.optimize.latency import session
 from shop.optimize.table import measured_rows, remembered_rows
 from shop.optimize.tensorrt import missing, tensorrt_rows
 
@@ -44,6 +47,7 @@ def test_the_command_judges_every_form_and_measures_every_runtime(
     in_run_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shop.commands.optimize.missing", lambda: "no GPU")
+    monkeypatch.setattr("shop.commands.optimize.cuda_rows", lambda *_: [])
     assert main([]) == 0
     said = capsys.readouterr().out
     assert "TensorRT FP16, INT8: not measured here: no GPU" in said
@@ -131,9 +135,32 @@ def test_an_engine_that_tensorrt_cannot_build_has_a_note_in_place_of_figures(
     assert row.note == "Error[4]: no kernel"
 
 
-def test_without_a_gpu_nothing_of_tensorrt_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_gpu_nothing_of_tensorrt_or_cuda_is_made_up(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert missing() == "no GPU"
+    assert cuda_rows(read_exam(run_dir, "ranking"), b"unused", python=Path(sys.executable)) == []
+
+
+@pytest.mark.parametrize("model", ["ranking", "personalisation"])
+def test_what_runs_beside_a_gpu_gives_a_row_with_its_own_answers(
+    run_dir: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{FAKES}{os.pathsep}{os.environ['PATH']}")
+    exam, content = read_exam(run_dir, model), Artefact.of(run_dir / "models", model, "1").onnx()
+    (row,) = cuda_rows(exam, content, python=Path(sys.executable), provider="CPUExecutionProvider")
+    assert row.runs_as == "FP32 ONNX Runtime CPU, NVIDIA L4"
+    assert (sorted(row.latency_us), row.size, row.note) == ([1, 16, 100], len(content), "")
+    assert row.quality == pytest.approx(marks_of(session(content), exam).quality)
+
+
+def test_where_cuda_cannot_be_loaded_a_note_says_so_in_place_of_figures(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{FAKES}{os.pathsep}{os.environ['PATH']}")
+    content = Artefact.of(run_dir / "models", "ranking", "1").onnx()
+    (row,) = cuda_rows(read_exam(run_dir, "ranking"), content, python=Path(sys.executable))
+    assert row.latency_us == {}
+    assert re.fullmatch(r"CUDAExecutionProvider: ONNX Runtime [\d.]+ was built without it", row.note)
 
 
 def test_the_order_of_the_page_is_a_row_beside_the_models(run_dir: Path) -> None:
