@@ -164,7 +164,7 @@ def assert_trained_again(models: Path, again: Path) -> None:
     for path in models.rglob("model.json"):
         one, two = (json.loads(card.read_bytes()) for card in (path, again / path.relative_to(models)))
         assert one.pop("created") < two.pop("created")
-        assert one == two
+        assert one == two, f"{path}: if an older version of the code trained it, delete it"
 
 
 @pytest.mark.parametrize("readme", ["README.md", *(f"{level}/README.md" for level in LEVELS)])
