@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from servekit.telemetry import TelemetryMiddleware
 
 ROUTER = ("seldon_api_executor_", "seldon_router_")
-GATEWAY = tuple(f"serving_{name}_" for name in ("cache_requests", "degraded", "feedback", "shed", "score"))
+GATEWAY = tuple(f"serving_{name}_" for name in ("cache_requests", "degraded", "feedback", "shed", "score", "computed"))
 EVERYBODY = tuple(f"serving_{name}_" for name in ("requests", "request_duration_seconds", "step_duration_seconds"))
 OWNED = {"1": EVERYBODY, "2": EVERYBODY + ROUTER, "3": EVERYBODY + GATEWAY}
 OTHERS = {
