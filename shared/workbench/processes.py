@@ -6,7 +6,7 @@ import os
 import subprocess
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 import psutil
 
@@ -75,16 +75,20 @@ def resident_bytes(processes: Iterable[psutil.Process]) -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], environment: Mapping[str, str], stderr: int | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    stderr: int | None = None,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
 ) -> Iterator[psutil.Popen]:
-    """Runs a process, its standard output dropped, and stops it at the end: asked first, killed after 20 s.
+    """Runs a process, and stops it at the end: asked first, killed after 20 s.
 
     Args:
         command: what to run.
         environment: added to this process's.
         stderr: as for `subprocess.Popen`.
+        stdout: likewise; dropped unless given.
     """
-    process = psutil.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=stderr)
+    process = psutil.Popen(command, env={**os.environ, **environment}, stdout=stdout, stderr=stderr)
     try:
         yield process
     finally:

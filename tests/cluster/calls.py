@@ -9,14 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.cluster.conftest import apply, kubectl, pod
+import pytest
+
+from tests.cluster.conftest import apply, asked, kubectl, namespaces, pod
+from workbench.cluster.deploy import deploy, find_overlay, undeploy
 from workbench.manifests import find_kubectl
-from workbench.versions import ROOT
+from workbench.versions import ROOT, cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SPACE", "Load", "makes", "start_caller", "under_load"]
+__all__ = ["SPACE", "Load", "deployed", "makes", "under_load"]
 
 SPACE = "probe-load"
 """The namespace of the pod that sends requests."""
@@ -38,10 +41,31 @@ class Load(NamedTuple):
         return self.rate * self.seconds
 
 
-def start_caller(labels: dict[str, str]) -> None:
+def _start_caller(labels: dict[str, str]) -> None:
     """Starts the pod that sends requests; its namespace is there already."""
     apply([pod("load", SPACE, labels, ["python3", "-I", "-c", "import time; time.sleep(86400)"])])
     kubectl("--namespace", SPACE, "wait", "pod/load", "--for=condition=Ready", "--timeout=120s")
+
+
+@contextmanager
+def deployed(number: int, labels: dict[str, str]) -> Iterator[str]:
+    """A level as ``make deploy-N`` puts it there, and a pod beside it that sends requests; deleted at the end.
+
+    Yields the context's name. Skips where the level's namespace is there already: it is somebody's.
+    """
+    level = cluster(number)
+    if not asked("get", "namespace", level.profile).returncode:
+        pytest.skip(f"namespace {level.profile} is there already: `make undeploy-{number}` deletes it")
+    current = kubectl("config", "current-context").strip()
+    with pytest.MonkeyPatch.context() as patch, namespaces(SPACE):
+        patch.setenv("CONTEXT", current)
+        patch.setenv("YES", "1")
+        try:
+            deploy(level, find_overlay(number))
+            _start_caller(labels)
+            yield current
+        finally:
+            undeploy(level, find_overlay(number))
 
 
 @contextmanager

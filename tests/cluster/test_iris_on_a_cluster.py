@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.calls import SPACE as CALLER
-from tests.cluster.calls import Load, makes, start_caller, under_load
-from tests.cluster.conftest import apply, asked, kubectl, namespaces
+from tests.cluster.calls import Load, deployed, makes, under_load
+from tests.cluster.conftest import apply, asked, kubectl
 from tests.patience import until
-from workbench.cluster.deploy import deploy, find_overlay, undeploy
+from workbench.cluster.deploy import deploy, find_overlay
 from workbench.images import find_engine
 from workbench.manifests import build
 from workbench.versions import ROOT, cluster
@@ -39,20 +38,10 @@ LOAD = Load(f"http://iris-api.{SPACE}.svc:8100/v1/predict", json.dumps(FLOWER), 
 @pytest.fixture(scope="module")
 def context() -> Iterator[str]:
     """Level 1, two pods of it, and a pod beside it that sends load; deleted at the end."""
-    if not asked("get", "namespace", SPACE).returncode:
-        pytest.skip(f"namespace {SPACE} is there already: `make undeploy-1` deletes it")
-    current = kubectl("config", "current-context").strip()
-    with pytest.MonkeyPatch.context() as patch, namespaces(CALLER):
-        patch.setenv("CONTEXT", current)
-        patch.setenv("YES", "1")
-        try:
-            deploy(LEVEL, find_overlay(1))
-            kubectl("--namespace", SPACE, "scale", DEPLOYMENT, f"--replicas={PODS}")
-            start_caller({})
-            settled()
-            yield current
-        finally:
-            undeploy(LEVEL, find_overlay(1))
+    with deployed(1, {}) as current:
+        kubectl("--namespace", SPACE, "scale", DEPLOYMENT, f"--replicas={PODS}")
+        settled()
+        yield current
 
 
 def settled() -> None:

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.cluster.calls import SPACE as CALLER
-from tests.cluster.calls import Load, makes, start_caller, under_load
-from tests.cluster.conftest import asked, kubectl, namespaces, pod
+from tests.cluster.calls import Load, deployed, makes, under_load
+from tests.cluster.conftest import asked, kubectl, pod
 from tests.patience import until
 from tests.prometheus_program import needs_prometheus
 from tests.rated_series import samples
 from tests.rule_evaluation import have_data
-from workbench.cluster.deploy import deploy, find_overlay, undeploy
 from workbench.versions import ROOT, cluster
 
 if TYPE_CHECKING:
@@ -48,18 +46,8 @@ def context() -> Iterator[str]:
     """Level 2, and a pod beside it that sends load; deleted at the end."""
     if asked("get", "crd", "seldondeployments.machinelearning.seldon.io").returncode:
         pytest.skip("the cluster does not know SeldonDeployments: Seldon Core's operator is not installed")
-    if not asked("get", "namespace", SPACE).returncode:
-        pytest.skip(f"namespace {SPACE} is there already: `make undeploy-2` deletes it")
-    current = kubectl("config", "current-context").strip()
-    with pytest.MonkeyPatch.context() as patch, namespaces(CALLER):
-        patch.setenv("CONTEXT", current)
-        patch.setenv("YES", "1")
-        try:
-            deploy(LEVEL, find_overlay(2))
-            start_caller({"recommender.example.com/client": "true"})
-            yield current
-        finally:
-            undeploy(LEVEL, find_overlay(2))
+    with deployed(2, {"recommender.example.com/client": "true"}) as current:
+        yield current
 
 
 @pytest.fixture

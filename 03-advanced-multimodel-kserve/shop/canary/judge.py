@@ -169,7 +169,7 @@ def _latency(stable: Reading, candidate: Reading, policy: Policy) -> Finding:
     before, after = (quantile(each, _P99) for each in (was, now))
     edge = next((upper for upper in now.edges if upper >= before.value), None)
     if edge is None or not was.total or not now.total:
-        doubt = "p99: nothing to compare it with" if candidate.answers and not was.total else ""
+        doubt = "p99: nothing to compare it with" if candidate.answers and not (was.total and now.total) else ""
         why = "p99 not comparable"
         return Finding("p99", _ms(before.value), _ms(after.value), worse=False, why=why, doubt=doubt)
     slow, stable_slow = now.above(edge), was.above(edge)

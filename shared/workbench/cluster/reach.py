@@ -20,17 +20,20 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from workbench.cluster.shell import ClusterError, say
 from workbench.cluster.target import choose
 from workbench.manifests import ManifestError
+from workbench.processes import running
 from workbench.versions import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import psutil
 
     from workbench.cluster.target import KubeContext
     from workbench.versions import Cluster
 
 __all__ = ["Forward", "main", "reached"]
 
-_WAIT_S, _LOOK_S, _END_S = 60.0, 0.02, 5.0
+_WAIT_S, _LOOK_S = 60.0, 0.02
 _FORWARD = re.compile(r"(?P<name>[A-Z][A-Z0-9_]*)=(?P<service>[a-z0-9]([-a-z0-9]*[a-z0-9])?):(?P<port>[1-9][0-9]{0,4})")
 _LISTENS = re.compile(r"^Forwarding from 127\.0\.0\.1:([0-9]+) ", re.MULTILINE)
 
@@ -56,7 +59,7 @@ class Forward(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit status, or 2 with the reason on standard error when nothing was reached."""
+    """Runs the command; returns its exit status, 2 with the reason on standard error, 130 after Ctrl-C."""
     try:
         level, forwards, command = _understood(list(sys.argv[1:] if arguments is None else arguments))
         with reached(level, forwards) as environment:
@@ -64,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ClusterError, ManifestError, LookupError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except KeyboardInterrupt:  # before the command began
+        return 130
 
 
 @contextmanager
@@ -86,20 +91,11 @@ def reached(level: Cluster, forwards: Sequence[Forward]) -> Iterator[dict[str, s
 def _forwarded(target: KubeContext, namespace: str, to: Forward) -> Iterator[int]:
     command = [*target.kubectl(namespace), "port-forward", f"service/{to.service}", f":{to.port}"]
     # A file, because kubectl writes a line for each connection, and would stop at a full pipe that nobody reads.
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
-        try:
-            yield _local_port(process, said, f"service {to.service} in {target.context}, namespace {namespace}")
-        finally:
-            process.terminate()
-            try:
-                process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    with tempfile.TemporaryFile() as said, running(command, {}, stdout=said, stderr=subprocess.STDOUT) as process:
+        yield _local_port(process, said, f"service {to.service} in {target.context}, namespace {namespace}")
 
 
-def _local_port(process: subprocess.Popen[bytes], said: IO[bytes], what: str) -> int:
+def _local_port(process: psutil.Popen, said: IO[bytes], what: str) -> int:
     until = time.monotonic() + _WAIT_S
     while True:
         ended = process.poll() is not None

@@ -124,9 +124,10 @@ def test_a_version_that_is_slow_is_not_saved_by_its_cache() -> None:
     assert [finding.check for finding in judge(stable, candidate, POLICY).worse] == ["p99"]
 
 
-def test_while_stable_answers_from_its_cache_alone_no_latency_is_proven() -> None:
+@pytest.mark.parametrize(("stable_hits", "hits"), [(500, 0), (100, 100)])
+def test_while_a_version_answers_from_its_cache_alone_no_latency_is_proven(stable_hits: int, hits: int) -> None:
     random = Random(10)
-    judgement = judge(with_cache(random, 500, 500), with_cache(random, 100, 0), POLICY)
+    judgement = judge(with_cache(random, 500, stable_hits), with_cache(random, 100, hits), POLICY)
     assert judgement.worse == ()
     assert "p99: nothing to compare it with" in judgement.doubt
 
