@@ -24,7 +24,7 @@ from workbench.terminal import make_console, make_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["IMAGE", "PROBE", "asked", "kubectl", "namespaces", "pod"]
+__all__ = ["IMAGE", "PROBE", "asked", "kubectl", "namespaces", "need_running", "pod"]
 
 IMAGE = os.environ.get("CLUSTER_TEST_IMAGE", "iris-api:dev")
 """An image with Python that the nodes have: that of ``make image-1``, loaded, or what CLUSTER_TEST_IMAGE names."""
@@ -46,6 +46,13 @@ def kubectl(*arguments: str, given: str | None = None) -> str:
     done = asked(*arguments, given=given)
     assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
     return done.stdout
+
+
+def need_running(operator: str, label: str) -> None:
+    """Skips where no pod of that operator is available: its kinds alone do nothing."""
+    path = "{.items[*].status.availableReplicas}"
+    if not kubectl("get", "deployments", "--all-namespaces", "--selector", label, "-o", f"jsonpath={path}"):
+        pytest.skip(f"{operator} does not run in this cluster: no deployment labelled {label} is available")
 
 
 def apply(bodies: list[dict[str, Any]], *options: str) -> str:

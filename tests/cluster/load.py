@@ -1,13 +1,15 @@
 """Sends requests at a constant rate from inside a cluster, whatever the answers do; prints what became of each.
 
 ``python load.py URL BODY RATE SECONDS`` runs in a pod, on Python's own library. Like a well-behaved client it keeps its
-connections, closes one when told to, and never sends a request twice.
+connections, closes one when told to, sends nothing over one that the server has closed meanwhile (RFC 9112, section
+9.5), and never sends a request twice.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import select
 import sys
 import threading
 import time
@@ -36,6 +38,8 @@ def main(url: str, body: str, rate: str, seconds: str) -> None:
             except Empty:
                 return
             time.sleep(max(0.0, at - time.monotonic()))
+            if connection.sock and select.select([connection.sock], [], [], 0)[0]:
+                connection.close()
             try:
                 connection.request("POST", target.path, body, {"content-type": "application/json"})
                 answer = connection.getresponse()

@@ -1,13 +1,13 @@
 """Level 1 on a real cluster: deployed as ``make`` does it, asked by its own client, updated and killed under load.
 
 It needs an engine with the image of ``make image-1``, and to be told how images come to the nodes where the context's
-name does not say it: ``IMAGES=ctr make test-cluster``. The autoscaler is not tried.
+name does not say it: ``IMAGES=ctr make test-cluster``; for the autoscaler, metrics-server.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,6 +33,9 @@ PRODUCTION = ROOT / "01-beginner-iris-api/deploy/overlays/production"
 FLOWER = {"sepal_length_cm": 5.1, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
 RATE, SECONDS, PODS = 100, 40, 2
 LOAD = Load(f"http://iris-api.{SPACE}.svc:8100/v1/predict", json.dumps(FLOWER), RATE, SECONDS)
+BUSY = LOAD._replace(rate=400, seconds=90)
+SMALL = "20m"
+"""So little CPU that `BUSY` is more than one pod's share of it, on any machine."""
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +101,9 @@ def test_a_pod_that_is_killed_costs_what_it_was_answering_and_no_more(
 
 def test_a_second_pod_is_not_evicted_before_the_first_is_replaced(context: str, seen: Callable[[str], None]) -> None:
     assert context
-    budget = [document.body for document in build(PRODUCTION) if document.kind == "PodDisruptionBudget"]
-    apply(budget)
-    where = f"poddisruptionbudget/{budget[0]['metadata']['name']}"
+    budget = production("PodDisruptionBudget")
+    apply([budget])
+    where = f"poddisruptionbudget/{budget['metadata']['name']}"
     allowed = ("--namespace", SPACE, "get", where, "-o", "jsonpath={.status.disruptionsAllowed}")
     until(lambda: kubectl(*allowed) == "1", "the budget has counted the pods")
     first, second = pods()[:2]
@@ -110,6 +113,12 @@ def test_a_second_pod_is_not_evicted_before_the_first_is_replaced(context: str, 
     seen(f"first: {one.returncode == 0}; second: {other.stderr.strip()}")
     assert one.returncode == 0, one.stderr
     assert "would violate the pod's disruption budget" in other.stderr
+
+
+def production(kind: str) -> dict[str, Any]:
+    """The one object of that kind in the overlay for production."""
+    (found,) = [document.body for document in build(PRODUCTION) if document.kind == kind]
+    return found
 
 
 def evicted(name: str) -> subprocess.CompletedProcess[str]:
@@ -135,3 +144,21 @@ def test_an_image_that_is_built_again_is_what_runs_then(
     seen(f"{', '.join(before)} → {', '.join(after)}")
     assert len(after) == 1
     assert not before & after
+
+
+def test_the_autoscaler_adds_a_pod_when_the_load_asks_for_it(context: str, seen: Callable[[str], None]) -> None:
+    """Production's autoscaler, from one pod on, so that a small node has room for what it adds."""
+    assert context
+    if asked("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes").returncode:
+        pytest.skip("the cluster does not measure its pods' CPU: metrics-server is not installed")
+    kubectl("--namespace", SPACE, "set", "resources", DEPLOYMENT, f"--requests=cpu={SMALL}")
+    kubectl("--namespace", SPACE, "scale", DEPLOYMENT, "--replicas=1")
+    until(lambda: len(pods()) == 1, "one pod is left")
+    scaler = production("HorizontalPodAutoscaler")
+    scaler["spec"] |= {"minReplicas": 1, "maxReplicas": 2}
+    with under_load(BUSY) as found:
+        apply([scaler])
+        until(lambda: len(pods()) > 1, "the autoscaler has added a pod")
+    said = kubectl("--namespace", SPACE, "get", "hpa", "--no-headers").split(maxsplit=1)[1]
+    seen(f"{BUSY.rate}/s: {' '.join(said.split())}; {found}")
+    assert found["answers"] == {"200": BUSY.requests}

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.cluster.calls import Load, deployed, makes, under_load
-from tests.cluster.conftest import asked, kubectl, pod
+from tests.cluster.conftest import asked, kubectl, need_running, pod
 from tests.patience import until
 from tests.prometheus_program import needs_prometheus
 from tests.rated_series import samples
@@ -35,7 +35,7 @@ DRAINS = ROOT / "02-intermediate-seldon-pipeline/deploy/executor-drains.yaml"
 RULES = ROOT / "infra/prometheus/rules/pipeline.yaml"
 PREDICTIONS = "/api/v1.0/predictions"
 BODY = json.dumps({"jsonData": {"user": 196}})
-LOAD = Load(f"http://recommender-default.{SPACE}.svc:8000{PREDICTIONS}", BODY, rate=25, seconds=80)
+LOAD = Load(f"http://recommender-default.{SPACE}.svc:8000{PREDICTIONS}", BODY, rate=40, seconds=80)
 QUIET_S = 60
 FAILURES = 20
 END = "import os, signal; os.kill(1, signal.SIGTERM)"
@@ -44,8 +44,7 @@ END = "import os, signal; os.kill(1, signal.SIGTERM)"
 @pytest.fixture(scope="module")
 def context() -> Iterator[str]:
     """Level 2, and a pod beside it that sends load; deleted at the end."""
-    if asked("get", "crd", "seldondeployments.machinelearning.seldon.io").returncode:
-        pytest.skip("the cluster does not know SeldonDeployments: Seldon Core's operator is not installed")
+    need_running("Seldon Core's operator", "control-plane=seldon-controller-manager")
     with deployed(2, {"recommender.example.com/client": "true"}) as current:
         yield current
 
