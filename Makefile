@@ -67,7 +67,7 @@ $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(f
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
-.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys
+.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry
 .PHONY: observe up-observe observe-down down-observe dashboards verdicts
 
 help:
@@ -252,6 +252,9 @@ cluster-down-%: $(SYNCED) ## delete level N's own cluster
 
 cluster-%-images: $(SYNCED) ## save the images for a cluster without a way out
 	@$(PY) -m workbench.cluster images $(N)
+
+registry: $(SYNCED) ## show the registered models, versions and aliases (ARGS=--json)
+	@$(WITH_ARGS) workbench.registry
 
 model-keys: $(SYNCED) ## make keys that sign models and check them (ARGS=FOLDER)
 	@$(WITH_ARGS) servekit.signing

@@ -25,6 +25,7 @@ TOGETHER = {
     "tests/integration/recommender/components": "components",
     "tests/integration/recommender": "letters",
     "tests/integration/observability": "observability",
+    "tests/integration/registry": "registry",
     "tests/integration/servekit/oip/test_conformance_of_iris.py": "iris-server",
     "tests/integration/iris_api/test_predict.py": "iris-server",
     "tests/integration/iris_api/test_oip_grpc.py": "iris-server",

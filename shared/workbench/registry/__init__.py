@@ -1,0 +1,36 @@
+"""The model registry: MLflow's, without its server, in ``.run/mlflow.db``; ``MLFLOW_TRACKING_URI`` names another.
+
+Each training registers what it made::
+
+    record([Trained(artefact_in(folder), {"regularisation": 1.0})], print)   # never fails a training
+    register([Trained(…)])                                                   # RegistryError where it cannot
+
+A version's number is counted by the registry. Its artefact is copied to ``.run/registry/MODEL/sha256-…``, so the next
+training overwrites nothing that is registered. Two aliases say what a version is for: ``champion`` is served,
+``challenger`` wants to be.
+
+Reading costs milliseconds (`read_models`); MLflow is imported by those alone who write.
+"""
+
+from __future__ import annotations
+
+from workbench.registry.errors import RegistryError, UnknownVersionError
+from workbench.registry.opening import find_model, read_models
+from workbench.registry.registering import Trained, record, register
+from workbench.registry.settings import RegistrySettings
+from workbench.registry.version import CHALLENGER, CHAMPION, ModelVersion, RegisteredModel
+
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "ModelVersion",
+    "RegisteredModel",
+    "RegistryError",
+    "RegistrySettings",
+    "Trained",
+    "UnknownVersionError",
+    "find_model",
+    "read_models",
+    "record",
+    "register",
+]
