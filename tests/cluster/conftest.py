@@ -13,23 +13,25 @@ import json
 import os
 import subprocess
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.text import Text
 
+from workbench.cluster.delivery import choose_way, deliver
+from workbench.cluster.shell import ClusterError
+from workbench.cluster.target import KubeContext
 from workbench.manifests import find_kubectl
 from workbench.terminal import make_console, make_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["IMAGE", "PROBE", "asked", "kubectl", "namespaces", "need_running", "pod"]
-
-IMAGE = os.environ.get("CLUSTER_TEST_IMAGE", "iris-api:dev")
-"""An image with Python that the nodes have: that of ``make image-1``, loaded, or what CLUSTER_TEST_IMAGE names."""
+__all__ = ["PROBE", "asked", "kubectl", "namespaces", "need_running", "pod", "probe_image"]
 
 PROBE = "probe-"
+_IMAGE = "iris-api:dev"
 _TIMEOUT_S = 300
 _SEEN: list[tuple[str, str, str]] = []
 
@@ -55,6 +57,21 @@ def need_running(operator: str, label: str) -> None:
         pytest.skip(f"{operator} does not run in this cluster: no deployment labelled {label} is available")
 
 
+@cache
+def probe_image() -> str:
+    """An image with Python that the nodes have: what CLUSTER_TEST_IMAGE names, else that of level 1, brought there.
+
+    It comes as a level's own images come; where nobody says how, or it is not built, the test is skipped.
+    """
+    if given := os.environ.get("CLUSTER_TEST_IMAGE"):
+        return given
+    try:
+        way = choose_way(KubeContext(kubectl("config", "current-context").strip()))
+        return deliver([_IMAGE], way, level=1).get(_IMAGE, _IMAGE)
+    except ClusterError as error:
+        pytest.skip(f"{error}; or name an image with Python that the nodes have: CLUSTER_TEST_IMAGE=…")
+
+
 def apply(bodies: list[dict[str, Any]], *options: str) -> str:
     return kubectl(
         "apply", *options, "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": bodies})
@@ -76,8 +93,8 @@ def namespaces(*names: str) -> Iterator[list[str]]:
 
 
 def pod(name: str, namespace: str, labels: dict[str, str], command: list[str]) -> dict[str, Any]:
-    """A pod that runs a command in `IMAGE` and is stopped at once."""
-    container = {"name": "probe", "image": IMAGE, "imagePullPolicy": "IfNotPresent", "command": command}
+    """A pod that runs a command in `probe_image` and is stopped at once."""
+    container = {"name": "probe", "image": probe_image(), "imagePullPolicy": "IfNotPresent", "command": command}
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -1,6 +1,6 @@
 """Level 2 through Seldon's operator: deployed as ``make`` does it, asked by its client, changed and killed under load.
 
-It needs the operator, an engine with the images of ``make image-2``, `IMAGE` on the nodes, a volume for the inventory,
+It needs the operator, an engine with the images of ``make image-1`` and ``image-2``, a volume for the inventory,
 and to be told how images come to the nodes where the context's name does not say it: ``IMAGES=ctr make test-cluster``.
 """
 
