@@ -94,6 +94,9 @@ test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, clus
 train-%: $(SYNCED) ## train level N's models and write their artefacts
 	@$(PY) -m $(LEVEL).commands.train
 
+train-1: $(SYNCED)
+	@$(WITH_ARGS) iris_api.commands.train
+
 up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
 	@$(WITH_ARGS) $(LEVEL).commands.stack up
 
@@ -252,6 +255,9 @@ cluster-down-%: $(SYNCED) ## delete level N's own cluster
 
 cluster-%-images: $(SYNCED) ## save the images for a cluster without a way out
 	@$(PY) -m workbench.cluster images $(N)
+
+register-%: $(SYNCED) ## register what training left, if it could not be then
+	@$(PY) -m $(LEVEL).commands.registry register
 
 registry: $(SYNCED) ## show the registered models, versions and aliases (ARGS=--json)
 	@$(WITH_ARGS) workbench.registry

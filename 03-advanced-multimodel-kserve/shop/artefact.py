@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CHECK", "Artefact", "ArtefactError", "ModelCard", "write_artefact"]
+__all__ = ["CHECK", "Artefact", "ArtefactError", "ModelCard", "artefact_in", "write_artefact"]
 
 CHECK = "check.json"
 """Rows and the FP32 graph's answers to them: by which an engine that is built elsewhere is judged."""
@@ -38,6 +38,7 @@ class ModelCard:
     libraries: dict[str, str]
     sha256: str = ""
     files: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,19 @@ class Artefact:
 
     @property
     def _files(self) -> ArtefactFolder:
-        return replace(_files_in(self.folder), derived=self.derived)
+        return replace(artefact_in(self.folder), derived=self.derived)
 
 
 def write_artefact(folder: Path, onnx: bytes, card: ModelCard, parts: Mapping[str, bytes] | None = None) -> ModelCard:
     """Writes the graph, the parts beside it and the card, into which it enters their sha256; returns that card."""
     parts = parts or {}
     complete = replace(card, sha256=_sha256(onnx), files={name: _sha256(content) for name, content in parts.items()})
-    _files_in(folder).write({MODEL: onnx, **parts}, encode_card(complete))
+    artefact_in(folder).write({MODEL: onnx, **parts}, encode_card(complete))
     return complete
 
 
-def _files_in(folder: Path) -> ArtefactFolder:
+def artefact_in(folder: Path) -> ArtefactFolder:
+    """The files of a model's version in that folder; errors name ``make train-3`` and ``SHOP_RUN_DIR``."""
     return ArtefactFolder(folder, "make train-3", "SHOP_RUN_DIR", name=folder.absolute().parent.name)
 
 

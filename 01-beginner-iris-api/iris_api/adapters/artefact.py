@@ -28,6 +28,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     metrics: dict[str, Any]
     created: str
     libraries: dict[str, str]
+    parameters: dict[str, Any] = {}
 
 
 def artefact_in(folder: Path) -> ArtefactFolder:

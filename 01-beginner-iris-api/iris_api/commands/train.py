@@ -1,35 +1,55 @@
-"""``make train-1`` fits and evaluates the model, exports it, and writes the artefact."""
+"""``make train-1`` fits and evaluates the model, exports it, writes the artefact, and registers it.
+
+``make train-1 ARGS="--c 0.1"`` trains another one.
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from iris_api.adapters.artefact import ModelCard, write_artefact
+from iris_api.adapters.artefact import ModelCard, artefact_in, write_artefact
 from iris_api.domain.flower import CLASS_NAMES, FEATURES
 from iris_api.settings import IrisSettings
-from iris_api.training.fit import TrainingReport, out_of_fold, train
+from iris_api.training.fit import INVERSE_REGULARISATION, TrainingReport, out_of_fold, parameters, train
 from iris_api.training.golden import Golden, write_golden
 from iris_api.training.iris_data import data_sha256, iris_rows
 from iris_api.training.onnx_export import INPUTS, LIBRARIES, OUTPUTS, export_onnx
 from servekit.drift import ReferenceProfile
 from servekit.shares import share_text
 from servekit.signing import SIGNATURE
+from workbench.arguments import positive
+from workbench.registry import record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["main"]
+__all__ = ["main", "write_model"]
 
 
-def main(folder: Path | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
+    """Trains into the folder of the settings; the registry costs a training nothing but a line."""
+    parser = argparse.ArgumentParser(prog="python -m iris_api.commands.train", description="Train and register iris.")
+    parser.add_argument(
+        "--c",
+        type=positive,
+        default=INVERSE_REGULARISATION,
+        help="inverse strength of the regularisation (%(default)g)",
+    )
+    c, folder = parser.parse_args(argv).c, IrisSettings().model_dir
+    write_model(folder, c)
+    record([artefact_in(folder)], print)
+
+
+def write_model(folder: Path, c: float = INVERSE_REGULARISATION) -> None:
     """Writes the artefact, ``golden.json`` (scikit-learn's own answers, the oracle) and ``drift.json``."""
-    folder = folder or IrisSettings().model_dir
     features, labels = iris_rows()
-    pipeline, report = train(features, labels)
+    pipeline, report = train(features, labels, c)
     onnx = export_onnx(pipeline)
     card = ModelCard(
         name="iris",
@@ -41,11 +61,12 @@ def main(folder: Path | None = None) -> None:
         metrics=msgspec.to_builtins(report),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         libraries=LIBRARIES,
+        parameters=parameters(c),
     )
     write_artefact(folder, onnx, card)
     profile = ReferenceProfile.of(
         features,
-        out_of_fold(features, labels),
+        out_of_fold(features, labels, c),
         model=card.name,
         version=card.version,
         feature_names=FEATURES,

@@ -14,9 +14,14 @@ from sklearn.preprocessing import StandardScaler
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TrainingReport", "out_of_fold", "train"]
+__all__ = ["INVERSE_REGULARISATION", "TrainingReport", "out_of_fold", "parameters", "train"]
+
+INVERSE_REGULARISATION = 1.0
+"""scikit-learn's ``C``: the smaller, the closer the coefficients are kept to 0."""
 
 _SEED = 20260101
+_MAX_ITERATIONS = 1_000
+_FOLDS = 5
 
 
 class TrainingReport(msgspec.Struct, frozen=True):
@@ -39,7 +44,14 @@ class TrainingReport(msgspec.Struct, frozen=True):
     test_rows: int
 
 
-def train(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Pipeline, TrainingReport]:
+def parameters(c: float) -> dict[str, Any]:
+    """What a training depends on besides its data."""
+    return {"model": "logistic regression", "c": c, "max_iter": _MAX_ITERATIONS, "folds": _FOLDS, "seed": _SEED}
+
+
+def train(
+    features: NDArray[Any], labels: NDArray[Any], c: float = INVERSE_REGULARISATION
+) -> tuple[Pipeline, TrainingReport]:
     """A fitted pipeline (standardise, multinomial logistic regression) and its report.
 
     The split is stratified and seeded, so two runs fit the same model.
@@ -47,7 +59,7 @@ def train(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Pipeline, Train
     fitting, held_out, fitting_labels, held_out_labels = train_test_split(
         features, labels, test_size=0.2, stratify=labels, random_state=_SEED
     )
-    pipeline = _pipeline()
+    pipeline = _pipeline(c)
     scores = cross_val_score(pipeline, fitting, fitting_labels, cv=_folds())
     pipeline.fit(fitting, fitting_labels)
     most_frequent = np.bincount(fitting_labels).argmax()
@@ -62,17 +74,17 @@ def train(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Pipeline, Train
     return pipeline, report
 
 
-def out_of_fold(features: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float64]:
+def out_of_fold(features: NDArray[Any], labels: NDArray[Any], c: float = INVERSE_REGULARISATION) -> NDArray[np.float64]:
     """Probabilities (n, 3) of every row, by a model that was not fitted on it: live scores should look like these."""
     probabilities: NDArray[np.float64] = cross_val_predict(
-        _pipeline(), features, labels, cv=_folds(), method="predict_proba"
+        _pipeline(c), features, labels, cv=_folds(), method="predict_proba"
     )
     return probabilities
 
 
-def _pipeline() -> Pipeline:
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
+def _pipeline(c: float) -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=_MAX_ITERATIONS))
 
 
 def _folds() -> StratifiedKFold:
-    return StratifiedKFold(5, shuffle=True, random_state=_SEED)
+    return StratifiedKFold(_FOLDS, shuffle=True, random_state=_SEED)

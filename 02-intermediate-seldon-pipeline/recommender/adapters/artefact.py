@@ -17,7 +17,7 @@ golden.json            the best items of every user as NumPy computes them: the 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Artefact", "ArtefactError", "ModelCard", "encode_parts", "write_artefact"]
+__all__ = ["Artefact", "ArtefactError", "ModelCard", "artefact_in", "encode_parts", "write_artefact"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class ModelCard:
     metrics: dict[str, Any]
     created: str
     libraries: dict[str, str]
+    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Artefact:
 
     @property
     def _files(self) -> ArtefactFolder:
-        return _files_in(self.folder)
+        return artefact_in(self.folder)
 
 
 def encode_parts(normalisation: Normalisation, histories: Histories, catalogue: Catalogue) -> dict[str, bytes]:
@@ -113,10 +114,11 @@ def encode_parts(normalisation: Normalisation, histories: Histories, catalogue: 
 
 def write_artefact(folder: Path, files: Mapping[str, bytes], card: ModelCard) -> None:
     """Writes the files, and the card last."""
-    _files_in(folder).write(files, encode_card(card))
+    artefact_in(folder).write(files, encode_card(card))
 
 
-def _files_in(folder: Path) -> ArtefactFolder:
+def artefact_in(folder: Path) -> ArtefactFolder:
+    """The files of a recommender in that folder; errors name ``make train-2`` and ``RECOMMENDER_MODEL_DIR``."""
     return ArtefactFolder(folder, "make train-2", "RECOMMENDER_MODEL_DIR", name="recommender")
 
 

@@ -1,4 +1,4 @@
-"""``make train-2`` fetches MovieLens, fits and evaluates both models, and writes both artefacts."""
+"""``make train-2`` fetches MovieLens, fits and evaluates both models, writes both artefacts and registers them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recommender.adapters.artefact import ModelCard, encode_parts, write_artefact
+from recommender.adapters.artefact import ModelCard, artefact_in, encode_parts, write_artefact
 from recommender.domain.ranking import rank
 from recommender.settings import RecommenderSettings
-from recommender.training.fit import HELD_OUT, LIKED_STARS, FittedModels, train
+from recommender.training.fit import HELD_OUT, LIKED_STARS, FittedModels, parameters, train
 from recommender.training.movielens import DataError, data_sha256, fetch_movielens, read_movielens
 from recommender.training.onnx_export import als_onnx, ease_onnx
+from workbench.registry import record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +37,11 @@ _LIBRARIES = {name: version(name) for name in ("numpy", "onnx")}
 
 
 def main(settings: RecommenderSettings | None = None) -> int:
-    """Writes the artefacts below ``settings.models_dir``; returns 0, or 1 with one line when the data is missing."""
-    settings = settings or RecommenderSettings()
+    """Writes the artefacts below ``settings.models_dir``; returns 0, or 1 with one line when the data is missing.
+
+    Without settings, which a test gives, the artefacts are registered, too.
+    """
+    registers, settings = settings is None, settings or RecommenderSettings()
     folder = settings.movielens_dir
     try:
         if "movielens_dir" not in settings.model_fields_set:
@@ -52,6 +56,8 @@ def main(settings: RecommenderSettings | None = None) -> int:
         for number, onnx in graphs.items():
             _write(settings, number, onnx, fitted, catalogue)
     _print(fitted, settings.models_dir, graphs)
+    if registers:
+        record([artefact_in(settings.models_dir / number) for number in graphs], print)
     return 0
 
 
@@ -75,6 +81,7 @@ def _write(settings: RecommenderSettings, number: str, onnx: bytes, fitted: Fitt
         },
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         libraries=_LIBRARIES,
+        parameters=parameters(number),
     )
     golden = json.dumps(_golden(fitted, number, catalogue), separators=(",", ":")).encode()
     write_artefact(settings.models_dir / number, {"model.onnx": onnx, **parts, "golden.json": golden}, card)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from recommender.training.evaluation import Quality, evaluate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HELD_OUT", "LIKED_STARS", "FittedModels", "train"]
+__all__ = ["HELD_OUT", "LIKED_STARS", "FittedModels", "parameters", "train"]
 
 HELD_OUT = 10
 """The number of each user's last interactions that are held out for evaluation."""
@@ -60,6 +60,12 @@ class FittedModels:
         wide = self.features.astype(np.float64)
         scores: NDArray[np.float64] = wide @ self.ease if version == "1" else self.als.scores(wide)
         return scores
+
+
+def parameters(version: str) -> dict[str, Any]:
+    """What the training of a version depends on besides its data."""
+    own = {"ridge": _RIDGE} if version == "1" else asdict(_ALS)
+    return {"held_out": HELD_OUT, "shrinkage": _SHRINKAGE, "weight": _WEIGHT, **own}
 
 
 def train(interactions: Interactions) -> FittedModels:

@@ -1,14 +1,15 @@
-"""``make optimize-3``: INT8 versions of the models through their gate, and everything side by side in one table."""
+"""``make optimize-3``: INT8 versions of the models through their gate, side by side in one table, and registered."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shop.addresses import Addresses
-from shop.artefact import Artefact, ArtefactError
+from shop.artefact import Artefact, ArtefactError, artefact_in
 from shop.endpoints import MODELS
 from shop.models.judging import CHOOSING, EvaluationError
 from shop.optimize.attempt import attempt_all
@@ -22,6 +23,7 @@ from shop.optimize.table import measured_rows, remembered_rows
 from shop.optimize.tensorrt import missing, tensorrt_rows
 from shop.optimize.version import BASELINE, OPTIMISED, write_version
 from workbench.hardware import hardware_stamp
+from workbench.registry import record
 from workbench.terminal import make_console
 
 if TYPE_CHECKING:
@@ -53,7 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(problem, file=sys.stderr)
         return 1
     print_report(make_console(), report)
+    _register(report, Addresses().run_dir / "models")
     return 0
+
+
+def _register(report: Report, models_dir: Path) -> None:
+    """Each new version after the one that it was made of, which is the champion if neither was registered yet."""
+    artefacts = []
+    for model in report.shipped:
+        baseline, optimised = (artefact_in(models_dir / model / each) for each in (BASELINE, OPTIMISED))
+        artefacts += [baseline, replace(optimised, train="make optimize-3")]
+    record(artefacts, print)
 
 
 def optimise(

@@ -1,4 +1,4 @@
-"""``make train-3``: simulate the shop, train its three models, judge them, and write artefacts and features."""
+"""``make train-3``: simulate the shop, train its three models, judge them, write artefacts and features, register."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from threadpoolctl import threadpool_limits
 
 from shop.addresses import Addresses
+from shop.artefact import artefact_in
 from shop.commands.training_report import print_report
 from shop.commands.world import make_world
 from shop.endpoints import MODELS
@@ -20,6 +21,7 @@ from shop.models.openmp import OpenMpError
 from shop.models.training_steps import fit_fraud, fit_personalisation, fit_ranking
 from shop.world.people import DAY
 from shop.world.settings import WorldSettings
+from workbench.registry import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +37,11 @@ _STEPS = {"ranking": fit_ranking, "fraud": fit_fraud, "personalisation": fit_per
 def main() -> int:
     """Trains below SHOP_RUN_DIR; 0, or 1 with one line that says why it cannot."""
     try:
-        train(WorldSettings(), Addresses().run_dir, processes=2)
+        train(WorldSettings(), run_dir := Addresses().run_dir, processes=2)
     except OpenMpError as error:
         print(error, file=sys.stderr)
         return 1
+    record([artefact_in(run_dir / "models" / model / "1") for model in MODELS], print)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,14 @@ import numpy as np
 
 from shop.artefact import ModelCard, write_artefact
 from shop.features.store import EMBEDDING, FRAUD_WIDTH, RANKING_WIDTH
+from shop.models.fraud import student as fraud_student
 from shop.models.fraud.student import fraud_onnx
 from shop.models.fraud.training import train_fraud
 from shop.models.judging import CHOOSING, TEST, Evaluation, write_evaluation
 from shop.models.periods import Periods
 from shop.models.personalisation.graphs import TOP, personalisation_onnx
-from shop.models.personalisation.training import train_personalisation
+from shop.models.personalisation.training import ALS, train_personalisation
+from shop.models.ranking import student as ranking_student
 from shop.models.ranking.student import ranking_onnx
 from shop.models.ranking.training import train_ranking
 from shop.world.record import read_record, record_sha256
@@ -31,6 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainedModel", "fit_fraud", "fit_personalisation", "fit_ranking"]
 
+_PARAMETERS = {
+    "ranking": asdict(ranking_student.FIT),
+    "fraud": asdict(fraud_student.FIT),
+    "personalisation": asdict(ALS),
+}
 _LIBRARIES = {name: version(name) for name in ("numpy", "scipy", "lightgbm", "onnx")}
 
 
@@ -173,6 +180,7 @@ def _card(
         training_data_sha256=record_sha256(run_dir / "world"),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         libraries=_LIBRARIES,
+        parameters=_PARAMETERS[name],
     )
 
 

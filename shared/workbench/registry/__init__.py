@@ -2,8 +2,8 @@
 
 Each training registers what it made::
 
-    record([Trained(artefact_in(folder), {"regularisation": 1.0})], print)   # never fails a training
-    register([Trained(…)])                                                   # RegistryError where it cannot
+    record([artefact_in(folder)], print)   # never fails a training
+    register([artefact_in(folder)])        # RegistryError where it cannot
 
 A version's number is counted by the registry. Its artefact is copied to ``.run/registry/MODEL/sha256-…``, so the next
 training overwrites nothing that is registered. Two aliases say what a version is for: ``champion`` is served,
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from workbench.registry.errors import RegistryError, UnknownVersionError
 from workbench.registry.opening import find_model, read_models
-from workbench.registry.registering import Trained, record, register
+from workbench.registry.registering import record, register
 from workbench.registry.settings import RegistrySettings
 from workbench.registry.version import CHALLENGER, CHAMPION, ModelVersion, RegisteredModel
 
@@ -27,7 +27,6 @@ __all__ = [
     "RegisteredModel",
     "RegistryError",
     "RegistrySettings",
-    "Trained",
     "UnknownVersionError",
     "find_model",
     "read_models",

@@ -7,7 +7,7 @@ sha256                     the digest of the ONNX graph
 artefact_sha256            the digest of all files of the artefact but its card
 artefact_version           the version in the model card, which clients know
 metrics, signature         of the model card, as JSON
-parameters                 what it was trained with, as JSON
+parameters                 that it was trained with, of the model card, as JSON
 gate                       the report of the gate that it passed, as JSON; absent where there was none
 training_data_sha256       of the model card
 libraries, created         of the model card
@@ -36,8 +36,8 @@ _GIT_TIMEOUT_S = 10.0
 
 
 def lineage() -> dict[str, str]:
-    """The tags of this checkout and its environment; ``unknown`` where git cannot say."""
-    return {"git_commit": _commit(), "lock_sha256": hashlib.sha256(_LOCK.read_bytes()).hexdigest()}
+    """The tags of this checkout and its environment; ``unknown`` where there is no lock, or git cannot say."""
+    return {"git_commit": _commit(), "lock_sha256": _lock()}
 
 
 def of_card(card: Mapping[str, Any]) -> dict[str, str]:
@@ -49,11 +49,16 @@ def of_card(card: Mapping[str, Any]) -> dict[str, str]:
         "artefact_version": str(card["version"]),
         "metrics": json.dumps(metrics),
         "signature": json.dumps({"inputs": card["inputs"], "outputs": card["outputs"]}),
+        "parameters": json.dumps(card.get("parameters", {})),
         "training_data_sha256": str(card["training_data_sha256"]),
         "libraries": json.dumps(card["libraries"]),
         "created": str(card["created"]),
     }
     return tags if gate is None else {**tags, "gate": json.dumps(gate)}
+
+
+def _lock() -> str:
+    return hashlib.sha256(_LOCK.read_bytes()).hexdigest() if _LOCK.exists() else "unknown"
 
 
 def _commit() -> str:

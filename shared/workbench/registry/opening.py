@@ -27,6 +27,8 @@ def read_models(settings: RegistrySettings) -> dict[str, RegisteredModel]:
     Raises:
         RegistryError: the registry does not answer.
     """
+    if settings.off:
+        return {}
     if settings.database is not None:
         return read_database(settings.database, settings.timeout_s)
     return open_store(settings).models()
@@ -50,6 +52,8 @@ def open_store(settings: RegistrySettings, say: Callable[[str], None] = lambda _
     Raises:
         RegistryError: it does not answer, or its folder cannot be written.
     """
+    if settings.off:
+        raise RegistryError("registry off: expected one: unset MLFLOW_TRACKING_URI")
     _prepare(settings.timeout_s)
     if settings.database is not None:
         if not settings.database.exists():

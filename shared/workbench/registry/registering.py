@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from servekit.artefact_folder import ArtefactError
 from workbench.registry.artefact import checked_card, digest, keep
@@ -12,38 +11,27 @@ from workbench.registry.errors import RegistryError
 from workbench.registry.lineage import lineage, of_card
 from workbench.registry.opening import open_store, read_models, writing
 from workbench.registry.settings import RegistrySettings
-from workbench.registry.version import CHALLENGER, CHAMPION, RegisteredModel, folder_source
+from workbench.registry.version import CHALLENGER, CHAMPION, folder_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from servekit.artefact_folder import ArtefactFolder
+    from workbench.registry.store import Store
+    from workbench.registry.version import RegisteredModel
 
-__all__ = ["Trained", "record", "register"]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """An artefact that is whole on disk, to be registered.
-
-    Args:
-        artefact: its folder; ``train`` names the command that made it.
-        parameters: that it was trained with.
-        gate: the report of the gate that it passed, where the card has none.
-    """
-
-    artefact: ArtefactFolder
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    gate: Mapping[str, Any] | None = None
+__all__ = ["record", "register"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Entry:
+    """An artefact that is whole, and what the registry is to know of it."""
+
     model: str
     folder: Path
     tags: dict[str, str]
-    trained: Trained
+    artefact: ArtefactFolder
 
     def number_in(self, models: Mapping[str, RegisteredModel]) -> int | None:
         """The version that these very bytes are registered as."""
@@ -53,71 +41,74 @@ class _Entry:
 
 
 def record(
-    trained: Sequence[Trained], say: Callable[[str], None], settings: RegistrySettings | None = None
+    artefacts: Sequence[ArtefactFolder], say: Callable[[str], None], settings: RegistrySettings | None = None
 ) -> list[int] | None:
-    """Registers what a training left; a registry that does not answer costs a line, never the training.
+    """Registers what a training left; a registry that does not answer costs two lines, never the training.
 
     Returns:
         The versions' numbers; None where they could not be registered.
     """
+    settings = settings or RegistrySettings()
+    if settings.off or not artefacts:
+        return None
     try:
-        return register(trained, say, settings)
+        return register(artefacts, say, settings)
     except RegistryError as error:
         say(f"registry       {error}")
-        again = " ".join(dict.fromkeys(each.artefact.train for each in trained))
-        say(f"registry       nothing was registered; the artefacts are whole: when it answers, {again} again")
+        say("registry       nothing was registered; the artefacts are whole: make register-N when it answers")
         return None
 
 
 def register(
-    trained: Sequence[Trained], say: Callable[[str], None] = lambda _: None, settings: RegistrySettings | None = None
+    artefacts: Sequence[ArtefactFolder],
+    say: Callable[[str], None] = lambda _: None,
+    settings: RegistrySettings | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> list[int]:
-    """Registers artefacts and returns their versions' numbers; the same bytes are the same version.
+    """Registers artefacts that are whole on disk, and returns their versions' numbers; the same bytes are the same one.
 
     The first version of a model becomes its champion, for something has to be served. Each later one becomes the
     challenger and stays that until it is promoted.
+
+    Args:
+        artefacts: their folders; ``train`` names the command that made each.
+        say: is given a line for each version.
+        settings: the registry, by default the environment's.
+        tags: that new versions get besides those of `workbench.registry.lineage`, e.g. the ``gate`` of a release.
 
     Raises:
         RegistryError: an artefact is not whole, the registry does not answer, or the disk is full. Nothing is
             registered half: a version is entered last, when its copy is complete.
     """
     settings = settings or RegistrySettings()
-    entries = [_entry(each, settings) for each in trained]
+    entries = [_entry(each, settings, tags or {}) for each in artefacts]
     with writing(settings):
         models = read_models(settings)
-        known = [entry.number_in(models) for entry in entries]
         for entry in entries:
-            keep(entry.trained.artefact, entry.tags["artefact_sha256"], entry.folder)
-        if None not in known:
-            for entry, number in zip(entries, known, strict=True):
-                say(f"registry       {entry.model} {number}: these very bytes, registered before")
-            return [number for number in known if number is not None]
+            keep(entry.artefact, entry.tags["artefact_sha256"], entry.folder)
+        known = {entry: number for entry in entries if (number := entry.number_in(models))}
+        if len(known) == len(entries):
+            told = ", ".join(f"{entry.model} {number}" for entry, number in known.items())
+            say(f"registry       {told}: these very bytes, registered before")
+            return list(known.values())
         store, here = open_store(settings, say), lineage()
-        numbers = []
-        for entry in entries:
-            number = entry.number_in(models)
-            if number is None:
-                number = store.add(entry.model, folder_source(entry.folder), entry.tags | here)
-                alias = CHALLENGER if entry.model in models and CHAMPION in models[entry.model].aliases else CHAMPION
-                store.point(entry.model, alias, number)
-                say(f"registry       {entry.model} {number}: {alias}")
-                models = store.models()
-            numbers.append(number)
-        return numbers
+        return [known.get(entry) or _enter(entry, store, here, say) for entry in entries]
 
 
-def _entry(trained: Trained, settings: RegistrySettings) -> _Entry:
-    artefact = trained.artefact
+def _enter(entry: _Entry, store: Store, here: Mapping[str, str], say: Callable[[str], None]) -> int:
+    models = store.models()
+    number = store.add(entry.model, folder_source(entry.folder), {**here, **entry.tags})
+    alias = CHALLENGER if entry.model in models and CHAMPION in models[entry.model].aliases else CHAMPION
+    store.point(entry.model, alias, number)
+    say(f"registry       {entry.model} {number}: {alias}")
+    return number
+
+
+def _entry(artefact: ArtefactFolder, settings: RegistrySettings, more: Mapping[str, str]) -> _Entry:
     try:
         card, sha256 = checked_card(artefact), digest(artefact.path)
     except (ArtefactError, OSError) as error:
         raise RegistryError(f"artefact {artefact.path}: {error}") from None
     model = str(card["name"])
-    tags = {
-        **of_card(card),
-        "artefact_sha256": sha256,
-        "parameters": json.dumps(dict(trained.parameters)),
-        "trained_by": artefact.train,
-        **({"gate": json.dumps(dict(trained.gate))} if trained.gate is not None else {}),
-    }
-    return _Entry(model, settings.artefacts / model / f"sha256-{sha256[:16]}", tags, trained)
+    tags = {**of_card(card), "artefact_sha256": sha256, "trained_by": artefact.train, **more}
+    return _Entry(model, settings.artefacts / model / f"sha256-{sha256[:16]}", tags, artefact)

@@ -20,7 +20,7 @@ class RegistrySettings(BaseSettings):
     tracking_uri: str = Field(
         f"{_SQLITE}.run/mlflow.db",
         validation_alias="MLFLOW_TRACKING_URI",
-        description="MLflow's store: a database without a server, or http://HOST:PORT of a server.",
+        description="MLflow's store: a database without a server, http://HOST:PORT of a server, or off for none.",
     )
     artefacts: Path = Field(
         Path(".run/registry"),
@@ -30,6 +30,11 @@ class RegistrySettings(BaseSettings):
     timeout_s: float = Field(
         5.0, gt=0, validation_alias="REGISTRY_TIMEOUT_S", description="How long a server may take for an answer."
     )
+
+    @property
+    def off(self) -> bool:
+        """Whether there is no registry: nothing is registered, and levels serve what was trained last."""
+        return self.tracking_uri == "off"
 
     @property
     def database(self) -> Path | None:

@@ -18,7 +18,6 @@ from workbench.registry import (
     RegisteredModel,
     RegistryError,
     RegistrySettings,
-    Trained,
     UnknownVersionError,
     find_model,
     read_models,
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
 
 def fill(registry: RegistrySettings, folder: Path) -> None:
     for number, name in enumerate(("iris", "iris", "o'brien's model", "iris")):
-        artefact = new_artefact(folder / str(number), b"graph %d" % number, name)
-        register([Trained(artefact, {"number": number})], settings=registry)
+        graph = b"graph %d" % number
+        register([new_artefact(folder / str(number), graph, name, parameters={"number": number})], settings=registry)
 
 
 def test_the_database_is_read_as_mlflow_reads_it(tmp_path: Path, registry: RegistrySettings) -> None:
@@ -74,7 +73,7 @@ def test_no_usage_data_is_sent_and_no_pickle_loaded(registry: RegistrySettings) 
 def test_what_is_not_registered_is_named_with_what_is(tmp_path: Path, registry: RegistrySettings) -> None:
     with pytest.raises(UnknownVersionError, match=r"model iris: expected a registered one \(none yet\)"):
         find_model(read_models(registry), "iris")
-    register([Trained(new_artefact(tmp_path / "model"))], settings=registry)
+    register([new_artefact(tmp_path / "model")], settings=registry)
     models = read_models(registry)
     with pytest.raises(UnknownVersionError, match=r"model rose: expected a registered one \(iris\): make registry"):
         find_model(models, "rose")

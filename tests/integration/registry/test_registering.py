@@ -13,7 +13,7 @@ import pytest
 
 from servekit.artefact_folder import CARD, MODEL
 from tests.artefacts import new_artefact
-from workbench.registry import CHALLENGER, CHAMPION, RegistryError, RegistrySettings, Trained, read_models, record
+from workbench.registry import CHALLENGER, CHAMPION, RegistryError, RegistrySettings, read_models, record
 from workbench.registry.artefact import checked_folder, digest
 from workbench.registry.registering import register
 from workbench.versions import ROOT
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 def test_a_version_is_registered_with_all_that_it_came_from(tmp_path: Path, registry: RegistrySettings) -> None:
     gate = {"passed": True, "reasons": []}
-    artefact = new_artefact(tmp_path / "model", metrics={"accuracy": 0.95, "gate": gate})
-    assert register([Trained(artefact, {"regularisation": 0.5})], settings=registry) == [1]
+    metrics = {"accuracy": 0.95, "gate": gate}
+    artefact = new_artefact(tmp_path / "model", metrics=metrics, parameters={"regularisation": 0.5})
+    assert register([artefact], settings=registry) == [1]
     version = read_models(registry)["iris"].version(1)
     tags = version.tags
     assert (version.aliases, version.artefact_version, version.metrics) == ((CHAMPION,), "1", {"accuracy": 0.95})
@@ -43,7 +44,7 @@ def test_a_version_is_registered_with_all_that_it_came_from(tmp_path: Path, regi
 def test_the_gate_report_of_a_training_is_kept_where_the_card_has_none(
     tmp_path: Path, registry: RegistrySettings
 ) -> None:
-    register([Trained(new_artefact(tmp_path / "model"), gate={"passed": True})], settings=registry)
+    register([new_artefact(tmp_path / "model")], settings=registry, tags={"gate": '{"passed": true}'})
     assert read_models(registry)["iris"].version(1).tags["gate"] == '{"passed": true}'
 
 
@@ -51,8 +52,8 @@ def test_the_same_bytes_are_the_same_version_although_their_card_is_younger(
     tmp_path: Path, registry: RegistrySettings
 ) -> None:
     lines: list[str] = []
-    first = Trained(new_artefact(tmp_path / "first"))
-    again = Trained(new_artefact(tmp_path / "again", created="2026-12-24T00:00:00+00:00"))
+    first = new_artefact(tmp_path / "first")
+    again = new_artefact(tmp_path / "again", created="2026-12-24T00:00:00+00:00")
     assert [register([each], lines.append, registry) for each in (first, again)] == [[1], [1]]
     assert lines == ["registry       iris 1: champion", "registry       iris 1: these very bytes, registered before"]
 
@@ -61,7 +62,7 @@ def test_the_first_version_is_champion_and_the_newest_after_it_the_challenger(
     tmp_path: Path, registry: RegistrySettings
 ) -> None:
     graphs = (b"one", b"two", b"three")
-    trained = [Trained(new_artefact(tmp_path / graph.decode(), graph)) for graph in graphs]
+    trained = [new_artefact(tmp_path / graph.decode(), graph) for graph in graphs]
     assert register(trained[:2], settings=registry) == [1, 2]
     assert read_models(registry)["iris"].aliases == {CHAMPION: 1, CHALLENGER: 2}
     assert register(trained, settings=registry) == [1, 2, 3]
@@ -69,14 +70,14 @@ def test_the_first_version_is_champion_and_the_newest_after_it_the_challenger(
 
 
 def test_the_next_training_leaves_registered_bytes_alone(tmp_path: Path, registry: RegistrySettings) -> None:
-    register([Trained(new_artefact(tmp_path / "model", b"old"))], settings=registry)
+    register([new_artefact(tmp_path / "model", b"old")], settings=registry)
     new_artefact(tmp_path / "model", b"new")
     folder = checked_folder(read_models(registry)["iris"].version(1), "make train-1", "IRIS_MODEL_DIR")
     assert (folder / MODEL).read_bytes() == b"old"
 
 
 def test_a_damaged_copy_is_made_anew_by_the_next_training(tmp_path: Path, registry: RegistrySettings) -> None:
-    trained = Trained(new_artefact(tmp_path / "model"))
+    trained = new_artefact(tmp_path / "model")
     register([trained], settings=registry)
     version = read_models(registry)["iris"].version(1)
     (version.folder / MODEL).write_bytes(b"other")
@@ -109,7 +110,7 @@ def test_an_artefact_that_is_not_whole_is_refused(tmp_path: Path, registry: Regi
     whole, broken = (new_artefact(tmp_path / name, name.encode()) for name in ("whole", "broken"))
     damage(broken.path)
     with pytest.raises(RegistryError) as error:
-        register([Trained(whole), Trained(broken)], settings=registry)
+        register([whole, broken], settings=registry)
     assert reason in str(error.value)
     assert read_models(registry) == {}  # not the whole one either: they belong together
 
@@ -117,7 +118,7 @@ def test_an_artefact_that_is_not_whole_is_refused(tmp_path: Path, registry: Regi
 def test_a_registered_artefact_that_was_replaced_with_its_card_is_refused(
     tmp_path: Path, registry: RegistrySettings
 ) -> None:
-    register([Trained(new_artefact(tmp_path / "model"))], settings=registry)
+    register([new_artefact(tmp_path / "model")], settings=registry)
     version = read_models(registry)["iris"].version(1)
     new_artefact(version.folder, b"other")
     with pytest.raises(RegistryError, match=r"of model\.onnx: registered was .{12}…: the files were replaced"):
@@ -127,7 +128,7 @@ def test_a_registered_artefact_that_was_replaced_with_its_card_is_refused(
 def test_a_file_beside_the_graph_that_was_replaced_is_noticed(tmp_path: Path, registry: RegistrySettings) -> None:
     artefact = new_artefact(tmp_path / "model")
     (artefact.path / "drift.json").write_text("{}")
-    register([Trained(artefact)], settings=registry)
+    register([artefact], settings=registry)
     version = read_models(registry)["iris"].version(1)
     (version.folder / "drift.json").write_text("[]")
     with pytest.raises(RegistryError, match="of all files: registered was"):
@@ -138,23 +139,23 @@ def test_a_registry_that_does_not_answer_costs_a_training_two_lines(tmp_path: Pa
     assert registry.database
     registry.database.write_bytes(b"no database, but longer than the header of one" * 100)
     lines: list[str] = []
-    assert record([Trained(new_artefact(tmp_path / "model"))], lines.append, registry) is None
+    assert record([new_artefact(tmp_path / "model")], lines.append, registry) is None
     assert len(lines) == 2
     assert "file is not a database: expected MLflow's database" in lines[0]
-    assert lines[1].endswith("the artefacts are whole: when it answers, make train-1 again")
+    assert lines[1].endswith("the artefacts are whole: make register-N when it answers")
 
 
 def test_a_full_disk_registers_nothing(tmp_path: Path, registry: RegistrySettings) -> None:
     registry.artefacts.mkdir(parents=True)
     (registry.artefacts / "iris").write_text("a file where the folder should be")
     lines: list[str] = []
-    assert record([Trained(new_artefact(tmp_path / "model"))], lines.append, registry) is None
+    assert record([new_artefact(tmp_path / "model")], lines.append, registry) is None
     assert "free some space, or set REGISTRY_ARTEFACTS" in lines[0]
     assert read_models(registry) == {}
 
 
 def _register(settings: RegistrySettings, folder: Path, graph: bytes) -> list[int]:
-    return register([Trained(new_artefact(folder, graph))], settings=settings)
+    return register([new_artefact(folder, graph)], settings=settings)
 
 
 @pytest.mark.slow
@@ -172,9 +173,9 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from servekit.artefact_folder import ArtefactFolder
-from workbench.registry import Trained, read_models, RegistrySettings, register
+from workbench.registry import read_models, RegistrySettings, register
 import workbench.registry.__main__ as table
-trained = [Trained(ArtefactFolder(Path(sys.argv[1]), "make train-1", "IRIS_MODEL_DIR"))]
+trained = [ArtefactFolder(Path(sys.argv[1]), "make train-1", "IRIS_MODEL_DIR")]
 assert register(trained) == [1] and table.main([]) == 0
 assert "mlflow" not in sys.modules and "sqlalchemy" not in sys.modules
 """
@@ -182,7 +183,7 @@ assert "mlflow" not in sys.modules and "sqlalchemy" not in sys.modules
 
 def test_reading_and_registering_known_bytes_load_no_mlflow(tmp_path: Path, registry: RegistrySettings) -> None:
     artefact = new_artefact(tmp_path / "model")
-    register([Trained(artefact)], settings=registry)
+    register([artefact], settings=registry)
     environment = {"MLFLOW_TRACKING_URI": registry.tracking_uri, "REGISTRY_ARTEFACTS": str(registry.artefacts)}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(artefact.path)],

@@ -39,7 +39,7 @@ def test_two_runs_give_the_same_files_besides_the_time(
     from iris_api.commands import train as command  # noqa: PLC0415 - likewise
 
     (tmp_path / "model.onnx").write_bytes(b"of a run before")
-    command.main(tmp_path)
+    command.write_model(tmp_path)
     for name in ("model.onnx", "golden.json", "drift.json"):
         assert (tmp_path / name).read_bytes() == (model_dir / name).read_bytes(), name
     first, second = (json.loads((folder / "model.json").read_bytes()) for folder in (model_dir, tmp_path))

@@ -18,7 +18,9 @@ from recommender.commands import train
 from recommender.domain.request import RecommendationRequest
 from recommender.service.preparation import Preparation
 from recommender.settings import RecommenderSettings
+from tests.artefacts import new_registry
 from tests.external_onnx import external_model
+from workbench.registry import CHALLENGER, CHAMPION, read_models
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -152,3 +154,18 @@ def _read_all(artefact: Artefact) -> None:
     artefact.normalisation()
     artefact.histories()
     artefact.catalogue()
+
+
+def test_the_command_registers_both_versions_with_what_each_was_trained_with(
+    movielens: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = new_registry(tmp_path_factory, tmp_path / "run")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.tracking_uri)
+    monkeypatch.setenv("REGISTRY_ARTEFACTS", str(registry.artefacts))
+    monkeypatch.setenv("MOVIELENS_DIR", str(movielens))
+    monkeypatch.setenv("RECOMMENDER_MODELS_DIR", str(tmp_path / "models"))
+    assert train.main() == 0
+    model = read_models(registry)["recommender"]
+    assert model.aliases == {CHAMPION: 1, CHALLENGER: 2}
+    assert [each.artefact_version for each in model.versions.values()] == ["1", "2"]
+    assert [json.loads(each.tags["parameters"])["ridge"] for each in model.versions.values()] == [500.0, 20.0]

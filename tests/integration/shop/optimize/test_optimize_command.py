@@ -26,6 +26,8 @@ from shop.optimize.forms import TENSORRT, TENSORRT_HALF
 from shop.optimize.latency import session
 from shop.optimize.table import measured_rows, remembered_rows
 from shop.optimize.tensorrt import missing, tensorrt_rows
+from tests.artefacts import new_registry
+from workbench.registry import read_models
 
 FAKES = Path(__file__).parents[3] / "unit" / "shop" / "optimize" / "fakes"
 
@@ -65,13 +67,21 @@ def test_the_command_judges_every_form_and_measures_every_runtime(
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_quick_and_forced_run_writes_every_version_2_and_measures_no_table(in_run_dir: Path) -> None:
+def test_a_quick_and_forced_run_writes_and_registers_every_version_2_and_measures_no_table(
+    in_run_dir: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = new_registry(tmp_path_factory, tmp_path / "registry")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.tracking_uri)
+    monkeypatch.setenv("REGISTRY_ARTEFACTS", str(registry.artefacts))
     assert main(["--quick", "--force"]) == 0
     written = json.loads((in_run_dir / "optimize.json").read_text())
     assert written["table"] == []
     for model in ("ranking", "fraud", "personalisation"):
         card = Artefact.of(in_run_dir / "models", model, "2").card()
         assert card.metrics["gate"] == written["models"][model]["gate"]
+        registered = read_models(registry)[model].version(2)
+        assert json.loads(registered.tags["gate"]) == card.metrics["gate"]
+        assert (registered.artefact_version, registered.tags["trained_by"]) == ("2", "make optimize-3")
 
 
 def test_before_training_there_is_one_line(
