@@ -50,6 +50,8 @@ SYNCED := $(VENV)/.synced
 SELDON := .venvs/seldon/.synced
 TRITON := .venvs/triton/.synced
 BENCH := .venvs/bench/.synced
+KUBEFLOW := .venvs/kubeflow/.synced
+AIRFLOW := .venvs/airflow/.synced
 GPU := .venvs/gpu/.synced
 # only where a driver is: what is in it is large, and under NVIDIA's own licences
 GPU_HERE = $(if $(shell command -v nvidia-smi),$(GPU))
@@ -138,6 +140,9 @@ conformance-1: conformance-%: $(SYNCED) ## check level 1 against the Open Infere
 
 conformance-3: conformance-%: $(SYNCED) ## check level 3 against it, at the edge
 	@$(THERE) $(WITH_ARGS) shop.commands.conformance
+
+release-%: $(SYNCED) ## take level N's model from training to traffic (ARGS="--c 10")
+	@$(WITH_ARGS) release $(N)
 
 test-%: ## run level N's tests
 
@@ -282,7 +287,7 @@ VERDICTS := workbench.sla.characteristics workbench.drift.characteristics workbe
 verdicts: $(SYNCED) ## simulate how often each verdict is right (1 minute)
 	@$(WITH_ARGS) workbench.verdicts $(VERDICTS)
 
-test-slow: $(SYNCED) $(SELDON) $(TRITON) ## run the tests that take long
+test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) ## run the tests that take long
 	@$(WITH_ARGS) pytest -n 2 -m "slow and not images" || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the images and prove that they run (needs Docker)
@@ -313,7 +318,7 @@ crds: $(SYNCED) ## fetch the schemas of custom resources, to validate manifests
 setup: $(SYNCED) $(SELDON) $(TRITON) ## create .venvs/ (every target does this by itself)
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
-	@cd infra/requirements && for f in uv main triton bench gpu iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
+	@cd infra/requirements && for f in uv main triton bench kubeflow airflow gpu iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
 	  ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
@@ -336,7 +341,7 @@ $(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOL
 	@echo "set-up: $(VENV)"
 	@test -x $(PY) || $(UV) venv --quiet --python "$$PYTHON" $(VENV)
 	@$(UV) pip sync --quiet --python $(PY) --require-hashes $<
-	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", *"$(foreach n,$(LEVELS),$(FOLDER_$(n)))".split()]))'
+	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "infra/pipelines", *"$(foreach n,$(LEVELS),$(FOLDER_$(n)))".split()]))'
 	@$(MAKE) proto-code
 	@touch $@
 
@@ -347,16 +352,11 @@ $(SELDON): infra/requirements/seldon.txt $(UV)
 	@.venvs/seldon/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "$(FOLDER_2)"]))'
 	@touch $@
 
-$(TRITON): infra/requirements/triton.txt $(UV)
-	@echo "set-up: .venvs/triton"
-	@test -x .venvs/triton/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/triton
-	@$(UV) pip sync --quiet --python .venvs/triton/bin/python --require-hashes $<
-	@touch $@
-
-$(BENCH): infra/requirements/bench.txt $(UV)
-	@echo "set-up: .venvs/bench"
-	@test -x .venvs/bench/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/bench
-	@$(UV) pip sync --quiet --python .venvs/bench/bin/python --require-hashes $<
+# An environment with nothing but its packages: triton, bench, kubeflow, airflow.
+.venvs/%/.synced: infra/requirements/%.txt $(UV)
+	@echo "set-up: .venvs/$*"
+	@test -x .venvs/$*/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/$*
+	@$(UV) pip sync --quiet --python .venvs/$*/bin/python --require-hashes $<
 	@touch $@
 
 $(GPU): infra/requirements/gpu.txt $(UV)

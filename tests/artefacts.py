@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from servekit.artefact_folder import MODEL, ArtefactFolder
+from servekit.audit import verify
 from tests.once import once
 from workbench.registry import RegistrySettings
 from workbench.registry.opening import open_store
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["new_artefact", "new_registry"]
+__all__ = ["decisions", "new_artefact", "new_registry"]
 
 
 def new_artefact(folder: Path, graph: bytes = b"graph", name: str = "iris", **card: Any) -> ArtefactFolder:
@@ -48,3 +49,15 @@ def new_registry(factory: pytest.TempPathFactory, folder: Path) -> RegistrySetti
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(once(factory, "registry", migrate) / "mlflow.db", database)
     return RegistrySettings(tracking_uri=f"sqlite:///{database}", artefacts=folder / "registry")
+
+
+def decisions(registry: RegistrySettings) -> list[str]:
+    """What the audit log says was decided, if it is whole."""
+    audit = registry.artefacts / "audit"
+    if not audit.exists():
+        return []
+    assert verify(audit).problems == []
+    lines = [
+        json.loads(line) for path in sorted(audit.glob("registry.*.jsonl")) for line in path.read_text().splitlines()
+    ]
+    return [line["decision"] for line in lines if line["kind"] == "prediction"]

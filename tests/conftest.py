@@ -80,9 +80,9 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The artefact of ``make train-1``, trained once for all tests of all workers: nobody writes into it."""
 
     def train(folder: Path) -> None:
-        from iris_api.commands import train  # noqa: PLC0415 - scikit-learn is for those who ask for it
+        from iris_api.training.artefact import write_model  # noqa: PLC0415 - scikit-learn is for those who ask for it
 
-        train.write_model(folder / "1")
+        write_model(folder / "1")
 
     return once(tmp_path_factory, "iris", train) / "1"
 

@@ -6,20 +6,12 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from iris_api.adapters.artefact import ModelCard, artefact_in, write_artefact
-from iris_api.domain.flower import CLASS_NAMES, FEATURES
+from iris_api.adapters.artefact import artefact_in
 from iris_api.settings import IrisSettings
-from iris_api.training.fit import INVERSE_REGULARISATION, TrainingReport, out_of_fold, parameters, train
-from iris_api.training.golden import Golden, write_golden
-from iris_api.training.iris_data import data_sha256, iris_rows
-from iris_api.training.onnx_export import INPUTS, LIBRARIES, OUTPUTS, export_onnx
-from servekit.drift import ReferenceProfile
+from iris_api.training.artefact import write_model
+from iris_api.training.fit import INVERSE_REGULARISATION
 from servekit.shares import share_text
 from servekit.signing import SIGNATURE
 from workbench.arguments import positive
@@ -29,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["main", "write_model"]
+    from iris_api.adapters.artefact import ModelCard
+    from iris_api.training.fit import TrainingReport
+
+__all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -42,42 +37,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="inverse strength of the regularisation (%(default)g)",
     )
     c, folder = parser.parse_args(argv).c, IrisSettings().model_dir
-    write_model(folder, c)
+    _print(*write_model(folder, c), folder)
     record([artefact_in(folder)], print)
 
 
-def write_model(folder: Path, c: float = INVERSE_REGULARISATION) -> None:
-    """Writes the artefact, ``golden.json`` (scikit-learn's own answers, the oracle) and ``drift.json``."""
-    features, labels = iris_rows()
-    pipeline, report = train(features, labels, c)
-    onnx = export_onnx(pipeline)
-    card = ModelCard(
-        name="iris",
-        version="1",
-        sha256=hashlib.sha256(onnx).hexdigest(),
-        inputs=INPUTS,
-        outputs=OUTPUTS,
-        training_data_sha256=data_sha256(features, labels),
-        metrics=msgspec.to_builtins(report),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        libraries=LIBRARIES,
-        parameters=parameters(c),
-    )
-    write_artefact(folder, onnx, card)
-    profile = ReferenceProfile.of(
-        features,
-        out_of_fold(features, labels, c),
-        model=card.name,
-        version=card.version,
-        feature_names=FEATURES,
-        score_names=[f"probability_{name}" for name in CLASS_NAMES],
-    )
-    profile.save(folder / "drift.json")
-    write_golden(folder, Golden(features, pipeline.predict(features), pipeline.predict_proba(features)))
-    _print(report, card, folder)
-
-
-def _print(report: TrainingReport, card: ModelCard, folder: Path) -> None:
+def _print(card: ModelCard, report: TrainingReport, folder: Path) -> None:
     print(f"trained        iris {card.version}: {report.train_rows} flowers to fit, {report.test_rows} held out")
     folds = share_text(round(report.cross_validated_accuracy * report.train_rows), report.train_rows)
     held_out = share_text(round(report.test_accuracy * report.test_rows), report.test_rows)

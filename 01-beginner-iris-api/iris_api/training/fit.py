@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["INVERSE_REGULARISATION", "TrainingReport", "out_of_fold", "parameters", "train"]
+__all__ = ["INVERSE_REGULARISATION", "TrainingReport", "out_of_fold", "parameters", "split", "train"]
 
 INVERSE_REGULARISATION = 1.0
 """scikit-learn's ``C``: the smaller, the closer the coefficients are kept to 0."""
@@ -56,9 +56,7 @@ def train(
 
     The split is stratified and seeded, so two runs fit the same model.
     """
-    fitting, held_out, fitting_labels, held_out_labels = train_test_split(
-        features, labels, test_size=0.2, stratify=labels, random_state=_SEED
-    )
+    fitting, held_out, fitting_labels, held_out_labels = split(features, labels)
     pipeline = _pipeline(c)
     scores = cross_val_score(pipeline, fitting, fitting_labels, cv=_folds())
     pipeline.fit(fitting, fitting_labels)
@@ -72,6 +70,12 @@ def train(
         test_rows=len(held_out),
     )
     return pipeline, report
+
+
+def split(features: NDArray[Any], labels: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Features to fit and held out, labels to fit and held out: a fifth of each class is held out, always the same."""
+    parts: list[NDArray[Any]] = train_test_split(features, labels, test_size=0.2, stratify=labels, random_state=_SEED)
+    return tuple(parts)
 
 
 def out_of_fold(features: NDArray[Any], labels: NDArray[Any], c: float = INVERSE_REGULARISATION) -> NDArray[np.float64]:

@@ -14,8 +14,10 @@ Reading costs milliseconds (`read_models`); MLflow is imported by those alone wh
 
 from __future__ import annotations
 
+from workbench.registry.decisions import note
 from workbench.registry.errors import RegistryError, UnknownVersionError
 from workbench.registry.opening import find_model, read_models
+from workbench.registry.promoting import Move, promote
 from workbench.registry.registering import record, register
 from workbench.registry.settings import RegistrySettings
 from workbench.registry.version import CHALLENGER, CHAMPION, ModelVersion, RegisteredModel
@@ -24,11 +26,14 @@ __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "ModelVersion",
+    "Move",
     "RegisteredModel",
     "RegistryError",
     "RegistrySettings",
     "UnknownVersionError",
     "find_model",
+    "note",
+    "promote",
     "read_models",
     "record",
     "register",

@@ -64,6 +64,7 @@ def register(
     say: Callable[[str], None] = lambda _: None,
     settings: RegistrySettings | None = None,
     tags: Mapping[str, str] | None = None,
+    alias: str | None = None,
 ) -> list[int]:
     """Registers artefacts that are whole on disk, and returns their versions' numbers; the same bytes are the same one.
 
@@ -75,6 +76,7 @@ def register(
         say: is given a line for each version.
         settings: the registry, by default the environment's.
         tags: that new versions get besides those of `workbench.registry.lineage`, e.g. the ``gate`` of a release.
+        alias: that each of them gets, whatever it was before.
 
     Raises:
         RegistryError: an artefact is not whole, the registry does not answer, or the disk is full. Nothing is
@@ -87,21 +89,29 @@ def register(
         for entry in entries:
             keep(entry.artefact, entry.tags["artefact_sha256"], entry.folder)
         known = {entry: number for entry in entries if (number := entry.number_in(models))}
-        if len(known) == len(entries):
+        pointed = alias is None or all(models[each.model].aliases.get(alias) == known[each] for each in known)
+        if len(known) == len(entries) and pointed:
             told = ", ".join(f"{entry.model} {number}" for entry, number in known.items())
             say(f"registry       {told}: these very bytes, registered before")
             return list(known.values())
         store, here = open_store(settings, say), lineage()
-        return [known.get(entry) or _enter(entry, store, here, say) for entry in entries]
+        numbers = []
+        for entry in entries:
+            number = known.get(entry) or store.add(entry.model, folder_source(entry.folder), {**here, **entry.tags})
+            _point(store, entry.model, number, alias or (None if entry in known else _first(store, entry.model)), say)
+            numbers.append(number)
+        return numbers
 
 
-def _enter(entry: _Entry, store: Store, here: Mapping[str, str], say: Callable[[str], None]) -> int:
-    models = store.models()
-    number = store.add(entry.model, folder_source(entry.folder), {**here, **entry.tags})
-    alias = CHALLENGER if entry.model in models and CHAMPION in models[entry.model].aliases else CHAMPION
-    store.point(entry.model, alias, number)
-    say(f"registry       {entry.model} {number}: {alias}")
-    return number
+def _first(store: Store, model: str) -> str:
+    """The alias of a version that was entered just now."""
+    return CHALLENGER if CHAMPION in store.models()[model].aliases else CHAMPION
+
+
+def _point(store: Store, model: str, number: int, alias: str | None, say: Callable[[str], None]) -> None:
+    if alias is not None:
+        store.point(model, alias, number)
+        say(f"registry       {model} {number}: {alias}")
 
 
 def _entry(artefact: ArtefactFolder, settings: RegistrySettings, more: Mapping[str, str]) -> _Entry:

@@ -30,11 +30,13 @@ def test_level_1_registers_its_model_and_another_one_as_challenger(
 
     train.main([])
     train.main(["--c", "0.1"])
-    assert "registry       iris 1: champion" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "registry       iris 1: champion" in said
     model = read_models(here)["iris"]
     assert model.aliases == {CHAMPION: 1, CHALLENGER: 2}
     assert [json.loads(each.tags["parameters"])["c"] for each in model.versions.values()] == [1.0, 0.1]
     assert model.version(2).sha256 == json.loads((tmp_path / "iris" / "model.json").read_bytes())["sha256"]
+    assert f"sha256         {model.version(2).sha256}" in said
     assert {path.name for path in model.version(2).folder.iterdir()} == {
         "drift.json", "golden.json", "model.json", "model.onnx"
     }  # fmt: skip

@@ -1,0 +1,205 @@
+"""Level 1's release: train, evaluate, gate, package, register, canary, promote.
+
+The graph needs no step that optimises it: ONNX Runtime does that when it loads so small a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from iris_api.adapters.artefact import artefact_in, read_artefact
+from iris_api.training.artefact import write_model
+from iris_api.training.evaluation import Quality, evaluate
+from iris_api.training.fit import INVERSE_REGULARISATION
+from release.canary import Candidate, Load, under_load
+from release.plans import Plan
+from release.promotion import champion_of, note_end, promote, register
+from release.step import Place, Step, StepError, Verdict
+from servekit.json_file import write_json
+from workbench.arguments import positive
+from workbench.bench import free_ports
+from workbench.registry.artefact import checked_card
+from workbench.registry.lineage import lineage
+from workbench.stack import HttpReady
+from workbench.versions import ROOT
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+__all__ = ["FEWER_RIGHT", "MORE_LOSS", "PLAN", "IrisRelease", "steps"]
+
+FEWER_RIGHT = 1
+"""So many flowers of the 30 fewer than the champion a challenger may get right: with so few, one is chance."""
+
+MORE_LOSS = 0.05
+"""By so much its log loss may be higher."""
+
+FIRST = Quality(right=27, rows=30, log_loss=0.3)
+"""What the first version must reach, where there is no champion to hold it against."""
+
+_SLA = ROOT / "01-beginner-iris-api" / "sla.toml"
+
+
+class IrisRelease(msgspec.Struct, frozen=True):
+    """What a release of level 1 depends on.
+
+    Attributes:
+        commit: the checkout, and whether files differ from it.
+        lock_sha256: the digest of the pinned environment.
+        champion: the folder of the version that is served; empty where there is none yet.
+        champion_version: its number in the registry; 0 where there is none.
+        c: inverse strength of the regularisation.
+        as_of: the day that a retraining stands for, where a schedule or a backfill names one. Fisher's flowers are the
+            same on every day; a level whose data grow selects its rows by it.
+        sla: the file of the promise that the canary is held to.
+        sla_sha256: its digest.
+        rate_rps: that the canary is sent; None: as that file says.
+        duration_s: for so long; None: likewise.
+    """
+
+    commit: str
+    lock_sha256: str
+    champion: str = ""
+    champion_version: int = 0
+    model: str = "iris"
+    c: float = INVERSE_REGULARISATION
+    as_of: str = ""
+    sla: str = str(_SLA)
+    sla_sha256: str = ""
+    rate_rps: float | None = None
+    duration_s: float | None = None
+
+
+def steps(trained: Callable[[Path, float], object] = write_model) -> list[Step]:
+    """The steps; a test gives another training."""
+    return [
+        Step("train", lambda place: _train(place, trained)),
+        Step("evaluate", _evaluate, ("train",), ending="nothing to release"),
+        Step("gate", _gate, ("evaluate",), ending="refused"),
+        Step("package", _package, ("train", "gate")),
+        Step("register", _register, ("package", "gate")),
+        Step("canary", _canary, ("register",), ending="rolled back"),
+        Step("promote", promote, ("register", "canary")),
+    ]
+
+
+def _train(place: Place, trained: Callable[[Path, float], object]) -> Verdict:
+    parameters: IrisRelease = place.parameters
+    folder = place.own / "1"
+    trained(folder, parameters.c)
+    sha256 = read_artefact(folder)[1].sha256
+    return Verdict("passed", f"iris with c {parameters.c:g}: sha256 {sha256[:12]}…", {"sha256": sha256})
+
+
+def _evaluate(place: Place) -> Verdict:
+    """The challenger and the champion on the same flowers, each by its own graph."""
+    parameters: IrisRelease = place.parameters
+    challenger = place.of("train") / "1"
+    found = {"challenger": evaluate(challenger)}
+    if parameters.champion:
+        champion = Path(parameters.champion)
+        if read_artefact(champion)[1].sha256 == read_artefact(challenger)[1].sha256:
+            return Verdict("failed", f"this very graph is the champion, iris {parameters.champion_version}, already")
+        found["champion"] = evaluate(champion)
+    write_json(place.own / "evaluation.json", found)
+    told = "; ".join(f"{name} {_quality(quality)}" for name, quality in found.items())
+    return Verdict("passed", told, msgspec.to_builtins(found))
+
+
+def _quality(quality: Quality) -> str:
+    return f"{quality.right} of {quality.rows} right, log loss {quality.log_loss:.3f}"
+
+
+def _gate(place: Place) -> Verdict:
+    """The challenger may not be worse than the champion; where there is none, it must reach `FIRST`."""
+    found = msgspec.convert(dict(place.figures["evaluate"]), dict[str, Quality])
+    challenger, champion = found["challenger"], found.get("champion")
+    right, loss = FIRST.right, FIRST.log_loss
+    if champion:
+        right, loss = champion.right - FEWER_RIGHT, champion.log_loss + MORE_LOSS
+    reasons = []
+    if challenger.right < right:
+        reasons.append(f"{challenger.right} right, expected at least {right}")
+    if challenger.log_loss > loss:
+        reasons.append(f"log loss {challenger.log_loss:.3f}, expected at most {loss:.3f}")
+    figures = {"reasons": reasons, **place.figures["evaluate"]}
+    if reasons:
+        return Verdict("failed", "; ".join(reasons), figures)
+    return Verdict("passed", "not worse than the champion" if champion else "good enough to be the first", figures)
+
+
+def _package(place: Place) -> Verdict:
+    """The artefact, whole and vouched for; nothing else is served."""
+    shutil.copytree(place.of("train") / "1", place.own / "1")
+    card = checked_card(artefact_in(place.own / "1"))
+    return Verdict("passed", "whole: its files are those that model.json vouches for", {"created": card["created"]})
+
+
+def _register(place: Place) -> Verdict:
+    return register(place, artefact_in(place.of("package") / "1"))
+
+
+def _canary(place: Place) -> Verdict:
+    parameters: IrisRelease = place.parameters
+    http, grpc = free_ports(2)
+    environment = {
+        "IRIS_MODEL_DIR": str(place.figures["register"]["folder"]),
+        "IRIS_PORT": str(http),
+        "IRIS_GRPC_PORT": str(grpc),
+        "IRIS_RUN_DIR": str(place.own),
+    }
+    url = f"http://127.0.0.1:{http}"
+    candidate = Candidate([sys.executable, "-m", "iris_api"], environment, HttpReady(f"{url}/readyz"), url)
+    given = {"--rate": parameters.rate_rps, "--duration": parameters.duration_s}
+    options = [word for name, value in given.items() if value is not None for word in (name, f"{value:g}")]
+    return under_load(place, candidate, Load(Path(parameters.sla), options))
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    strength = "inverse strength of the regularisation (%(default)g)"
+    parser.add_argument("--c", type=positive, default=INVERSE_REGULARISATION, help=strength)
+    parser.add_argument("--as-of", default="", metavar="DAY", help="the day that a retraining stands for")
+    parser.add_argument("--sla", type=Path, default=_SLA, help="the promise that the canary is held to (level 1's)")
+    parser.add_argument("--rate", type=positive, help="requests a second to the canary (as sla.toml says)")
+    parser.add_argument("--duration", type=positive, help="for so many seconds (as sla.toml says)")
+
+
+def _parameters(options: argparse.Namespace) -> IrisRelease:
+    champion = champion_of("iris")
+    here = lineage()
+    return IrisRelease(
+        commit=here["git_commit"],
+        lock_sha256=here["lock_sha256"],
+        champion=str(champion.folder) if champion else "",
+        champion_version=champion.number if champion else 0,
+        c=options.c,
+        as_of=options.as_of,
+        sla=str(options.sla.resolve()),
+        sla_sha256=_digest(options.sla),
+        rate_rps=options.rate,
+        duration_s=options.duration,
+    )
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise StepError(f"--sla {path}: {error.strerror}: name an sla.toml") from None
+
+
+def _told(parameters: IrisRelease) -> str:
+    return f"iris with c {parameters.c:g}, champion {parameters.champion_version or 'none yet'}"
+
+
+PLAN = Plan(
+    "Trains level 1's model, holds it against the champion, tries it under the SLA's load, and promotes it.",
+    IrisRelease, _add_options, _parameters, steps, _told, note_end,
+)  # fmt: skip

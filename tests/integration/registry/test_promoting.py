@@ -1,0 +1,111 @@
+"""A promotion moves the alias, the level and the audit log together, or none of them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.artefacts import decisions, new_artefact
+from workbench.registry import CHALLENGER, CHAMPION, RegistryError, UnknownVersionError, promote, read_models, register
+from workbench.registry.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workbench.registry import Move, RegistrySettings
+
+
+@pytest.fixture
+def two(registry: RegistrySettings, tmp_path: Path) -> RegistrySettings:
+    """A registry with a champion, 1, and a challenger, 2."""
+    for number in (1, 2):
+        artefact = new_artefact(tmp_path / f"trained-{number}", graph=f"graph {number}".encode())
+        register([artefact], settings=registry)
+    return registry
+
+
+def aliases(registry: RegistrySettings) -> dict[str, int]:
+    return read_models(registry)["iris"].aliases
+
+
+def test_the_level_the_alias_and_the_log_say_the_same(two: RegistrySettings) -> None:
+    reached: list[Move] = []
+    move = promote("iris", 2, "it is better", {"log_loss": 0.1}, reach=reached.append, settings=two)
+    assert reached == [move]
+    assert move.before
+    assert (move.before.number, move.after.number) == (1, 2)
+    assert aliases(two) == {CHAMPION: 2}
+    (decision,) = decisions(two)
+    assert decision.startswith("champion from version 1 to version 2: it is better (by ")
+    (evidence,) = (two.artefacts / "decisions").iterdir()
+    assert json.loads(evidence.read_bytes())["figures"] == {"log_loss": 0.1}
+
+
+def test_a_version_that_the_level_refuses_is_not_promoted(two: RegistrySettings) -> None:
+    def refuses(_: Move) -> None:
+        raise RegistryError("level 1: not replaced")
+
+    with pytest.raises(RegistryError, match="level 1: not replaced"):
+        promote("iris", 2, "it is better", reach=refuses, settings=two)
+    assert aliases(two) == {CHAMPION: 1, CHALLENGER: 2}
+
+
+def test_an_alias_that_cannot_be_moved_takes_the_level_back(
+    two: RegistrySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise RegistryError("registry: away")
+
+    reached: list[Move] = []
+    monkeypatch.setattr(Store, "point", away)
+    with pytest.raises(RegistryError, match="registry: away"):
+        promote("iris", 2, "it is better", reach=reached.append, settings=two)
+    assert [move.after.number for move in reached] == [2, 1]
+    assert decisions(two)[-1].startswith("champion stays as it was: registry: away")
+    assert aliases(two) == {CHAMPION: 1, CHALLENGER: 2}
+
+
+def test_what_cannot_be_audited_is_not_promoted(two: RegistrySettings) -> None:
+    reached: list[Move] = []
+    (two.artefacts / "audit").write_text("a file where the folder should be")
+    with pytest.raises(RegistryError, match="audit log"):
+        promote("iris", 2, "it is better", reach=reached.append, settings=two)
+    assert reached == []
+    assert aliases(two) == {CHAMPION: 1, CHALLENGER: 2}
+
+
+@pytest.mark.parametrize("damage", ["replaced", "half written"])
+def test_an_artefact_that_is_not_whole_is_not_promoted(two: RegistrySettings, damage: str) -> None:
+    folder = read_models(two)["iris"].version(2).folder
+    if damage == "replaced":
+        (folder / "model.onnx").write_bytes(b"another graph")
+    else:
+        (folder / "model.json").unlink()
+    with pytest.raises(RegistryError, match=r"artefact of iris 2"):
+        promote("iris", 2, "it is better", settings=two)
+    assert aliases(two) == {CHAMPION: 1, CHALLENGER: 2}
+
+
+@pytest.mark.parametrize(("model", "number", "said"), [("rose", 1, "model rose"), ("iris", 9, "version 9 of iris")])
+def test_an_unknown_model_or_version_is_named(two: RegistrySettings, model: str, number: int, said: str) -> None:
+    with pytest.raises(UnknownVersionError, match=said):
+        promote(model, number, "it is better", settings=two)
+
+
+def test_two_promotions_at_once_follow_one_another(two: RegistrySettings) -> None:
+    moves: list[Move] = []
+    threads = [
+        threading.Thread(target=lambda number=number: moves.append(promote("iris", number, "both", settings=two)))
+        for number in (1, 2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    first, second = moves
+    assert second.before == first.after or second.before.number == first.after.number  # type: ignore[union-attr]
+    assert aliases(two)[CHAMPION] == second.after.number
+    assert len(decisions(two)) == 2
