@@ -53,6 +53,7 @@ BENCH := .venvs/bench/.synced
 KUBEFLOW := .venvs/kubeflow/.synced
 AIRFLOW := .venvs/airflow/.synced
 GPU := .venvs/gpu/.synced
+CI_CHECKS := .venvs/ci/.synced
 # only where a driver is: what is in it is large, and under NVIDIA's own licences
 GPU_HERE = $(if $(shell command -v nvidia-smi),$(GPU))
 NO_LEVEL = $(error level $*: no such level, expected one of: $(LEVELS))
@@ -64,13 +65,13 @@ THERE = $(if $(CONTEXT),$(PY) -m workbench.cluster.reach $(N) $(SERVICES_$*) --)
 
 # Values that people give are text, never commands. make expands nothing in them, and recipes read them only from the
 # environment, as "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
-GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY IMAGES DRIVER
+GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE PROVIDER IMAGES DRIVER
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
 .PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry
-.PHONY: observe up-observe observe-down down-observe dashboards verdicts
+.PHONY: cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
 
 help:
 	@awk -F':.*## ' '/^# --- set-up/ {exit} /^# --- / {gsub(/^# --- | -+$$/, ""); printf "\n%s\n", $$0} \
@@ -86,7 +87,7 @@ demo: $(SYNCED) ## run all three levels with real requests and judge each SLA
 # coverage and takes half as long again. `make test ARGS="--shuffle 7"` runs in random order, the same for the same seed.
 # One thread for each process's linear algebra: five workers and their servers have more than enough of them.
 test: export OMP_NUM_THREADS := 1
-test: $(SYNCED) $(SELDON) $(TRITON) ## run every test that needs no Docker, cluster or GPU
+test: $(SYNCED) $(SELDON) $(TRITON) $(CI_CHECKS) ## run every test that needs no Docker, cluster or GPU
 	@$(PY) -m tests.prepare
 	@$(WITH_ARGS) pytest -n $(if $(CI),4,5) -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=)
 	@$(WITH_ARGS) pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) || [ $$? -eq 5 ]
@@ -249,6 +250,12 @@ image-%: $(SYNCED) $$(ARTEFACT_$$*) ## build level N's container images (needs D
 cluster-up-%: $(SYNCED) ## start level N's own minikube, with all it needs (DRIVER=kind)
 	@$(PY) -m workbench.cluster up $(N)
 
+scan-%: $(SYNCED) ## fail on known vulnerabilities in level N's images
+	@$(PY) -m workbench.images scan $(N)
+
+publish-%: $(SYNCED) ## push and sign them: REGISTRY=host/path RELEASE=v1.2.0
+	@$(PY) -m workbench.images publish $(N)
+
 deploy-%: $(SYNCED) ## deploy level N there, or anywhere (CONTEXT=…, REGISTRY=…)
 	@$(PY) -m workbench.cluster deploy $(N)
 
@@ -266,6 +273,18 @@ register-%: $(SYNCED) ## register what training left, if it could not be then
 
 registry: $(SYNCED) ## show the registered models, versions and aliases (ARGS=--json)
 	@$(WITH_ARGS) workbench.registry
+
+cluster-login: $(SYNCED) ## let a pipeline's job into a cluster by its OIDC token
+	@$(PY) -m workbench.cluster.login
+
+install-ci: $(SYNCED) ## copy the pipelines of PROVIDER=github, gitlab or jenkins
+	@$(PY) -m workbench.pipelines
+
+# Go checks what it downloads against its checksum database; a newer Go than the machine's comes the same way.
+release-tools: $(SYNCED) ## build what scans and signs images (needs Go)
+	@command -v go >/dev/null || { echo "release-tools: no go on PATH; install Go 1.21 or newer, which fetches the one it needs"; exit 1; }
+	@$(PY) -m workbench.images.programs | while read -r each; do \
+	  echo "release-tools: $$each"; GOTOOLCHAIN=auto GOBIN="$$PWD/.venvs/release-tools" go install "$$each" || exit 1; done
 
 model-keys: $(SYNCED) ## make keys that sign models and check them (ARGS=FOLDER)
 	@$(WITH_ARGS) servekit.signing
@@ -315,10 +334,10 @@ dashboards: $(SYNCED) ## write dashboards and alert rules from their sources
 crds: $(SYNCED) ## fetch the schemas of custom resources, to validate manifests
 	@$(PY) -m workbench.manifests crds
 
-setup: $(SYNCED) $(SELDON) $(TRITON) ## create .venvs/ (every target does this by itself)
+setup: $(SYNCED) $(SELDON) $(TRITON) $(CI_CHECKS) ## create .venvs/ (every target does this by itself)
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
-	@cd infra/requirements && for f in uv main triton bench kubeflow airflow gpu iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
+	@cd infra/requirements && for f in uv main triton bench kubeflow airflow ci gpu iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
 	  ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
@@ -352,7 +371,7 @@ $(SELDON): infra/requirements/seldon.txt $(UV)
 	@.venvs/seldon/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "$(FOLDER_2)"]))'
 	@touch $@
 
-# An environment with nothing but its packages: triton, bench, kubeflow, airflow.
+# An environment with nothing but its packages: triton, bench, kubeflow, airflow, ci.
 .venvs/%/.synced: infra/requirements/%.txt $(UV)
 	@echo "set-up: .venvs/$*"
 	@test -x .venvs/$*/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/$*

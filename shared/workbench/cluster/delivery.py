@@ -7,7 +7,6 @@ image built again is another one, and is rolled out.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -18,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.cluster.shell import ClusterError, program, run, say
 from workbench.images import EngineError, find_engine
+from workbench.images.programs import ProgramError
+from workbench.images.publish import PublishError, digest_of, fetch, verify
 from workbench.versions import load_versions
 
 if TYPE_CHECKING:
@@ -36,19 +37,29 @@ Bring = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Way:
-    """How images come to the nodes: its name, and what brings one; ``registry`` is where they are pushed instead."""
+    """How images come to the nodes: its name, and what brings one.
+
+    ``registry`` is where they are pushed instead; with ``released`` they are there, signed, and run as they are.
+    """
 
     name: str
     bring: Bring | None = None
     registry: str = ""
+    released: bool = False
 
 
 def choose_way(target: KubeContext, environment: Mapping[str, str] = os.environ) -> Way:
     """Returns what ``REGISTRY=host/path`` says, else ``IMAGES=WAY``, else the context's name.
 
+    With ``RELEASE=tag`` the images are in that registry already.
+
     Raises:
-        ClusterError: none of them says it.
+        ClusterError: none of them says it, or a release is named without its registry.
     """
+    if release := environment.get("RELEASE"):
+        if not environment.get("REGISTRY"):
+            raise ClusterError(f"RELEASE {release}: expected REGISTRY=host/path, where `make publish-N` put it")
+        return Way(f"release {release} from {environment['REGISTRY']}", registry=environment["REGISTRY"], released=True)
     if registry := environment.get("REGISTRY"):
         return Way(f"pushed to {registry}", registry=registry.rstrip("/"))
     ways = _ways(target.context)
@@ -86,8 +97,10 @@ def deliver(images: list[str], way: Way, level: int) -> dict[str, str]:
         return {}
     try:
         engine = find_engine()
+        if way.released:
+            return {image: _released(engine, image) for image in images}
         return {image: _deliver(engine, image, way, level) for image in images}
-    except EngineError as error:
+    except (EngineError, ProgramError, PublishError) as error:
         raise ClusterError(str(error)) from None
 
 
@@ -96,6 +109,14 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
     for before, after in names.items():
         text = re.sub(rf'(\bimage: "?){re.escape(before)}(?="?\s*$)', rf"\g<1>{after}", text, flags=re.MULTILINE)
     return text
+
+
+def _released(engine: ContainerEngine, image: str) -> str:
+    """The name and digest of the image that was released, once its signature is the one asked for."""
+    released = fetch(engine, image.rpartition(":")[0])
+    verify(released)
+    say(f"image {released.reference}: signed by whom SIGNER asks for")
+    return released.reference
 
 
 def _deliver(engine: ContainerEngine, image: str, way: Way, level: int) -> str:
@@ -111,16 +132,7 @@ def _deliver(engine: ContainerEngine, image: str, way: Way, level: int) -> str:
         way.bring(named)
         return named
     engine.run("push", named, timeout_s=1800)
-    return f"{named}@{_digest(engine, named)}"
-
-
-def _digest(engine: ContainerEngine, named: str) -> str:
-    """The digest under which the registry has it."""
-    repository = named.rpartition(":")[0]
-    for digest in json.loads(engine.run("image", "inspect", "--format={{json .RepoDigests}}", named)):
-        if str(digest).startswith(f"{repository}@"):
-            return str(digest).rpartition("@")[2]
-    raise ClusterError(f"image {named}: the registry gave it no digest; was it pushed?")
+    return f"{named}@{digest_of(engine, named)}"
 
 
 def _guess(target: KubeContext) -> str:

@@ -1,36 +1,90 @@
-"""``python -m workbench.images build N``: build level N's images; of each, say its size and write its parts."""
+"""``python -m workbench.images build|scan|publish N``: builds, checks and releases level N's images."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from workbench.images.build import DEVELOPMENT, build
 from workbench.images.engine import EngineError, find_engine
+from workbench.images.exceptions import ExceptionsError, read_exceptions
+from workbench.images.programs import ProgramError
+from workbench.images.publish import PublishError, publish, write_checksums
 from workbench.images.recipe import RecipeError, recipes
 from workbench.images.sbom import write_bill
+from workbench.images.scan import ScanError, Vulnerability, judge, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workbench.images.recipe import Recipe
 
 __all__ = ["main"]
 
+_FAILURES = (EngineError, ExceptionsError, ProgramError, PublishError, RecipeError, ScanError)
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0, or 1 with one line on standard error that says what is missing and the remedy."""
-    parser = argparse.ArgumentParser(prog="python -m workbench.images", description="Build container images.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("build", help="build every image of a level")
-    command.add_argument("level", type=int, help="the level's number")
-    command.add_argument("--tag", default=DEVELOPMENT, help="the images' tag (default: %(default)s)")
-    command.add_argument("--target", default="", help="a stage to build, where a Dockerfile has it: production")
-    chosen = parser.parse_args(arguments)
+    """Exit code 0; or 1, with the reason on standard error or with the vulnerabilities that are to be fixed."""
+    chosen = _parser().parse_args(arguments)
     try:
-        found = recipes(chosen.level)
-        engine = find_engine()
-        for recipe in found:
-            image = build(engine, recipe, tag=chosen.tag, target=chosen.target)
-            sys.stdout.write(f"{image}\n  bill of materials: {write_bill(engine, image)}\n")
-    except (EngineError, RecipeError) as failure:
+        return int(chosen.run(recipes(chosen.level), chosen))
+    except _FAILURES as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workbench.images", description="A level's container images.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for run, text in ((_build, "build every image"), (_scan, "look for vulnerabilities"), (_publish, "push and sign")):
+        command = commands.add_parser(run.__name__.strip("_"), help=text)
+        command.add_argument("level", type=int, help="the level's number")
+        command.add_argument("--tag", default=DEVELOPMENT, help="the local images' tag (default: %(default)s)")
+        command.set_defaults(run=run)
+    commands.choices["build"].add_argument(
+        "--target", default="", help="a stage to build, where a Dockerfile has it: production"
+    )
+    return parser
+
+
+def _build(found: list[Recipe], chosen: argparse.Namespace) -> int:
+    engine = find_engine()
+    for recipe in found:
+        image = build(engine, recipe, tag=chosen.tag, target=chosen.target)
+        sys.stdout.write(f"{image}\n  bill of materials: {write_bill(engine, image)}\n")
+    return 0
+
+
+def _scan(found: list[Recipe], chosen: argparse.Namespace) -> int:
+    exceptions = read_exceptions(datetime.now(UTC).date())
+    failed = 0
+    for image in (f"{recipe.name}:{chosen.tag}" for recipe in found):
+        verdict = judge(scan(image), exceptions)
+        failed += len(verdict.to_update)
+        sys.stdout.write(
+            f"{image}: {len(verdict.to_update)} to update, {len(verdict.accepted)} accepted for now, "
+            f"{len(verdict.unfixed)} without a fix (high or critical)\n"
+        )
+        _show("update", verdict.to_update)
+        _show("accepted", verdict.accepted)
+    return 1 if failed else 0
+
+
+def _show(word: str, found: Iterable[Vulnerability]) -> None:
+    for each in found:
+        fixed = ", ".join(each.fixed)
+        sys.stdout.write(f"  {word}: {each.id} {each.severity}: {each.package} {each.version}, fixed in {fixed}\n")
+
+
+def _publish(found: list[Recipe], chosen: argparse.Namespace) -> int:
+    engine = find_engine()
+    released = [publish(engine, f"{recipe.name}:{chosen.tag}") for recipe in found]
+    for each in released:
+        sys.stdout.write(f"{each.reference}: pushed, signed, with its bill of materials and provenance\n")
+    sys.stdout.write(f"digests: {write_checksums(chosen.level, released)}\n")
     return 0
 
 

@@ -29,7 +29,7 @@ os._exit(0)
 """
 MADE = (
     ".venvs/uv/bin/uv", ".venvs/main/.synced", ".venvs/seldon/.synced", ".venvs/triton/.synced", ".venvs/bench/.synced",
-    ".venvs/gpu/.synced",
+    ".venvs/gpu/.synced", ".venvs/ci/.synced",
     ".run/1/models/iris/1/model.json", ".run/2/models/recommender/2/model.json", ".run/3/models/ranking/1/model.json",
     ".run/3/optimize.json",
 )  # fmt: skip
@@ -100,11 +100,27 @@ WHOLE = {
     "URL": ["client-1"],
     "YES": ["undeploy-1"],
     "REGISTRY": ["deploy-1"],
+    "RELEASE": ["publish-1"],
+    "PROVIDER": ["install-ci"],
     "IMAGES": ["deploy-1"],
     "DRIVER": ["cluster-up-1"],
 }
 """Each variable whose value is one word, or only there or not, and what takes it."""
-IN_ENVIRONMENT = {"SQL", "ANCHOR", "LIST", "AUTO", "CI", "CONTEXT", "URL", "YES", "REGISTRY", "IMAGES", "DRIVER"}
+IN_ENVIRONMENT = {
+    "SQL",
+    "ANCHOR",
+    "LIST",
+    "AUTO",
+    "CI",
+    "CONTEXT",
+    "URL",
+    "YES",
+    "REGISTRY",
+    "RELEASE",
+    "PROVIDER",
+    "IMAGES",
+    "DRIVER",
+}
 """Those that a command reads there, or that only change which words it gets."""
 
 

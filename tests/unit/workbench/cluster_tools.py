@@ -9,7 +9,7 @@ from workbench.versions import ROOT, Cluster
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES = ("minikube", "kubectl", "docker", "helm", "kind", "k3d", "k3s", "ctr")
+NAMES = ("minikube", "kubectl", "docker", "cosign", "helm", "kind", "k3d", "k3s", "ctr")
 CONTENT = "0123456789ab"
 DIGEST = f"sha256:{'d1' * 32}"
 

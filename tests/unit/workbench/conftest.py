@@ -21,7 +21,8 @@ render_once = lru_cache(render)
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    for name in ("CONTEXT", "YES", "REGISTRY", "IMAGES", "DRIVER", "DOCKER"):
+    for name in ("CONTEXT", "YES", "REGISTRY", "RELEASE", "IMAGES", "DRIVER", "DOCKER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("workbench.cluster.deploy.render", render_once)
+    monkeypatch.setattr("workbench.images.programs.FOLDER", tmp_path)
     return Tools(tmp_path)

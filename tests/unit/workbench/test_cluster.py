@@ -180,6 +180,38 @@ def test_from_a_registry_the_image_runs_by_its_digest(tools: Tools, monkeypatch:
     assert f"image: host:5000/p/iris-api:{TAG}@{DIGEST}\n" in tools.applied
 
 
+def test_a_release_runs_by_its_digest_once_its_signature_is_checked(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {
+        "REGISTRY": "host:5000/p",
+        "RELEASE": "v1.2.0",
+        "SIGNER": "https://ci/release",
+        "SIGNER_ISSUER": "https://ci",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    deploy(LEVEL, OVERLAY)
+    assert not tools.called("docker push")
+    assert "docker pull --quiet host:5000/p/iris-api:v1.2.0" in tools.calls
+    (checked,) = tools.called("cosign verify")
+    assert checked.endswith(f"host:5000/p/iris-api@{DIGEST}")
+    assert f"image: host:5000/p/iris-api:v1.2.0@{DIGEST}\n" in tools.applied
+    tools.fail("cosign verify")
+    (tools.folder / "applied.yaml").unlink()
+    with pytest.raises(ClusterError, match=r"^image host:5000/p/iris-api@sha256:.*: cosign verify: exit code 3"):
+        deploy(LEVEL, OVERLAY)
+    assert not (tools.folder / "applied.yaml").exists()
+
+
+def test_a_release_without_its_registry_is_refused(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELEASE", "v1.2.0")
+    with pytest.raises(ClusterError) as caught:
+        deploy(LEVEL, OVERLAY)
+    assert str(caught.value) == "RELEASE v1.2.0: expected REGISTRY=host/path, where `make publish-N` put it"
+    assert not tools.called("apply")
+
+
 def test_a_cluster_of_unknown_make_must_be_told_how_images_come(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTEXT", "theirs")
     tools.fail("minikube status")
