@@ -29,7 +29,7 @@ os._exit(0)
 """
 MADE = (
     ".venvs/uv/bin/uv", ".venvs/main/.synced", ".venvs/seldon/.synced", ".venvs/triton/.synced", ".venvs/bench/.synced",
-    ".venvs/gpu/.synced", ".venvs/ci/.synced",
+    ".venvs/gpu/.synced", ".venvs/ci/.synced", ".venvs/kubeflow/.synced", ".venvs/airflow/.synced",
     ".run/1/models/iris/1/model.json", ".run/2/models/recommender/2/model.json", ".run/3/models/ranking/1/model.json",
     ".run/3/optimize.json",
 )  # fmt: skip
@@ -138,7 +138,7 @@ def test_a_value_reaches_its_command_whole(name: str, clone: Clone) -> None:
 TAKES_ARGS = (
     "test", "test-slow", "test-images", "up-1", "up-3", "logs-1", "trace-2", "calibrate-3", "budget-3", "overload-3",
     "failures-3", "delays-3", "transport-3", "gateways-3", "conformance-3", "sla-1", "fuzz-1", "test-1", "test-2",
-    "test-3", "capacity-2", "grade-1", "drill", "incident", "design", "plan-3",
+    "test-3", "capacity-2", "release-1", "grade-1", "drill", "incident", "design", "plan-3",
 )  # fmt: skip
 
 
