@@ -142,8 +142,10 @@ conformance-1: conformance-%: $(SYNCED) ## check level 1 against the Open Infere
 conformance-3: conformance-%: $(SYNCED) ## check level 3 against it, at the edge
 	@$(THERE) $(WITH_ARGS) shop.commands.conformance
 
-release-%: $(SYNCED) ## take level N's model from training to traffic (ARGS="--c 10")
-	@$(WITH_ARGS) release $(N)
+release-%: $(SYNCED) ## take level N's model from training to traffic (3: MODEL=…)
+	@$(WITH_ARGS) release $(N) $(if $(MODEL),--model="$$MODEL")
+
+release-3: $(TRITON) .run/3/optimize.json
 
 test-%: ## run level N's tests
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LEVELS", "Plan", "plan_of"]
 
-_MODULES = {"1": "release.iris"}
+_MODULES = {"1": "release.iris", "3": "release.shop"}
 LEVELS = tuple(_MODULES)
 
 

@@ -1,0 +1,98 @@
+"""The canary of level 3: the challenger beside the champion on the running level's traffic."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from release.step import Result, StepError, Verdict
+from servekit.artefact_folder import MODEL
+from servekit.http_ask import ask
+from shop.addresses import Addresses
+from shop.serving.envoy.splits import read_splits
+from workbench.registry.artefact import put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from release.step import Place
+
+__all__ = ["canary"]
+
+_RESULTS: dict[int, Result] = {0: "passed", 1: "failed"}
+_INTERRUPTED = 130
+
+
+def canary(place: Place) -> Verdict:
+    """The challenger beside the champion on the running level's traffic, judged at each step of its share.
+
+    Its version on the level is its number in the registry. A level that does not run is started, and stopped again.
+    """
+    model, addresses = str(place.parameters.model), Addresses()
+    folder, number = Path(place.figures["register"]["folder"]), str(place.figures["register"]["version"])
+    if _serves(addresses, model, number, folder):
+        return Verdict("passed", f"version {number} has all traffic already", {"summary": "promoted before"})
+    with _running(place, addresses):
+        put(folder, addresses.models_dir / model / number)
+        _called(place, "shop.serving.control", "add", model, number)
+        place.say(f"version {number} beside the one that is served: {place.own / 'canary.log'}")
+        words = [model, "--auto", "--candidate", number, *place.parameters.canary]
+        return _judged(place, _call(place, "shop.commands.canary", *words))
+
+
+def _serves(addresses: Addresses, model: str, number: str, folder: Path) -> bool:
+    """Whether that version is the level's stable one; no other bytes may stand under its number."""
+    if read_splits(addresses.canary_state)[model].stable != number:
+        return False
+    served = addresses.models_dir / model / number / MODEL
+    if served.exists() and served.read_bytes() == (folder / MODEL).read_bytes():
+        return True
+    raise StepError(
+        f"{served}: level 3 serves another graph as version {number}, which the registry has not: make register-3, "
+        "then release again"
+    )
+
+
+@contextmanager
+def _running(place: Place, addresses: Addresses) -> Iterator[None]:
+    """The level; one that does not run is started, and stopped again."""
+    ready = False
+    with suppress(OSError):
+        ready = ask(f"http://127.0.0.1:{addresses.port}/readyz", 2).status == HTTPStatus.OK
+    if ready:
+        yield
+        return
+    place.say("starts level 3, and stops it again")
+    try:
+        _called(place, "shop.commands.stack", "up")
+        yield
+    finally:
+        _called(place, "shop.commands.stack", "down")
+
+
+def _judged(place: Place, ended: int) -> Verdict:
+    if ended == _INTERRUPTED:
+        raise KeyboardInterrupt
+    lines = (place.own / "canary.log").read_text(encoding="utf-8").splitlines()
+    told = [line for line in lines if line.startswith((f"{place.parameters.model}: ", "error: "))]
+    summary = told[-1] if told else f"canary: exit {ended}"
+    return Verdict(_RESULTS.get(ended, "undecided"), summary, {"summary": summary})
+
+
+def _call(place: Place, module: str, *words: str) -> int:
+    """A command of the level; what it prints is appended to a file that is named like it."""
+    path = place.own / f"{module.rpartition('.')[2]}.log"
+    with path.open("ab") as log:
+        command = [sys.executable, "-m", module, *words]
+        return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+
+
+def _called(place: Place, module: str, *words: str) -> None:
+    if ended := _call(place, module, *words):
+        log = place.own / f"{module.rpartition('.')[2]}.log"
+        last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+        raise StepError(f"python -m {module} {' '.join(words)}: exit {ended}: {' '.join(last)}: {log} says more")
