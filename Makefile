@@ -65,7 +65,7 @@ THERE = $(if $(CONTEXT),$(PY) -m workbench.cluster.reach $(N) $(SERVICES_$*) --)
 
 # Values that people give are text, never commands. make expands nothing in them, and recipes read them only from the
 # environment, as "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
-GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE PROVIDER IMAGES DRIVER
+GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
@@ -257,6 +257,9 @@ scan-%: $(SYNCED) ## fail on known vulnerabilities in level N's images
 
 publish-%: $(SYNCED) ## push and sign them: REGISTRY=host/path RELEASE=v1.2.0
 	@$(PY) -m workbench.images publish $(N)
+
+pin-%: $(SYNCED) ## have Argo CD deploy that release: ENVIRONMENT=staging RELEASE=…
+	@$(PY) -m workbench.gitops $(N)
 
 deploy-%: $(SYNCED) ## deploy level N there, or anywhere (CONTEXT=…, REGISTRY=…)
 	@$(PY) -m workbench.cluster deploy $(N)

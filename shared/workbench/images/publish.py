@@ -25,9 +25,19 @@ if TYPE_CHECKING:
 
     from workbench.images.engine import ContainerEngine
 
-__all__ = ["PublishError", "Released", "digest_of", "fetch", "publish", "repository", "verify", "write_checksums"]
+__all__ = [
+    "RELEASE_TAG",
+    "PublishError",
+    "Released",
+    "digest_of",
+    "fetch",
+    "publish",
+    "repository",
+    "verify",
+    "write_checksums",
+]
 
-_RELEASE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+RELEASE_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _PUSH_S: Final = 1800
 
 
@@ -62,7 +72,7 @@ def repository(name: str, environment: Mapping[str, str] = os.environ) -> tuple[
     registry, release = environment.get("REGISTRY", "").rstrip("/"), environment.get("RELEASE", "")
     if not registry or not release:
         raise PublishError("a release: expected REGISTRY=host/path and RELEASE=tag, for example RELEASE=v1.2.0")
-    if not _RELEASE.fullmatch(release):
+    if not RELEASE_TAG.fullmatch(release):
         raise PublishError(f"RELEASE {release}: expected a tag: letters, digits, '_', '.', '-', at most 128 of them")
     return f"{registry}/{name}", release
 

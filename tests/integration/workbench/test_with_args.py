@@ -101,26 +101,16 @@ WHOLE = {
     "YES": ["undeploy-1"],
     "REGISTRY": ["deploy-1"],
     "RELEASE": ["publish-1"],
+    "ENVIRONMENT": ["pin-1"],
     "PROVIDER": ["install-ci"],
     "IMAGES": ["deploy-1"],
     "DRIVER": ["cluster-up-1"],
 }
 """Each variable whose value is one word, or only there or not, and what takes it."""
 IN_ENVIRONMENT = {
-    "SQL",
-    "ANCHOR",
-    "LIST",
-    "AUTO",
-    "CI",
-    "CONTEXT",
-    "URL",
-    "YES",
-    "REGISTRY",
-    "RELEASE",
-    "PROVIDER",
-    "IMAGES",
-    "DRIVER",
-}
+    "SQL", "ANCHOR", "LIST", "AUTO", "CI", "CONTEXT", "URL", "YES", "REGISTRY", "RELEASE", "ENVIRONMENT", "PROVIDER",
+    "IMAGES", "DRIVER",
+}  # fmt: skip
 """Those that a command reads there, or that only change which words it gets."""
 
 
