@@ -103,8 +103,9 @@ def with_kustomize(source: dict[str, Any], folder: Path) -> list[Document]:
 
 def with_helm(source: dict[str, Any]) -> list[Document]:
     """What Argo CD renders: the chart with its values files, and `--set` for each parameter."""
-    helm, values = source["helm"], {}
-    for parameter in source["helm"]["parameters"]:
+    helm = source["helm"]
+    values: dict[str, Any] = {}
+    for parameter in helm["parameters"]:
         inner = values
         *above, last = parameter["name"].split(".")
         for key in above:
