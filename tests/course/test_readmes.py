@@ -117,7 +117,7 @@ def environment(checkout: Path, level: str) -> Iterator[tuple[dict[str, str], di
     ports = {shown: str(base + int(shown) - first) for shown in variables}
     settings = {variables[shown]: port for shown, port in ports.items()}
     # the checkout's own code, not that of the environment it borrows
-    path = os.pathsep.join([str(checkout / "shared"), str(checkout / level)])
+    path = os.pathsep.join(str(checkout / each) for each in ("shared", level, "infra/pipelines"))
     # neither the flags of a `make test` around this one, nor its coverage: a copy of the code must not count there
     around = ("ARGS", "COV", "MAKE", "MFLAGS", "MLFLOW")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(around)}
