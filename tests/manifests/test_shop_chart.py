@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -93,6 +93,33 @@ def test_serving_may_have_a_priority_class_of_the_clusters_own() -> None:
 @each_variant
 def test_no_secret_is_in_the_chart(name: str) -> None:
     assert of_kind(variant(name), "Secret") == {}
+
+
+SECURE = {"edge": {"tlsSecret": "shop-tls"}}
+
+
+@pytest.mark.parametrize(
+    ("values", "host"),
+    [
+        ({}, "shop.example.com"),
+        ({"edge": {"hosts": ["*.example.com"]}}, None),
+        ({"edge": {"hosts": ["a.example.com", "b.example.com"]}}, None),
+        (SECURE, None),
+    ],
+)
+def test_a_request_without_a_host_is_for_the_listeners(values: dict[str, Any], host: str | None) -> None:
+    """Envoy Gateway looks for another one, finds several routes, refuses the policy, and answers everybody with 500."""
+    documents = changed("defaults", **values)
+    (listener,) = of_kind(documents, "Gateway")["edge"]["spec"]["listeners"]
+    (policy,) = of_kind(documents, "ClientTrafficPolicy").values()
+    assert listener.get("hostname") == host
+    assert policy["spec"]["http1"]["http10"]["useDefaultHost"] is (host is not None)
+
+
+def test_the_edges_policy_has_no_field_that_is_newer_than_the_pinned_release() -> None:
+    """Its main branch has this one since August 2026; 1.9 refuses the whole policy for it."""
+    (policy,) = of_kind(variant("defaults"), "ClientTrafficPolicy").values()
+    assert "maxRequestHeaderLimit" not in policy["spec"]["headers"]
 
 
 def test_what_the_cluster_needs_beforehand_is_valid(crds: Path) -> None:

@@ -16,6 +16,9 @@ __all__ = ["KSERVE", "SELDON", "await_all", "remove_failed_jobs"]
 SELDON = "SeldonDeployment"
 KSERVE = "InferenceService"
 _ROLLOUT_S = 180
+_READY = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}=True'
+_GATEWAY, _POLICY = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
+_ACCEPTED = 'jsonpath={{.status.{}[0].conditions[?(@.type=="Accepted")].status}}=True'
 _FAILED = '{.status.conditions[?(@.type=="Failed")].status}'
 
 
@@ -29,7 +32,7 @@ def remove_failed_jobs(target: KubeContext, documents: list[Document]) -> None:
 
 
 def await_all(target: KubeContext, documents: list[Document]) -> None:
-    """Waits for Jobs, for models before what calls them, for pods, and for what Seldon's operator makes.
+    """Waits for Jobs, for models before what calls them, for pods, for what Seldon's operator makes, and for routes.
 
     Raises:
         ClusterError: one did not get ready within its time; its state and last logs are on the terminal.
@@ -38,14 +41,18 @@ def await_all(target: KubeContext, documents: list[Document]) -> None:
     for job in by_kind["Job"]:
         _await_job(target, job)
     for model in by_kind[KSERVE]:
-        pods = f"serving.kserve.io/inferenceservice={model.name}"
-        _await_operated(target, model, "condition=Ready", "Ready", pods)
+        _await_model(target, model)
     for pod in pod_templates(documents):
         if pod.document.kind in SERVING_KINDS:
             _await_pods(target, pod.document)
     for pipeline in by_kind[SELDON]:
         pods = f"seldon-deployment-id={pipeline.name}"
         _await_operated(target, pipeline, "jsonpath={.status.state}=Available", "Available", pods)
+    for document in documents:
+        if (document.group, document.kind) == (_GATEWAY, "HTTPRoute"):
+            _await_accepted(target, document, "parents")
+        elif document.group == _POLICY and document.kind.endswith("Policy"):
+            _await_accepted(target, document, "ancestors")
 
 
 def _await_job(target: KubeContext, job: Document) -> None:
@@ -53,6 +60,19 @@ def _await_job(target: KubeContext, job: Document) -> None:
     if run([*place, "wait", what, "--for=condition=complete", f"--timeout={_ROLLOUT_S}s"], check=False).returncode:
         run([*place, "logs", what, "--tail", "20"], check=False)
         raise ClusterError(f"{what}: not complete within {_ROLLOUT_S} s; its last logs are above")
+
+
+def _await_model(target: KubeContext, model: Document) -> None:
+    """Its condition alone would be awaited for ever: KServe gives it a Deployment's generation as the observed one.
+
+    It may be ready by its old servers, so those that it has now are awaited, too.
+    """
+    servers = f"serving.kserve.io/inferenceservice={model.name}"
+    _await_operated(target, model, _READY, "Ready", servers)
+    place, told = target.kubectl(_namespace(model)), ["rollout", "status", "deployment", "--selector", servers]
+    if run([*place, *told, f"--timeout={_ROLLOUT_S}s"], check=False).returncode:
+        run([*place, "get", "pods", "--selector", servers, "--output", "wide"], check=False)
+        raise ClusterError(f"inferenceservice/{model.name}: its servers are not rolled out within {_ROLLOUT_S} s")
 
 
 def _await_pods(target: KubeContext, document: Document) -> None:
@@ -72,6 +92,15 @@ def _await_operated(target: KubeContext, document: Document, state: str, wanted:
         run([*place, "get", "pods", "--output", "wide"], check=False)
         run([*place, "logs", "--selector", selector, "--all-containers", "--prefix", "--tail", "20"], check=False)
         raise ClusterError(f"{what}: not {wanted} within {_ROLLOUT_S} s; its state, pods and last logs are above")
+
+
+def _await_accepted(target: KubeContext, document: Document, judges: str) -> None:
+    """Envoy Gateway answers everybody with 500 where it refuses a policy, and the pods behind it look well."""
+    place, what = target.kubectl(_namespace(document)), f"{document.kind.lower()}/{document.name}"
+    state = f"--for={_ACCEPTED.format(judges)}"
+    if run([*place, "wait", what, state, f"--timeout={_ROLLOUT_S}s"], check=False).returncode:
+        run([*place, "describe", what], check=False)
+        raise ClusterError(f"{what}: not accepted within {_ROLLOUT_S} s; its state is above")
 
 
 def _namespace(document: Document) -> str:

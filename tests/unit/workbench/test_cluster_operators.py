@@ -54,12 +54,25 @@ def test_a_chart_is_rendered_applied_and_its_models_awaited(tools: Tools, capfd:
     assert waits[0].endswith(" --for=condition=complete --timeout=180s")
     assert waits[1:] == [
         *(
-            f"{place} wait inferenceservice/{model} --for=condition=Ready --timeout=180s"
+            f"{place} {wait} --timeout=180s"
             for model in ("fraud", "personalisation", "ranking")
+            for wait in (
+                f'wait inferenceservice/{model} --for=jsonpath={{.status.conditions[?(@.type=="Ready")].status}}=True',
+                f"rollout status deployment --selector serving.kserve.io/inferenceservice={model}",
+            )
         ),
         f"{place} rollout status deployment/cache --timeout=180s",
         f"{place} rollout status statefulset/features --timeout=180s",
         f"{place} rollout status deployment/gateway --timeout=180s",
+        *(
+            f'{place} wait {what} --for=jsonpath={{.status.{judges}[0].conditions[?(@.type=="Accepted")].status}}=True '
+            "--timeout=180s"
+            for what, judges in (
+                ("httproute/shop", "parents"),
+                ("backendtrafficpolicy/shop", "ancestors"),
+                ("clienttrafficpolicy/edge", "ancestors"),
+            )
+        ),
     ]
     assert tools.applied.startswith("---\napiVersion: v1\nkind: Namespace\n")
     for part in (f"shop-gateway:{TAG}", f"shop-triton:{TAG}", f"/store/{TAG}/python/all", f"pvc://models/{TAG}/python"):
@@ -83,6 +96,12 @@ def test_a_job_that_failed_the_last_time_does_not_stand_in_the_way(tools: Tools)
     [
         ("wait job", r"job/publish-models-[\w-]+: not complete within 180 s", ["logs"]),
         ("wait inferenceservice/fraud", "inferenceservice/fraud: not Ready within 180 s", ["describe", "get", "logs"]),
+        (
+            "rollout status deployment --selector",
+            "inferenceservice/fraud: its servers are not rolled out within 180 s",
+            ["get"],
+        ),
+        ("wait clienttrafficpolicy", "clienttrafficpolicy/edge: not accepted within 180 s", ["describe"]),
     ],
 )
 def test_what_a_chart_waits_for_in_vain_is_shown(tools: Tools, failing: str, message: str, shown: list[str]) -> None:
