@@ -48,7 +48,9 @@ def save_images(level: Cluster, folder: Path = ROOT / ".run") -> None:
         _save(find_engine(), images, file)
     except EngineError as error:
         raise ClusterError(f"images of level {level.level}: {error}; `make image-{level.level}` builds ours") from None
-    say(f"saved: {file}; on each node: ctr -n k8s.io images import images.tar, then IMAGES=none")
+    say(f"saved: {file}; with IMAGES=none after this on each node:")
+    for command in ("import images.tar", *_renamed(images)):
+        say(f"  ctr -n k8s.io images {command}")
     if templates and not shutil.which("helm"):
         listed = "".join(f"\n  {' '.join(command)}" for command in templates)
         say(f"without the operators' images: helm is not on PATH; these commands show them:{listed}")
@@ -64,11 +66,28 @@ def named_images(documents: list[Document]) -> list[str]:
 
 
 def _save(engine: ContainerEngine, images: list[str], file: Path) -> None:
+    """Docker saves an image that is named by its digest without any name, so all are saved by their tags."""
+    tags = []
     for image in images:
         say(image)
         if not engine.run("image", "ls", "--quiet", image):
             engine.run("pull", image, timeout_s=1800)
-    engine.run("save", "--output", str(file), *images, timeout_s=1800)
+        tag, _, digest = image.partition("@")
+        if digest:
+            engine.run("tag", image, tag)
+        tags.append(tag)
+    engine.run("save", "--output", str(file), *tags, timeout_s=1800)
+
+
+def _renamed(images: list[str]) -> Iterator[str]:
+    """What gives imported images the names that a node looks for: where there is a digest, it ignores the tag."""
+    for image in images:
+        tag, _, digest = image.partition("@")
+        if digest:
+            first, slash, _ = tag.partition("/")
+            registry = "" if slash and re.search(r"[.:]|^localhost$", first) else "docker.io/"
+            full = f"{registry}{'' if slash else 'library/'}{tag}"
+            yield f"tag {full} {full.rpartition(':')[0]}@{digest}"
 
 
 def _templates(level: Cluster) -> Iterator[list[str]]:

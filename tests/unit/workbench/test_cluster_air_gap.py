@@ -63,10 +63,24 @@ def test_the_images_of_the_level_and_its_operator_are_pulled_and_saved_together(
     assert template.startswith(chart)
     saved = tools.calls[-1]
     assert saved.startswith(f"docker save --output {tmp_path}/2/images.tar recommender-model:dev ")
-    assert "valkey/valkey:8.1.3@sha256:" in saved
     assert EXECUTOR in saved.split()
     assert tools.called("docker pull valkey/valkey:8.1.3@sha256:")
     assert tools.called(f"docker pull {EXECUTOR}")
+
+
+def test_an_image_named_by_its_digest_keeps_its_name_through_the_file(
+    tools: Tools, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Docker saves it without a name, and a node that is told a digest looks for nothing else."""
+    save_images(PIPELINE, tmp_path)
+    assert [word for word in tools.calls[-1].split() if "valkey" in word] == ["valkey/valkey:8.1.3"]
+    (tagged,) = tools.called("docker tag valkey/valkey:8.1.3@sha256:")
+    _, _, pinned, tag = tagged.split()
+    assert tag == "valkey/valkey:8.1.3"
+    digest = pinned.partition("@")[2]
+    renamed = f"images tag docker.io/valkey/valkey:8.1.3 docker.io/valkey/valkey@{digest}"
+    said = capsys.readouterr().out.splitlines()
+    assert f"  ctr -n k8s.io {renamed}" in said[said.index("  ctr -n k8s.io images import images.tar") :]
 
 
 def test_the_proxy_that_envoy_gateway_starts_is_saved_although_its_chart_does_not_name_it(
