@@ -65,7 +65,7 @@ THERE = $(if $(CONTEXT),$(PY) -m workbench.cluster.reach $(N) $(SERVICES_$*) --)
 
 # Values that people give are text, never commands. make expands nothing in them, and recipes read them only from the
 # environment, as "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
-GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER
+GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER ONLY
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
@@ -168,6 +168,9 @@ down-%: $(SYNCED) ## stop level N
 
 ladder-1: $(SYNCED) $(ARTEFACT_1) ## measure each step from the tutorial's server (2 minutes)
 	@$(PY) -m iris_api.commands.ladder
+
+frameworks-1: $(SYNCED) $(ARTEFACT_1) ## measure serving frameworks side by side (ONLY="triton ray")
+	@$(WITH_ARGS) iris_api.commands.frameworks
 
 formats-1: $(SYNCED) $(ARTEFACT_1) ## compare JSON, protobuf and Arrow: size and time
 	@$(PY) -m iris_api.commands.formats
@@ -342,7 +345,7 @@ crds: $(SYNCED) ## fetch the schemas of custom resources, to validate manifests
 setup: $(SYNCED) $(SELDON) $(TRITON) $(CI_CHECKS) ## create .venvs/ (every target does this by itself)
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
-	@cd infra/requirements && for f in uv main triton bench kubeflow airflow ci gpu iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
+	@cd infra/requirements && for f in $$(basename -s .in frameworks-*.in) uv main triton bench kubeflow airflow ci gpu iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
 	  ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
@@ -387,6 +390,13 @@ $(GPU): infra/requirements/gpu.txt $(UV)
 	@echo "set-up: .venvs/gpu (ONNX Runtime and NVIDIA's libraries, under NVIDIA's licences)"
 	@test -x .venvs/gpu/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/gpu
 	@$(UV) pip sync --quiet --python .venvs/gpu/bin/python --require-hashes --only-binary :all: $<
+	@touch $@
+
+# One of the environments of `make frameworks-1`, which makes those it needs.
+.venvs/frameworks/%/.synced: infra/requirements/frameworks-%.txt $(UV)
+	@echo "set-up: .venvs/frameworks/$*"
+	@test -x .venvs/frameworks/$*/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/frameworks/$*
+	@$(UV) pip sync --quiet --python .venvs/frameworks/$*/bin/python --require-hashes $<
 	@touch $@
 
 proto-code: # gRPC code is generated at set-up, from the .proto files in the repository

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 __all__ = [
-    "STAT", "MachineTime", "cpu_s", "family", "is_alive", "machine_time", "pin", "pin_threads", "resident_bytes",
-    "running",
+    "STAT", "MachineTime", "cpu_s", "family", "is_alive", "machine_time", "on_core", "pin", "pin_threads",
+    "resident_bytes", "running",
 ]  # fmt: skip
 
 STAT: Final = Path("/proc/stat")
@@ -80,7 +80,7 @@ def running(
     stderr: int | None = None,
     stdout: int | IO[bytes] = subprocess.DEVNULL,
 ) -> Iterator[psutil.Popen]:
-    """Runs a process, and stops it at the end: asked first, killed after 20 s.
+    """Runs a process, and stops it at the end: asked first, killed after 20 s, and so is what it started and left.
 
     Args:
         command: what to run.
@@ -92,13 +92,20 @@ def running(
     try:
         yield process
     finally:
+        _stop(process, family(process.pid)[1:])
+
+
+def _stop(process: psutil.Popen, started: Sequence[psutil.Process]) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for each in started:
         with suppress(psutil.NoSuchProcess):
-            process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait()
+            each.kill()
 
 
 def pin(core: int, *processes: psutil.Process) -> None:
@@ -116,6 +123,18 @@ def pin_threads(core: int, *threads: int) -> None:
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         for thread in threads:
             os.sched_setaffinity(thread, {core})
+
+
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Keeps the calling thread on one core meanwhile, and all that it starts for ever, as `pin_threads` does."""
+    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    pin_threads(core, 0)
+    try:
+        yield
+    finally:
+        if before:
+            os.sched_setaffinity(0, before)
 
 
 def _threads_s(pid: int) -> float:

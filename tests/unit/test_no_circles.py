@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDERS = ("shared", "01-beginner-iris-api", "02-intermediate-seldon-pipeline", "03-advanced-multimodel-kserve")
-APART = {"exercises", "deploy", "docker", "ladder", "peers"}
+APART = {"exercises", "deploy", "docker", "frameworks", "ladder", "peers"}
 """Of a level: files that are loaded by their path."""
 
 

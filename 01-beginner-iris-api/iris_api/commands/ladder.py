@@ -23,7 +23,7 @@ from workbench.terminal import make_console
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["main"]
+__all__ = ["LADDER", "main", "train_tutorial_model"]
 
 LADDER = Path(__file__).parents[2] / "ladder"
 
@@ -35,7 +35,7 @@ def main() -> int:
     bodies = [msgspec.json.encode(as_dict(row)) for row in golden.features]
     console = make_console()
     with tempfile.TemporaryDirectory(prefix="iris-ladder-") as folder, console.status("") as status:
-        _train_tutorial_model(Path(folder, "model.joblib"))
+        train_tutorial_model(Path(folder, "model.joblib"))
         rows = compare(
             _peers(settings, folder),
             [Request("/v1/predict", body) for body in bodies],
@@ -50,7 +50,7 @@ def main() -> int:
     return 0
 
 
-def _train_tutorial_model(path: Path) -> None:
+def train_tutorial_model(path: Path) -> None:
     """Writes the tutorial's model as a pickle, as tutorials do; only the ladder's servers load it."""
     import joblib  # noqa: PLC0415 - scikit-learn takes a second to import
 

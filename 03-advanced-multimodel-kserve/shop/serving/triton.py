@@ -7,44 +7,20 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from shop.addresses import Addresses
 from shop.serving.control_key import new_key, restrictions
 from shop.serving.settings import TritonSettings
 from workbench.environment import only
+from workbench.triton_wheel import TritonError, find_wheel
 
 __all__ = ["TritonError", "command", "environment", "main", "plain_path", "prepare_backends", "release_memory"]
 
-_STUB = "triton_python_backend_stub"
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton's backend keeps it; only what bears our port is removed
 _INHERITS = ("CUDA_*", "NVIDIA_*")
-_FACTS = """
-import sys, sysconfig
-print(sys.version_info[1], sysconfig.get_config_var("LIBDIR"), sysconfig.get_path("purelib"), sep="\\n")
-"""
-
-
-class TritonError(Exception):
-    """Triton cannot be run here; the text names the reason and the remedy."""
-
-
-@dataclass(frozen=True)
-class _Wheel:
-    """The paths of Triton's parts in an environment."""
-
-    python: Path
-    minor: str
-    libpython: Path
-    packages: Path
-
-    @property
-    def server(self) -> Path:
-        return self.packages / "pytriton/tritonserver"
 
 
 def command(addresses: Addresses, settings: TritonSettings, key: str) -> list[str]:
@@ -58,7 +34,7 @@ def command(addresses: Addresses, settings: TritonSettings, key: str) -> list[st
     Raises:
         TritonError: the environment has no Triton, or no path to the repository is one that Triton takes.
     """
-    wheel, home = _wheel(settings), plain_path(addresses.run_dir.resolve() / "triton")
+    wheel, home = find_wheel(settings.environment), plain_path(addresses.run_dir.resolve() / "triton")
     host = "127.0.0.1"
     options = {
         "model-repository": home / "repository",
@@ -78,7 +54,7 @@ def command(addresses: Addresses, settings: TritonSettings, key: str) -> list[st
     }  # fmt: skip
     arguments = [f"--{name}={value}" for name, value in options.items()]
     # the configurations are complete; to complete one takes a Python process for each model
-    return [str(wheel.server / "bin/tritonserver"), "--disable-auto-complete-config", *arguments, *restrictions(key)]
+    return [str(wheel.program), "--disable-auto-complete-config", *arguments, *restrictions(key)]
 
 
 def plain_path(folder: Path) -> Path:
@@ -109,16 +85,7 @@ def environment(settings: TritonSettings) -> dict[str, str]:
     Raises:
         TritonError: the environment has no Triton.
     """
-    wheel = _wheel(settings)
-    libraries = [str(wheel.packages / "nvidia_pytriton.libs"), str(wheel.libpython)]
-    # a stub finds its packages through the python3 on PATH; it does not honour PYTHONPATH
-    path = [str(wheel.python.parent), os.environ.get("PATH", os.defpath)]
-    return {
-        "LD_LIBRARY_PATH": ":".join([*libraries, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]),
-        "PATH": ":".join(path),
-        "OMP_NUM_THREADS": "1",
-        "ORT_DISABLE_TELEMETRY": "1",
-    }
+    return {**find_wheel(settings.environment).variables(), "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 
 
 def prepare_backends(addresses: Addresses, settings: TritonSettings) -> Path:
@@ -127,17 +94,8 @@ def prepare_backends(addresses: Addresses, settings: TritonSettings) -> Path:
     Raises:
         TritonError: the wheel has no stub for that version.
     """
-    wheel = _wheel(settings)
-    stub = wheel.server / "python_backend_stubs" / f"3.{wheel.minor}" / _STUB
-    if not stub.exists():
-        has = ", ".join(sorted(folder.name for folder in stub.parents[1].glob("3.*")))
-        raise TritonError(f"{wheel.python} Python 3.{wheel.minor}: Triton's wheel has stubs for {has} only")
     folder = addresses.run_dir.resolve() / "triton" / "backends"
-    for source in (*(wheel.server / "backends/python").glob("*.*"), stub):
-        target = folder / "python" / source.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        target.symlink_to(source)
+    find_wheel(settings.environment).link_backends(folder)
     return folder
 
 
@@ -163,18 +121,6 @@ def release_memory(addresses: Addresses) -> None:
 def _shared_memory(addresses: Addresses) -> str:
     """What the names of this server's regions of shared memory begin with: two servers never share a port."""
     return f"shop-triton-{addresses.triton_http_port}-"
-
-
-def _wheel(settings: TritonSettings) -> _Wheel:
-    python = settings.environment.absolute() / "bin/python"
-    try:
-        facts = subprocess.run([python, "-c", _FACTS], capture_output=True, text=True, check=True).stdout.splitlines()
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise TritonError(f"{python}: {error}: `make setup` creates the environment") from None
-    wheel = _Wheel(python, facts[0], Path(facts[1]), Path(facts[2]))
-    if not wheel.server.exists():
-        raise TritonError(f"{wheel.packages}: no nvidia-pytriton in it: `make setup` installs it")
-    return wheel
 
 
 if __name__ == "__main__":

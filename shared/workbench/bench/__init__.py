@@ -6,11 +6,13 @@ nobody, medians over the rounds, and CPU time per request beside the wall clock'
 by the rounds (`at_least`).
 """
 
-from workbench.bench.compare import Peer, PeerResult, compare, free_ports
-from workbench.bench.load import LoadResult, closed_loop
+from workbench.bench.compare import Contender, Peer, PeerResult, compare, free_ports, in_turn
+from workbench.bench.load import BadAnswerError, LoadResult, closed_loop
 from workbench.bench.rounds import Goal, all_of, at_least, at_most
 
 __all__ = [
+    "BadAnswerError",
+    "Contender",
     "Goal",
     "LoadResult",
     "Peer",
@@ -21,4 +23,5 @@ __all__ = [
     "closed_loop",
     "compare",
     "free_ports",
+    "in_turn",
 ]

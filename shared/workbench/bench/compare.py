@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 import time
@@ -10,19 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from itertools import islice
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from workbench.bench.load import WARM_SHARE, LoadResult, closed_loop
-from workbench.processes import cpu_s, family, pin_threads, resident_bytes, running
+from workbench.bench.load import WARM_SHARE, BadAnswerError, LoadResult, closed_loop
+from workbench.processes import cpu_s, family, on_core, pin_threads, resident_bytes, running
 
 if TYPE_CHECKING:
     import psutil
 
     from workbench.load import Request
 
-__all__ = ["Peer", "PeerResult", "compare", "free_ports"]
+__all__ = ["Contender", "Peer", "PeerResult", "compare", "free_ports", "in_turn"]
 
 _READY_WITHIN_S = 120
 _CORES = (0, 1)
@@ -45,10 +44,19 @@ class Peer(msgspec.Struct, frozen=True):
     environment: Mapping[str, str] = {}
 
 
-class PeerResult(msgspec.Struct, frozen=True):
-    """Medians over the rounds; ``cpu_us`` is the server's CPU time for one request, in microseconds.
+class Contender(NamedTuple):
+    """A running server, what it is asked, and what the bodies of its answers must start with."""
 
-    ``rounds`` are what each of them measured, in their order.
+    peer: Peer
+    process: psutil.Popen
+    requests: Sequence[Request]
+    answers: Sequence[bytes] | None
+
+
+class PeerResult(msgspec.Struct, frozen=True):
+    """Medians over the rounds; ``cpu_us`` is the CPU time of the server's processes for one request, in microseconds.
+
+    ``rss_mb`` is their resident memory, together. ``rounds`` are what each of them measured, in their order.
     """
 
     name: str
@@ -84,22 +92,61 @@ def compare(  # noqa: PLR0913 - an experiment has that many knobs
     Raises:
         RuntimeError: a peer does not start.
     """
-    runs: dict[str, list[tuple[LoadResult, float]]] = {peer.name: [] for peer in peers}
     with ExitStack() as stack:
         progress("starting")
         processes = {peer.name: stack.enter_context(running(peer.command, peer.environment)) for peer in peers}
         for peer in peers:
             _pin_when_ready(peer, processes[peer.name])
-        expected = {peer.name: answers(peer) for peer in peers}
-        pin_threads(_CORES[1], 0)
-        stack.callback(_unpin)
+        contenders = [Contender(peer, processes[peer.name], requests, answers(peer)) for peer in peers]
+        return in_turn(contenders, connections=connections, rounds=rounds, seconds=seconds, progress=progress)
+
+
+def in_turn(  # noqa: PLR0913 - see above
+    contenders: Sequence[Contender],
+    *,
+    connections: int = 16,
+    rounds: int = 6,
+    seconds: float = 2.0,
+    progress: Callable[[str], None] = lambda _: None,
+    lost: Callable[[Contender, Exception], None] | None = None,
+) -> list[PeerResult]:
+    """Measures servers that run already, and have their core; the options are those of `compare`.
+
+    Args:
+        contenders: in the order of the table.
+        connections: kept alive by the generator, which has a core of its own meanwhile.
+        rounds: each measures every server once, odd ones in reverse order.
+        seconds: of each measurement.
+        progress: told what is being done.
+        lost: told of a server that stops answering as it should, which then has no row; without it that is an error.
+
+    Raises:
+        BadAnswerError: an answer is not the expected one.
+        ConnectionError: a server refuses or closes a connection.
+    """
+    runs: dict[str, list[tuple[LoadResult, float]]] = {each.peer.name: [] for each in contenders}
+    with on_core(_CORES[1]):
         for number in range(rounds):
-            for peer in peers if number % 2 == 0 else reversed(peers):
-                progress(f"round {number + 1} of {rounds}: {peer.name}")
-                before = cpu_s(family(processes[peer.name].pid))
-                result = closed_loop(peer.port, requests, expected[peer.name], connections, seconds)
-                runs[peer.name].append((result, cpu_s(family(processes[peer.name].pid)) - before))
-        return [_row(peer.name, runs[peer.name], resident_bytes([processes[peer.name]])) for peer in peers]
+            for each in contenders if number % 2 == 0 else reversed(contenders):
+                name = each.peer.name
+                if name not in runs:
+                    continue
+                progress(f"round {number + 1} of {rounds}: {name}")
+                try:
+                    runs[name].append(_measured(each, connections, seconds))
+                except (BadAnswerError, ConnectionError) as error:
+                    if lost is None:
+                        raise
+                    lost(each, error)
+                    del runs[name]
+    kept = [each for each in contenders if each.peer.name in runs]
+    return [_row(each.peer.name, runs[each.peer.name], resident_bytes(family(each.process.pid))) for each in kept]
+
+
+def _measured(each: Contender, connections: int, seconds: float) -> tuple[LoadResult, float]:
+    before = cpu_s(family(each.process.pid))
+    result = closed_loop(each.peer.port, each.requests, each.answers, connections, seconds)
+    return result, cpu_s(family(each.process.pid)) - before
 
 
 def free_ports(count: int) -> list[int]:
@@ -142,8 +189,3 @@ def _wait_for(peer: Peer, process: psutil.Popen) -> None:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"{peer.name}: not listening on port {peer.port} within {_READY_WITHIN_S} s")
-
-
-def _unpin() -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from workbench.bench import Peer, closed_loop, compare, free_ports, load
+from tests.patience import until
+from workbench.bench import Contender, Peer, closed_loop, compare, free_ports, in_turn, load
 from workbench.bench.load import BadAnswerError
 from workbench.load import Request
+from workbench.processes import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +84,25 @@ def test_peers_are_measured_in_turn_and_stopped(script: Path) -> None:
 def test_a_wrong_answer_ends_the_measurement(script: Path) -> None:
     with pytest.raises(BadAnswerError, match="answered 200 b'BC', expected b'XX'"):
         compare([peer(script, "wrong")], REQUESTS, lambda _: [b"A", b"XX"], connections=1, rounds=1, seconds=0.5)
+
+
+def test_who_stops_answering_is_left_out_where_the_others_go_on(script: Path) -> None:
+    good, bad = peer(script, "good"), peer(script, "bad", status="500 Internal Server Error")
+    gone: list[str] = []
+    with running(good.command, {}) as first, running(bad.command, {}) as second:
+        until(lambda: listens(good.port) and listens(bad.port), "listening")
+        contenders = [Contender(good, first, REQUESTS, None), Contender(bad, second, REQUESTS, None)]
+        rows = in_turn(
+            contenders, rounds=2, seconds=0.1, lost=lambda each, error: gone.append(f"{each.peer.name} {error}")
+        )
+    assert [(row.name, len(row.rounds)) for row in rows] == [("good", 2)]
+    assert len(gone) == 1
+    assert gone[0].startswith("bad answered 500")
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_an_error_status_ends_the_measurement(script: Path) -> None:

@@ -30,6 +30,7 @@ os._exit(0)
 MADE = (
     ".venvs/uv/bin/uv", ".venvs/main/.synced", ".venvs/seldon/.synced", ".venvs/triton/.synced", ".venvs/bench/.synced",
     ".venvs/gpu/.synced", ".venvs/ci/.synced", ".venvs/kubeflow/.synced", ".venvs/airflow/.synced",
+    ".venvs/frameworks/litserve/.synced",
     ".run/1/models/iris/1/model.json", ".run/2/models/recommender/2/model.json", ".run/3/models/ranking/1/model.json",
     ".run/3/optimize.json",
 )  # fmt: skip
@@ -105,11 +106,12 @@ WHOLE = {
     "PROVIDER": ["install-ci"],
     "IMAGES": ["deploy-1"],
     "DRIVER": ["cluster-up-1"],
+    "ONLY": ["frameworks-1"],
 }
 """Each variable whose value is one word, or only there or not, and what takes it."""
 IN_ENVIRONMENT = {
     "SQL", "ANCHOR", "LIST", "AUTO", "CI", "CONTEXT", "URL", "YES", "REGISTRY", "RELEASE", "ENVIRONMENT", "PROVIDER",
-    "IMAGES", "DRIVER",
+    "IMAGES", "DRIVER", "ONLY",
 }  # fmt: skip
 """Those that a command reads there, or that only change which words it gets."""
 
@@ -158,7 +160,7 @@ def test_a_path_to_python_is_no_command(clone: Clone) -> None:
     assert [(each.program, each.words[0]) for each in started] == [(str(python), "-c"), (str(python), "-m")]
 
 
-@pytest.mark.parametrize("environment", ["main", "seldon", "triton", "bench", "gpu"])
+@pytest.mark.parametrize("environment", ["main", "seldon", "triton", "bench", "gpu", "frameworks/litserve"])
 def test_a_path_to_python_given_to_uv_is_no_command(environment: str, clone: Clone) -> None:
     (clone.folder / ".venvs/uv/bin/uv").write_text('#!/bin/sh\ntest $1 = venv && printf %s "$@"\n')
     (clone.folder / f".venvs/{environment}/.synced").unlink()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from tests.patience import until
-from workbench.processes import MachineTime, cpu_s, family, is_alive, machine_time, resident_bytes, running
+from workbench.processes import MachineTime, cpu_s, family, is_alive, machine_time, on_core, resident_bytes, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,3 +98,18 @@ def test_a_process_that_does_not_end_when_asked_is_killed(monkeypatch: pytest.Mo
     with running([sys.executable, "-c", DEAF], {"DEAF": str(deaf)}) as process:
         until(deaf.exists, "deaf")
     assert process.returncode == -9
+
+
+def test_what_a_process_started_and_left_is_stopped_with_it() -> None:
+    with running([sys.executable, "-c", PARENT.replace("run", "Popen") + "; sys.stdin.read()"], {}) as process:
+        until(lambda: len(family(process.pid)) == 2, "started")
+        child = family(process.pid)[1]
+    until(lambda: not is_alive(child), "stopped")
+
+
+def test_a_thread_is_on_one_core_meanwhile_and_what_it_starts_for_ever() -> None:
+    before = psutil.Process().cpu_affinity()
+    with on_core(0), running([sys.executable, "-c", "import time; time.sleep(600)"], {}) as process:
+        assert psutil.Process().cpu_affinity() == [0]
+        assert process.cpu_affinity() == [0]
+    assert psutil.Process().cpu_affinity() == before
