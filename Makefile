@@ -145,6 +145,7 @@ conformance-3: conformance-%: $(SYNCED) ## check level 3 against it, at the edge
 release-%: $(SYNCED) ## take level N's model from training to traffic (3: MODEL=…)
 	@$(WITH_ARGS) release $(N) $(if $(MODEL),--model="$$MODEL")
 
+release-2: $(SELDON) $(ARTEFACT_2)
 release-3: $(TRITON) .run/3/optimize.json
 
 test-%: ## run level N's tests

@@ -16,7 +16,7 @@ from recommender.training.evaluation import Quality, evaluate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HELD_OUT", "LIKED_STARS", "FittedModels", "parameters", "train"]
+__all__ = ["HELD_OUT", "LIKED_STARS", "FittedModels", "marks", "parameters", "train"]
 
 HELD_OUT = 10
 """The number of each user's last interactions that are held out for evaluation."""
@@ -82,11 +82,17 @@ def train(interactions: Interactions) -> FittedModels:
 
 
 def _judge(fitted: FittedModels) -> dict[str, Quality]:
-    seen = _mask(fitted.histories.users, fitted.train)
-    relevant = _mask(fitted.histories.users, fitted.held_out.where(fitted.held_out.ratings >= LIKED_STARS))
+    seen, relevant = marks(fitted.histories.users, fitted.train, fitted.held_out)
     popularity: NDArray[Any] = np.broadcast_to(seen.sum(axis=0, dtype=np.float64), seen.shape)
     scores = {"popularity": popularity, "1": fitted.scores("1"), "2": fitted.scores("2")}
     return {name: evaluate(each, seen, relevant) for name, each in scores.items()}
+
+
+def marks(
+    users: NDArray[np.int32], fitting: Interactions, held_out: Interactions
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which items each user has seen, and which of those held out are relevant; both (users, items)."""
+    return _mask(users, fitting), _mask(users, held_out.where(held_out.ratings >= LIKED_STARS))
 
 
 def _mask(users: NDArray[np.int32], interactions: Interactions) -> NDArray[np.bool_]:

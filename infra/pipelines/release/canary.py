@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from release.step import Place
     from workbench.stack import Readiness
 
-__all__ = ["Candidate", "Load", "under_load"]
+__all__ = ["Candidate", "Load", "judged", "under_load"]
 
 _READY_S = 60
 _RESULTS: dict[str, Result] = {"met": "passed", "broken": "failed"}
@@ -67,15 +67,20 @@ def under_load(place: Place, candidate: Candidate, load: Load) -> Verdict:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise StepError(f"candidate: {missing}: it did not come up: {place.own / 'server.log'} says why")
             time.sleep(0.1)
-        return _judge(place, candidate, load)
+        return judged(place, candidate.url, load, candidate.environment)
 
 
-def _judge(place: Place, candidate: Candidate, load: Load) -> Verdict:
-    command = [sys.executable, "-m", "workbench.sla", "run", str(load.path), "--url", candidate.url]
+def judged(place: Place, url: str, load: Load, environment: Mapping[str, str]) -> Verdict:
+    """Sends a server the load of the SLA, and judges it; ``sla`` and ``load.log`` are left.
+
+    Raises:
+        StepError: the load could not be sent.
+    """
+    command = [sys.executable, "-m", "workbench.sla", "run", str(load.path), "--url", url]
     with (place.own / "load.log").open("wb") as log:
         done = subprocess.run(
             [*command, "--out", str(place.own / "sla"), *load.options],
-            env={**os.environ, **candidate.environment},
+            env={**os.environ, **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
             check=False,

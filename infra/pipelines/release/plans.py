@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LEVELS", "Plan", "plan_of"]
 
-_MODULES = {"1": "release.iris", "3": "release.shop"}
+_MODULES = {"1": "release.iris", "2": "release.films", "3": "release.shop"}
 LEVELS = tuple(_MODULES)
 
 

@@ -6,7 +6,7 @@ nobody, medians over the rounds, and CPU time per request beside the wall clock'
 by the rounds (`at_least`).
 """
 
-from workbench.bench.compare import Contender, Peer, PeerResult, compare, free_ports, in_turn
+from workbench.bench.compare import Contender, Peer, PeerResult, compare, free_block, free_ports, in_turn
 from workbench.bench.load import BadAnswerError, LoadResult, closed_loop
 from workbench.bench.rounds import Goal, all_of, at_least, at_most
 
@@ -22,6 +22,7 @@ __all__ = [
     "at_most",
     "closed_loop",
     "compare",
+    "free_block",
     "free_ports",
     "in_turn",
 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from workbench.load import Request
 
-__all__ = ["Contender", "Peer", "PeerResult", "compare", "free_ports", "in_turn"]
+__all__ = ["Contender", "Peer", "PeerResult", "compare", "free_block", "free_ports", "in_turn"]
 
 _READY_WITHIN_S = 120
 _CORES = (0, 1)
@@ -153,6 +153,16 @@ def free_ports(count: int) -> list[int]:
     """Ports of 127.0.0.1 that nobody listens on now, nor is given by the kernel for a connection of its own."""
     tried = random.sample(_PORTS, len(_PORTS))  # another measurement may choose at the same time
     return list(islice(filter(_is_free, tried), count))
+
+
+def free_block(size: int) -> int:
+    """The first of so many such ports in a row.
+
+    Raises:
+        StopIteration: there are none.
+    """
+    starts = random.sample(_PORTS, len(_PORTS))
+    return next(start for start in starts if all(map(_is_free, range(start, start + size))))
 
 
 def _is_free(port: int) -> bool:

@@ -1,0 +1,201 @@
+"""Level 2's release: train, evaluate, gate, package, register, canary, promote.
+
+The canary is a second pipeline, all three steps and the router, with the challenger in each: a step that prepares the
+ratings of one model must not feed another.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from recommender.adapters.artefact import ArtefactError, artefact_in
+from recommender.settings import RecommenderSettings
+from recommender.training.judging import judge
+from recommender.training.movielens import DataError, read_movielens
+from release.canary import Load, judged
+from release.plans import Plan
+from release.promotion import champion_of, note_end, promote, register
+from release.step import Place, Step, StepError, Verdict
+from servekit.json_file import write_json
+from workbench.arguments import positive
+from workbench.bench import free_block
+from workbench.registry.artefact import checked_card
+from workbench.registry.lineage import lineage
+from workbench.versions import ROOT
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["PLAN", "FilmsRelease", "steps"]
+
+LESS = {"ndcg_at_10": 0.005, "recall_at_20": 0.01}
+"""By so much a measure may be lower than the champion's."""
+
+FIRST = {"ndcg_at_10": 0.12, "recall_at_20": 0.2}
+"""What the first version must reach, where there is no champion to hold it against."""
+
+_SLA = ROOT / "02-intermediate-seldon-pipeline" / "sla.toml"
+_VERSIONS = {"ease": "1", "als": "2"}
+_PORTS = ("PORT", "VALKEY_PORT", "PREPROCESSOR_PORT", "MODEL_PORT", "SECOND_MODEL_PORT", "POSTPROCESSOR_PORT")
+
+
+class FilmsRelease(msgspec.Struct, frozen=True):
+    """What a release of level 2 depends on.
+
+    Attributes:
+        commit: the checkout, and whether files differ from it.
+        lock_sha256: the digest of the pinned environment.
+        algorithm: ``ease`` or ``als``.
+        champion: the folder of the version that is served; empty where there is none yet.
+        champion_version: its number in the registry; 0 where there is none.
+        rate_rps: that the canary is sent; None: as `sla.toml` says.
+        duration_s: for so long; None: likewise.
+    """
+
+    commit: str
+    lock_sha256: str
+    algorithm: str
+    champion: str
+    champion_version: int
+    model: str = "recommender"
+    rate_rps: float | None = None
+    duration_s: float | None = None
+
+
+def steps() -> list[Step]:
+    """The steps."""
+    return [
+        Step("train", _train),
+        Step("evaluate", _evaluate, ("train",), ending="nothing to release"),
+        Step("gate", _gate, ("evaluate",), ending="refused"),
+        Step("package", _package, ("train", "gate")),
+        Step("register", _register, ("package", "gate")),
+        Step("canary", _canary, ("package", "register"), ending="rolled back"),
+        Step("promote", promote, ("register", "canary")),
+    ]
+
+
+def _train(place: Place) -> Verdict:
+    """Both algorithms, as ``make train-2``; its report is in ``train.log``."""
+    parameters: FilmsRelease = place.parameters
+    environment = {"RECOMMENDER_MODELS_DIR": str(place.own / "models"), "MLFLOW_TRACKING_URI": "off"}
+    _called(place, "recommender.commands.train", environment=environment)
+    card = checked_card(artefact_in(place.own / "models" / _VERSIONS[parameters.algorithm]))
+    return Verdict("passed", f"{parameters.algorithm}: sha256 {card['sha256'][:12]}…", {"sha256": card["sha256"]})
+
+
+def _evaluate(place: Place) -> Verdict:
+    """The challenger and the champion on what users did later, each by its own graph."""
+    parameters: FilmsRelease = place.parameters
+    challenger = place.of("train") / "models" / _VERSIONS[parameters.algorithm]
+    try:
+        interactions, _ = read_movielens(RecommenderSettings().movielens_dir)
+        found = {"challenger": asdict(judge(challenger, interactions))}
+        if parameters.champion:
+            if checked_card(artefact_in(Path(parameters.champion)))["sha256"] == place.figures["train"]["sha256"]:
+                told = f"this very graph is the champion, recommender {parameters.champion_version}, already"
+                return Verdict("failed", told)
+            found["champion"] = asdict(judge(Path(parameters.champion), interactions))
+    except (ArtefactError, DataError) as error:
+        raise StepError(str(error)) from None
+    write_json(place.own / "evaluation.json", found)
+    told = "; ".join(f"{name} NDCG@10 {each['ndcg_at_10']:.3f}" for name, each in found.items())
+    return Verdict("passed", told, found)
+
+
+def _gate(place: Place) -> Verdict:
+    """The challenger may not be worse than the champion; where there is none, it must reach `FIRST`."""
+    found: dict[str, dict[str, float]] = dict(place.figures["evaluate"])
+    challenger, champion = found["challenger"], found.get("champion")
+    least = {name: champion[name] - less for name, less in LESS.items()} if champion else FIRST
+    reasons = [
+        f"{name} {challenger[name]:.4f}, expected at least {value:.4f}"
+        for name, value in least.items()
+        if not challenger[name] >= value
+    ]
+    figures = {"reasons": reasons, **found}
+    if reasons:
+        return Verdict("failed", "; ".join(reasons), figures)
+    return Verdict("passed", "not worse than the champion" if champion else "good enough to be the first", figures)
+
+
+def _package(place: Place) -> Verdict:
+    """The artefact, whole and vouched for; nothing else is served."""
+    shutil.copytree(place.of("train") / "models" / _VERSIONS[place.parameters.algorithm], place.own / "artefact")
+    card = checked_card(artefact_in(place.own / "artefact"))
+    return Verdict("passed", "whole: its files are those that model.json vouches for", {"created": card["created"]})
+
+
+def _register(place: Place) -> Verdict:
+    return register(place, artefact_in(place.of("package") / "artefact"))
+
+
+def _canary(place: Place) -> Verdict:
+    parameters: FilmsRelease = place.parameters
+    site = place.own.resolve() / "site"
+    for version in _VERSIONS.values():  # the pipeline serves version 1; the load's oracle asks for both
+        shutil.copytree(place.of("package") / "artefact", site / "models" / version)
+    (site / ".venvs").symlink_to(ROOT / ".venvs")
+    first = free_block(40)
+    ports = dict(zip(_PORTS, range(first, first + 6 * 5, 5), strict=True))
+    environment = {f"RECOMMENDER_{name}": str(port) for name, port in ports.items()}
+    environment |= {"RECOMMENDER_MODELS_DIR": str(site / "models"), "RECOMMENDER_LOGINS_DIR": str(site / "logins")}
+    try:
+        _called(place, "recommender.commands.stack", "up", environment=environment, folder=site)
+        url = f"http://127.0.0.1:{ports['PORT']}"
+        given = {"--rate": parameters.rate_rps, "--duration": parameters.duration_s}
+        options = [word for name, value in given.items() if value is not None for word in (name, f"{value:g}")]
+        return judged(place, url, Load(_SLA, options), environment)
+    finally:
+        _called(place, "recommender.commands.stack", "down", environment=environment, folder=site)
+
+
+def _called(place: Place, module: str, *words: str, environment: dict[str, str], folder: Path | None = None) -> None:
+    """A command of the level; what it prints is appended to a file that is named like it."""
+    path = place.own / f"{module.rpartition('.')[2]}.log"
+    with path.open("ab") as log:
+        command = [sys.executable, "-m", module, *words]
+        variables = {**os.environ, **environment}
+        done = subprocess.run(
+            command, cwd=folder, env=variables, stdout=log, stderr=subprocess.STDOUT, check=False
+        ).returncode
+    if done:
+        last = path.read_text(encoding="utf-8").strip().splitlines()[-1:]
+        raise StepError(f"python -m {module} {' '.join(words)}: exit {done}: {' '.join(last)}: {path} says more")
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--algorithm", choices=_VERSIONS, default="ease", help="which (%(default)s)")
+    parser.add_argument("--rate", type=positive, help="requests a second to the canary (as sla.toml says)")
+    parser.add_argument("--duration", type=positive, help="for so many seconds (as sla.toml says)")
+
+
+def _parameters(options: argparse.Namespace) -> FilmsRelease:
+    champion, here = champion_of("recommender"), lineage()
+    return FilmsRelease(
+        commit=here["git_commit"],
+        lock_sha256=here["lock_sha256"],
+        algorithm=options.algorithm,
+        champion=str(champion.folder) if champion else "",
+        champion_version=champion.number if champion else 0,
+        rate_rps=options.rate,
+        duration_s=options.duration,
+    )
+
+
+def _told(parameters: FilmsRelease) -> str:
+    return f"recommender by {parameters.algorithm}, champion {parameters.champion_version or 'none yet'}"
+
+
+PLAN = Plan(
+    "Trains level 2's model, holds it against the champion, tries a pipeline with it, and promotes it.",
+    FilmsRelease, _add_options, _parameters, steps, _told, note_end,
+)  # fmt: skip
