@@ -262,7 +262,7 @@ scan-%: $(SYNCED) ## fail on known vulnerabilities in level N's images
 publish-%: $(SYNCED) ## push and sign them: REGISTRY=host/path RELEASE=v1.2.0
 	@$(PY) -m workbench.images publish $(N)
 
-pin-%: $(SYNCED) ## have Argo CD deploy that release: ENVIRONMENT=staging RELEASE=…
+pin-%: $(SYNCED) ## have Argo CD run it: ENVIRONMENT=staging RELEASE=v1.2.0
 	@$(PY) -m workbench.gitops $(N)
 
 deploy-%: $(SYNCED) ## deploy level N there, or anywhere (CONTEXT=…, REGISTRY=…)
