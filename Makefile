@@ -196,6 +196,9 @@ canary-3: $(SYNCED) ## shift traffic: MODEL=ranking WEIGHT=10 (percent), or AUTO
 	@test -n "$$MODEL" && test -n "$$AUTO$$WEIGHT" || { echo "canary-3: say which and how: MODEL=ranking WEIGHT=10, or MODEL=ranking AUTO=1"; exit 2; }
 	@$(WITH_ARGS) shop.commands.canary "$$MODEL" $(if $(AUTO),--auto,--weight="$$WEIGHT")
 
+erase-3: $(SYNCED) ## erase a person's data from features, store and cache: ID=7
+	@$(PY) -m shop.commands.erase -- "$$ID"
+
 plan-3: $(SYNCED) ## size the fleet for QPS=100000 at P99_MS=50 and price it
 	@$(WITH_ARGS) shop.commands.plan --qps="$${QPS:-100000}" --p99-ms="$${P99_MS:-50}"
 

@@ -16,6 +16,7 @@ from shop.artefact import artefact_in
 from shop.commands.training_report import print_report
 from shop.commands.world import make_world
 from shop.endpoints import MODELS
+from shop.models.erased import ErasedError, read_erased, without
 from shop.models.feature_files import write_features
 from shop.models.openmp import OpenMpError
 from shop.models.training_steps import fit_fraud, fit_personalisation, fit_ranking
@@ -38,7 +39,7 @@ def main() -> int:
     """Trains below SHOP_RUN_DIR; 0, or 1 with one line that says why it cannot."""
     try:
         train(WorldSettings(), run_dir := Addresses().run_dir, processes=2)
-    except OpenMpError as error:
+    except (ErasedError, OpenMpError) as error:
         print(error, file=sys.stderr)
         return 1
     record([artefact_in(run_dir / "models" / model / "1") for model in MODELS], print)
@@ -54,6 +55,7 @@ def train(settings: WorldSettings, run_dir: Path, processes: int = 1) -> None:
         processes: that train at once; each on one thread, so that sums do not depend on how many cores there are.
 
     Raises:
+        ErasedError: the list of the erased cannot be read.
         OpenMpError: LightGBM cannot run on this machine.
     """
     began = time.perf_counter()
@@ -65,7 +67,8 @@ def train(settings: WorldSettings, run_dir: Path, processes: int = 1) -> None:
         blocks |= each.blocks
     users = trained["personalisation"].users_after(blocks.pop("users"))
     popular, as_of = trained["personalisation"].popular, trained["ranking"].as_of
-    generation = write_features(run_dir / "features", {**blocks, "u:": users}, popular, as_of)
+    known = without({**blocks, "u:": users}, read_erased(run_dir))
+    generation = write_features(run_dir / "features", known, popular, as_of)
     print_report([trained[name] for name in MODELS], run_dir)
     print(
         f"features  {run_dir / 'features'}  as of day {as_of // DAY} of {world.end // DAY}  sha256 {generation[:16]}…"

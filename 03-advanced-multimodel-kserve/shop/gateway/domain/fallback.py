@@ -23,6 +23,13 @@ class LastGood:
     def __init__(self, size: int) -> None:
         self._size = size
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
+        self._generation = ""
+
+    def renew(self, generation: str) -> None:
+        """Forgets everything if the features are of another generation: somebody may have been erased from them."""
+        if generation != self._generation:
+            self._entries.clear()
+            self._generation = generation
 
     def keep(self, key: bytes, entry: Entry) -> None:
         """Remembers an answer under its key; the one remembered longest ago makes room."""

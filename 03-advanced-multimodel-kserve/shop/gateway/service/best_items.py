@@ -41,16 +41,19 @@ class Computation(Protocol):
 
 async def best_items(collaborators: Collaborators, incoming: Incoming, wanted: Computation) -> Outgoing:
     """The answer with the best items, the first ``wanted.count`` of the list."""
-    record = incoming.record
+    record, generation = incoming.record, collaborators.lookup.generation
     key = _key(collaborators, incoming, wanted)
     try:
         entry = await _cached_or_computed(collaborators, incoming, wanted, key)
     except UnavailableError as error:
+        collaborators.last_good.renew(collaborators.lookup.generation)
         return _fallback(collaborators, incoming, wanted, error.reason, collaborators.last_good.get(key))
     if not record.marks:  # nothing was computed: all the time went to the cache
         record.mark("cache")
     record.version = collaborators.metrics.version(entry.version)
-    collaborators.last_good.keep(key, entry)
+    if generation == collaborators.lookup.generation:  # else it is perhaps made of features that are no more
+        collaborators.last_good.renew(generation)
+        collaborators.last_good.keep(key, entry)
     return Outgoing(_body(entry.best(wanted.count), wanted.model, entry.version), entry.version)
 
 

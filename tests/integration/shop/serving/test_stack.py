@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 from contextlib import suppress
@@ -18,13 +19,16 @@ import pytest
 
 from course.incidents.__main__ import main as incident
 from shop.addresses import Addresses
-from shop.commands import conformance
+from shop.commands import conformance, erase
 from shop.commands.stack import stack
 from shop.endpoints import MODELS
+from shop.features.store import GENERATION, user_key
+from shop.serving.erasure import find_person
 from shop.serving.stores import connect
 from tests.listeners import beyond_loopback, listeners
 from tests.patience import until
 from tests.ports import free_block
+from tests.tiny_shop import TINY
 from tests.web_page import answer, forms
 from workbench.stack import StackError, main
 from workbench.stack.config import render
@@ -58,8 +62,9 @@ def level(
 ) -> Iterator[Stack]:
     run_dir = tmp_path_factory.mktemp("level") / "run"
     run_dir.mkdir()
-    for name in ("models", "features"):
+    for name in ("models", "world"):
         (run_dir / name).symlink_to(shop_models / name)
+    shutil.copytree(shop_models / "features", run_dir / "features")  # a test erases somebody from them
     settings = {f"SHOP_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
     gateways = str(free_block(2))
     settings |= {"SHOP_RUN_DIR": str(run_dir), "SHOP_GATEWAY_PORT": gateways, "TELEMETRY_TRACE_RATIO": "1"}
@@ -191,6 +196,39 @@ def state(level: Stack, edge: httpx.Client) -> dict[str, Any]:
         "weights": httpx.get(f"{admin}/runtime", params={"format": "json"}).json()["entries"],
         "kept and planted": held,
     }
+
+
+def test_a_person_who_is_erased_is_nobody_in_store_cache_and_answers(
+    level: Stack, edge: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world, unknown = Addresses().run_dir / "world", list_for(edge, 2_000_000)
+    user, card = next(
+        (user, min(cards))
+        for user in range(20, TINY.users)
+        if (cards := find_person(user, world).ids["c:"]) and list_for(edge, user) != unknown
+    )
+    payment = PAYMENT | {"payment": "p-of-the-erased", "user": user, "card": card}
+    edge.post("/v1/payments/score", json=payment)
+    edge.post("/v1/search", json=REQUESTS["/v1/search"] | {"user": user})
+    with connect(Addresses(), "cache") as cache, connect(Addresses(), "features") as features:
+        assert any(key.endswith(b":%d" % user) for key in cache.scan_iter("a:*"))
+        before = features.get(GENERATION)
+        assert erase.main([str(user)]) == 0
+        assert features.get(GENERATION) != before
+        assert not any((features.get(key) or b"\0").strip(b"\0") for key in (user_key(user), f"f:{user}", f"c:{card}"))
+        assert not [key for key in cache.scan_iter("a:*") if key.startswith(b"a:" + (before or b"")[:16])]
+        until(lambda: list_for(edge, user) == unknown)
+        features.flushall()  # a store that starts anew is filled from what is on disk
+        until(lambda: features.get(GENERATION) not in {None, before})
+        assert not (features.get(user_key(user)) or b"\0").strip(b"\0")
+    assert f"person    user {user}: " in capsys.readouterr().out
+    kept = [path for path in level.home.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [path.name for path in kept if b"p-of-the-erased" in path.read_bytes()] == []
+
+
+def list_for(edge: httpx.Client, user: int) -> Any:
+    """What a user is recommended."""
+    return edge.post("/v1/recommendations", json={"user": user, "k": 5}).json()["items"]
 
 
 KILLED = ["features", "cache", "feature-loader", "triton", "gateway-0", "gateway-1", "envoy"]

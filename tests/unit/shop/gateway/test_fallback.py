@@ -15,6 +15,16 @@ def test_the_answers_asked_for_longest_ago_are_forgotten() -> None:
     assert (last.get(b"a"), last.get(b"b"), last.get(b"c")) == (Entry("1", b"a"), None, Entry("1", b"c"))
 
 
+def test_answers_made_of_older_features_are_forgotten() -> None:
+    last = LastGood(2)
+    last.renew("a")
+    last.keep(b"user 7", Entry("1", b"x"))
+    last.renew("a")
+    assert last.get(b"user 7") == Entry("1", b"x")
+    last.renew("b")
+    assert last.get(b"user 7") is None
+
+
 def test_candidates_are_ordered_by_popularity_then_as_they_came() -> None:
     popular = Popular()
     popular.learn([30, 20, 10])
