@@ -92,10 +92,11 @@ class ModelPools:
     def __init__(self, host: str, port: int, authorities: Mapping[str, str]) -> None:
         self._shared = HttpPool(host, port)
         self._own = {model: HttpPool(host, port, name) for model, name in authorities.items()}
+        self._any = next(iter(self._own.values()), self._shared)
 
     def of(self, model: str) -> HttpPool:
-        """The connections for a model's requests; for those of no model, too."""
-        return self._own.get(model, self._shared)
+        """The connections for a model's requests; those of no model go to the first server where each has its own."""
+        return self._own.get(model, self._shared) if model else self._any
 
     def close(self) -> None:
         """Closes the idle ones."""

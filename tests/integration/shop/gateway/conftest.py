@@ -129,6 +129,7 @@ def _as_at_first(request: pytest.FixtureRequest) -> Iterator[None]:
         models.nan = models.silent = False
         models.claims, models.unloaded = "", ()
         models.delay_of.clear()
+        models.hosts.clear()
         models.headers.clear()
         models.calls.clear()
 

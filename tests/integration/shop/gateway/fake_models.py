@@ -52,6 +52,7 @@ class FakeModels:
         silent: health is said by the status alone.
         versions: that there are.
         unloaded: models that somebody took away.
+        hosts: what requests that are for no model said in Host.
         calls: inference requests so far, warm-ups (rows of zeros) left out: any gateway may send one at any time.
     """
 
@@ -64,6 +65,7 @@ class FakeModels:
     silent: bool = False
     versions: tuple[str, ...] = ("1", "2")
     unloaded: tuple[str, ...] = ()
+    hosts: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
 
@@ -108,6 +110,8 @@ class FakeModels:
 
     async def _answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, list[str], bytes]:
         match = _PATH.fullmatch(path)
+        if match is None:
+            self.hosts.append(headers["host"])
         if self.silent and path.endswith(("/live", "/ready")):
             return 200, [], b""
         if match is None:

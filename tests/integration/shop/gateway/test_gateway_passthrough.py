@@ -16,6 +16,8 @@ from shop.gateway.settings import GatewaySettings
 from shop.serving.envoy import EdgeSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.integration.shop.gateway.conftest import GatewayProcess
     from tests.integration.shop.gateway.fake_models import FakeModels
 
@@ -57,6 +59,17 @@ def test_the_edges_version_is_for_requests_that_name_none(gateway: GatewayProces
 )
 def test_health_and_metadata_are_passed_on(gateway: GatewayProcess, path: str) -> None:
     assert gateway.client.get(path).status_code == 200
+
+
+def test_where_each_model_has_a_server_of_its_own_the_first_one_speaks_for_all(
+    start_gateway: Callable[..., GatewayProcess], models: FakeModels
+) -> None:
+    """Behind KServe's Gateway a request that names no server's host gets 404."""
+    gateway = start_gateway(SHOP_TRITON_HOSTS=json.dumps({"fraud": "fraud.example.com", "ranking": "r.example.com"}))
+    models.hosts.clear()
+    for path in ("/v2", "/v2/health/live", "/v2/health/ready"):
+        assert gateway.client.get(path).status_code == 200
+    assert set(models.hosts) == {"fraud.example.com"}
 
 
 @pytest.mark.parametrize(
