@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from workbench.cluster.charts import install_commands
+from workbench.cluster.charts import template_commands
 from workbench.cluster.delivery import all_images
 from workbench.cluster.deploy import find_overlay, rendered
 from workbench.cluster.shell import ClusterError, run, say
@@ -39,7 +40,7 @@ def save_images(level: Cluster, folder: Path = ROOT / ".run") -> None:
     """
     overlay = find_overlay(level.level)
     images = all_images(parse(rendered(level, overlay), str(overlay)))
-    templates = list(_templates(level))
+    templates = template_commands(level)
     if shutil.which("helm"):
         images += [each for each in _operators_images(templates) if each not in images]
     file = folder / str(level.level) / "images.tar"
@@ -52,7 +53,7 @@ def save_images(level: Cluster, folder: Path = ROOT / ".run") -> None:
     for command in ("import images.tar", *_renamed(images)):
         say(f"  ctr -n k8s.io images {command}")
     if templates and not shutil.which("helm"):
-        listed = "".join(f"\n  {' '.join(command)}" for command in templates)
+        listed = "".join(f"\n  {shlex.join(command)}" for command in templates.values())
         say(f"without the operators' images: helm is not on PATH; these commands show them:{listed}")
 
 
@@ -90,21 +91,11 @@ def _renamed(images: list[str]) -> Iterator[str]:
             yield f"tag {full} {full.rpartition(':')[0]}@{digest}"
 
 
-def _templates(level: Cluster) -> Iterator[list[str]]:
-    """The commands that print what each chart of the level would install."""
-    for command in install_commands(level, "", optional=False):
-        if command[0] == "helm":
-            words = ["template" if word == "upgrade" else word for word in command]
-            context = words.index("--kube-context")
-            yield [word for word in (*words[:context], *words[context + 2 :]) if word not in {"--install", "--wait"}]
-
-
-def _operators_images(templates: list[list[str]]) -> list[str]:
+def _operators_images(templates: dict[str, list[str]]) -> list[str]:
     """What the charts name, and what an operator starts without its chart naming it (`starts` in versions.toml)."""
     charts = load_versions()["charts"]
     found: list[str] = []
-    for command in templates:
-        name = command[2]
+    for name, command in templates.items():
         say(f"chart {name} {charts[name]['version']}")
         text = run(command, quiet=True, remedy="is its repository within reach?").stdout
         found += [*named_images(parse(text, name)), *charts[name].get("starts", [])]

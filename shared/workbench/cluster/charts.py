@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.versions import ROOT, load_versions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from workbench.versions import Cluster
 
-__all__ = ["chart_commands", "charts_of", "install_commands"]
+__all__ = ["chart_commands", "charts_of", "install_commands", "template_commands"]
 
 
 def charts_of(level: Cluster, root: Path = ROOT, *, optional: bool = True) -> list[str]:
@@ -29,12 +30,22 @@ def charts_of(level: Cluster, root: Path = ROOT, *, optional: bool = True) -> li
 
 def install_commands(level: Cluster, context: str, root: Path = ROOT, *, optional: bool = True) -> list[list[str]]:
     """Returns the commands that install all of it from the repository's root; a second run changes nothing."""
-    tables = load_versions(root / "versions.toml")["charts"]
-    folder = next(iter(sorted(root.glob(f"{level.level:02d}-*/deploy/cluster"))), root)
-    place = folder.relative_to(root)
-    charts = [_helm(context, name, tables[name], place) for name in charts_of(level, root, optional=optional)]
-    files = [["kubectl", "--context", context, "apply", "-f", str(place / file.name)] for file in _manifests(folder)]
+    folder = _folder(level, root)
+    installing = ["--kube-context", context, "--create-namespace", "--wait"]
+    charts = [
+        ["helm", "upgrade", "--install", *chart, *installing]
+        for chart in _charts(level, root, folder, optional=optional)
+    ]
+    files = [
+        ["kubectl", "--context", context, "apply", "-f", str(file.relative_to(root))] for file in _manifests(folder)
+    ]
     return charts + files
+
+
+def template_commands(level: Cluster, root: Path = ROOT) -> dict[str, list[str]]:
+    """Returns, by chart, the command that prints what ``install_commands`` would install of it, without a cluster."""
+    charts = _charts(level, root, _folder(level, root), optional=False)
+    return {chart[0]: ["helm", "template", *chart] for chart in charts}
 
 
 def chart_commands(level: Cluster, context: str, root: Path = ROOT, *, optional: bool = True) -> list[str]:
@@ -42,18 +53,22 @@ def chart_commands(level: Cluster, context: str, root: Path = ROOT, *, optional:
     return [shlex.join(command) for command in install_commands(level, context, root, optional=optional)]
 
 
-def _helm(context: str, name: str, chart: dict[str, Any], folder: Path) -> list[str]:
-    words = ["helm", "upgrade", "--install", name, chart["chart"], "--version", chart["version"]]
-    words += ["--kube-context", context, "--namespace", chart["namespace"], "--create-namespace", "--wait"]
-    words += [
-        word
-        for option, key in (("--repo", "repository"), ("--set", "set"))
-        if key in chart
-        for word in (option, chart[key])
-    ]
-    if "values" in chart:
-        words += ["--values", str(folder / chart["values"])]
-    return words
+def _folder(level: Cluster, root: Path) -> Path:
+    """The level's ``deploy/cluster``; the repository where it has none."""
+    return next(iter(sorted(root.glob(f"{level.level:02d}-*/deploy/cluster"))), root)
+
+
+def _charts(level: Cluster, root: Path, folder: Path, *, optional: bool) -> Iterator[list[str]]:
+    """Of each chart its release's name, its own, and the options that every command of Helm's on it needs."""
+    tables = load_versions(root / "versions.toml")["charts"]
+    for name in charts_of(level, root, optional=optional):
+        chart = tables[name]
+        words = [name, chart["chart"], "--version", chart["version"], "--namespace", chart["namespace"]]
+        for option, key in (("--repo", "repository"), ("--set", "set")):
+            words += [option, chart[key]] if key in chart else []
+        if "values" in chart:
+            words += ["--values", str(folder.relative_to(root) / chart["values"])]
+        yield words
 
 
 def _manifests(folder: Path) -> list[Path]:

@@ -8,11 +8,14 @@ import pytest
 
 from tests.unit.workbench.cluster_tools import PIPELINE, SHOP, Tools
 from workbench.cluster.air_gap import named_images, save_images
+from workbench.cluster.charts import install_commands, template_commands
 from workbench.cluster.shell import ClusterError
 from workbench.manifests.documents import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from workbench.versions import Cluster
 
 EXECUTOR = "docker.io/seldonio/seldon-core-executor:1.17.1"
 SOLVER = "quay.io/jetstack/cert-manager-acmesolver:v1.17.0"
@@ -57,10 +60,10 @@ def test_the_images_of_the_level_and_its_operator_are_pulled_and_saved_together(
     tools.chart(OPERATOR)
     save_images(PIPELINE, tmp_path)
     (template,) = tools.called("helm template ")
-    chart = (
-        "helm template seldon-core seldon-core-operator --version 1.17.1 --namespace seldon-system --create-namespace"
+    assert template.startswith(
+        "helm template seldon-core seldon-core-operator --version 1.17.1 --namespace seldon-system "
     )
-    assert template.startswith(chart)
+    assert not {"--wait", "--install", "--create-namespace", "--kube-context"} & {*template.split()}
     saved = tools.calls[-1]
     assert saved.startswith(f"docker save --output {tmp_path}/2/images.tar recommender-model:dev ")
     assert EXECUTOR in saved.split()
@@ -81,6 +84,17 @@ def test_an_image_named_by_its_digest_keeps_its_name_through_the_file(
     renamed = f"images tag docker.io/valkey/valkey:8.1.3 docker.io/valkey/valkey@{digest}"
     said = capsys.readouterr().out.splitlines()
     assert f"  ctr -n k8s.io {renamed}" in said[said.index("  ctr -n k8s.io images import images.tar") :]
+
+
+@pytest.mark.parametrize("level", [PIPELINE, SHOP], ids=["level 2", "level 3"])
+def test_what_is_shown_of_a_chart_is_what_would_be_installed(level: Cluster) -> None:
+    installed = [command for command in install_commands(level, "there", optional=False) if command[0] == "helm"]
+    only = ["upgrade", "--install", "--kube-context", "there", "--create-namespace", "--wait"]
+    shown = list(template_commands(level).values())
+    assert [sorted({*command} - {"template"}) for command in shown] == [
+        sorted({*command} - {*only}) for command in installed
+    ]
+    assert all(command[:2] == ["helm", "template"] for command in shown)
 
 
 def test_the_proxy_that_envoy_gateway_starts_is_saved_although_its_chart_does_not_name_it(
