@@ -69,7 +69,7 @@ def test_every_list_is_locked_and_all_of_it() -> None:
 def test_every_list_is_compiled_with_hashes() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
     compiles = re.findall(r"pip compile [^;\n]+", text)
-    assert len(compiles) == 3
+    assert len(compiles) == 4
     assert all("--generate-hashes" in each for each in compiles)
 
 
@@ -85,6 +85,8 @@ def test_the_environment_for_gpus_has_only_wheels_of_which_the_hash_is_all_there
     assert not {name for name in pinned if name.startswith("tensorrt")}, "its sources download what no hash names"
     (sync,) = [command for command in commands().values() if ".venvs/gpu" in command and "sync" in command]
     assert "--only-binary :all:" in sync
+    (lock,) = re.findall(r"pip compile [^;\n]+ gpu\.in ", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert "--no-build" in lock, "to read what a source needs, uv would run its code"
 
 
 def test_what_carries_the_films_is_downloaded_by_its_hash() -> None:
