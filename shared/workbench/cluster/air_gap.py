@@ -86,7 +86,7 @@ def _renamed(images: list[str]) -> Iterator[str]:
         tag, _, digest = image.partition("@")
         if digest:
             first, slash, _ = tag.partition("/")
-            registry = "" if slash and re.search(r"[.:]|^localhost$", first) else "docker.io/"
+            registry = "" if slash and (first == "localhost" or set(".:") & set(first)) else "docker.io/"
             full = f"{registry}{'' if slash else 'library/'}{tag}"
             yield f"tag {full} {full.rpartition(':')[0]}@{digest}"
 

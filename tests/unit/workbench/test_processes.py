@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 IDLE = "import sys; print('up', flush=True); sys.stdin.read()"
 PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import sys; sys.stdin.read()'])"
+LEAVING = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+time.sleep(600)
+"""
 DEAF = """
 import os, pathlib, signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -101,7 +106,7 @@ def test_a_process_that_does_not_end_when_asked_is_killed(monkeypatch: pytest.Mo
 
 
 def test_what_a_process_started_and_left_is_stopped_with_it() -> None:
-    with running([sys.executable, "-c", PARENT.replace("run", "Popen") + "; sys.stdin.read()"], {}) as process:
+    with running([sys.executable, "-c", LEAVING], {}) as process:
         until(lambda: len(family(process.pid)) == 2, "started")
         child = family(process.pid)[1]
     until(lambda: not is_alive(child), "stopped")

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shop.canary.edge import Edge
+from shop.canary.edge_split import EdgeSplit
+from tests.integration.shop.canary.searching import RPS, Searching
 from tests.integration.shop.canary.toy_shop import ToyShop, make_run_dir
 
 if TYPE_CHECKING:
@@ -21,3 +24,19 @@ def toy_shop(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int
     settings = {"SHOP_DEADLINE_MS": "1500", **limits}
     with ToyShop.on(run_dir, free_ports, **settings).running() as shop:
         yield shop
+
+
+@pytest.fixture
+def searching(toy_shop: ToyShop) -> Iterator[Searching]:
+    """Traffic for the length of a test, none of which may fail; version 1 has all of it before and afterwards."""
+    searching = Searching(toy_shop)
+    with searching.replay:
+        yield searching
+        traffic = EdgeSplit(toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port), "ranking")
+        if traffic.split.stable != "1":
+            traffic.nominate("1")
+            traffic.shift(100)
+            traffic.promote()
+        traffic.shift(0)
+    assert len(searching.replay.answers) > RPS
+    assert searching.failed == []

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import random
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import httpx
@@ -15,73 +12,17 @@ import pytest
 from servekit.audit import verify
 from shop.addresses import Addresses
 from shop.canary.edge import Edge
-from shop.canary.edge_split import EdgeSplit
 from shop.commands import canary
-from shop.load.offering import encoded
-from shop.load.replay import Replay
 from shop.serving.envoy.splits import Split, read_splits
-from tests.integration.shop.canary.toy_shop import FAULTS, ITEMS, QUALITY, USERS
-from tests.patience import GENEROUS_S
-from workbench.load import Request
+from tests.integration.shop.canary.searching import ROLLOUT
+from tests.integration.shop.canary.toy_shop import FAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from shop.load.offering import Message
+    from tests.integration.shop.canary.searching import Searching
     from tests.integration.shop.canary.toy_shop import ToyShop
-    from workbench.load import Answer
-
-RPS = 80
-_SEEDS = itertools.count(3)
-ROLLOUT = ["ranking", "--auto", "--steps", "20,100", "--min-requests", "60", "--step-seconds", "30"]
-ROLLOUT += ["--margin", "0.5", "--error-margin", "0.1"]  # so large that seconds prove it: half of the clicks
-
-
-class Searching:
-    """People search all the time, each for something else, and click on the first item where it is a good one."""
-
-    def __init__(self, shop: ToyShop) -> None:
-        # other searches in each test: what stable finds in its cache, a candidate has to compute
-        self._draw = draw = random.Random(next(_SEEDS))
-        bodies = [
-            {"user": draw.randrange(USERS), "query": {"category": 3}, "candidates": draw.sample(range(ITEMS), 12)}
-            for _ in range(4000)
-        ]
-        requests = [Request("/v1/search", json.dumps(body).encode()) for body in bodies]
-        self.versions: Counter[bytes] = Counter()
-        port = shop.addresses.port
-        self.replay = Replay(port, "ranking", encoded(port, requests), RPS, self._outcomes)
-        self.replay.timeout_s = GENEROUS_S
-
-    def _outcomes(self, _: Message, reply: Answer) -> list[str]:
-        self.versions[reply.header(b"x-model-version")] += 1
-        best = json.loads(reply.body)["items"][0]["id"]
-        return ["impression", *(["click"] if self._draw.random() < 0.6 * QUALITY[best] else [])]
-
-    @property
-    def failed(self) -> list[int]:
-        """Once the replay is over: the statuses of answers that are neither the items nor "come back in a second".
-
-        A slow version, or a busy machine, makes the gateway turn some away; nobody may be left without an answer.
-        """
-        return [answer.status for answer in self.replay.answers if answer.status not in {200, 429}]
-
-
-@pytest.fixture
-def searching(toy_shop: ToyShop) -> Iterator[Searching]:
-    """Traffic for the length of a test, none of which may fail; version 1 has all of it before and afterwards."""
-    searching = Searching(toy_shop)
-    with searching.replay:
-        yield searching
-        traffic = EdgeSplit(toy_shop.addresses, Edge(toy_shop.addresses.envoy_admin_port), "ranking")
-        if traffic.split.stable != "1":
-            traffic.nominate("1")
-            traffic.shift(100)
-            traffic.promote()
-        traffic.shift(0)
-    assert len(searching.replay.answers) > RPS
-    assert searching.failed == []
 
 
 def run(shop: ToyShop, *options: str) -> int:

@@ -13,16 +13,15 @@ from release.step import Place, StepError
 from servekit.artefact_folder import CARD
 from shop.canary.edge import Edge
 from shop.serving.envoy.splits import Split, read_splits
-from tests.integration.shop.canary.test_canary_live import ROLLOUT, Searching, searching
+from tests.integration.shop.canary.searching import ROLLOUT
 from tests.integration.shop.canary.toy_shop import FAULTS
 from workbench.registry.artefact import put
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.integration.shop.canary.searching import Searching
     from tests.integration.shop.canary.toy_shop import ToyShop
-
-__all__ = ["searching"]
 
 pytestmark = pytest.mark.slow
 
