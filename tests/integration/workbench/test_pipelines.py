@@ -102,7 +102,7 @@ def test_the_rule_knows_a_job_that_does_not_exist() -> None:
 def test_all_three_call_the_same_targets_and_each_exists() -> None:
     github = set().union(*(targets(path) for path in WORKFLOWS))
     assert github == targets(GITLAB) == targets(JENKINS)
-    assert {"lint", "test", "test-slow", "image-N", "scan-N", "publish-N", "sla-N", "deploy-N"} <= github
+    assert {"lint", "test", "test-slow", "release-N", "image-N", "scan-N", "publish-N", "sla-N", "deploy-N"} <= github
     assert github - targets_of_makefile() == set()
 
 
@@ -244,7 +244,9 @@ def test_gitlabs_jobs_of_a_change_run_and_call_their_targets(runner: GitlabRunne
     jobs = set(made(runner.run()))
     assert {("lint", "lint"), ("test", "test"), ("test-slow", "test-slow")} <= jobs
     assert {(f"images: [{n}]", f"scan-{n}") for n in "123"} <= jobs
-    assert not {job for job, _ in jobs if job.startswith(("gate", "publish", "staging", "production", "rollback"))}
+    others = ("gate", "models", "publish", "staging", "production", "rollback")
+    assert not {job for job, _ in jobs if job.startswith(others)}
+    assert ("models", "release-1") in set(made(runner.run("models")))
 
 
 @pytest.mark.slow
