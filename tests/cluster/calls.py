@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.cluster.conftest import apply, asked, kubectl, namespaces, pod
+from tests.cluster.load import STOP
+from tests.patience import until
 from workbench.cluster.deploy import deploy, find_overlay, undeploy
 from workbench.manifests import find_kubectl
 from workbench.versions import ROOT, cluster
@@ -19,7 +21,7 @@ from workbench.versions import ROOT, cluster
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SPACE", "Load", "deployed", "makes", "under_load"]
+__all__ = ["SPACE", "Load", "Place", "deployed", "makes", "proxy", "under_load"]
 
 SPACE = "probe-load"
 """The namespace of the pod that sends requests."""
@@ -28,17 +30,47 @@ _SCRIPT = Path(__file__).with_name("load.py").read_text(encoding="utf-8")
 
 
 class Load(NamedTuple):
-    """Where requests go, what they say, how many a second, and for how long."""
+    """Where requests go, what they say, how many a second, and for how long.
+
+    A ``#`` in the body becomes the request's number, so that no two are alike. ``host`` is the name that is asked for,
+    if not the URL's. Answers count by their status, and by what the regular expression ``counted`` finds in their
+    headers and body.
+    """
 
     url: str
     body: str
     rate: int
     seconds: int
+    host: str = ""
+    counted: str = ""
 
     @property
     def requests(self) -> int:
         """How many that makes."""
         return self.rate * self.seconds
+
+
+class Place(NamedTuple):
+    """A Service, and the namespace that it is in."""
+
+    namespace: str
+    service: str
+
+    @property
+    def url(self) -> str:
+        """Where pods find it."""
+        return f"http://{self.service}.{self.namespace}.svc"
+
+
+def proxy(gateway: str, namespace: str) -> Place:
+    """Where Envoy Gateway lets a Gateway listen."""
+    owner = "gateway.envoyproxy.io/owning-gateway"
+    ours = f"{owner}-name={gateway},{owner}-namespace={namespace}"
+    listed = until(
+        lambda: json.loads(kubectl("get", "services", "--all-namespaces", "--selector", ours, "-o", "json"))["items"],
+        f"a Service for Gateway {gateway}",
+    )
+    return Place(listed[0]["metadata"]["namespace"], listed[0]["metadata"]["name"])
 
 
 def _start_caller(labels: dict[str, str]) -> None:
@@ -69,25 +101,34 @@ def deployed(number: int, labels: dict[str, str]) -> Iterator[str]:
 
 
 @contextmanager
-def under_load(load: Load) -> Iterator[dict[str, object]]:
-    """Requests at a constant rate while something is done; what became of them is in the dictionary afterwards."""
-    words = ["python3", "-I", "-c", _SCRIPT, load.url, load.body, str(load.rate), str(load.seconds)]
-    process = subprocess.Popen(
-        [find_kubectl(), "--namespace", SPACE, "exec", "load", "--", *words], stdout=subprocess.PIPE, text=True
-    )
+def under_load(load: Load, *, stops: bool = False) -> Iterator[dict[str, object]]:
+    """Requests at a constant rate while something is done; what became of them is in the dictionary afterwards.
+
+    Args:
+        load: the requests.
+        stops: whether they end with what is done; else all of them are sent.
+    """
+    inside = ("--namespace", SPACE, "exec", "load", "--")
+    kubectl(*inside, "rm", "-f", STOP)
+    words = ["python3", "-I", "-c", _SCRIPT, json.dumps(load._asdict())]
+    process = subprocess.Popen([find_kubectl(), *inside, *words], stdout=subprocess.PIPE, text=True)
     found: dict[str, object] = {}
     try:
         yield found
-        found.update(json.loads(process.communicate(timeout=10 * load.seconds)[0]))
+        if stops:
+            assert process.poll() is None, "there were requests until the end"
+            kubectl(*inside, "touch", STOP)
+        found.update(json.loads(process.communicate(timeout=60 + 10 * load.seconds)[0]))
     finally:
         process.kill()
         process.communicate()
 
 
-def makes(target: str, context: str) -> str:
-    """What a command of make's prints about the level in that cluster."""
+def makes(target: str, where: str) -> str:
+    """What a command of make's prints about the level in that context, or at that URL."""
+    place = f"URL={where}" if "://" in where else f"CONTEXT={where}"
     done = subprocess.run(
-        ["make", target, f"CONTEXT={context}", f"PYTHON={sys.executable}"],
+        ["make", target, place, f"PYTHON={sys.executable}"],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

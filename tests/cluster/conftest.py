@@ -28,7 +28,7 @@ from workbench.terminal import make_console, make_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["PROBE", "asked", "kubectl", "namespaces", "need_running", "pod", "probe_image"]
+__all__ = ["PROBE", "asked", "kubectl", "namespaces", "need_metrics", "need_running", "pod", "probe_image"]
 
 PROBE = "probe-"
 _IMAGE = "iris-api:dev"
@@ -55,6 +55,12 @@ def need_running(operator: str, label: str) -> None:
     path = "{.items[*].status.availableReplicas}"
     if not kubectl("get", "deployments", "--all-namespaces", "--selector", label, "-o", f"jsonpath={path}"):
         pytest.skip(f"{operator} does not run in this cluster: no deployment labelled {label} is available")
+
+
+def need_metrics() -> None:
+    """Skips where nobody measures the pods' CPU: an autoscaler does nothing without."""
+    if asked("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes").returncode:
+        pytest.skip("the cluster does not measure its pods' CPU: metrics-server is not installed")
 
 
 @cache

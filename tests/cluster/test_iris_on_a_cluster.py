@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cluster.calls import Load, deployed, makes, under_load
-from tests.cluster.conftest import apply, asked, kubectl
+from tests.cluster.conftest import apply, asked, kubectl, need_metrics
 from tests.patience import until
 from workbench.cluster.deploy import deploy, find_overlay
 from workbench.images import find_engine
@@ -149,8 +149,7 @@ def test_an_image_that_is_built_again_is_what_runs_then(
 def test_the_autoscaler_adds_a_pod_when_the_load_asks_for_it(context: str, seen: Callable[[str], None]) -> None:
     """Production's autoscaler, from one pod on, so that a small node has room for what it adds."""
     assert context
-    if asked("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes").returncode:
-        pytest.skip("the cluster does not measure its pods' CPU: metrics-server is not installed")
+    need_metrics()
     kubectl("--namespace", SPACE, "set", "resources", DEPLOYMENT, f"--requests=cpu={SMALL}")
     kubectl("--namespace", SPACE, "scale", DEPLOYMENT, "--replicas=1")
     until(lambda: len(pods()) == 1, "one pod is left")

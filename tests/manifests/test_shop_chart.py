@@ -116,6 +116,10 @@ def test_a_request_without_a_host_is_for_the_listeners(values: dict[str, Any], h
     assert policy["spec"]["http1"]["http10"]["useDefaultHost"] is (host is not None)
 
 
+def test_on_a_small_node_the_edge_is_called_as_a_forwarded_port_is() -> None:
+    assert of_kind(variant("minikube"), "HTTPRoute")["shop"]["spec"]["hostnames"] == ["localhost"]
+
+
 def test_the_edges_policy_has_no_field_that_is_newer_than_the_pinned_release() -> None:
     """Its main branch has this one since August 2026; 1.9 refuses the whole policy for it."""
     (policy,) = of_kind(variant("defaults"), "ClientTrafficPolicy").values()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from workbench.cluster.target import KubeContext
     from workbench.versions import Cluster
 
-__all__ = ["Forward", "main", "reached"]
+__all__ = ["Forward", "forwarded", "main", "reached"]
 
 _WAIT_S, _LOOK_S = 60.0, 0.02
 _FORWARD = re.compile(r"(?P<name>[A-Z][A-Z0-9_]*)=(?P<service>[a-z0-9]([-a-z0-9]*[a-z0-9])?):(?P<port>[1-9][0-9]{0,4})")
@@ -80,7 +80,7 @@ def reached(level: Cluster, forwards: Sequence[Forward]) -> Iterator[dict[str, s
     """
     target = choose(level)
     with ExitStack() as running:
-        ports = {each.name: running.enter_context(_forwarded(target, level.profile, each)) for each in forwards}
+        ports = {each.name: running.enter_context(forwarded(target, level.profile, each)) for each in forwards}
         listed = ", ".join(f"{each.service}:{each.port}" for each in forwards)
         say(f"context {target.context}, namespace {level.profile}: {listed}")
         url = f"http://127.0.0.1:{ports[forwards[0].name]}"
@@ -88,7 +88,12 @@ def reached(level: Cluster, forwards: Sequence[Forward]) -> Iterator[dict[str, s
 
 
 @contextmanager
-def _forwarded(target: KubeContext, namespace: str, to: Forward) -> Iterator[int]:
+def forwarded(target: KubeContext, namespace: str, to: Forward) -> Iterator[int]:
+    """Forwards a free port of this machine to a Service for as long as the block runs; yields the port.
+
+    Raises:
+        ClusterError: there is no such Service with a pod that runs.
+    """
     command = [*target.kubectl(namespace), "port-forward", f"service/{to.service}", f":{to.port}"]
     # A file, because kubectl writes a line for each connection, and would stop at a full pipe that nobody reads.
     with tempfile.TemporaryFile() as said, running(command, {}, stdout=said, stderr=subprocess.STDOUT) as process:
