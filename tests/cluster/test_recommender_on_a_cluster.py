@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from tests.cluster.calls import Load, deployed, makes, under_load
-from tests.cluster.conftest import asked, kubectl, need_running, pod
+from servekit.shares import wilson
+from tests.cluster.calls import Load, deployed, makes, proxy, under_load
+from tests.cluster.conftest import apply, asked, kubectl, need_running, pod
 from tests.patience import until
 from tests.prometheus_program import needs_prometheus
 from tests.rated_series import samples
 from tests.rule_evaluation import have_data
+from workbench.manifests import build
 from workbench.versions import ROOT, cluster
 
 if TYPE_CHECKING:
@@ -29,13 +32,15 @@ pytestmark = pytest.mark.cluster
 
 LEVEL = cluster(2)
 SPACE = LEVEL.profile
-PIPELINE, EXECUTOR = "seldondeployment/recommender", "seldon-container-engine"
+PIPELINE, EXECUTOR, SHADOW = "seldondeployment/recommender", "seldon-container-engine", "recommender-shadow"
 OURS = ("--selector", "app.kubernetes.io/managed-by=seldon-core")
 DRAINS = ROOT / "02-intermediate-seldon-pipeline/deploy/executor-drains.yaml"
 RULES = ROOT / "infra/prometheus/rules/pipeline.yaml"
 PREDICTIONS = "/api/v1.0/predictions"
 BODY = json.dumps({"jsonData": {"user": 196}})
 LOAD = Load(f"http://recommender-default.{SPACE}.svc:8000{PREDICTIONS}", BODY, rate=40, seconds=80)
+OVERLAYS = ROOT / "02-intermediate-seldon-pipeline/deploy/overlays"
+SURE_Z, SLOW_S = 4.0, 300.0
 QUIET_S = 60
 FAILURES = 20
 END = "import os, signal; os.kill(1, signal.SIGTERM)"
@@ -187,3 +192,71 @@ def failures(exposition: str) -> float:
 
 def _rules() -> list[Any]:
     return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+
+
+def test_a_gateway_gives_the_canary_its_share(context: str, seen: Callable[[str], None]) -> None:
+    """One request in ten; the operator alone gives it none."""
+    assert context
+    load = through_gateway("canary-gateway", 80)
+    until(lambda: len(by_version(load._replace(seconds=5))) == 2, "both versions answer", SLOW_S)
+    counted = by_version(load)
+    low, high = wilson(counted["2"], load.requests, SURE_Z)
+    seen(f"answers by version {dict(counted)}; so version 2 gets between {low:.1%} and {high:.1%}")
+    assert sum(counted.values()) == load.requests
+    assert low <= 0.1 <= high
+
+
+def test_a_gateway_gives_the_shadow_a_copy_of_each_request(context: str, seen: Callable[[str], None]) -> None:
+    assert context
+    load = through_gateway("shadow-gateway", 20)
+    until(lambda: by_version(load._replace(seconds=1)) and copies(), "the shadow gets copies", SLOW_S)
+    time.sleep(QUIET_S)  # until the last of those copies is answered
+    before = copies()
+    counted = by_version(load)
+    until(lambda: copies() - before >= load.requests, "each request is copied")
+    seen(f"answers by version {dict(counted)}; the shadow answered {copies() - before:,.0f}")
+    assert counted == {"1": load.requests}
+    assert copies() - before == load.requests
+
+
+def through_gateway(overlay: str, seconds: int) -> Load:
+    """Applies what the overlay adds, for a node as small as the cluster's; requests to its Gateway."""
+    need_running("Envoy Gateway", "control-plane=envoy-gateway")
+    ours = kubectl("--namespace", SPACE, "get", PIPELINE, "-o", "json")
+    images = {each["name"]: each["image"] for each in _containers(json.loads(ours)["spec"]["predictors"][0])}
+    added = {each.kind: each.body for each in build(OVERLAYS / overlay)}
+    pipeline = added["SeldonDeployment"]
+    for predictor in pipeline["spec"]["predictors"]:
+        predictor["svcOrchSpec"]["resources"]["requests"]["cpu"] = "20m"
+        for container in _containers(predictor):
+            container["resources"]["requests"]["cpu"] = "20m"
+            container["image"] = images[container["name"]]
+    apply([pipeline, added["Gateway"], added["HTTPRoute"]])
+    return Load(
+        f"{proxy('recommender', SPACE).url}{PREDICTIONS}",
+        BODY,
+        rate=25,
+        seconds=seconds,
+        counted=r'"version": ?"(\d+)"',
+    )
+
+
+def _containers(predictor: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = predictor["componentSpecs"][0]["spec"]["containers"]
+    return found
+
+
+def by_version(load: Load) -> Counter[str]:
+    """Sends the requests; how many answers each version gave, and what others there were."""
+    with under_load(load) as found:
+        pass
+    answers = found["answers"]
+    assert isinstance(answers, dict)
+    return Counter({words.removeprefix("200, "): count for words, count in answers.items()})
+
+
+def copies() -> float:
+    """How many predictions the shadow's executor has answered."""
+    (name,) = [each["metadata"]["name"] for each in pods() if each["metadata"]["labels"]["seldon-app"] == SHADOW]
+    counted = "seldon_api_executor_server_requests_seconds_count"
+    return sum(value for series, _, value in samples(metrics(name)) if series == counted)
