@@ -237,6 +237,7 @@ def test_both_regions_have_the_same_models_and_a_record_of_their_own_that_fails_
         ({"gateway": {"deadlineMs": "45"}}, "at '/gateway/deadlineMs': got string, want number"),
         ({"rollout": {"strategy": "blue-green"}}, "value must be one of 'canary', 'edge', 'knative', 'route'"),
         ({"triton": {"engine": "tensorrt"}}, "at '/triton/gpus': minimum: got 0, want 1"),
+        ({"triton": {"gpus": 1}}, "at '/triton/gpus': maximum: got 1, want 0"),
         ({"triton": {"gracePeriodSeconds": 30}}, "at '/triton/gracePeriodSeconds': minimum: got 30, want 36"),
         ({"autoscaling": {"gpuUtilisation": 70}}, "at '/autoscaling/gpuUtilisation': maximum: got 70, want 1"),
         ({"region": {"dns": {"enabled": True}}}, "at '/region/dns/awsRegion': minLength: got 0, want 1"),
