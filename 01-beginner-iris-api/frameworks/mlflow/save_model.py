@@ -14,5 +14,5 @@ mlflow.onnx.save_model(
     sys.argv[1],
     pip_requirements=["mlflow", "onnx", "onnxruntime"],
     onnx_session_options={"execution_mode": "sequential", "intra_op_num_threads": 1, "inter_op_num_threads": 1},
-    signature=ModelSignature(Schema([TensorSpec(np.dtype(np.float32), (-1, 4), "features")])),
+    signature=ModelSignature(Schema([TensorSpec(np.dtype(np.float32), (-1, 4))])),
 )
