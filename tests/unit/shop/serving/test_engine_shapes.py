@@ -35,7 +35,7 @@ def graph_of(model: str, random: np.random.Generator) -> bytes:
     if model not in OUTPUTS:
         return personalisation_onnx(random.normal(size=(150, width)).astype(np.float32))
     layers = [
-        DenseLayer(random.normal(size=shape).astype(np.float32) / 8, np.zeros(shape[1], np.float32))
+        DenseLayer((random.normal(size=shape) / 8).astype(np.float32), np.zeros(shape[1], np.float32))
         for shape in ((width, 32), (32, 16), (16, 1))
     ]
     writer = Writer()
