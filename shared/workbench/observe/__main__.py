@@ -13,6 +13,7 @@ from rich.text import Text
 from workbench.observe import deployment, query, waterfall
 from workbench.observe.errors import ObserveError
 from workbench.observe.spans import by_id, last, read_trace, slowest, trace_files
+from workbench.stack import run_folder
 from workbench.terminal import make_console
 from workbench.versions import ROOT
 
@@ -82,7 +83,8 @@ def _generate(_: argparse.Namespace) -> None:
 
 
 def _run_dir(options: argparse.Namespace) -> Path:
-    return Path(".run", str(options.level))
+    level: str = options.level
+    return run_folder(int(level)) if level.isascii() and level.isdecimal() else Path(".run", level)
 
 
 if __name__ == "__main__":

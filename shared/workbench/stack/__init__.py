@@ -14,7 +14,7 @@ from workbench.stack.elsewhere import elsewhere, host_of
 from workbench.stack.lifecycle import down, up
 from workbench.stack.readiness import HttpReady, Readiness, TcpReady
 from workbench.stack.spec import Process, Stack, StackError
-from workbench.stack.started import check_own, find_started, is_secret, join, own, remember, take_over
+from workbench.stack.started import check_own, find_started, is_secret, join, own, remember, run_folder, take_over
 from workbench.stack.status import status
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "main",
     "own",
     "remember",
+    "run_folder",
     "status",
     "take_over",
     "up",

@@ -36,11 +36,13 @@ __all__ = [
     "join",
     "own",
     "remember",
+    "run_folder",
     "take_over",
     "write_started",
 ]
 
 _RUN = Path(".run")
+_CHOSEN = {3: "SHOP_RUN_DIR"}  # by level, the setting that names another folder
 _FILE = "started.json"
 _SECRET = re.compile(r"(?:^|_)(?:KEYS?|TOKENS?|SECRETS?|PASSWORDS?)\Z")
 
@@ -190,8 +192,13 @@ def join(level: int, port: Callable[[], int], home: Path | None = None, *, anywh
         sys.exit(2)
 
 
+def run_folder(level: int) -> Path:
+    """Where a level keeps what it runs with: ``.run/N``, or what its own setting says (``SHOP_RUN_DIR`` of level 3)."""
+    return Path(os.environ.get(_CHOSEN.get(level, "")) or _RUN / str(level))
+
+
 def _home(level: int, home: Path | None) -> Path:
-    return home or _RUN / str(level)
+    return home or run_folder(level)
 
 
 def _is_setting(name: str, prefix: str) -> bool:

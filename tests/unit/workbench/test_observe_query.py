@@ -195,3 +195,5 @@ def test_the_trace_command_draws_the_slowest_and_names_what_is_missing(
     assert capsys.readouterr().out.count(f"trace {'ab' * 16}  ") == 3
     assert main(["trace", "3"]) == 1
     assert capsys.readouterr().err.startswith("error: .run/3/traces.jsonl: no such file; run `make up-3`")
+    monkeypatch.setenv("SHOP_RUN_DIR", str(run_dir))
+    assert main(["trace", "3", "--last"]) == 0

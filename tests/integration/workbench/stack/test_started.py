@@ -24,6 +24,7 @@ from workbench.stack import (
     is_secret,
     join,
     own,
+    run_folder,
     up,
 )
 
@@ -77,6 +78,17 @@ def test_a_command_finds_its_own_level_without_being_told_the_port(
     monkeypatch.chdir(clones.theirs)
     assert own(1).url == f"http://127.0.0.1:{clones.other_port}"
     monkeypatch.delenv("TINY_PORT")
+
+
+def test_level_3_is_found_in_the_folder_that_its_setting_names_by_every_command(
+    clones: Clones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``SHOP_RUN_DIR=… make sla-3`` and its like name no folder to ``own``; the other levels have none of their own."""
+    with pytest.raises(StackError, match=r"^level 3: not up; run make up-3$"):
+        own(3)
+    monkeypatch.setenv("SHOP_RUN_DIR", str(clones.ours / ".run/1"))
+    assert own(3).url == f"http://127.0.0.1:{clones.port}"
+    assert (run_folder(3), run_folder(1)) == (clones.ours / ".run/1", Path(".run/1"))
 
 
 def test_what_the_environment_says_goes_first(clones: Clones, monkeypatch: pytest.MonkeyPatch) -> None:
