@@ -54,8 +54,6 @@ KUBEFLOW := .venvs/kubeflow/.synced
 AIRFLOW := .venvs/airflow/.synced
 GPU := .venvs/gpu/.synced
 CI_CHECKS := .venvs/ci/.synced
-# only where a driver is: what is in it is large, and under NVIDIA's own licences
-GPU_HERE = $(if $(shell command -v nvidia-smi),$(GPU))
 NO_LEVEL = $(error level $*: no such level, expected one of: $(LEVELS))
 LEVEL = $(or $(PACKAGE_$*),$(NO_LEVEL))
 FOLDER = $(or $(FOLDER_$*),$(NO_LEVEL))
@@ -189,7 +187,9 @@ transport-2: $(SYNCED) $(ARTEFACT_2) ## compare JSON, protobuf and bytes between
 
 # --- level 3 only -------------------------------------------------------------------------------------------------------
 
-optimize-3: $(SYNCED) $(ARTEFACT_3) $$(GPU_HERE) ## make INT8 versions and pass them through the gate
+# The environment for GPUs only where a driver is: what is in it is large, and under NVIDIA's own licences.
+optimize-3: $(SYNCED) $(ARTEFACT_3) ## make INT8 versions and pass them through the gate
+	@! command -v nvidia-smi >/dev/null || $(MAKE) $(GPU) || echo "optimize-3: without rows for ONNX Runtime on the GPU, because .venvs/gpu could not be made; the reason is above, and the next run tries again"
 	@$(PY) -m shop.commands.optimize
 
 canary-3: $(SYNCED) ## shift traffic: MODEL=ranking WEIGHT=10 (percent), or AUTO=1

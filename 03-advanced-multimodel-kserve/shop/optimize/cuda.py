@@ -30,13 +30,15 @@ _LEVEL = Path(__file__).resolve().parents[2]
 def cuda_rows(exam: Exam, content: bytes, *, python: Path = _PYTHON, provider: str = CUDA) -> list[Row]:
     """A row with latency (copies to and from the GPU included) and quality, or with a note why CUDA cannot be used.
 
+    There is none without a driver, or where the environment for GPUs was not made to its end.
+
     Args:
         exam: what the model is judged by.
         content: the graph.
         python: the interpreter of the environment for GPUs.
         provider: ONNX Runtime's name of what computes.
     """
-    if shutil.which("nvidia-smi") is None or not python.exists():
+    if shutil.which("nvidia-smi") is None or not (python.parents[1] / ".synced").exists():
         return []
     name = f"FP32 ONNX Runtime {provider.removesuffix('ExecutionProvider')}, {_gpu()}"
     with tempfile.TemporaryDirectory() as place:

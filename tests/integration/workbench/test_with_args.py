@@ -188,6 +188,18 @@ def test_the_environment_for_gpus_is_made_only_where_a_driver_is(clone: Clone, d
     assert all("--require-hashes" in line and line.endswith("infra/requirements/gpu.txt") for line in installs)
 
 
+def test_where_the_environment_for_gpus_cannot_be_made_the_versions_are_made_without(clone: Clone) -> None:
+    offline = 'case "$*" in *.venvs/gpu*) echo no route to a package index; exit 2;; esac'
+    (clone.folder / ".venvs/uv/bin/uv").write_text(f"#!/bin/sh\n{offline}\n")
+    (clone.folder / ".venvs/gpu/.synced").unlink()
+    (clone.folder / "programs").mkdir()
+    (clone.folder / "programs/nvidia-smi").symlink_to("/bin/true")
+    started, said = clone.make("optimize-3", PATH=f"{clone.folder / 'programs'}{os.pathsep}{os.environ['PATH']}")
+    assert started[-1].words == ["-m", "shop.commands.optimize"], said
+    assert "no route to a package index\n" in said
+    assert "optimize-3: without rows for ONNX Runtime on the GPU, because .venvs/gpu could not be made; " in said
+
+
 def test_a_setting_given_to_make_is_not_expanded(clone: Clone) -> None:
     started, said = clone.make("up-1", f"IRIS_API_KEYS={EVIL}", no_proxy=EVIL)
     assert started, said

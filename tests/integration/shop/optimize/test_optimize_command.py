@@ -151,6 +151,18 @@ def test_without_a_gpu_nothing_of_tensorrt_or_cuda_is_made_up(run_dir: Path, mon
     assert cuda_rows(read_exam(run_dir, "ranking"), b"unused", python=Path(sys.executable)) == []
 
 
+def test_an_environment_for_gpus_that_was_not_made_to_its_end_is_not_used(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", f"{FAKES}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").symlink_to(sys.executable)
+    exam = read_exam(run_dir, "ranking")
+    assert cuda_rows(exam, b"unused", python=tmp_path / "bin/python") == []
+    (tmp_path / ".synced").touch()
+    assert len(cuda_rows(exam, b"unused", python=tmp_path / "bin/python")) == 1
+
+
 @pytest.mark.parametrize("model", ["ranking", "personalisation"])
 def test_what_runs_beside_a_gpu_gives_a_row_with_its_own_answers(
     run_dir: Path, model: str, monkeypatch: pytest.MonkeyPatch
