@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
 
 from release.step import Result, StepError, Verdict
+from workbench.arguments import positive
 from workbench.processes import running
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from release.step import Place
     from workbench.stack import Readiness
 
-__all__ = ["Candidate", "Load", "judged", "under_load"]
+__all__ = ["Candidate", "Promise", "add_promise", "judged", "under_load"]
 
 _READY_S = 60
 _RESULTS: dict[str, Result] = {"met": "passed", "broken": "failed"}
@@ -44,15 +49,50 @@ class Candidate:
     url: str
 
 
-@dataclass(frozen=True)
-class Load:
-    """What it is sent: an ``sla.toml``, with another rate or length where they are given."""
+class Promise(msgspec.Struct, frozen=True):
+    """What a canary is held to.
 
-    path: Path
-    options: Sequence[str] = field(default_factory=list)
+    Attributes:
+        sla: the ``sla.toml``.
+        sha256: its digest.
+        rate_rps: that the canary is sent; None: as the file says.
+        duration_s: for so long; None: likewise.
+    """
+
+    sla: str
+    sha256: str
+    rate_rps: float | None = None
+    duration_s: float | None = None
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Self:
+        """What the options of `add_promise` say.
+
+        Raises:
+            StepError: the file cannot be read.
+        """
+        path: Path = options.sla
+        try:
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise StepError(f"--sla {path}: {error.strerror}: name an sla.toml") from None
+        return cls(str(path.resolve()), sha256, options.rate, options.duration)
+
+    @property
+    def words(self) -> list[str]:
+        """For the command line of ``workbench.sla``."""
+        given = {"--rate": self.rate_rps, "--duration": self.duration_s}
+        return [self.sla, *(word for name, value in given.items() if value for word in (name, f"{value:g}"))]
 
 
-def under_load(place: Place, candidate: Candidate, load: Load) -> Verdict:
+def add_promise(parser: argparse.ArgumentParser, sla: Path) -> None:
+    """Adds the options that change what a canary is held to."""
+    parser.add_argument("--sla", type=Path, default=sla, help="the promise that the canary is held to (the level's)")
+    parser.add_argument("--rate", type=positive, help="requests a second to the canary (as sla.toml says)")
+    parser.add_argument("--duration", type=positive, help="for so many seconds (as sla.toml says)")
+
+
+def under_load(place: Place, candidate: Candidate, promise: Promise) -> Verdict:
     """Starts the candidate, sends it the load of the SLA, and judges it; ``sla`` and ``server.log`` are left.
 
     Raises:
@@ -67,19 +107,19 @@ def under_load(place: Place, candidate: Candidate, load: Load) -> Verdict:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise StepError(f"candidate: {missing}: it did not come up: {place.own / 'server.log'} says why")
             time.sleep(0.1)
-        return judged(place, candidate.url, load, candidate.environment)
+        return judged(place, candidate.url, promise, candidate.environment)
 
 
-def judged(place: Place, url: str, load: Load, environment: Mapping[str, str]) -> Verdict:
+def judged(place: Place, url: str, promise: Promise, environment: Mapping[str, str]) -> Verdict:
     """Sends a server the load of the SLA, and judges it; ``sla`` and ``load.log`` are left.
 
     Raises:
         StepError: the load could not be sent.
     """
-    command = [sys.executable, "-m", "workbench.sla", "run", str(load.path), "--url", url]
+    command = [sys.executable, "-m", "workbench.sla", "run", *promise.words, "--url", url]
     with (place.own / "load.log").open("wb") as log:
         done = subprocess.run(
-            [*command, "--out", str(place.own / "sla"), *load.options],
+            [*command, "--out", str(place.own / "sla")],
             env={**os.environ, **environment},
             stdout=log,
             stderr=subprocess.STDOUT,

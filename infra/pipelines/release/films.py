@@ -20,12 +20,11 @@ from recommender.adapters.artefact import ArtefactError, artefact_in
 from recommender.settings import RecommenderSettings
 from recommender.training.judging import judge
 from recommender.training.movielens import DataError, read_movielens
-from release.canary import Load, judged
+from release.canary import Promise, add_promise, judged
 from release.plans import Plan
 from release.promotion import champion_of, note_end, promote, register
 from release.step import Place, Step, StepError, Verdict
 from servekit.json_file import write_json
-from workbench.arguments import positive
 from workbench.bench import free_block
 from workbench.registry.artefact import checked_card
 from workbench.registry.lineage import lineage
@@ -56,18 +55,16 @@ class FilmsRelease(msgspec.Struct, frozen=True):
         algorithm: ``ease`` or ``als``.
         champion: the folder of the version that is served; empty where there is none yet.
         champion_version: its number in the registry; 0 where there is none.
-        rate_rps: that the canary is sent; None: as `sla.toml` says.
-        duration_s: for so long; None: likewise.
+        promise: that the canary is held to.
     """
 
     commit: str
     lock_sha256: str
+    promise: Promise
     algorithm: str
     champion: str
     champion_version: int
     model: str = "recommender"
-    rate_rps: float | None = None
-    duration_s: float | None = None
 
 
 def steps() -> list[Step]:
@@ -151,9 +148,7 @@ def _canary(place: Place) -> Verdict:
     try:
         _called(place, "recommender.commands.stack", "up", environment=environment, folder=site)
         url = f"http://127.0.0.1:{ports['PORT']}"
-        given = {"--rate": parameters.rate_rps, "--duration": parameters.duration_s}
-        options = [word for name, value in given.items() if value is not None for word in (name, f"{value:g}")]
-        return judged(place, url, Load(_SLA, options), environment)
+        return judged(place, url, parameters.promise, environment)
     finally:
         _called(place, "recommender.commands.stack", "down", environment=environment, folder=site)
 
@@ -174,8 +169,7 @@ def _called(place: Place, module: str, *words: str, environment: dict[str, str],
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--algorithm", choices=_VERSIONS, default="ease", help="which (%(default)s)")
-    parser.add_argument("--rate", type=positive, help="requests a second to the canary (as sla.toml says)")
-    parser.add_argument("--duration", type=positive, help="for so many seconds (as sla.toml says)")
+    add_promise(parser, _SLA)
 
 
 def _parameters(options: argparse.Namespace) -> FilmsRelease:
@@ -186,8 +180,7 @@ def _parameters(options: argparse.Namespace) -> FilmsRelease:
         algorithm=options.algorithm,
         champion=str(champion.folder) if champion else "",
         champion_version=champion.number if champion else 0,
-        rate_rps=options.rate,
-        duration_s=options.duration,
+        promise=Promise.of(options),
     )
 
 

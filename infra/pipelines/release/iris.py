@@ -5,7 +5,6 @@ The graph needs no step that optimises it: ONNX Runtime does that when it loads 
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -17,10 +16,10 @@ from iris_api.adapters.artefact import artefact_in, read_artefact
 from iris_api.training.artefact import write_model
 from iris_api.training.evaluation import Quality, evaluate
 from iris_api.training.fit import INVERSE_REGULARISATION
-from release.canary import Candidate, Load, under_load
+from release.canary import Candidate, Promise, add_promise, under_load
 from release.plans import Plan
 from release.promotion import champion_of, note_end, promote, register
-from release.step import Place, Step, StepError, Verdict
+from release.step import Place, Step, Verdict
 from servekit.json_file import write_json
 from workbench.arguments import positive
 from workbench.bench import free_ports
@@ -58,23 +57,17 @@ class IrisRelease(msgspec.Struct, frozen=True):
         c: inverse strength of the regularisation.
         as_of: the day that a retraining stands for, where a schedule or a backfill names one. Fisher's flowers are the
             same on every day; a level whose data grow selects its rows by it.
-        sla: the file of the promise that the canary is held to.
-        sla_sha256: its digest.
-        rate_rps: that the canary is sent; None: as that file says.
-        duration_s: for so long; None: likewise.
+        promise: that the canary is held to.
     """
 
     commit: str
     lock_sha256: str
+    promise: Promise
     champion: str = ""
     champion_version: int = 0
     model: str = "iris"
     c: float = INVERSE_REGULARISATION
     as_of: str = ""
-    sla: str = str(_SLA)
-    sla_sha256: str = ""
-    rate_rps: float | None = None
-    duration_s: float | None = None
 
 
 def steps(trained: Callable[[Path, float], object] = write_model) -> list[Step]:
@@ -157,18 +150,14 @@ def _canary(place: Place) -> Verdict:
     }
     url = f"http://127.0.0.1:{http}"
     candidate = Candidate([sys.executable, "-m", "iris_api"], environment, HttpReady(f"{url}/readyz"), url)
-    given = {"--rate": parameters.rate_rps, "--duration": parameters.duration_s}
-    options = [word for name, value in given.items() if value is not None for word in (name, f"{value:g}")]
-    return under_load(place, candidate, Load(Path(parameters.sla), options))
+    return under_load(place, candidate, parameters.promise)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     strength = "inverse strength of the regularisation (%(default)g)"
     parser.add_argument("--c", type=positive, default=INVERSE_REGULARISATION, help=strength)
     parser.add_argument("--as-of", default="", metavar="DAY", help="the day that a retraining stands for")
-    parser.add_argument("--sla", type=Path, default=_SLA, help="the promise that the canary is held to (level 1's)")
-    parser.add_argument("--rate", type=positive, help="requests a second to the canary (as sla.toml says)")
-    parser.add_argument("--duration", type=positive, help="for so many seconds (as sla.toml says)")
+    add_promise(parser, _SLA)
 
 
 def _parameters(options: argparse.Namespace) -> IrisRelease:
@@ -181,18 +170,8 @@ def _parameters(options: argparse.Namespace) -> IrisRelease:
         champion_version=champion.number if champion else 0,
         c=options.c,
         as_of=options.as_of,
-        sla=str(options.sla.resolve()),
-        sla_sha256=_digest(options.sla),
-        rate_rps=options.rate,
-        duration_s=options.duration,
+        promise=Promise.of(options),
     )
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise StepError(f"--sla {path}: {error.strerror}: name an sla.toml") from None
 
 
 def _told(parameters: IrisRelease) -> str:

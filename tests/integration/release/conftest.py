@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,11 +29,11 @@ def registry(
     return settings
 
 
-def promise(folder: Path, p99_ms: int) -> Path:
-    """Level 1's SLA with another p99."""
-    text = (ROOT / "01-beginner-iris-api" / "sla.toml").read_text()
+def promise(folder: Path, p99_ms: int, level: str = "01-beginner-iris-api") -> Path:
+    """A level's SLA with another p99."""
+    text = (ROOT / level / "sla.toml").read_text()
     path = folder / f"p99-{p99_ms}.toml"
-    text = text.replace("p99_ms = 50", f"p99_ms = {p99_ms}").replace("ratio = 0.95", "ratio = 0.1")
+    text = re.sub(r"p99_ms = \d+", f"p99_ms = {p99_ms}", text).replace("ratio = 0.95", "ratio = 0.1")
     path.write_text(text + "\n[generator]\nlag_p99_ms = 60_000 # the machine is busy\ntimeout_s = 60\n")
     return path
 
