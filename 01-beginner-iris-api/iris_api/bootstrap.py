@@ -20,6 +20,7 @@ from iris_api.entrypoints.oip_grpc import start_grpc
 from iris_api.entrypoints.oip_model import SERVER, OipModel
 from iris_api.entrypoints.oip_rest import infer_route, oip_router
 from iris_api.entrypoints.predict import predict_route
+from iris_api.entrypoints.reload import Reloader
 from iris_api.entrypoints.sockets import bind_socket
 from iris_api.service.predictor import Predictor
 from servekit.drift import DriftCollector
@@ -70,7 +71,7 @@ def build_server(settings: IrisSettings) -> tuple[DrainingServer, ModelMonitor]:
     predictor = Predictor(model)
     predictor.check_ready()
     monitor = open_model_monitor(model, settings.model_dir)
-    app = create_app(settings, TelemetrySettings(), predictor, monitor)
+    app = create_app(settings, TelemetrySettings(), predictor, monitor, reloads=True)
     server = DrainingServer(
         app,
         predictor,
@@ -83,7 +84,13 @@ def build_server(settings: IrisSettings) -> tuple[DrainingServer, ModelMonitor]:
 
 
 def create_app(
-    settings: IrisSettings, observed: TelemetrySettings, predictor: Predictor, monitor: ModelMonitor, **options: Any
+    settings: IrisSettings,
+    observed: TelemetrySettings,
+    predictor: Predictor,
+    monitor: ModelMonitor,
+    *,
+    reloads: bool = False,
+    **options: Any,
 ) -> TelemetryMiddleware:
     """The HTTP application. Its lifespan also runs the gRPC server, on the same event loop and with the same model.
 
@@ -92,19 +99,22 @@ def create_app(
         observed: where traces go.
         predictor: the use case; the server sets its ``draining`` when the process is told to stop.
         monitor: drift and audit of the answers; the caller closes it after the last answer.
+        reloads: whether a signal replaces the model by the one that then lies in its folder.
         options: further arguments of `Telemetry`, e.g. a registry of its own for a test.
     """
     telemetry = Telemetry("iris-api", "1", observed, quiet=QUIET, **options)
     model = monitor.model
     telemetry.metrics.loaded(model.name, model.version, model.sha256)
-    if monitor.drift:
-        telemetry.register(DriftCollector([monitor.drift]))
+    if monitor.drifts:
+        telemetry.register(DriftCollector(monitor.drifts))
     monitor.watch(telemetry.metrics)
     predictor.conditions.append(monitor.check_ready)
     tensors = OipModel(predictor, monitor, model.card)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if reloads:
+            Reloader(settings.model_dir, predictor, monitor, telemetry).listen()
         grpc = await start_grpc(tensors, predictor, telemetry, settings)
         yield
         await grpc.stop(settings.drain_timeout_s)

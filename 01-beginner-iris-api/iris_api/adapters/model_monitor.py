@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from iris_api.adapters.onnx_model import OnnxModel
     from servekit.telemetry import RequestRecord
 
-__all__ = ["ModelMonitor", "open_model_monitor"]
+__all__ = ["ModelMonitor", "open_drift", "open_model_monitor"]
 
 
 class ModelMonitor(Audited):
@@ -25,8 +25,19 @@ class ModelMonitor(Audited):
 
     def __init__(self, model: OnnxModel, drift: DriftMonitor | None = None, audit: AuditLog | None = None) -> None:
         self.model = model
-        self.drift = drift
+        self.drifts: list[DriftMonitor] = []
         super().__init__(audit)
+        self.replace(model, drift)
+
+    @property
+    def drift(self) -> DriftMonitor | None:
+        """The drift monitor of the model in service, if it has one."""
+        return self.drifts[0] if self.drifts else None
+
+    def replace(self, model: OnnxModel, drift: DriftMonitor | None) -> None:
+        """Goes on with another model of the same name and version; its drift window begins empty."""
+        self.model = model
+        self.drifts[:] = [drift] if drift else []
 
     def observe(
         self, record: RequestRecord, rows: NDArray[Any], labels: NDArray[Any], probabilities: NDArray[Any]
@@ -36,8 +47,8 @@ class ModelMonitor(Audited):
         Raises:
             NotReadyError: the audit log can no longer be written, and no answer is sent that is not in it.
         """
-        if self.drift is not None:
-            self.drift.observe(rows, probabilities)
+        for drift in self.drifts:
+            drift.observe(rows, probabilities)
         if self._audit is None:
             return
         with refused():
@@ -59,10 +70,18 @@ def open_model_monitor(model: OnnxModel, model_dir: Path) -> ModelMonitor:
         ProfileError: the profile is damaged.
         AuditError: the audit log cannot be continued.
     """
+    return ModelMonitor(model, open_drift(model_dir), AuditLog(AuditSettings()) if "AUDIT_DIR" in os.environ else None)
+
+
+def open_drift(model_dir: Path) -> DriftMonitor | None:
+    """The drift monitor of an artefact with a reference profile.
+
+    Raises:
+        ProfileError: the profile is damaged.
+    """
     profile = model_dir / "drift.json"
+    if not profile.exists():
+        return None
     # several workers write their metrics to one folder: their drift windows are merged there too
     shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    drift = None
-    if profile.exists():
-        drift = DriftMonitor(ReferenceProfile.load(profile), directory=Path(shared) if shared else None)
-    return ModelMonitor(model, drift, AuditLog(AuditSettings()) if "AUDIT_DIR" in os.environ else None)
+    return DriftMonitor(ReferenceProfile.load(profile), directory=Path(shared) if shared else None)

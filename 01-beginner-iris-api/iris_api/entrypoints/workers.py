@@ -18,12 +18,14 @@ from servekit.startup import StartupError
 if TYPE_CHECKING:
     from iris_api.settings import IrisSettings
 
-__all__ = ["Workers"]
+__all__ = ["RELOAD", "Workers"]
 
 _TOO_SOON_S = 5.0
 _TRIES = 3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 _POLL_S = 0.1
+RELOAD = signal.SIGUSR1
+"""Has each worker take the model that now lies in its folder (`iris_api.entrypoints.reload`)."""
 
 
 class Workers:
@@ -50,6 +52,7 @@ class Workers:
         """
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, self._stop)
+        signal.signal(RELOAD, self._pass_on)
         shared = self._settings.model_copy(update={"workers": 1, "worker_of": os.getpid()})
         self._environment |= {f"IRIS_{name.upper()}": str(value) for name, value in shared.model_dump().items()}
         run_dir = self._settings.run_dir
@@ -113,6 +116,9 @@ class Workers:
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
+        self._pass_on(signal.SIGTERM)
+
+    def _pass_on(self, number: int, *_: object) -> None:
         for pid in list(self._running):
-            with suppress(ProcessLookupError):  # Popen.terminate would reap the worker that os.wait waits for
-                os.kill(pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # Popen.send_signal would reap the worker that os.wait waits for
+                os.kill(pid, number)

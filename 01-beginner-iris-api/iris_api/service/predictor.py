@@ -34,7 +34,7 @@ class Predictor:
     """Runs the model on valid rows, and tells whether the service is ready.
 
     Attributes:
-        model: the model in service.
+        model: the model in service; whoever replaces it does so between two requests.
         draining: set once the process has been told to stop; it is then no longer ready, but still answers.
         conditions: further checks of readiness; each raises NotReadyError while it fails.
     """

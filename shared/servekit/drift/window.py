@@ -86,6 +86,7 @@ class SlidingWindow:
             return np.zeros(1, np.int64), np.zeros((self._rows, self._columns), np.float32)
         self._directory.mkdir(parents=True, exist_ok=True)
         path = self._directory / f"{self._name}.{os.getpid()}.ring"
+        path.unlink(missing_ok=True)  # a window of this process that is still mapped must keep its blocks
         with path.open("w+b") as file:
             _allocate_on_disk(file.fileno(), _COUNTER_BYTES + 4 * self._rows * self._columns, path)
             # a plain array over the mapping: np.memmap would double the cost of an append

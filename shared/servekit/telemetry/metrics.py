@@ -85,7 +85,10 @@ class RequestMetrics:
             level
         )
         self._models = gauge(
-            "serving_model_info", "1 for each model version that is loaded.", ["model", "version", "sha256"], "max"
+            "serving_model_info",
+            "1 for each artefact that is loaded, 0 for one that was replaced.",
+            ["model", "version", "sha256"],
+            "max",
         )
         self._audit_waiting = gauge(
             "serving_audit_waiting_bytes",
@@ -107,6 +110,11 @@ class RequestMetrics:
     def loaded(self, model: str, version: str, sha256: str) -> None:
         """Declares the model version that is served."""
         self._models.labels(self._level, model, version, sha256).set(1)
+
+    def replaced(self, model: str, version: str, old_sha256: str, sha256: str) -> None:
+        """Declares that another artefact is served as that version; 0 because workers' files cannot lose a series."""
+        self._models.labels(self._level, model, version, old_sha256).set(0)
+        self.loaded(model, version, sha256)
 
     def expect(self, endpoint: str, model: str = "", version: str = "", *, timed: bool = False) -> None:
         """Starts the counters of an endpoint's requests at 0.
