@@ -9,32 +9,42 @@ ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7
 FROM ${PYTHON_IMAGE} AS builder
 
 # pip gets its own environment, so the one that ships has no installer
-RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
+RUN python3 -m venv /opt/pip
+
+# Byte code depends on the seed and on what its process compiled before: one seed, one process, and none written on the way.
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONHASHSEED=0
 
 # Dependencies change seldom. They come first, so an edit of the code does not install them again. What the server never
 # loads is removed: the image is smaller, and there is less to patch.
-COPY infra/docker/trim.sh infra/requirements/iris-api.txt /build/
+COPY infra/docker/layer.sh infra/docker/trim.sh infra/requirements/iris-api.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
     if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
+ && python3 -m venv --without-pip /opt/venv \
  && /opt/pip/bin/pip --disable-pip-version-check --python /opt/venv/bin/python install \
       --no-compile --only-binary :all: --require-hashes --requirement /build/iris-api.txt \
  && sh /build/trim.sh /opt/venv \
- && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+ && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib \
+ && sh /build/layer.sh /layers/environment /opt/venv
 
 # Byte code without checks of its source's time: a read-only root cannot write it later, and equal sources give equal layers.
 # If the lock file or the generated gRPC code lacks something, this import fails the build and not the deployment.
 COPY shared/servekit /app/servekit
 COPY 01-beginner-iris-api/iris_api /app/iris_api
-RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app \
- && cd /app && ORT_DISABLE_TELEMETRY=1 /opt/venv/bin/python -B -c "import iris_api.__main__"
+RUN /layers/environment/opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app \
+ && cd /app && ORT_DISABLE_TELEMETRY=1 /layers/environment/opt/venv/bin/python -c "import iris_api.__main__"
+
+COPY .run/1/models/iris /models/iris
+
+RUN sh /build/layer.sh /layers/models /models && sh /build/layer.sh /layers/code /app
 
 # --- final: the base, the environment, the code, the model ------------------------------------------------------------
 FROM ${PYTHON_IMAGE}
 
-COPY --from=builder /opt/venv /opt/venv
-COPY --from=builder /app /app
-COPY .run/1/models/iris /models/iris
+COPY --from=builder /layers/environment/ /
+COPY --from=builder /layers/models/ /
+COPY --from=builder /layers/code/ /
 
 # /dev/shm is memory that every container may write, also below a read-only root: several workers share their metrics there
 ENV PATH=/opt/venv/bin:$PATH \

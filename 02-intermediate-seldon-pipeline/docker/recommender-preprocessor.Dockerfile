@@ -5,17 +5,22 @@ ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7
 # --- builder: installs and compiles; only the folders that are copied below ship ---------------------------------------
 FROM ${PYTHON_IMAGE} AS builder
 
-RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
+RUN python3 -m venv /opt/pip
+# Byte code depends on the seed and on what its process compiled before: one seed, one process, and none written on the way.
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONHASHSEED=0
 
 # Some packages that Seldon's wrapper needs exist only as source (opentracing's); all of them are pure Python.
-COPY infra/docker/trim.sh infra/requirements/recommender-preprocessor.txt /build/
+COPY infra/docker/layer.sh infra/docker/trim.sh infra/requirements/recommender-preprocessor.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
     if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
+ && python3 -m venv --without-pip /opt/venv \
  && /opt/pip/bin/pip --disable-pip-version-check --python /opt/venv/bin/python install \
       --no-compile --prefer-binary --require-hashes --requirement /build/recommender-preprocessor.txt \
  && sh /build/trim.sh /opt/venv \
- && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+ && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib \
+ && sh /build/layer.sh /layers/environment /opt/venv
 
 # Only the component's own code: neither the router nor training.
 COPY shared/servekit/__init__.py shared/servekit/artefact_folder.py shared/servekit/errors.py \
@@ -26,17 +31,21 @@ COPY 02-intermediate-seldon-pipeline/recommender/service /app/recommender/servic
 COPY 02-intermediate-seldon-pipeline/recommender/adapters /app/recommender/adapters
 COPY 02-intermediate-seldon-pipeline/recommender/entrypoints/__init__.py /app/recommender/entrypoints/
 COPY 02-intermediate-seldon-pipeline/recommender/entrypoints/components /app/recommender/entrypoints/components
-RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app \
- && cd /app && ORT_DISABLE_TELEMETRY=1 /opt/venv/bin/python -B -c \
+RUN /layers/environment/opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app \
+ && cd /app && ORT_DISABLE_TELEMETRY=1 /layers/environment/opt/venv/bin/python -c \
       "import recommender.entrypoints.components.__main__, recommender.entrypoints.components.preprocessor"
+
+COPY .run/2/models/recommender/1/model.json* .run/2/models/recommender/1/preprocess.json .run/2/models/recommender/1/histories.safetensors .run/2/models/recommender/1/items.json /models/recommender/1/
+COPY .run/2/models/recommender/2/model.json* .run/2/models/recommender/2/preprocess.json .run/2/models/recommender/2/histories.safetensors .run/2/models/recommender/2/items.json /models/recommender/2/
+
+RUN sh /build/layer.sh /layers/models /models && sh /build/layer.sh /layers/code /app
 
 # --- final: the base, the environment, the code, features and histories of both versions ------------------
 FROM ${PYTHON_IMAGE}
 
-COPY --from=builder /opt/venv /opt/venv
-COPY --from=builder /app /app
-COPY .run/2/models/recommender/1/model.json* .run/2/models/recommender/1/preprocess.json .run/2/models/recommender/1/histories.safetensors .run/2/models/recommender/1/items.json /models/recommender/1/
-COPY .run/2/models/recommender/2/model.json* .run/2/models/recommender/2/preprocess.json .run/2/models/recommender/2/histories.safetensors .run/2/models/recommender/2/items.json /models/recommender/2/
+COPY --from=builder /layers/environment/ /
+COPY --from=builder /layers/models/ /
+COPY --from=builder /layers/code/ /
 
 # /dev/shm is memory that every container may write, also below a read-only root: gunicorn's heartbeat and the socket on
 # which the wrapper's processes share their metrics live there

@@ -6,16 +6,21 @@ ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7
 # --- builder: installs and compiles; only the folders that are copied below ship ---------------------------------------
 FROM ${PYTHON_IMAGE} AS builder
 
-RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
+RUN python3 -m venv /opt/pip
+# Byte code depends on the seed and on what its process compiled before: one seed, one process, and none written on the way.
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONHASHSEED=0
 
-COPY infra/docker/trim.sh infra/requirements/shop-gateway.txt /build/
+COPY infra/docker/layer.sh infra/docker/trim.sh infra/requirements/shop-gateway.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
     if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
+ && python3 -m venv --without-pip /opt/venv \
  && /opt/pip/bin/pip --disable-pip-version-check --python /opt/venv/bin/python install \
       --no-compile --only-binary :all: --require-hashes --requirement /build/shop-gateway.txt \
  && sh /build/trim.sh /opt/venv \
- && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+ && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib \
+ && sh /build/layer.sh /layers/environment /opt/venv
 
 # The gateway and what it stands on: neither training nor the canary is in here. The import fails the build, not the
 # deployment, where something is missing.
@@ -26,20 +31,22 @@ COPY 03-advanced-multimodel-kserve/shop/__init__.py 03-advanced-multimodel-kserv
 COPY 03-advanced-multimodel-kserve/shop/features /app/shop/features
 COPY 03-advanced-multimodel-kserve/shop/serving /app/shop/serving
 COPY 03-advanced-multimodel-kserve/shop/gateway /app/shop/gateway
-RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app \
- && cd /app && /opt/venv/bin/python -B -c "import shop.gateway.__main__, shop.serving.feature_loader, uvloop"
+RUN /layers/environment/opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app \
+ && cd /app && /layers/environment/opt/venv/bin/python -c "import shop.gateway.__main__, shop.serving.feature_loader, uvloop"
 
 # Of the models only what drift is measured against; Triton has the graphs.
 COPY .run/3/models /data/models
 RUN find /data/models -type f ! -name drift.json -delete && find /data/models -type d -empty -delete && mkdir -p /data/models
+COPY .run/3/features /data/features
+
+RUN sh /build/layer.sh /layers/models /data && sh /build/layer.sh /layers/code /app
 
 # --- final: the base, the environment, the code, the features ---------------------------------------------------------
 FROM ${PYTHON_IMAGE}
 
-COPY --from=builder /opt/venv /opt/venv
-COPY --from=builder /app /app
-COPY --from=builder /data /data
-COPY .run/3/features /data/features
+COPY --from=builder /layers/environment/ /
+COPY --from=builder /layers/models/ /
+COPY --from=builder /layers/code/ /
 
 # /dev/shm is memory that every container may write, also below a read-only root
 ENV PATH=/opt/venv/bin:$PATH \

@@ -11,7 +11,7 @@ FROM ${PYTHON_IMAGE} AS repositories
 
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 
-COPY infra/requirements/shop-gateway.txt /build/
+COPY infra/docker/layer.sh infra/requirements/shop-gateway.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
     if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
@@ -25,13 +25,13 @@ COPY .run/3/models /models
 # Nothing looks at signatures after this: what is in the image was signed, where a key was given (SHOP_SIGNED_BY=… make image-3).
 RUN --mount=type=secret,id=signed_by,target=/run/secrets/models.pub \
     if [ -e /run/secrets/models.pub ]; then export SHOP_SIGNED_BY=/run/secrets/models.pub; fi \
- && PYTHONPATH=/app /opt/venv/bin/python -B /build/write_repositories.py /models /repository
+ && PYTHONPATH=/app /opt/venv/bin/python -B /build/write_repositories.py /models /repository \
+ && sh /build/layer.sh /layers/embedded /repository/python && sh /build/layer.sh /layers/production /repository
 
 # --- production: NVIDIA's image ----------------------------------------------------------------------------------------
 FROM ${TRITON_IMAGE} AS production
 
-COPY --from=repositories /repository/onnxruntime /repository/onnxruntime
-COPY --from=repositories /repository/tensorrt /repository/tensorrt
+COPY --from=repositories /layers/production/ /
 
 ENV OMP_NUM_THREADS=1 \
     ORT_DISABLE_TELEMETRY=1
@@ -59,9 +59,12 @@ LABEL org.opencontainers.image.title="shop-triton" \
 # --- builder: the wheel's Triton ---------------------------------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS builder
 
+# Byte code depends on the seed and on what its process compiled before: one seed, one process, and none written on the way.
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONHASHSEED=0
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 
-COPY infra/docker/trim.sh infra/requirements/shop-triton.txt /build/
+COPY infra/docker/layer.sh infra/docker/trim.sh infra/requirements/shop-triton.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
     if [ -e /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
@@ -73,14 +76,14 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY 03-advanced-multimodel-kserve/docker/install-triton.sh 03-advanced-multimodel-kserve/docker/tritonserver.sh /build/
 RUN sh /build/install-triton.sh /opt/venv /opt/tritonserver \
  && sh /build/trim.sh /opt/venv \
- && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+ && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib \
+ && sh /build/layer.sh /layers/environment /opt/venv /opt/tritonserver
 
 # --- embedded: the base, that Triton, the repositories -----------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS embedded
 
-COPY --from=builder /opt/venv /opt/venv
-COPY --from=builder /opt/tritonserver /opt/tritonserver
-COPY --from=repositories /repository/python /repository/python
+COPY --from=builder /layers/environment/ /
+COPY --from=repositories /layers/embedded/ /
 
 # The Python backend finds NumPy and ONNX Runtime through the python3 on PATH
 ENV PATH=/opt/tritonserver/bin:/opt/venv/bin:$PATH \

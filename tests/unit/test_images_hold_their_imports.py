@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _COPY = re.compile(r"^COPY ((?:(?!--)[^\n\\]|\\\n)+)", re.MULTILINE)
 _SHIPS = re.compile(
-    r"shared/servekit|0\d-[\w-]+/(iris_api|recommender|shop)|infra/requirements/|infra/docker/trim\.sh$|\.run/|0\d-[\w-]+/docker/"
+    r"shared/servekit|0\d-[\w-]+/(iris_api|recommender|shop)|infra/requirements/|infra/docker/(layer|trim)\.sh$|\.run/|0\d-[\w-]+/docker/"
 )
 """What may enter an image: of the shared code what ships, and the serving package."""
 KEPT_OUT = {"commands", "training", "load", "calibration", "models", "optimize", "world", "canary"}

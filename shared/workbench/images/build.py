@@ -23,6 +23,8 @@ STAND_IN = "serving.base.stand-in"  # the label that infra/docker/standin-base.s
 
 _CA_BUNDLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # what pip itself reads, in its order
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy")
+_DESCRIBED = ("describe", "--always", "--dirty", "--abbrev=12")
+_COMMITTED = ("log", "-1", "--format=%ct")
 _STANDARD_ERROR = 2
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -53,17 +55,23 @@ class Image:
         return f"{self.reference}  {size}  {self.id[7:19]}  base {base}"
 
 
-def build(
+def build(  # noqa: PLR0913 - those that say how are named
     engine: ContainerEngine,
     recipe: Recipe,
     *,
     tag: str = DEVELOPMENT,
     target: str = "",
+    afresh: bool = False,
     environment: Mapping[str, str] = os.environ,
 ) -> Image:
     """The image of ``recipe``, built as ``NAME:tag``; the engine's progress goes to standard error.
 
-    ``target`` is a stage to build instead of the last one, in a Dockerfile that has it; others are built whole.
+    ``target`` is a stage to build instead of the last one, in a Dockerfile that has it; others are built whole. A build
+    ``afresh`` repeats every step, also those whose result the engine kept.
+
+    The same repository gives the same layers, at any time and on any machine with the same base. From Docker 24 on the
+    image carries the time ``SOURCE_DATE_EPOCH``, in seconds since 1970, or else that of the last commit, and its digest
+    is the same, too; an older engine writes the time of the build into it.
 
     A proxy and a CA bundle that pip uses on this machine (``HTTPS_PROXY``, ``PIP_CERT`` and their like) also serve pip
     inside the build; neither is left in the image. With ``SHOP_SIGNED_BY`` level 3's model server takes only models
@@ -80,6 +88,7 @@ def build(
         f"--tag={reference}",
         f"--build-arg=VERSION={tag}",
         *([f"--target={target}"] if target in recipe.stages() else []),
+        *(["--no-cache"] if afresh else []),
         str(recipe.root),
     ]
     settings = {**environment, "DOCKER_BUILDKIT": "1"}
@@ -94,7 +103,9 @@ def build(
 def _arguments(engine: ContainerEngine, recipe: Recipe, environment: Mapping[str, str]) -> list[str]:
     arguments = ["buildx", "build", "--load"] if engine.buildx else ["build"]
     arguments += [f"--file={recipe.root / recipe.dockerfile}", f"--build-arg=PYTHON_IMAGE={_base(engine, recipe.root)}"]
-    arguments += [f"--build-arg=REVISION={_revision(recipe.root)}"]
+    arguments += [f"--build-arg=REVISION={_git(recipe.root, *_DESCRIBED) or 'unknown'}"]
+    if epoch := environment.get("SOURCE_DATE_EPOCH") or _git(recipe.root, *_COMMITTED):
+        arguments.append(f"--build-arg=SOURCE_DATE_EPOCH={epoch}")
     arguments += [f"--build-arg={name}" for name in _PROXIES if environment.get(name)]
     bundle = next((path for name in _CA_BUNDLES if (path := environment.get(name)) and Path(path).is_file()), None)
     if bundle:
@@ -118,11 +129,10 @@ def _proxy_is_local(environment: Mapping[str, str]) -> bool:
     return any(urlsplit(environment.get(name, "")).hostname in _LOOPBACK for name in _PROXIES[:4])
 
 
-def _revision(root: Path) -> str:
-    asked = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=root, capture_output=True, text=True, check=False
-    )
-    return asked.stdout.strip() or "unknown"
+def _git(root: Path, *arguments: str) -> str:
+    """What git says about the repository; empty where it says nothing."""
+    asked = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    return asked.stdout.strip()
 
 
 def _inspect(engine: ContainerEngine, reference: str) -> Image:

@@ -6,6 +6,7 @@ A script that notes what it is asked and answers by a table stands in for the cl
 from __future__ import annotations
 
 import os
+import subprocess
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from workbench.images.sbom import write_bill
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@example.org")
 
 
 @pytest.fixture
@@ -148,6 +151,25 @@ def test_a_build_hands_over_the_pinned_base_and_reports_the_image(client: FakeDo
     assert command.endswith(f"--tag=oracle:1.0 --build-arg=VERSION=1.0 {repository}")
     assert "--secret" not in command
     assert "--network" not in command
+
+
+def test_a_build_is_told_the_time_of_the_commit_unless_the_environment_names_another(
+    client: FakeDocker, repository: Path
+) -> None:
+    train(repository)
+    (recipe,) = recipes(7, repository)
+    environment = {"PATH": os.environ["PATH"]}
+    build(client.engine, recipe, environment=environment)
+    assert "SOURCE_DATE_EPOCH" not in client.last_build, "outside a repository there is no commit"
+    for command in (["init", "--quiet"], [*AUTHOR, "commit", "--quiet", "--allow-empty", "--message=first"]):
+        subprocess.run(
+            ["git", *command], cwd=repository, check=True, env=os.environ | {"GIT_COMMITTER_DATE": "@77 +0000"}
+        )
+    build(client.engine, recipe, environment=environment)
+    assert "--build-arg=SOURCE_DATE_EPOCH=77 " in client.last_build
+    build(client.engine, recipe, afresh=True, environment=environment | {"SOURCE_DATE_EPOCH": "88"})
+    assert "--build-arg=SOURCE_DATE_EPOCH=88 " in client.last_build
+    assert "--no-cache" in client.last_build
 
 
 def test_a_stage_is_built_alone_where_the_dockerfile_has_it(client: FakeDocker, repository: Path) -> None:
