@@ -11,6 +11,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict, cross_va
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from iris_api.domain.flower import CLASS_NAMES
+from servekit.shares import share_margin
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -34,6 +37,8 @@ class TrainingReport(msgspec.Struct, frozen=True):
         baseline_accuracy: of the most frequent class of the training part as the only answer, on the same flowers.
         train_rows: flowers it was fitted on.
         test_rows: flowers held out.
+        margins: how far an accuracy may be from that on many more flowers, with 95 %.
+        slices: accuracy and margin by species, each flower of the training part told by a model not fitted on it.
     """
 
     cross_validated_accuracy: float
@@ -42,6 +47,8 @@ class TrainingReport(msgspec.Struct, frozen=True):
     baseline_accuracy: float
     train_rows: int
     test_rows: int
+    margins: dict[str, float]
+    slices: dict[str, dict[str, dict[str, float]]]
 
 
 def parameters(c: float) -> dict[str, Any]:
@@ -68,8 +75,28 @@ def train(
         baseline_accuracy=round(float((held_out_labels == most_frequent).mean()), 4),
         train_rows=len(fitting),
         test_rows=len(held_out),
+        margins=_margins(pipeline.predict(held_out) == held_out_labels),
+        slices={
+            "species": _by_species(cross_val_predict(pipeline, fitting, fitting_labels, cv=_folds()), fitting_labels)
+        },
     )
     return pipeline, report
+
+
+def _margins(right: NDArray[np.bool_]) -> dict[str, float]:
+    return {"test_accuracy": round(share_margin(int(right.sum()), len(right)), 4)}
+
+
+def _by_species(told: NDArray[Any], labels: NDArray[Any]) -> dict[str, dict[str, float]]:
+    found = {name: told[labels == label] == label for label, name in enumerate(CLASS_NAMES)}
+    return {
+        name: {
+            "rows": len(right),
+            "accuracy": round(float(right.mean()), 4),
+            "margin": round(share_margin(int(right.sum()), len(right)), 4),
+        }
+        for name, right in found.items()
+    }
 
 
 def split(features: NDArray[Any], labels: NDArray[Any]) -> tuple[NDArray[Any], ...]:

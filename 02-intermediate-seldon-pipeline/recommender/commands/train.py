@@ -73,18 +73,29 @@ def _write(settings: RecommenderSettings, number: str, onnx: bytes, fitted: Fitt
         inputs=[{"name": "features", "datatype": "FP32", "shape": shape}],
         outputs=[{"name": "scores", "datatype": "FP32", "shape": shape}],
         training_data_sha256=data_sha256(settings.movielens_dir),
-        metrics={
-            "train_interactions": len(fitted.train),
-            "held_out_interactions": len(fitted.held_out),
-            "popularity": fitted.quality["popularity"].rounded(),
-            **fitted.quality[number].rounded(),
-        },
+        metrics=_metrics(fitted, number),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         libraries=_LIBRARIES,
         parameters=parameters(number),
     )
     golden = json.dumps(_golden(fitted, number, catalogue), separators=(",", ":")).encode()
     write_artefact(settings.models_dir / number, {"model.onnx": onnx, **parts, "golden.json": golden}, card)
+
+
+def _metrics(fitted: FittedModels, number: str) -> dict[str, Any]:
+    quality = fitted.quality[number]
+    slices = {
+        name: {"rows": each.users, **each.rounded(), "margin": each.margins()["ndcg_at_10"]}
+        for name, each in fitted.slices[number].items()
+    }
+    return {
+        "train_interactions": len(fitted.train),
+        "held_out_interactions": len(fitted.held_out),
+        "popularity": fitted.quality["popularity"].rounded(),
+        **quality.rounded(),
+        "margins": quality.margins(),
+        "slices": {"ratings": slices},
+    }
 
 
 def _golden(fitted: FittedModels, number: str, catalogue: Catalogue) -> dict[str, Any]:

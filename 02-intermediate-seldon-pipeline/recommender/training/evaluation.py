@@ -44,6 +44,10 @@ class Quality:
         names = ("ndcg_at_10", "recall_at_20", "coverage_at_10")
         return {name: round(getattr(self, name), 4) for name in names}
 
+    def margins(self) -> dict[str, float]:
+        """The margins by the name of what they belong to, likewise."""
+        return {"ndcg_at_10": round(self.ndcg_margin, 4), "recall_at_20": round(self.recall_margin, 4)}
+
 
 def evaluate(scores: NDArray[Any], seen: NDArray[np.bool_], relevant: NDArray[np.bool_]) -> Quality:
     """The quality of rankings of the items that users have not seen; all three arrays are (users, items).

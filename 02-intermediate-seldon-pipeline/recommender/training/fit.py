@@ -16,13 +16,16 @@ from recommender.training.evaluation import Quality, evaluate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HELD_OUT", "LIKED_STARS", "FittedModels", "marks", "parameters", "train"]
+__all__ = ["HELD_OUT", "LIKED_STARS", "MANY", "FittedModels", "marks", "parameters", "train"]
 
 HELD_OUT = 10
 """The number of each user's last interactions that are held out for evaluation."""
 
 LIKED_STARS = 4
 """The rating from which a held-out item counts as relevant: a film that was watched was not always liked."""
+
+MANY = 50
+"""From so many ratings on a user is judged among those of whom much is known."""
 
 # Chosen on a validation part, cut from the training part the same way (each user's last five); never on the held-out.
 _SHRINKAGE = 5.0
@@ -44,6 +47,7 @@ class FittedModels:
         ease: (items, items) the weights of version 1.
         als: the item factors of version 2.
         quality: the quality of ``popularity`` and of versions ``1`` and ``2`` on the held-out part.
+        slices: of each version the quality by how much its users had rated before: `MANY` and more, or less.
     """
 
     train: Interactions
@@ -54,6 +58,7 @@ class FittedModels:
     ease: NDArray[np.float64]
     als: ItemFactors
     quality: dict[str, Quality]
+    slices: dict[str, dict[str, Quality]]
 
     def scores(self, version: str) -> NDArray[np.float64]:
         """The exact scores (users, items) of a version in float64, the oracle of its ONNX graph."""
@@ -76,16 +81,24 @@ def train(interactions: Interactions) -> FittedModels:
     features = normalisation.matrix(histories)
     ease = fit_ease(features, ridge=_RIDGE)
     als = fit_als(features, _ALS)
-    fitted = FittedModels(fitting, held_out, histories, normalisation, features, ease, als, {})
-    fitted.quality.update(_judge(fitted))
+    fitted = FittedModels(fitting, held_out, histories, normalisation, features, ease, als, {}, {})
+    _judge(fitted)
     return fitted
 
 
-def _judge(fitted: FittedModels) -> dict[str, Quality]:
+def _judge(fitted: FittedModels) -> None:
     seen, relevant = marks(fitted.histories.users, fitted.train, fitted.held_out)
     popularity: NDArray[Any] = np.broadcast_to(seen.sum(axis=0, dtype=np.float64), seen.shape)
     scores = {"popularity": popularity, "1": fitted.scores("1"), "2": fitted.scores("2")}
-    return {name: evaluate(each, seen, relevant) for name, each in scores.items()}
+    many = seen.sum(axis=1) >= MANY
+    parts = {f"{MANY} ratings and more": many, f"fewer than {MANY} ratings": ~many}
+    for name, each in scores.items():
+        fitted.quality[name] = evaluate(each, seen, relevant)
+        fitted.slices[name] = {
+            part: evaluate(each[users], seen[users], relevant[users])
+            for part, users in parts.items()
+            if relevant[users].any()
+        }
 
 
 def marks(

@@ -86,7 +86,12 @@ def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> TrainedModel:
         "ranking",
         "MLP 128-512-256-1, distilled from LambdaMART",
         ([_tensor("features", RANKING_WIDTH)], [_tensor("scores")]),
-        {"pages": fitted.pages, **rows["student"], **{each: rows[row] for each, row in others.items()}},
+        {
+            "pages": fitted.pages,
+            **rows["student"],
+            **{each: rows[row] for each, row in others.items()},
+            **_parts({"ndcg_at_10": fitted.margins["student"]}, "person", fitted.slices),
+        },
         run_dir,
     )
     blocks = {"i:": fitted.snapshot.items, "users": fitted.snapshot.users}
@@ -111,7 +116,12 @@ def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> TrainedModel:
         "fraud",
         "MLP 64-512-256-1, distilled from gradient-boosted trees, Platt scaling",
         ([_tensor("features", FRAUD_WIDTH)], [_tensor("probability")]),
-        {"payments": fitted.payments, **_rounded(rows["student"]), **{n: _rounded(each) for n, each in others.items()}},
+        {
+            "payments": fitted.payments,
+            **_rounded(rows["student"]),
+            **{n: _rounded(each) for n, each in others.items()},
+            **_parts(fitted.margins["student"], "card", fitted.slices),
+        },
         run_dir,
     )
     served = fitted.entities
@@ -138,7 +148,12 @@ def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> TrainedMod
         "personalisation",
         "implicit ALS, exact top-k",
         ([_tensor("user", EMBEDDING)], [_tensor("items", k, datatype="INT32"), _tensor("scores", k)]),
-        {"interactions": fitted.interactions, **rows["als"], "baseline": rows["popularity"]},
+        {
+            "interactions": fitted.interactions,
+            **rows["als"],
+            "baseline": rows["popularity"],
+            **_parts(fitted.margins["als"], "person", fitted.slices),
+        },
         run_dir,
     )
     onnx = personalisation_onnx(fitted.embeddings.items)
@@ -182,6 +197,11 @@ def _card(
         libraries=_LIBRARIES,
         parameters=_PARAMETERS[name],
     )
+
+
+def _parts(margins: dict[str, float], by: str, slices: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """How sure the figures are, and what they are for parts of those served."""
+    return {"margins": _rounded(margins), "slices": {by: slices}}
 
 
 def _written(

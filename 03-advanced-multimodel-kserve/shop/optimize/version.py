@@ -55,7 +55,7 @@ def _card(baseline: ModelCard, verdict: Verdict) -> ModelCard:
         version=OPTIMISED,
         algorithm=f"{baseline.algorithm}, INT8 {verdict.form}",
         precision="INT8",
-        metrics={**quality, "gate": asdict(verdict)},
+        metrics={**quality, "made_of": baseline.metrics, "gate": asdict(verdict)},
         parameters={"form": verdict.form, "made_of": baseline.sha256},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         libraries={name: version(name) for name in ("numpy", "onnx", "onnxruntime")},

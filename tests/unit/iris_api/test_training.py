@@ -55,6 +55,17 @@ def test_the_card_vouches_for_the_bytes_and_the_data(model_dir: Path, data: Modu
     assert set(card["libraries"]) == {"scikit-learn", "skl2onnx", "onnx", "numpy"}
 
 
+def test_the_report_tells_each_species_apart(model_dir: Path) -> None:
+    metrics = json.loads((model_dir / "model.json").read_bytes())["metrics"]
+    slices = metrics["slices"]["species"]
+    assert list(slices) == list(CLASS_NAMES)
+    assert {each["rows"] for each in slices.values()} == {40}
+    mean = sum(each["accuracy"] for each in slices.values()) / 3
+    assert mean == pytest.approx(metrics["cross_validated_accuracy"], abs=1e-3)
+    assert all(0 < each["margin"] < 0.2 for each in slices.values())
+    assert 0 < metrics["margins"]["test_accuracy"] < 0.2
+
+
 def test_the_card_declares_the_tensors_of_the_graph(model_dir: Path) -> None:
     card = json.loads((model_dir / "model.json").read_bytes())
     session = onnxruntime.InferenceSession(model_dir / "model.onnx", providers=["CPUExecutionProvider"])

@@ -70,6 +70,16 @@ def test_the_card_says_how_good_the_model_is_beside_popularity(
     assert re.search(r"^of +\d+ users +NDCG@10", said, re.MULTILINE)
 
 
+def test_the_card_tells_people_apart_by_how_much_is_known_of_them(artefact: Artefact) -> None:
+    metrics = artefact.card().metrics
+    slices = metrics["slices"]["ratings"]
+    assert set(slices) <= {"50 ratings and more", "fewer than 50 ratings"}
+    people = sum(each["rows"] for each in slices.values())
+    mean = sum(each["rows"] * each["ndcg_at_10"] for each in slices.values()) / people
+    assert mean == pytest.approx(metrics["ndcg_at_10"], abs=1e-3)
+    assert set(metrics["margins"]) == {"ndcg_at_10", "recall_at_20"}
+
+
 def test_without_data_training_says_why_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path / "nothing", tmp_path / "models") == 1
     assert "set MOVIELENS_DIR to a folder with" in capsys.readouterr().err

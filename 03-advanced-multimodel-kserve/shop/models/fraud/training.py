@@ -52,6 +52,7 @@ class FraudTraining:
         quality: of ``amount``, the baseline, ``teacher``, ``student``, and the ``frozen`` student, which sees entities
             as the store has them, on the test period.
         margins: how far these may be from what other payers and frauds would give, with 95 %.
+        slices: the student's quality on cards that paid before and on new ones.
         sample: (rows, FRAUD_WIDTH) of the training rows, for calibration of INT8.
         choosing: the payments of the validation period.
         test: those of the test period.
@@ -64,6 +65,7 @@ class FraudTraining:
     entities: dict[str, NDArray[np.float32]]
     quality: dict[str, dict[str, float]]
     margins: dict[str, dict[str, float]]
+    slices: dict[str, dict[str, float]]
     sample: NDArray[np.float32]
     choosing: JudgedPayments
     test: JudgedPayments
@@ -100,7 +102,10 @@ def train_fraud(record: Record, periods: Periods, say: Callable[[str], None] = l
     rows = np.nonzero(learn)[0]
     sample = features[rows[:: max(1, len(rows) // 4096)][:4096]]
     choosing, judged = (JudgedPayments(features[some], fraud[some], payments.user[some]) for some in (choose, test))
-    return FraudTraining(student, platt, entities, quality, margins, sample, choosing, judged, len(rows), teacher)
+    slices = _by_card(probabilities["student"], payments.where(test), _new_cards(payments)[test])
+    return FraudTraining(
+        student, platt, entities, quality, margins, slices, sample, choosing, judged, len(rows), teacher
+    )
 
 
 def payment_features(payments: Payments, history: History) -> NDArray[np.float32]:
@@ -124,6 +129,28 @@ def _margins(probabilities: NDArray[np.floating], payments: Payments) -> dict[st
     recall, frauds = recall_at_false_positives(probabilities, payments.fraud), int(payments.fraud.sum())
     of_recall = {"recall_at_1pct_fpr": share_margin(recall * frauds, frauds)}
     return marks_of_payments(probabilities, payments.fraud, payments.user).margins() | of_recall
+
+
+def _new_cards(payments: Payments) -> NDArray[np.bool_]:
+    """Whether each payment is the first that its card made."""
+    _, first = np.unique(payments.card, return_index=True)
+    new = np.zeros(len(payments), bool)
+    new[first] = True
+    return new
+
+
+def _by_card(
+    probabilities: NDArray[np.floating], payments: Payments, new: NDArray[np.bool_]
+) -> dict[str, dict[str, float]]:
+    found = {}
+    for name, part in {"card paid before": ~new, "new card": new}.items():
+        if not 0 < payments.fraud[part].sum() < part.sum():
+            continue  # there is nothing to tell apart
+        marks = marks_of_payments(probabilities[part], payments.fraud[part], payments.user[part])
+        counts = {"rows": int(part.sum()), "frauds": int(payments.fraud[part].sum())}
+        quality = {measure: round(value, 4) for measure, value in marks.quality.items()}
+        found[name] = {**counts, **quality, "margin": round(marks.margins()["auc"], 4)}
+    return found
 
 
 def _served(payments: Payments, history: History, moment: int) -> dict[str, NDArray[np.float32]]:

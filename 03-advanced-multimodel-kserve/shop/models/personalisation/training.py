@@ -14,6 +14,7 @@ from shop.models.personalisation.als import AlsSettings, Embeddings, fit_als
 from shop.models.personalisation.evaluation import Quality, evaluate_each, top
 from shop.models.personalisation.graphs import TOP
 from shop.models.ranking.interest import Interest
+from shop.models.slices import halves, slices_of_means
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,7 @@ class PersonalisationTraining:
         popular: ids of the most popular items, best first: the fallback.
         quality: of ``popularity`` and ``als`` on the test period.
         margins: of recall and NDCG, how far they may be from what other such users would give, with 95 %.
+        slices: NDCG for the less and the more active half of the users judged.
         judged: how many users looked at anything in the test period.
         choosing: who came back in the validation period, and what they looked at then.
         test: likewise in the test period: who was judged.
@@ -57,6 +59,7 @@ class PersonalisationTraining:
     popular: NDArray[np.int64]
     quality: dict[str, Quality]
     margins: dict[str, dict[str, float]]
+    slices: dict[str, dict[str, float]]
     judged: int
     choosing: ReturningUsers
     test: ReturningUsers
@@ -84,9 +87,11 @@ def train_personalisation(
         name: {"recall_at_100": mean_margin(of.recall_at_100), "ndcg_at_10": mean_margin(of.ndcg_at_10)}
         for name, of in each.items()
     }
+    active = known.per_user[np.nonzero(np.diff(test.looked.indptr))[0]]
+    slices = slices_of_means(halves(active), "ndcg_at_10", each["als"].ndcg_at_10)
     judged = len(each["als"].ndcg_at_10)
     return PersonalisationTraining(
-        embeddings, popular[:POPULAR_ITEMS], quality, margins, judged, choosing, test, len(known.time)
+        embeddings, popular[:POPULAR_ITEMS], quality, margins, slices, judged, choosing, test, len(known.time)
     )
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from servekit.shares import mean_margin
-from shop.features.ranking import ITEM
+from shop.features.ranking import ITEM, USER
 from shop.features.store import USER_WIDTH
 from shop.models.metrics import ndcg_of_lists
 from shop.models.ranking.lists import gather
 from shop.models.ranking.snapshot import snapshot
 from shop.models.ranking.student import fit_student
 from shop.models.ranking.teacher import fit_teacher
+from shop.models.slices import halves, slices_of_means
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ class RankingTraining:
         quality: NDCG@10 of ``page order`` (as it was shown, by chance, from the top down), ``popularity``, ``teacher``
             and ``student`` on the test period.
         margins: how far each may be from what other such pages would give, with 95 %.
+        slices: the student's quality for the less and the more active half of those who searched.
         judged: of how many pages.
         sample: (rows, RANKING_WIDTH) of the training rows, for calibration.
         choosing: the lists of the validation period, shuffled pages likewise.
@@ -55,6 +57,7 @@ class RankingTraining:
     snapshot: Snapshot
     quality: dict[str, float]
     margins: dict[str, float]
+    slices: dict[str, dict[str, float]]
     judged: int
     sample: NDArray[np.float32]
     choosing: Lists
@@ -90,14 +93,22 @@ def train_ranking(record: Record, periods: Periods, say: Callable[[str], None] =
     quality = {name: float(each.mean()) if len(each) else 0.0 for name, each in pages.items()}
     margins = {name: mean_margin(each) for name, each in pages.items()}
     sample = lists.features[:: max(1, len(lists.features) // 4096)][:4096]
+    slices = slices_of_means(halves(_activity(test)), "ndcg_at_10", pages["student"])
+    judged = len(pages["student"])
     return RankingTraining(
-        student, served, quality, margins, len(pages["student"]), sample, choosing, test, len(learned), teacher
+        student, served, quality, margins, slices, judged, sample, choosing, test, len(learned), teacher
     )
 
 
 def popularity(lists: Lists) -> NDArray[np.float32]:
     """The baseline: what was looked at most comes first."""
     return lists.features[:, USER_WIDTH + ITEM["views"]]
+
+
+def _activity(lists: Lists) -> NDArray[np.float32]:
+    """How active the person was who searched, for each list that has a gain."""
+    gained = np.bincount(lists.row, weights=lists.gains, minlength=len(lists.start) - 1) > 0
+    return lists.features[lists.start[:-1][gained], USER["activity"]]
 
 
 def _between(searches: Searches, start: int, end: int) -> NDArray[np.int64]:

@@ -174,6 +174,27 @@ def test_the_evaluation_set_gives_the_figures_of_the_card(shop_models: Path, mod
     assert evaluation.calibration.shape[1] == evaluation.inputs.shape[1]
 
 
+@pytest.mark.parametrize(
+    ("model", "by", "measure"),
+    [("ranking", "person", "ndcg_at_10"), ("fraud", "card", "auc"), ("personalisation", "person", "ndcg_at_10")],
+)
+def test_the_card_has_margins_and_figures_for_parts_of_those_served(
+    shop_models: Path, model: str, by: str, measure: str
+) -> None:
+    metrics = Artefact.of(shop_models / "models", model, "1").card().metrics
+    assert 0 < metrics["margins"][measure] < 1
+    parts = metrics["slices"][by]
+    assert parts
+    for figures in parts.values():
+        assert figures["rows"] > 0
+        assert 0 <= figures[measure] <= 1
+        assert 0 < figures["margin"] <= 1
+    if by == "person":
+        rows = sum(figures["rows"] for figures in parts.values())
+        mean = sum(figures["rows"] * figures[measure] for figures in parts.values()) / rows
+        assert mean == pytest.approx(metrics[measure], abs=1e-3)
+
+
 def test_a_missing_evaluation_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match=r"ranking\.npz: not an evaluation set: .*: run make train-3$"):
         read_evaluation(tmp_path, "ranking")
