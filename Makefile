@@ -68,7 +68,7 @@ $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(f
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
-.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry
+.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy
 .PHONY: cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
 
 help:
@@ -300,6 +300,12 @@ release-tools: $(SYNCED) ## build what scans and signs images (needs Go)
 
 model-keys: $(SYNCED) ## make keys that sign models and check them (ARGS=FOLDER)
 	@$(WITH_ARGS) servekit.signing
+
+policy: $(SYNCED) ## hold every level and model to the rules (ARGS="--level 1")
+	@$(WITH_ARGS) workbench.governance policy
+
+model-card-%: $(SYNCED) ## write the model cards of level N's champions
+	@$(PY) -m workbench.governance card $(N)
 
 licences: $(SYNCED) ## list each dependency's licence; fail on one not accepted
 	@$(PY) -m workbench.licences

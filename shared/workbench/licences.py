@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from email.message import Message
     from pathlib import Path
 
-__all__ = ["ACCEPTED", "Package", "installed", "licence_of", "main", "refused"]
+__all__ = ["ACCEPTED", "Package", "held", "installed", "licence_of", "main", "refused"]
 
 ACCEPTED: Final = frozenset(
     {
@@ -100,6 +100,11 @@ def installed(environments: Iterable[Path]) -> list[Package]:
     return sorted(found, key=lambda package: (package.name.lower(), package.environment))
 
 
+def held(packages: Iterable[Package]) -> list[Package]:
+    """Those that must have an accepted licence: of every environment that does not exist by choice."""
+    return [each for each in packages if each.environment not in _BY_CHOICE]
+
+
 def main() -> int:
     """Prints the table; returns the exit code."""
     packages = installed(path.parent for path in sorted(ROOT.glob(".venvs/*/pyvenv.cfg")))
@@ -108,8 +113,7 @@ def main() -> int:
         sys.stdout.write(f"{name:40}{version:18}{environment:13}{licence}\n")
     for environment in sorted(_BY_CHOICE.keys() & {package.environment for package in packages}):
         sys.stdout.write(f".venvs/{environment} is not held to the accepted licences: {_BY_CHOICE[environment]}\n")
-    held = [each for each in packages if each.environment not in _BY_CHOICE]
-    wrong = [f"{each.name} {each.version}: {each.licence}" for each in held if refused(each.licence)]
+    wrong = [f"{each.name} {each.version}: {each.licence}" for each in held(packages) if refused(each.licence)]
     for line in wrong:
         sys.stderr.write(f"error: {line}: expected one of {', '.join(sorted(ACCEPTED))}\n")
     return 1 if wrong else 0

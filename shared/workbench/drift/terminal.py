@@ -13,9 +13,14 @@ from rich.markup import escape
 from rich.text import Text
 
 from servekit.http_ask import ask
+from servekit.json_file import write_json
+from workbench.hardware import hardware_stamp
 from workbench.terminal import make_console, make_table, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from prometheus_client.samples import Sample
     from rich.console import Console
     from rich.table import Table
@@ -115,8 +120,12 @@ def render_power(console: Console, drift: VersionDrift) -> Table:
     return table
 
 
-def main(arguments: list[str], console: Console | None = None) -> int:
-    """Prints the verdict of ``URL`` (a /metrics address); returns 0 when quiet, 1 in alarm, 2 without drift gauges."""
+def main(arguments: list[str], console: Console | None = None, kept: Path | None = None) -> int:
+    """Prints the verdict of ``URL`` (a /metrics address); returns 0 when quiet, 1 in alarm, 2 without drift gauges.
+
+    Where ``kept`` names a file, the verdict is written there, too: ``quiet``, ``alarm``, or ``no verdict`` where a
+    version has answered too little for one.
+    """
     console = console or make_console()
     if len(arguments) != 1 or not arguments[0].startswith("http://"):
         console.print("usage: python -m workbench.drift http://HOST:PORT/metrics", markup=False)
@@ -136,12 +145,27 @@ def main(arguments: list[str], console: Console | None = None) -> int:
         console.print(_POWER.format(drift.reference_rows), soft_wrap=True)
         console.print(render_power(console, drift))
     drifted = [f"{model} {version}: {name}" for (model, version), drift in versions.items() for name in drift.drifted]
+    if kept:
+        write_json(kept, _document(url, versions))
     if drifted:
         console.print(Text(printable(f"drift: {', '.join(drifted)}"), "red"), soft_wrap=True)
         return _ALARM
     for (model, version), drift in versions.items():
         console.print(_unflagged(f"{model} {version}", drift), soft_wrap=True)
     return _QUIET
+
+
+def _document(url: str, versions: Mapping[tuple[str, str], VersionDrift]) -> dict[str, object]:
+    told = all(drift.smallest_shift < inf for drift in versions.values())
+    alarm = any(drift.drifted for drift in versions.values())
+    stamp = hardware_stamp()
+    return {
+        "verdict": "alarm" if alarm else "quiet" if told else "no verdict",
+        "date": stamp["date"],
+        "target": url,
+        "drifted": {f"{model} {version}": drift.drifted for (model, version), drift in versions.items()},
+        "hardware": stamp,
+    }
 
 
 def _unflagged(name: str, drift: VersionDrift) -> Text:

@@ -16,10 +16,11 @@ from workbench.images.recipe import Recipe, python_image
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DEVELOPMENT", "STAND_IN", "Image", "build"]
+__all__ = ["DEVELOPMENT", "OWN_MB", "STAND_IN", "Image", "build"]
 
 DEVELOPMENT = "dev"  # the tag that minikube overlays run
 STAND_IN = "serving.base.stand-in"  # the label that infra/docker/standin-base.sh puts on the base it makes
+OWN_MB = "image:own_mb"  # the property of a bill of materials that says what the image adds to its base
 
 _CA_BUNDLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # what pip itself reads, in its order
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy")

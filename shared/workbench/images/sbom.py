@@ -13,7 +13,7 @@ from email.message import Message
 from typing import TYPE_CHECKING, Any
 
 from cyclonedx.contrib.license.factories import LicenseFactory
-from cyclonedx.model import HashAlgorithm, HashType
+from cyclonedx.model import HashAlgorithm, HashType, Property
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.bom_ref import BomRef
 from cyclonedx.model.component import Component, ComponentType
@@ -21,6 +21,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from servekit.whole_file import write_whole
+from workbench.images.build import OWN_MB
 from workbench.licences import licence_of
 from workbench.versions import ROOT
 
@@ -67,6 +68,7 @@ def bill_of_materials(engine: ContainerEngine, image: Image) -> bytes:
     root = Component(name=name, version=tag, type=ComponentType.CONTAINER, bom_ref=BomRef(image.reference))
     bom = Bom(serial_number=uuid.uuid5(_NAMESPACE, image.id))
     bom.metadata.component, bom.metadata.timestamp = root, datetime.fromisoformat(seen["Created"][:19] + "+00:00")
+    bom.metadata.properties.add(Property(name=OWN_MB, value=f"{image.own_mb:.1f}"))
     components = {
         each.bom_ref.value: each
         for each in (*_packages(inside["python"]), *_debian(inside["debian"]), *_models(inside["models"]))

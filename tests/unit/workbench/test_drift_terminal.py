@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from workbench.drift.terminal import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 REFERENCE = np.random.default_rng(0).normal(size=(1000, 2))
 
@@ -101,6 +104,18 @@ def test_what_both_windows_see_is_said_once(monitor: DriftMonitor, url: str) -> 
     assert "pair 7: the last 5000 rows against the training data" in text
     assert text.count("DRIFT") == 2
     assert text.endswith("drift: pair 7: b\n")
+
+
+def test_a_verdict_is_kept_with_its_moment(monitor: DriftMonitor, url: str, tmp_path: Path) -> None:
+    kept, said = tmp_path / "drift" / "1.json", []
+    for rows in (REFERENCE[:10], REFERENCE[:500], REFERENCE[:500] + np.array([0, 2])):
+        monitor.observe(rows, REFERENCE[: len(rows), :1])
+        main([url], Console(file=StringIO()), kept=kept)
+        said.append(json.loads(kept.read_bytes()))
+    assert [each["verdict"] for each in said] == ["no verdict", "quiet", "alarm"]
+    assert [each["drifted"] for each in said] == [{"pair 7": []}, {"pair 7": []}, {"pair 7": ["b"]}]
+    assert {each["target"] for each in said} == {url}
+    assert all(datetime.fromisoformat(each["date"]).tzinfo for each in said)
 
 
 def test_a_server_without_drift_gauges_exits_two(url: str) -> None:
