@@ -67,7 +67,7 @@ def test_a_build_that_repeats_every_step_gives_the_same_layers(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_gives_the_same_configuration_and_where_the_engine_can_the_same_digest(
+def test_an_image_gives_the_same_configuration_and_where_the_engine_can_the_same_digest(
     engine: ContainerEngine, all_twins: dict[str, Twins], name: str
 ) -> None:
     one, other = (inspected(engine, image) for image in all_twins[name])

@@ -70,8 +70,8 @@ async def test_a_json_prediction_is_made_by_the_use_case(model_dir: Path) -> Non
             return super().predict_checked(rows)
 
     model = OnnxModel(model_dir)
-    predictor, own = Counted(model), {"registry": CollectorRegistry(), "log_descriptor": 2}
-    app = create_app(IrisSettings(), TelemetrySettings(), predictor, ModelMonitor(model), **own)
+    predictor, mine = Counted(model), (IrisSettings(), TelemetrySettings())
+    app = create_app(*mine, predictor, ModelMonitor(model), registry=CollectorRegistry(), log_descriptor=2)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://iris") as client:
         assert (await post(client, VALID))[0] == (await post(client, f"[{VALID}, {VALID}]"))[0] == 200
     assert predictor.asked == 3

@@ -27,10 +27,10 @@ CALLERS = 6
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another model, which is less sure of each flower."""
-    from iris_api.commands import train  # noqa: PLC0415 - scikit-learn is for those who ask for it
+    from iris_api.training.artefact import write_model  # noqa: PLC0415 - scikit-learn is for those who ask for it
 
     folder = tmp_path_factory.mktemp("other") / "1"
-    train.write_model(folder, c=0.01)
+    write_model(folder, c=0.01)
     return folder
 
 

@@ -79,7 +79,8 @@ def test_a_part_that_people_left_out_is_named(checkout: Governed, part: str) -> 
     path.write_text(re.sub(rf"^{part} = .*$", "", TEXT, flags=re.MULTILINE))
     ((where, error),) = texts_of(1, checkout.site.root).items()
     assert where == "01-iris/model_card.toml"
-    assert str(error) == f"{where}: Object missing required field `{part}`: people write this part"
+    assert str(error).startswith(f"{where}: Object missing required field `{part}`")
+    assert str(error).endswith(": people write this part")
 
 
 def test_the_command_writes_a_card_for_each_model_of_the_level(
@@ -93,7 +94,7 @@ def test_the_command_writes_a_card_for_each_model_of_the_level(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.tracking_uri)
     assert main(["card", "1"]) == 1
     assert "error: model card of iris: no champion is registered" in capsys.readouterr().err
-    metrics = {"test_accuracy": 1.0, "cross_validated_accuracy": 0.9, "baseline_accuracy": 0.3}
+    metrics: dict[str, object] = {"test_accuracy": 1.0, "cross_validated_accuracy": 0.9, "baseline_accuracy": 0.3}
     metrics |= {"margins": {"test_accuracy": 0.1}, "slices": REPORT["slices"]}
     register([new_artefact(tmp_path / "1", metrics=metrics)], settings=registry)
     assert main(["card", "1"]) == 0
@@ -111,7 +112,7 @@ def test_the_policy_command_writes_every_finding_and_fails_where_one_does(
     assert main(["policy", "--level", "1"]) == 1
     said = capsys.readouterr().out
     assert re.search(r"^1 +iris +registered +failed +no champion in the registry +make train-1", said, re.MULTILINE)
-    assert re.search(r"^1 +sla +failed +nothing was measured +make up-1 sla-1$", said, re.MULTILINE)
+    assert re.search(r"^1 +sla +failed +nothing was measured +make up-1 sla-1 *$", said, re.MULTILINE)
     kept = json.loads((tmp_path / ".run/policy.json").read_bytes())
     assert kept["verdict"] == "broken"
     assert {each["level"] for each in kept["findings"]} == {None, 1}

@@ -75,7 +75,7 @@ def report(checkout: Governed, name: str) -> None:
     checkout.tag(metrics=json.dumps(metrics))
 
 
-FAULTS: dict[str, tuple[str, Callable[[Governed], None], str, str]] = {
+FAULTS: dict[str, tuple[str, Callable[[Governed], object], str, str]] = {
     "nothing registered": ("registered", unregistered, "no champion", "make train-1"),
     "a model of no level": ("declared", undeclared, "no level answers for it", "policy.toml"),
     "no commit": ("lineage", lambda it: it.tag(git_commit="unknown"), "unknown: git_commit", "make train-1"),

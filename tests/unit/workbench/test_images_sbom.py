@@ -54,7 +54,7 @@ def test_a_model_in_two_repositories_is_one_part_with_its_checksum(tmp_path: Pat
     assert model["hashes"] == [{"alg": "SHA-256", "content": "a" * 64}]
 
 
-def test_it_says_what_the_image_adds_to_its_base(tmp_path: Path) -> None:
+def test_a_bill_says_what_the_image_adds_to_its_base(tmp_path: Path) -> None:
     assert {"name": "image:own_mb", "value": "200.0"} in json.loads(bill(tmp_path))["metadata"]["properties"]
 
 

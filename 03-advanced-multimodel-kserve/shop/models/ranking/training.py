@@ -108,7 +108,8 @@ def popularity(lists: Lists) -> NDArray[np.float32]:
 def _activity(lists: Lists) -> NDArray[np.float32]:
     """How active the person was who searched, for each list that has a gain."""
     gained = np.bincount(lists.row, weights=lists.gains, minlength=len(lists.start) - 1) > 0
-    return lists.features[lists.start[:-1][gained], USER["activity"]]
+    active: NDArray[np.float32] = lists.features[lists.start[:-1][gained], USER["activity"]]
+    return active
 
 
 def _between(searches: Searches, start: int, end: int) -> NDArray[np.int64]:
