@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.governance.evidence import Site
     from workbench.governance.rulebook import Rulebook
     from workbench.governance.verdict import Said
+    from workbench.registry import RegisteredModel
 
 __all__ = ["IMAGE_RULES", "LEVEL_RULES", "Level", "decisions", "images_of"]
 
@@ -115,12 +116,16 @@ def _audit(level: Level) -> Said:
 def decisions(site: Site) -> Said:
     """So is every line of the registry's own log."""
     folder = site.artefacts / "audit"
-    champions = [model.alias(CHAMPION) for model in site.models.values()]
-    if not folder.exists() and all(
-        each is None or (each.number == 1 and "gate" not in each.tags) for each in champions
-    ):
+    if not folder.exists() and not any(map(_was_promoted, site.models.values())):
         return not_applicable("no version was promoted yet: each champion is its model's first version")
     return _chain(folder, site, "restore the log from its copy; a promotion without its line is void")
+
+
+def _was_promoted(model: RegisteredModel) -> bool:
+    """Whether somebody decided that the champion is the champion; a training's first version becomes it by itself."""
+    number = model.aliases.get(CHAMPION)
+    first = model.versions.get(1)
+    return number is not None and (number > 1 or first is None or "gate" in first.tags)
 
 
 def _chain(folder: Path, site: Site, begin: str) -> Said:

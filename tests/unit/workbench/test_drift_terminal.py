@@ -6,7 +6,7 @@ import subprocess
 import sys
 from datetime import datetime
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -107,7 +107,8 @@ def test_what_both_windows_see_is_said_once(monitor: DriftMonitor, url: str) -> 
 
 
 def test_a_verdict_is_kept_with_its_moment(monitor: DriftMonitor, url: str, tmp_path: Path) -> None:
-    kept, said = tmp_path / "drift" / "1.json", []
+    kept = tmp_path / "drift" / "1.json"
+    said: list[dict[str, Any]] = []
     for rows in (REFERENCE[:10], REFERENCE[:500], REFERENCE[:500] + np.array([0, 2])):
         monitor.observe(rows, REFERENCE[: len(rows), :1])
         main([url], Console(file=StringIO()), kept=kept)

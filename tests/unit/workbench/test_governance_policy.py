@@ -14,7 +14,7 @@ from tests.unit.workbench.governed import NOW, Governed, bill, governed
 from workbench.governance import judge, read_rulebook, texts_of
 from workbench.governance.rulebook import RulebookError
 from workbench.governance.text import ModelText
-from workbench.registry import RegisteredModel
+from workbench.registry import CHAMPION, RegisteredModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +59,11 @@ def unregistered(checkout: Governed) -> None:
     checkout.site = replace(checkout.site, models={})
 
 
+def gone(checkout: Governed) -> None:
+    """The champion's alias points to a version that was deleted."""
+    checkout.site = replace(checkout.site, models={"iris": RegisteredModel.of("iris", {CHAMPION: 7}, [])})
+
+
 def undeclared(checkout: Governed) -> None:
     stray = RegisteredModel("stray", {}, {})
     checkout.site = replace(checkout.site, models={**checkout.site.models, "stray": stray})
@@ -77,6 +82,7 @@ def report(checkout: Governed, name: str) -> None:
 
 FAULTS: dict[str, tuple[str, Callable[[Governed], object], str, str]] = {
     "nothing registered": ("registered", unregistered, "no champion", "make train-1"),
+    "a deleted champion": ("registered", gone, "points to version 7, which is gone", "make registry"),
     "a model of no level": ("declared", undeclared, "no level answers for it", "policy.toml"),
     "no commit": ("lineage", lambda it: it.tag(git_commit="unknown"), "unknown: git_commit", "make train-1"),
     "changed files": ("lineage", lambda it: it.tag(git_commit="c0ffee-dirty"), "files differed", "make clean"),

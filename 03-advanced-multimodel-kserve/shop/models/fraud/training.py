@@ -142,12 +142,12 @@ def _new_cards(payments: Payments) -> NDArray[np.bool_]:
 def _by_card(
     probabilities: NDArray[np.floating], payments: Payments, new: NDArray[np.bool_]
 ) -> dict[str, dict[str, float]]:
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for name, part in {"card paid before": ~new, "new card": new}.items():
         if not 0 < payments.fraud[part].sum() < part.sum():
             continue  # there is nothing to tell apart
         marks = marks_of_payments(probabilities[part], payments.fraud[part], payments.user[part])
-        counts = {"rows": int(part.sum()), "frauds": int(payments.fraud[part].sum())}
+        counts: dict[str, float] = {"rows": int(part.sum()), "frauds": int(payments.fraud[part].sum())}
         quality = {measure: round(value, 4) for measure, value in marks.quality.items()}
         found[name] = {**counts, **quality, "margin": round(marks.margins()["auc"], 4)}
     return found
