@@ -92,7 +92,8 @@ def build(  # noqa: PLR0913 - those that say how are named
         *(["--no-cache"] if afresh else []),
         str(recipe.root),
     ]
-    settings = {**environment, "DOCKER_BUILDKIT": "1"}
+    # an attestation, which newer plugins add by themselves, says when the build was, and so no digest would come again
+    settings = {**environment, "DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
     done = subprocess.run([engine.docker, *command], env=settings, stdout=_STANDARD_ERROR, check=False)
     if done.returncode:
         raise EngineError(

@@ -215,8 +215,11 @@ def test_a_proxy_on_this_machine_needs_its_network(client: FakeDocker, repositor
 def test_with_the_buildx_plugin_the_image_is_loaded_into_the_engine(tmp_path: Path, repository: Path) -> None:
     train(repository)
     client = make_client(tmp_path / "bin", {**ANSWERS, "network": "", "buildx": "v0.20"}, fails=())
+    seen = tmp_path / "environment"
+    client.path.write_text(client.path.read_text().replace("case ", f'[ "$1" = buildx ] && env >{seen}\ncase ', 1))
     build(ContainerEngine(str(client.path), "28.2.2", buildx=True), recipes(7, repository)[0], environment=os.environ)
     assert client.last_build.startswith("buildx build --load ")
+    assert "BUILDX_NO_DEFAULT_ATTESTATIONS=1" in seen.read_text().splitlines()
     assert "--network=host" in client.last_build
 
 
