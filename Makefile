@@ -63,7 +63,7 @@ THERE = $(if $(CONTEXT),$(PY) -m workbench.cluster.reach $(N) $(SERVICES_$*) --)
 
 # Values that people give are text, never commands. make expands nothing in them, and recipes read them only from the
 # environment, as "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
-GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER ONLY
+GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL VERSION WHY WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER ONLY
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
@@ -279,6 +279,14 @@ cluster-down-%: $(SYNCED) ## delete level N's own cluster
 
 cluster-%-images: $(SYNCED) ## save the images for a cluster without a way out
 	@$(PY) -m workbench.cluster images $(N)
+
+promote-%: $(SYNCED) ## serve another version: MODEL=iris VERSION=2 (WHY=…)
+	@test -n "$$MODEL" && test -n "$$VERSION" || { echo "promote-$*: say which: MODEL=… VERSION=…; make registry shows them"; exit 2; }
+	@$(WITH_ARGS) $(LEVEL).commands.registry promote "$$MODEL" "$$VERSION" $(if $(WHY),--why="$$WHY")
+
+rollback-%: $(SYNCED) ## serve the version before again: MODEL=iris (WHY=…)
+	@test -n "$$MODEL" || { echo "rollback-$*: say which model: MODEL=…; make registry shows them"; exit 2; }
+	@$(WITH_ARGS) $(LEVEL).commands.registry rollback "$$MODEL" $(if $(WHY),--why="$$WHY")
 
 register-%: $(SYNCED) ## register what training left, if it could not be then
 	@$(PY) -m $(LEVEL).commands.registry register

@@ -1,4 +1,4 @@
-"""``make register-2``: level 2's models in the registry."""
+"""``make register-2``: level 2's models in the registry. Which of them is served, its SeldonDeployment says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
-    return commands.main(_on_disk, argv)
+    return commands.main(None, _on_disk, argv)
 
 
 def _on_disk() -> list[ArtefactFolder]:

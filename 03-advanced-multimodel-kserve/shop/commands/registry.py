@@ -21,7 +21,7 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
-    return commands.main(_on_disk, argv)
+    return commands.main(None, _on_disk, argv)
 
 
 def _on_disk() -> list[ArtefactFolder]:

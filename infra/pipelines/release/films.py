@@ -118,7 +118,7 @@ def _gate(place: Place) -> Verdict:
         for name, value in least.items()
         if not challenger[name] >= value
     ]
-    figures = {"reasons": reasons, **found}
+    figures = {"passed": not reasons, "reasons": reasons, **found}
     if reasons:
         return Verdict("failed", "; ".join(reasons), figures)
     return Verdict("passed", "not worse than the champion" if champion else "good enough to be the first", figures)

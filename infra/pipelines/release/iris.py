@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from iris_api.adapters.artefact import artefact_in, read_artefact
+from iris_api.commands.serving import IrisLevel
+from iris_api.commands.stack import stack
 from iris_api.training.artefact import write_model
 from iris_api.training.evaluation import Quality, evaluate
 from iris_api.training.fit import INVERSE_REGULARISATION
@@ -79,7 +81,7 @@ def steps(trained: Callable[[Path, float], object] = write_model) -> list[Step]:
         Step("package", _package, ("train", "gate")),
         Step("register", _register, ("package", "gate")),
         Step("canary", _canary, ("register",), ending="rolled back"),
-        Step("promote", promote, ("register", "canary")),
+        Step("promote", _promote, ("register", "canary")),
     ]
 
 
@@ -122,7 +124,7 @@ def _gate(place: Place) -> Verdict:
         reasons.append(f"{challenger.right} right, expected at least {right}")
     if challenger.log_loss > loss:
         reasons.append(f"log loss {challenger.log_loss:.3f}, expected at most {loss:.3f}")
-    figures = {"reasons": reasons, **place.figures["evaluate"]}
+    figures = {"passed": not reasons, "reasons": reasons, **place.figures["evaluate"]}
     if reasons:
         return Verdict("failed", "; ".join(reasons), figures)
     return Verdict("passed", "not worse than the champion" if champion else "good enough to be the first", figures)
@@ -151,6 +153,11 @@ def _canary(place: Place) -> Verdict:
     url = f"http://127.0.0.1:{http}"
     candidate = Candidate([sys.executable, "-m", "iris_api"], environment, HttpReady(f"{url}/readyz"), url)
     return under_load(place, candidate, parameters.promise)
+
+
+def _promote(place: Place) -> Verdict:
+    """On the running level, too, without a restart."""
+    return promote(place, lambda move: place.say(IrisLevel(stack()).serve(move.after)))
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

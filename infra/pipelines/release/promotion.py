@@ -11,10 +11,12 @@ from workbench.registry import promote as move
 from workbench.registry import register as enter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from release.flow import Outcome
     from release.step import Place
     from servekit.artefact_folder import ArtefactFolder
-    from workbench.registry import ModelVersion
+    from workbench.registry import ModelVersion, Move
 
 __all__ = ["champion_of", "note_end", "promote", "register"]
 
@@ -45,8 +47,16 @@ def register(place: Place, artefact: ArtefactFolder) -> Verdict:
     return Verdict("passed", f"{version.title} is the challenger", figures)
 
 
-def promote(place: Place) -> Verdict:
-    """Makes the challenger the champion, unless another release did that to its own meanwhile."""
+def promote(place: Place, reach: Callable[[Move], None] = lambda _: None) -> Verdict:
+    """Makes the challenger the champion, unless another release did that to its own meanwhile.
+
+    Args:
+        place: of the step.
+        reach: brings the version to the running level, as `workbench.registry.promote` says.
+
+    Raises:
+        StepError: another version became champion meanwhile, or the registry or the level does not follow.
+    """
     model, number = str(place.parameters.model), int(place.figures["register"]["version"])
     champion = champion_of(model)
     expected = place.parameters.champion_version
@@ -56,7 +66,7 @@ def promote(place: Place) -> Verdict:
             "held against: release again"
         )
     try:
-        move(model, number, "released: " + place.figures["canary"]["summary"], {"canary": place.figures["canary"]})
+        move(model, number, "released: " + place.figures["canary"]["summary"], {"canary": place.figures["canary"]}, reach=reach)
     except RegistryError as error:
         raise StepError(str(error)) from None
     return Verdict("passed", f"{model} {number} is the champion", {"version": number})

@@ -9,6 +9,10 @@ A version's number is counted by the registry. Its artefact is copied to ``.run/
 training overwrites nothing that is registered. Two aliases say what a version is for: ``champion`` is served,
 ``challenger`` wants to be.
 
+A level resolves what it serves before it starts, and a promotion moves ``champion`` and the level's traffic with it::
+
+    folder = resolve("models:/iris@champion", place, RegistrySettings(), print)
+
 Reading costs milliseconds (`read_models`); MLflow is imported by those alone who write.
 """
 
@@ -17,7 +21,8 @@ from __future__ import annotations
 from workbench.registry.decisions import note
 from workbench.registry.errors import RegistryError, UnknownVersionError
 from workbench.registry.opening import find_model, read_models
-from workbench.registry.promoting import Move, promote
+from workbench.registry.promoting import PREVIOUS, Move, promote, rollback
+from workbench.registry.reference import Place, put_in_place, resolve
 from workbench.registry.registering import record, register
 from workbench.registry.settings import RegistrySettings
 from workbench.registry.version import CHALLENGER, CHAMPION, ModelVersion, RegisteredModel
@@ -25,8 +30,10 @@ from workbench.registry.version import CHALLENGER, CHAMPION, ModelVersion, Regis
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
+    "PREVIOUS",
     "ModelVersion",
     "Move",
+    "Place",
     "RegisteredModel",
     "RegistryError",
     "RegistrySettings",
@@ -34,7 +41,10 @@ __all__ = [
     "find_model",
     "note",
     "promote",
+    "put_in_place",
     "read_models",
     "record",
     "register",
+    "resolve",
+    "rollback",
 ]

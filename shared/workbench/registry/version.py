@@ -92,6 +92,12 @@ class ModelVersion(msgspec.Struct, frozen=True):
         return found
 
     @property
+    def gate(self) -> dict[str, Any] | None:
+        """The report of the gate that judged it; None where there was none."""
+        found: dict[str, Any] | None = json.loads(self.tags.get("gate", "null"))
+        return found
+
+    @property
     def created(self) -> datetime:
         """When it was registered."""
         return datetime.fromtimestamp(self.created_ms / 1000, UTC)

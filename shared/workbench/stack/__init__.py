@@ -10,6 +10,7 @@ A level describes its processes once and hands them to `main`::
 from __future__ import annotations
 
 from workbench.stack.commands import main
+from workbench.stack.control import send
 from workbench.stack.elsewhere import elsewhere, host_of
 from workbench.stack.lifecycle import down, up
 from workbench.stack.readiness import HttpReady, Readiness, TcpReady
@@ -35,6 +36,7 @@ __all__ = [
     "own",
     "remember",
     "run_folder",
+    "send",
     "status",
     "take_over",
     "up",

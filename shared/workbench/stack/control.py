@@ -29,7 +29,7 @@ from workbench.stack.spec import StackError
 if TYPE_CHECKING:
     from workbench.stack.spec import Process, Stack
 
-__all__ = ["ProcessState", "ask", "halt", "is_current", "launch", "start", "stop"]
+__all__ = ["ProcessState", "ask", "halt", "is_current", "launch", "send", "start", "stop"]
 
 _ANSWERS_WITHIN_S = 5.0
 _STARTS_WITHIN_S = 15.0
@@ -115,6 +115,15 @@ def launch(stack: Stack, process: Process) -> None:
         StackError: supervisord does not answer, or refuses.
     """
     _call(stack, "startProcess", process.name, False)
+
+
+def send(stack: Stack, process: Process, signal_name: str) -> None:
+    """Sends a signal, e.g. ``USR1``, to one process that runs.
+
+    Raises:
+        StackError: supervisord does not answer, or the process does not run.
+    """
+    _call(stack, "signalProcess", process.name, signal_name)
 
 
 def stop(stack: Stack) -> bool:

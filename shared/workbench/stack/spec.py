@@ -132,6 +132,11 @@ class Stack:
         """The folder of the processes' logs."""
         return self.home / "logs"
 
+    @property
+    def is_up(self) -> bool:
+        """Whether `up` started it and nothing stopped it since, as its pid file says."""
+        return self.pid_file.exists()
+
     def log_file(self, name: str) -> Path:
         """The file with the standard output and error of a process."""
         return self.log_dir / f"{name}.log"

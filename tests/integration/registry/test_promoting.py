@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.artefacts import decisions, new_artefact
-from workbench.registry import CHALLENGER, CHAMPION, RegistryError, UnknownVersionError, promote, read_models, register
+from workbench.registry import (
+    CHALLENGER,
+    CHAMPION,
+    PREVIOUS,
+    RegistryError,
+    UnknownVersionError,
+    commands,
+    promote,
+    read_models,
+    register,
+    rollback,
+)
 from workbench.registry.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from workbench.registry import Move, RegistrySettings
+    from workbench.registry import ModelVersion, Move, RegistrySettings
 
 
 @pytest.fixture
@@ -37,7 +48,7 @@ def test_the_level_the_alias_and_the_log_say_the_same(two: RegistrySettings) -> 
     assert reached == [move]
     assert move.before
     assert (move.before.number, move.after.number) == (1, 2)
-    assert aliases(two) == {CHAMPION: 2}
+    assert aliases(two) == {CHAMPION: 2, PREVIOUS: 1}
     (decision,) = decisions(two)
     assert decision.startswith("champion from version 1 to version 2: it is better (by ")
     (evidence,) = (two.artefacts / "decisions").iterdir()
@@ -109,3 +120,69 @@ def test_two_promotions_at_once_follow_one_another(two: RegistrySettings) -> Non
     assert second.before == first.after or second.before.number == first.after.number  # type: ignore[union-attr]
     assert aliases(two)[CHAMPION] == second.after.number
     assert len(decisions(two)) == 2
+
+
+def test_a_rollback_goes_back_once(two: RegistrySettings) -> None:
+    with pytest.raises(UnknownVersionError, match="model iris: no version is known to have been champion before"):
+        rollback("iris", "none", settings=two)
+    reached: list[Move] = []
+    promote("iris", 2, "it is better", reach=reached.append, settings=two)
+    rollback("iris", "complaints", reach=reached.append, settings=two)
+    assert [move.after.number for move in reached] == [2, 1]
+    assert aliases(two) == {CHAMPION: 1}
+    assert decisions(two)[-1].startswith("champion from version 2 to version 1: rolled back: complaints (by ")
+
+
+def test_an_interrupted_promotion_takes_the_level_back(two: RegistrySettings) -> None:
+    reached: list[Move] = []
+
+    def interrupted(move: Move) -> None:
+        reached.append(move)
+        if len(reached) == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        promote("iris", 2, "it is better", reach=interrupted, settings=two)
+    assert [move.after.number for move in reached] == [2, 1]
+    assert aliases(two) == {CHAMPION: 1, CHALLENGER: 2}
+    assert decisions(two)[-1].startswith("champion stays as it was: KeyboardInterrupt")
+
+
+class Level:
+    """A level that writes down what it is told to serve."""
+
+    number = 1
+    models: tuple[str, ...] = ("iris",)
+
+    def __init__(self) -> None:
+        self.served: list[int] = []
+
+    def serve(self, version: ModelVersion) -> str:
+        self.served.append(version.number)
+        return "served"
+
+
+def test_the_commands_have_the_level_follow_and_heed_the_gate(
+    two: RegistrySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", two.tracking_uri)
+    monkeypatch.setenv("REGISTRY_ARTEFACTS", str(two.artefacts))
+    refused = new_artefact(tmp_path / "slow", b"slow", metrics={"gate": {"passed": False, "reasons": ["too slow"]}})
+    register([refused], settings=two)
+    level = Level()
+
+    def run(*words: str) -> tuple[int, str]:
+        code = commands.main(lambda: level, list, words)
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    assert run("promote", "iris", "2", "--why=better") == (0, "iris: champion 1 -> 2: served\n")
+    assert run("rollback", "iris") == (0, "iris: champion 2 -> 1: served\n")
+    told = "error: iris 3: its gate refused it: too slow: ARGS=--force promotes it all the same\n"
+    assert run("promote", "iris", "3") == (1, told)
+    assert run("promote", "rose", "1") == (1, "error: model rose: expected one of level 1: iris\n")
+    assert run("promote", "iris", "9") == (1, "error: version 9 of iris: expected one of 1, 2, 3: make registry\n")
+    assert level.served == [2, 1]
+    assert run("promote", "iris", "3", "--force") == (0, "iris: champion 1 -> 3: served\n")
+    assert "better (by " in decisions(two)[0]
+    assert commands.main(None, list, ["rollback", "iris"]) == 1

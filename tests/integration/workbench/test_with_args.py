@@ -91,6 +91,8 @@ WHOLE = {
     "IN": ["stock-2"],
     "LIST": ["stock-2"],
     "MODEL": ["canary-3", "WEIGHT=10"],
+    "VERSION": ["promote-1", "MODEL=iris"],
+    "WHY": ["rollback-1", "MODEL=iris"],
     "WEIGHT": ["canary-3", "MODEL=ranking"],
     "AUTO": ["canary-3", "MODEL=ranking"],
     "QPS": ["plan-3"],
