@@ -173,7 +173,9 @@ def assert_trained_again(models: Path, again: Path) -> None:
 def test_every_make_target_a_readme_names_exists(readme: str) -> None:
     text = (ROOT / readme).read_text()
     targets = {
-        target for command in re.findall(r"\bmake ([a-z0-9 -]+)", text) for target in re.findall(r"[a-z]+(?:-[a-z]+)*-\d", command)
+        target
+        for command in re.findall(r"\bmake ([a-z0-9 -]+)", text)
+        for target in re.findall(r"[a-z]+(?:-[a-z]+)*-\d", command)
     }
     for target in sorted(targets):
         done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -66,7 +66,13 @@ def promote(place: Place, reach: Callable[[Move], None] = lambda _: None) -> Ver
             "held against: release again"
         )
     try:
-        move(model, number, "released: " + place.figures["canary"]["summary"], {"canary": place.figures["canary"]}, reach=reach)
+        move(
+            model,
+            number,
+            "released: " + place.figures["canary"]["summary"],
+            {"canary": place.figures["canary"]},
+            reach=reach,
+        )
     except RegistryError as error:
         raise StepError(str(error)) from None
     return Verdict("passed", f"{model} {number} is the champion", {"version": number})

@@ -130,7 +130,9 @@ def _gate(place: Place) -> Verdict:
     exam = read_exam(place.of("train"), parameters.model)
     found = marks_of(session((place.of("optimise") / "challenger" / MODEL).read_bytes()), exam)
     if not parameters.champion:
-        return Verdict("passed", "the first: there is no champion to be worse than", {"passed": True, "quality": found.quality})
+        return Verdict(
+            "passed", "the first: there is no champion to be worse than", {"passed": True, "quality": found.quality}
+        )
     before = marks_of(session((Path(parameters.champion) / MODEL).read_bytes()), exam)
     losses = bounded_losses(before, found)
     reasons = [
@@ -139,7 +141,11 @@ def _gate(place: Place) -> Verdict:
         for name, loss in losses.items()
         if not loss.at_most <= ALLOWED_LOSS * loss.before
     ]
-    figures = {"passed": not reasons, "reasons": reasons, "losses": {name: asdict(loss) for name, loss in losses.items()}}
+    figures = {
+        "passed": not reasons,
+        "reasons": reasons,
+        "losses": {name: asdict(loss) for name, loss in losses.items()},
+    }
     if reasons:
         return Verdict("failed", "; ".join(reasons), figures)
     told = "; ".join(f"{name} {loss.after:.4f}, champion {loss.before:.4f}" for name, loss in losses.items())
