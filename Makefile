@@ -52,6 +52,7 @@ TRITON := .venvs/triton/.synced
 BENCH := .venvs/bench/.synced
 KUBEFLOW := .venvs/kubeflow/.synced
 AIRFLOW := .venvs/airflow/.synced
+MLFLOW := .venvs/mlflow/.synced
 GPU := .venvs/gpu/.synced
 CI_CHECKS := .venvs/ci/.synced
 NO_LEVEL = $(error level $*: no such level, expected one of: $(LEVELS))
@@ -68,7 +69,7 @@ $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(f
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
-.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy
+.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry
 .PHONY: cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
 
 help:
@@ -294,6 +295,15 @@ register-%: $(SYNCED) ## register what training left, if it could not be then
 registry: $(SYNCED) ## show the registered models, versions and aliases (ARGS=--json)
 	@$(WITH_ARGS) workbench.registry
 
+registry-up: $(SYNCED) $(MLFLOW) ## start MLflow's server on the registry, with its web page
+	@$(PY) -m workbench.registry.server up
+
+registry-down: $(SYNCED) ## stop it
+	@$(PY) -m workbench.registry.server down
+
+up-registry: registry-up
+down-registry: registry-down # the names in a stack's messages
+
 cluster-login: $(SYNCED) ## let a pipeline's job into a cluster by its OIDC token
 	@$(PY) -m workbench.cluster.login
 
@@ -321,6 +331,7 @@ licences: $(SYNCED) ## list each dependency's licence; fail on one not accepted
 clean: ## stop every level and delete what can be rebuilt
 	@$(foreach n,$(LEVELS),test ! -x $(PY) || $(PY) -m $(PACKAGE_$(n)).commands.stack down;)
 	@test ! -x $(PY) || $(PY) -m workbench.observe down
+	@test ! -x $(PY) || $(PY) -m workbench.registry.server down
 	rm -rf .run .venvs .cache .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .schemathesis
 
 # --- working on this repository -----------------------------------------------------------------------------------------
@@ -363,7 +374,7 @@ crds: $(SYNCED) ## fetch the schemas of custom resources, to validate manifests
 setup: $(SYNCED) $(SELDON) $(TRITON) $(CI_CHECKS) ## create .venvs/ (every target does this by itself)
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
-	@cd infra/requirements && for f in $$(basename -s .in frameworks-*.in) uv main triton bench kubeflow airflow ci iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
+	@cd infra/requirements && for f in $$(basename -s .in frameworks-*.in) uv main triton bench kubeflow airflow ci mlflow iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
 	  ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-build --python-version 3.11 --no-header --no-annotate gpu.in -o gpu.txt
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
@@ -398,7 +409,7 @@ $(SELDON): infra/requirements/seldon.txt $(UV)
 	@.venvs/seldon/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "$(FOLDER_2)"]))'
 	@touch $@
 
-# An environment with nothing but its packages: triton, bench, kubeflow, airflow, ci.
+# An environment with nothing but its packages: triton, bench, kubeflow, airflow, mlflow, ci.
 .venvs/%/.synced: infra/requirements/%.txt $(UV)
 	@echo "set-up: .venvs/$*"
 	@test -x .venvs/$*/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/$*

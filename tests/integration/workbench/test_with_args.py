@@ -30,6 +30,7 @@ os._exit(0)
 MADE = (
     ".venvs/uv/bin/uv", ".venvs/main/.synced", ".venvs/seldon/.synced", ".venvs/triton/.synced", ".venvs/bench/.synced",
     ".venvs/gpu/.synced", ".venvs/ci/.synced", ".venvs/kubeflow/.synced", ".venvs/airflow/.synced",
+    ".venvs/mlflow/.synced",
     ".venvs/frameworks/litserve/.synced",
     ".run/1/models/iris/1/model.json", ".run/2/models/recommender/2/model.json", ".run/3/models/ranking/1/model.json",
     ".run/3/optimize.json",
