@@ -65,11 +65,12 @@ THERE = $(if $(CONTEXT),$(PY) -m workbench.cluster.reach $(N) $(SERVICES_$*) --)
 # Values that people give are text, never commands. make expands nothing in them, and recipes read them only from the
 # environment, as "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
 GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL VERSION WHY WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER ONLY
+GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL WEIGHT AUTO QPS P99_MS ID E CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER ONLY
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
-.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry
+.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry learn hint solution reset
 .PHONY: cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
 
 help:
@@ -225,6 +226,18 @@ gateways-3: $(SYNCED) $(TRITON) $(BENCH) $(ARTEFACT_3) ## compare the gateway wi
 	@$(WITH_ARGS) shop.commands.gateways
 
 # --- learning -----------------------------------------------------------------------------------------------------------
+
+learn: $(SYNCED) $(ARTEFACT_1) ## do the exercises: each save is checked within a second
+	@$(PY) -m course.learn
+
+hint: $(SYNCED) ## give an exercise's next hint of three: E=1.3
+	@$(PY) -m course.learn hint "$$E"
+
+solution: $(SYNCED) ## show its solution and why it is so: E=1.3
+	@$(PY) -m course.learn solution "$$E"
+
+reset: $(SYNCED) ## begin it anew, your work is kept: E=1.3
+	@$(PY) -m course.learn reset "$$E"
 
 progress: $(SYNCED) ## say where you stand on every level, and what comes next
 	@$(PY) -m course.exercises progress

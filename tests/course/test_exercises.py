@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from course.exercises.catalogue import Catalogue, Exercise, read_catalogue
-from course.exercises.grade import grade_exercise, read_grade
+from course.exercises.grade import grade_exercise
 from exercises.checks import ex1_culprit
 from iris_api.domain.diagnosis import diagnose
 from workbench.versions import ROOT
@@ -28,16 +28,8 @@ def trained(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IRIS_MODEL_DIR", str(model_dir))
 
 
-def solved_here(catalogue: Catalogue) -> set[str]:
-    """What a learner has solved in this checkout, by `make grade-N`: their tests must not fail for it."""
-    grade = read_grade(ROOT / f".run/grade/{catalogue.level}.json")
-    return {each.id for each in grade.exercises if each.state == "solved"} if grade else set()
-
-
 @pytest.mark.parametrize(("catalogue", "exercise"), EXERCISES)
 def test_the_stub_fails_as_shipped(catalogue: Catalogue, exercise: Exercise) -> None:
-    if exercise.id in solved_here(catalogue):
-        pytest.skip("solved in this checkout: well done")
     graded = grade_exercise(catalogue, exercise, catalogue.folder)
     assert graded.state != "solved"
     assert graded.points == 0
@@ -55,6 +47,32 @@ def test_the_solution_passes(catalogue: Catalogue, exercise: Exercise) -> None:
 def test_a_levels_exercises_add_up_to_a_hundred_points(catalogue: Catalogue) -> None:
     assert sum(exercise.points for exercise in catalogue.exercises) == 100
     assert len({exercise.id for exercise in catalogue.exercises}) == len(catalogue.exercises)
+
+
+@pytest.mark.parametrize(("catalogue", "exercise"), EXERCISES)
+def test_an_exercise_says_what_it_takes_and_gives_three_hints(catalogue: Catalogue, exercise: Exercise) -> None:
+    assert 5 <= exercise.minutes <= 15
+    assert len(set(exercise.hints)) == 3
+    assert all(len(text) > 40 for text in (*exercise.hints, exercise.why))
+    assert exercise.skill.startswith(("to ", "what "))
+    assert f"]({exercise.file}" in (catalogue.folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("catalogue", "exercise"), EXERCISES)
+def test_the_line_that_does_the_same_in_the_real_system_exists(catalogue: Catalogue, exercise: Exercise) -> None:
+    assert catalogue.name(exercise)[0] in "123"
+    file, number = exercise.real.place(ROOT).split(":")
+    lines = (ROOT / file).read_text().splitlines()
+    assert exercise.real.text in lines[int(number) - 1]
+    assert sum(exercise.real.text in line for line in lines[: int(number)]) == 1
+    assert "exercises" not in file
+
+
+def test_the_first_exercise_takes_five_minutes_and_needs_nothing() -> None:
+    first = CATALOGUES[0].exercises[0]
+    assert (CATALOGUES[0].name(first), first.minutes) == ("1.0", 5)
+    checks = CATALOGUES[0].checks_file(first).read_text(encoding="utf-8")
+    assert "iris_api" not in checks  # neither a model nor a server
 
 
 def test_the_api_itself_words_its_refusals_as_exercise_1_teaches() -> None:

@@ -11,7 +11,9 @@ from rich.text import Text
 
 from course.exercises.catalogue import CatalogueError, read_catalogue
 from course.exercises.grade import grade_exercise, print_grade, write_grade
+from course.exercises.learner import grade_answer, standing_hint
 from course.exercises.progress import show_progress
+from course.exercises.state import StateError
 from workbench.terminal import make_console
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         return int(options.run(options))
-    except CatalogueError as error:
+    except (CatalogueError, StateError) as error:
         make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
         return _CANNOT
     except KeyboardInterrupt:
@@ -54,13 +56,15 @@ def _parser() -> argparse.ArgumentParser:
 def _grade(options: argparse.Namespace) -> int:
     catalogue, console = read_catalogue(options.folder), make_console()
     exercises = catalogue.chosen(options.ids)
-    answers = options.folder / "solutions" if options.solutions else options.folder
     graded = []
     with console.status("") as status:
         for exercise in exercises:
             status.update(f"checking {exercise.title}")
-            graded.append(grade_exercise(catalogue, exercise, answers))
-    print_grade(graded, {exercise.id: exercise.hint for exercise in exercises}, console)
+            if options.solutions:
+                graded.append(grade_exercise(catalogue, exercise, options.folder / "solutions"))
+            else:
+                graded.append(grade_answer(catalogue, exercise))
+    print_grade(graded, {exercise.id: standing_hint(catalogue, exercise) for exercise in exercises}, console)
     solved = sum(each.state == "solved" for each in graded)
     points = f"{sum(each.points for each in graded)} of {sum(each.max_points for each in graded)} points"
     console.print(f"[bold]{solved} of {len(graded)} solved[/], {points}")

@@ -4,29 +4,57 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["Catalogue", "CatalogueError", "Exercise", "read_catalogue"]
+__all__ = ["Catalogue", "CatalogueError", "Exercise", "RealLine", "read_catalogue", "read_catalogues"]
 
 
 class CatalogueError(Exception):
-    """A folder of exercises cannot be graded; the text says why."""
+    """A folder of exercises cannot be graded, or an exercise is unknown; the text says why."""
+
+
+class RealLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The line of the real system that does what an exercise teaches.
+
+    Attributes:
+        file: from the root of the repository.
+        text: a part of the line that no earlier line of the file contains; the line's number follows from it.
+    """
+
+    file: str
+    text: str
+
+    def place(self, root: Path = Path()) -> str:
+        """The line as ``file:number``.
+
+        Raises:
+            CatalogueError: there is no such file, or no such line in it.
+        """
+        try:
+            lines = (root / self.file).read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise CatalogueError(f"{self.file}: {error.strerror}: expected the file with {self.text!r}") from None
+        for number, line in enumerate(lines, 1):
+            if self.text in line:
+                return f"{self.file}:{number}"
+        raise CatalogueError(f"{self.file}: no line contains {self.text!r}")
 
 
 class Exercise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One exercise.
 
     Attributes:
-        id: how it is called on the command line, e.g. ``3``.
+        id: how it is called within its level, e.g. ``3``.
         file: the learner's file, or folder, relative to the exercises; `solutions/` has one of the same name.
         title: a few words.
         points: what it is worth, once all its checks pass.
-        hint: shown as long as it is not solved.
+        minutes: how long it takes, about.
+        skill: what one can do afterwards; follows "you learn".
+        hints: a nudge, where to look, almost there; shown one at a time.
+        why: why the solution is as it is; shown with it.
+        real: the line of the real system that does the same.
         timeout_s: how long each of its checks may take.
     """
 
@@ -34,7 +62,11 @@ class Exercise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file: str
     title: str
     points: int
-    hint: str
+    minutes: int
+    skill: str
+    hints: tuple[str, str, str]
+    why: str
+    real: RealLine
     timeout_s: float = 20.0
 
 
@@ -50,6 +82,10 @@ class Catalogue:
     folder: Path
     level: int
     exercises: list[Exercise]
+
+    def name(self, exercise: Exercise) -> str:
+        """How an exercise is called among those of all levels, e.g. ``1.3``."""
+        return f"{self.level}.{exercise.id}"
 
     def checks_file(self, exercise: Exercise) -> Path:
         """The Python file with the exercise's checks."""
@@ -71,6 +107,15 @@ class Catalogue:
             if each not in known:
                 raise CatalogueError(f"exercise {each}: expected one of {', '.join(known)}")
         return [known[each] for each in ids] or self.exercises
+
+
+def read_catalogues(root: Path) -> list[Catalogue]:
+    """The exercises of every level below `root`, in the order of the levels.
+
+    Raises:
+        CatalogueError: a level's ``exercises.toml`` is invalid.
+    """
+    return [read_catalogue(file.parent) for file in sorted(root.glob("0*-*/exercises/exercises.toml"))]
 
 
 def read_catalogue(folder: Path) -> Catalogue:

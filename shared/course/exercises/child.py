@@ -26,7 +26,7 @@ def main(checks: str, name: str, answer: str, verdict: str) -> None:
 
 def _judge(checks: Path, name: str, answer: Path) -> dict[str, str]:
     if not answer.exists():
-        return {"state": "failed", "message": f"{answer.name}: no such file: git restore brings the stub back"}
+        return {"state": "failed", "message": f"{answer.name}: no such file: make reset E=… brings the starter back"}
     try:
         getattr(load(checks), name)(answer)
     except NotImplementedError:

@@ -94,7 +94,7 @@ def read_grade(path: Path) -> Grade | None:
 
 
 def print_grade(graded: Iterable[Graded], hints: dict[str, str], console: Console) -> None:
-    """Prints a row for each exercise: state and points, and for an open one the failing check and a hint."""
+    """Prints a row for each exercise: state and points, and for an open one the failing check and its hint."""
     table = make_table(console, "", "exercise", "state", "first failing check, and a hint")
     for each in graded:
         state = (f"{each.passed}/{each.checks} checks", f"{each.points}/{each.max_points} points")

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.text import Text
 
-from course.exercises.catalogue import Catalogue, read_catalogue
-from course.exercises.grade import Grade, read_grade
+from course.exercises.catalogue import read_catalogues
+from course.exercises.state import Record, read_records
 from workbench.terminal import make_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rich.console import Console
+
+    from course.exercises.catalogue import Catalogue, Exercise
 
 __all__ = ["SlaVerdict", "next_step", "read_sla", "show_progress"]
 
@@ -32,15 +35,16 @@ def show_progress(root: Path, console: Console) -> int:
 
     Raises:
         CatalogueError: a level's ``exercises.toml`` is invalid.
+        StateError: the learner's state cannot be read.
     """
-    folders = sorted(file.parent for file in root.glob("0*-*/exercises/exercises.toml"))
-    table = make_table(console, "level", "exercises", "points", "SLA", "grade", "next step")
-    for catalogue in map(read_catalogue, folders):
-        grade = read_grade(root / f".run/grade/{catalogue.level}.json")
+    records = read_records()
+    table = make_table(console, "level", "exercises", "points", "hints", "SLA", "grade", "next step")
+    for catalogue in read_catalogues(root):
         sla = read_sla(root / f".run/sla/{catalogue.level}.json")
-        table.add_row(str(catalogue.level), *_marks(catalogue, grade), _promise(sla), _letter(grade, sla),
-                      next_step(catalogue, grade, sla))  # fmt: skip
+        marks, letter = _marks(catalogue, records), _letter(catalogue, records, sla)
+        table.add_row(str(catalogue.level), *marks, _promise(sla), letter, next_step(catalogue, records, sla))
     console.print(table)
+    console.print("exercises: [bold]make learn[/]")
     console.print("then: [bold]make drill[/] (questions), [bold]make incident[/] (faults), [bold]make design[/]")
     return 0
 
@@ -53,23 +57,31 @@ def read_sla(path: Path) -> SlaVerdict | None:
         return None
 
 
-def next_step(catalogue: Catalogue, grade: Grade | None, sla: SlaVerdict | None) -> str:
-    """The next step on a level: its first open exercise, then its SLA, then none."""
-    if grade is None:
-        first = catalogue.exercises[0].file
-        return f"open {catalogue.folder / first}, then make grade-{catalogue.level}"
-    still = next((each for each in grade.exercises if each.state != "solved"), None)
+def next_step(catalogue: Catalogue, records: Mapping[str, Record], sla: SlaVerdict | None) -> str:
+    """The next step on a level: its first exercise that was never solved, then its SLA, then none."""
+    still = next((each for each in catalogue.exercises if not _passed(catalogue, each, records)), None)
     if still:
-        return f"exercise {still.id}, {still.title}: {catalogue.folder / still.file}"
+        return f"exercise {catalogue.name(still)}, {still.title}: make learn"
     if sla is None or sla.verdict != "met":
         return f"make up-{catalogue.level} sla-{catalogue.level}"
     return "done"
 
 
-def _marks(catalogue: Catalogue, grade: Grade | None) -> tuple[str, str]:
-    if grade is None:
-        return f"0/{len(catalogue.exercises)}", f"0/{sum(each.points for each in catalogue.exercises)}"
-    return f"{grade.solved}/{len(grade.exercises)}", f"{grade.points}/{grade.max_points}"
+def _passed(catalogue: Catalogue, exercise: Exercise, records: Mapping[str, Record]) -> bool:
+    return bool(records.get(catalogue.name(exercise), Record()).passed)
+
+
+def _points(catalogue: Catalogue, records: Mapping[str, Record]) -> tuple[int, int]:
+    """The points earned, and those that there are."""
+    earned = sum(each.points for each in catalogue.exercises if _passed(catalogue, each, records))
+    return earned, sum(each.points for each in catalogue.exercises)
+
+
+def _marks(catalogue: Catalogue, records: Mapping[str, Record]) -> tuple[str, str, str]:
+    solved = sum(_passed(catalogue, each, records) for each in catalogue.exercises)
+    hints = sum(records.get(catalogue.name(each), Record()).hints for each in catalogue.exercises)
+    earned, most = _points(catalogue, records)
+    return f"{solved}/{len(catalogue.exercises)}", f"{earned}/{most}", str(hints)
 
 
 def _promise(sla: SlaVerdict | None) -> Text:
@@ -80,10 +92,10 @@ def _promise(sla: SlaVerdict | None) -> Text:
     return Text(f"{sla.verdict.replace('_', ' ')}{figures}", style)
 
 
-def _letter(grade: Grade | None, sla: SlaVerdict | None) -> str:
+def _letter(catalogue: Catalogue, records: Mapping[str, Record], sla: SlaVerdict | None) -> str:
     """The letter: A for 90 % of the points and a met SLA, B for 75 %, C for 50 %, D for less, a dash for nothing."""
-    if grade is None or not grade.points:
+    earned, most = _points(catalogue, records)
+    if not earned:
         return "–"
-    share = grade.points / max(grade.max_points, 1)
-    met = sla is not None and sla.verdict == "met"
+    share, met = earned / most, sla is not None and sla.verdict == "met"
     return "A" if share >= 0.9 and met else "B" if share >= 0.75 else "C" if share >= 0.5 else "D"  # noqa: PLR2004

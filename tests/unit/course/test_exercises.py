@@ -34,7 +34,11 @@ id = "1"
 file = "double.py"
 title = "Double"
 points = 10
-hint = "twice the same"
+minutes = 3
+skill = "to double"
+hints = ["think of two", "look at +", "x + x"]
+why = "a sum works for words too"
+real = {file = "07-level/real.py", text = "return x + x"}
 timeout_s = 20
 """
 RIGHT = "def double(x):\n    return x + x\n"
@@ -52,6 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (exercises / "checks" / "double.py").write_text(CHECKS)
     (exercises / "double.py").write_text("def double(x):\n    raise NotImplementedError\n")
     (exercises / "solutions" / "double.py").write_text(RIGHT)
+    (exercises.parent / "real.py").write_text(RIGHT)
     return exercises
 
 
@@ -125,7 +130,7 @@ def test_a_flood_of_output_or_memory_ends_as_an_error_of_its_own(folder: Path) -
 def test_an_answer_that_is_gone_is_named(folder: Path) -> None:
     (folder / "double.py").unlink()
     found = run_check(folder / "checks" / "double.py", "check_it_doubles", folder / "double.py", 30)
-    assert found.message == "double.py: no such file: git restore brings the stub back"
+    assert found.message == "double.py: no such file: make reset E=… brings the starter back"
 
 
 def test_the_verdict_is_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +152,7 @@ def test_grading_prints_the_first_failing_check_with_its_hint_and_writes_the_res
     printed = capsys.readouterr().out
     assert "to do" in printed
     assert "✗ it doubles" in printed
-    assert "hint: twice the same" in printed
+    assert "hint: make hint E=7.1" in printed
     assert "0 of 1 solved, 0 of 10 points" in printed
     (folder / "double.py").write_text("def double(x):\n    return 2 * x if x == 2 else x\n")
     assert main(["grade", str(folder)]) == 1
@@ -197,9 +202,7 @@ def test_progress_leads_from_the_first_exercise_to_the_promise(
     printed = progress(capsys)
     assert "0/1" in printed
     assert "not measured" in printed
-    assert "open 07-level/exercises/double.py, then make grade-7" in printed
-    main(["grade", str(folder)])
-    assert "exercise 1, Double: 07-level/exercises/double.py" in progress(capsys)
+    assert "exercise 7.1, Double: make learn" in printed
     (folder / "double.py").write_text(RIGHT)
     main(["grade", str(folder)])
     printed = progress(capsys)
@@ -219,9 +222,8 @@ def test_progress_leads_from_the_first_exercise_to_the_promise(
 
 
 def test_progress_survives_results_that_cannot_be_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("grade", "sla"):
-        Path(".run", name).mkdir(parents=True)
-        Path(".run", name, "7.json").write_text("{")
+    Path(".run/sla").mkdir(parents=True)
+    Path(".run/sla/7.json").write_text("{")
     assert "not measured" in progress(capsys)
     assert folder.exists()
     assert os.environ["COLUMNS"] == "200"
