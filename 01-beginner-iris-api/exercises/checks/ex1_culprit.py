@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from random import Random
 from typing import TYPE_CHECKING
 
 from course.exercises import expect, expect_equal, load
@@ -64,6 +66,21 @@ def check_what_is_not_a_number_is_named(answer: Path) -> None:
 
 def check_what_is_not_a_length_is_named(answer: Path) -> None:
     _expect_refused(answer, NOT_LENGTHS)
+
+
+def check_other_flowers_are_judged_by_the_same_rules(answer: Path) -> None:
+    refuse, random = load(answer).refuse, Random()  # noqa: S311 - examples
+    for _ in range(50):
+        names = random.sample(NAMES.split(", "), 4)
+        flower = {name: round(random.uniform(0, 100), 2) for name in names}
+        expect_equal(f"refuse({json.dumps(flower)})", refuse(json.dumps(flower).encode()), None)
+        name, wrong = random.choice(names), round(random.uniform(100.01, 999), 2)
+        body = json.dumps({**flower, name: wrong})
+        expected = (422, f"flower.{name} {wrong}: expected a length from 0 to 100 cm")
+        expect_equal(f"refuse({body})", refuse(body.encode()), expected)
+        del flower[name]
+        expected = (422, f"flower.{name}: missing: expected a length in cm")
+        expect_equal(f"refuse({json.dumps(flower)})", refuse(json.dumps(flower).encode()), expected)
 
 
 def _expect_refused(answer: Path, cases: dict[bytes, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from http import HTTPStatus
+from random import Random
 from typing import TYPE_CHECKING
 
 from course.exercises import expect, expect_equal, load
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+SPECIES = ("setosa", "versicolor", "virginica")
 FLOWERS = [5.1, 3.5, 1.4, 0.2, 6.7, 3.0, 5.2, 2.3]
 
 
@@ -54,6 +56,19 @@ def check_outputs_are_found_by_name_whatever_their_order(answer: Path) -> None:
     body = json.dumps({"model_name": "iris", "outputs": [probabilities, label]})
     expected = [("versicolor", 0.8), ("versicolor", 0.5), ("setosa", 0.9)]
     expect_equal("read(an answer whose probabilities come first)", load(answer).read(body), expected)
+
+
+def check_any_number_of_flowers_is_read(answer: Path) -> None:
+    read, random = load(answer).read, Random()  # noqa: S311 - examples
+    for rows in random.sample(range(1, 40), 10):
+        shares = [[random.random() for _ in SPECIES] for _ in range(rows)]
+        labels = [row.index(max(row)) for row in shares]
+        flat = [share for row in shares for share in row]
+        outputs = [{"name": "label", "datatype": "INT64", "shape": [rows], "data": labels},
+                   {"name": "probabilities", "datatype": "FP32", "shape": [rows, 3], "data": flat}]  # fmt: skip
+        expected = [(SPECIES[label], row[label]) for label, row in zip(labels, shares, strict=True)]
+        found = read(json.dumps({"model_name": "iris", "outputs": random.sample(outputs, 2)}))
+        expect_equal(f"read(an answer for {rows} flowers)", found, expected)
 
 
 def ask(request: str) -> httpx.Response:

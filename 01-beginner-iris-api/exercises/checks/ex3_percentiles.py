@@ -50,6 +50,23 @@ def check_omitted_requests_are_put_back(answer: Path) -> None:
         expect_equal(f"sorted(corrected({samples}, {interval}))", sorted(corrected(samples, interval)), expected)
 
 
+def check_other_samples_are_right_too(answer: Path) -> None:
+    module, chance = load(answer), random.Random()  # noqa: S311 - examples
+    for _ in range(50):
+        samples = [float(chance.randint(1, 999)) for _ in range(chance.randint(1, 60))]
+        p = chance.choice((1, 25, 50, 75, 90, 99, 100))
+        # from the definition: the smallest that at least p % of the samples do not exceed
+        rank = min(x for x in samples if 100 * sum(each <= x for each in samples) >= p * len(samples))
+        expect_equal(f"percentile({samples}, {p})", module.percentile(samples, p), rank)
+        half = len(samples) // 2
+        expect_equal(f"fleet_p99([{samples[:half]}, {samples[half:]}])",
+                     module.fleet_p99([samples[:half], samples[half:]]), module.percentile(samples, 99))  # fmt: skip
+        interval = float(chance.randint(50, 200))
+        omitted = [x - n * interval for x in samples for n in range(1, int(x // interval))]
+        expect_equal(f"sorted(corrected({samples}, {interval}))", sorted(module.corrected(samples, interval)),
+                     sorted(samples + omitted))  # fmt: skip
+
+
 def check_both_testers_agree_on_a_server_that_stalls(answer: Path) -> None:
     module = load(answer)
     naive, intended, finished = closed_and_open()

@@ -13,6 +13,11 @@ SHIPPED_BREACHES = 14
 
 def check_kustomize_builds_it_and_kubernetes_would_take_it(answer: Path) -> None:
     expect_equal("breaches of the house rules in base/, which stays as it is,", breaches(BASE), SHIPPED_BREACHES)
+    for file in BASE.iterdir():
+        given = answer / "base" / file.name
+        expect(
+            not given.exists() or given.read_bytes() == file.read_bytes(), f"base/{file.name}: expected it unchanged"
+        )
     problems = validate(built(answer), "1.36")
     expect(not problems, f"{len(problems)} left, the first is {problems[0] if problems else ''}")
 
@@ -25,7 +30,9 @@ def check_every_house_rule_holds(answer: Path) -> None:
 
 
 def check_it_is_still_the_same_service(answer: Path) -> None:
-    deployment = next(document for document in built(answer) if document.kind == "Deployment")
+    deployment = next((document for document in built(answer) if document.kind == "Deployment"), None)
+    if deployment is None:
+        raise CheckFailedError("the Deployment is gone: expected it as it was, but for what the rules ask")
     pod = deployment.body["spec"]["template"]["spec"]
     expect_equal("the containers", [container["name"] for container in pod["containers"]], ["iris-api"])
     container = pod["containers"][0]

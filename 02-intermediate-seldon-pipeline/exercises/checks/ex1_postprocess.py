@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 from course.exercises import expect_equal, load
@@ -42,6 +43,21 @@ def check_a_score_that_is_no_number_is_never_shown(answer: Path) -> None:
     expect_equal("with a NaN", recommend([0.1, nan, 0.2], set(), set(), 2), ([2, 0], None))
     expected = ([2, 0], "2 of 3 items left: 0 rated, 0 out of stock")
     expect_equal("with a NaN and k = 3", recommend([0.1, nan, 0.2], set(), set(), 3), expected)
+
+
+def check_other_catalogues_are_cut_by_the_same_rules(answer: Path) -> None:
+    recommend, random = load(answer).recommend, Random()  # noqa: S311 - examples
+    for _ in range(50):
+        scores = [random.randint(0, 9) / 10 for _ in range(random.randint(1, 12))]
+        rated, out = ({at for at in range(len(scores)) if random.random() < share} for share in (0.3, 0.3))
+        k = random.randint(1, len(scores))
+        left = [at for at in range(len(scores)) if at not in rated and at not in out]
+        best: list[int] = []
+        while len(best) < min(k, len(left)):
+            best.append(max((at for at in left if at not in best), key=lambda at: (scores[at], -at)))
+        counts = f"{len(rated)} rated, {len(out - rated)} out of stock"
+        reason = None if len(best) == k else f"{len(left)} of {len(scores)} items left: {counts}"
+        expect_equal(f"recommend({scores}, {rated}, {out}, {k})", recommend(scores, rated, out, k), (best, reason))
 
 
 def check_what_it_was_given_is_not_changed(answer: Path) -> None:

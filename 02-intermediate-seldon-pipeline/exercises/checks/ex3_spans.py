@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 from course.exercises import expect_equal, load
@@ -37,6 +38,18 @@ def check_time_in_which_two_steps_run_is_not_subtracted_twice(answer: Path) -> N
 
 def check_a_request_without_steps_is_all_the_routers(answer: Path) -> None:
     expect_equal("the shares", load(answer).shares([("POST", 3, 5)]), {"router": 2})
+
+
+def check_other_traces_are_read_by_the_same_rules(answer: Path) -> None:
+    shares, random = load(answer).shares, Random()  # noqa: S311 - examples
+    for _ in range(50):
+        end = random.randint(5, 40)
+        spans = [sorted(random.sample(range(end + 1), 2)) for _ in range(random.randint(1, 5))]
+        steps = [(random.choice(("ease", "als", "titles")), *span) for span in spans]
+        expected = {name: sum(b - a for each, a, b in steps if each == name) for name, _, _ in steps}
+        expected["router"] = sum(all(not a <= ms < b for _, a, b in steps) for ms in range(end))
+        trace = [("POST", 0, end), *steps]
+        expect_equal(f"shares({trace})", shares(trace), expected)
 
 
 def check_the_culprit_is_what_grew_not_what_is_largest(answer: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from course.exercises import CheckFailedError, expect, expect_equal, load
@@ -54,6 +55,28 @@ def check_a_step_that_hangs_is_504_and_is_cancelled(answer: Path) -> None:
     found = ask(answer, hang, 0.15)
     expect_equal("what the client gets", found, (504, "step model: no answer within 150 ms"))
     expect_equal("how the call ended", ended, ["cancelled"])
+
+
+def check_other_steps_and_words_are_passed_on(answer: Path) -> None:
+    module, random = load(answer), Random()  # noqa: S311 - examples
+    for _ in range(20):
+        name, word, status = f"step-{random.randint(1, 999)}", str(random.random()), random.randint(400, 599)
+
+        async def scores(word: str = word) -> str:
+            return word
+
+        async def refuse(status: int = status, word: str = word) -> str:
+            raise module.Refused(status, word)
+
+        async def gone(word: str = word) -> str:
+            raise OSError(word)
+
+        for call, expected in (
+            (scores, (200, word)),
+            (refuse, (status, f"step {name}: {word}")),
+            (gone, (503, f"step {name}: {word}: try again")),
+        ):
+            expect_equal("what the client gets", asyncio.run(module.ask(name, call, 5)), expected)
 
 
 def check_a_bug_stays_a_bug(answer: Path) -> None:

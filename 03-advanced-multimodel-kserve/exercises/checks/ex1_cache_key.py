@@ -7,6 +7,7 @@ import subprocess
 import sys
 from copy import deepcopy
 from itertools import combinations
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from course.exercises import CheckFailedError, expect, expect_equal, load
@@ -81,6 +82,24 @@ def check_fields_do_not_run_into_each_other(answer: Path) -> None:
     ]
     for one, other in pairs:
         expect(one != other, f"two different questions have the key {one!r}: expected two keys")
+
+
+def check_other_searches_share_a_key_exactly_if_they_share_an_answer(answer: Path) -> None:
+    cache_key, random = load(answer).cache_key, Random()  # noqa: S311 - examples
+    seen: dict[Any, Any] = {}
+    for _ in range(300):
+        price, items = random.choice((None, 0, 25, 25.0)), random.choices(range(3), k=random.randint(1, 4))
+        query = {"category": random.randint(0, 1), "price": price}
+        request = {
+            "user": random.randint(1, 2),
+            "query": query,
+            "candidates": items,
+            "k": random.choice((1, 10, 11, 50)),
+        }
+        depends_on = (request["user"], query["category"], price, frozenset(items), request["k"] > 10)  # noqa: PLR2004
+        found = cache_key("g1", "ranking", "1", request)
+        expect(seen.setdefault(depends_on, found) == found, f"{request} has another key than an equal search")
+    expect_equal("how many keys so many different searches have", len(set(seen.values())), len(seen))
 
 
 def check_every_process_finds_what_another_kept(answer: Path) -> None:

@@ -25,6 +25,15 @@ def check_the_chance_is_fishers(answer: Path) -> None:
         expect(isclose(found, expected, rel_tol=1e-6), f"chance{table} {found:.6g}: expected {expected:.6g}")
 
 
+def check_the_chance_of_other_tables_is_fishers_too(answer: Path) -> None:
+    chance, random = load(answer).chance, Random()  # noqa: S311 - examples
+    for _ in range(50):
+        of, stable_of = random.randint(1, 300), random.randint(1, 900)
+        table = (random.randint(0, min(of, 9)), of, random.randint(0, min(stable_of, 20)), stable_of)
+        found, expected = chance(*table), fisher(*table)
+        expect(isclose(found, expected, rel_tol=1e-6), f"chance{table} {found:.6g}: expected {expected:.6g}")
+
+
 def check_no_errors_and_no_answers_are_no_evidence(answer: Path) -> None:
     chance = load(answer).chance
     expect_equal("the chance of no error in 50", round(chance(0, 50, 0, 2000), 9), 1.0)

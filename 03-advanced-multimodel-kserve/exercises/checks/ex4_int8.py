@@ -46,6 +46,17 @@ def check_each_output_has_a_step_of_its_own(answer: Path) -> None:
     )
 
 
+def check_other_weights_are_quantised_by_the_same_rule(answer: Path) -> None:
+    quantise, rng = load(answer).quantise, np.random.default_rng()
+    for _ in range(10):
+        weight = rng.normal(size=rng.integers(1, 20, 2)).astype(np.float32)
+        integers, steps = quantise(weight)
+        largest = np.abs(weight).max(axis=0)
+        expect(bool(np.allclose(steps * 127, largest)), f"the steps of {weight.tolist()}: expected {largest / 127}")
+        off = np.abs(integers * steps - weight).max(axis=0) / steps
+        expect(bool((off <= HALF_A_STEP).all()), f"off by {off.max():.2f} steps of its output: expected half a step")
+
+
 def check_an_output_of_zeros_has_a_step_too(answer: Path) -> None:
     integers, steps = load(answer).quantise(np.zeros((3, 2), np.float32))
     expect_equal("the steps of zeros", steps.tolist(), [1.0, 1.0])
