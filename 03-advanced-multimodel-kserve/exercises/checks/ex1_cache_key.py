@@ -90,7 +90,7 @@ def check_other_searches_share_a_key_exactly_if_they_share_an_answer(answer: Pat
     for _ in range(300):
         price, items = random.choice((None, 0, 25, 25.0)), random.choices(range(3), k=random.randint(1, 4))
         query = {"category": random.randint(0, 1), "price": price}
-        request = {
+        request: dict[str, Any] = {
             "user": random.randint(1, 2),
             "query": query,
             "candidates": items,
