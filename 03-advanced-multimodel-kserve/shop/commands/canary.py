@@ -2,8 +2,9 @@
 
 By hand: the weight is what you say, from the next request on. Automatically: 1, 5, 25, 50, 100 %; at each step the
 candidate's p99, errors, fallbacks, scores and online quality are held against stable's, and it goes on, or back to 0.
-It is promoted on proof only: at 50 % the rollout waits until a loss of the margin or more is excluded. Before anything
-is shifted, the command says how long that takes at this traffic; you choose the margin, the risk and the patience.
+It is promoted on proof only: at 50 % the rollout waits until a loss of the margin or more is excluded; then the alias
+``champion`` moves in the registry as well. Before anything is shifted, the command says how long that takes at this
+traffic; you choose the margin, the risk and the patience.
 
 ::
 
@@ -36,9 +37,11 @@ from shop.canary.judge import Policy
 from shop.canary.meter import GatewayMeter
 from shop.canary.progress_table import ProgressTable
 from shop.canary.rollout import STEPS, Ports, Rollout, RolloutPlan
+from shop.commands.serving import registered_as
 from shop.endpoints import MODELS
 from shop.load.world_traffic import world_replay
 from workbench.arguments import count, positive
+from workbench.registry import RegistryError, promote
 from workbench.stack import join
 from workbench.terminal import make_console
 
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from shop.canary.rollout import Step
+    from workbench.registry import Move
 
 __all__ = ["main"]
 
@@ -120,10 +124,37 @@ def _walk(
 
         outcome = Rollout(plan, policy, Ports(traffic, meter, _WallClock()), tell).run()
         if outcome == "promoted":
-            traffic.promote()
+            _promote(addresses, options.model, traffic, log.id, console)
     _say(console, options.model, traffic, outcome)
     console.print(f"every decision is in {addresses.run_dir / 'audit'}", style="dim", soft_wrap=True)
     return {"promoted": _SHIFTED, "rolled back": _ROLLED_BACK}.get(outcome, _UNDECIDED)
+
+
+def _promote(addresses: Addresses, model: str, traffic: EdgeSplit, why: str, console: Console) -> None:
+    """Makes the candidate the stable version; where it is registered, the registry's champion as well.
+
+    Raises:
+        CanaryError: the alias could not be moved; all traffic is on the version that was stable before.
+    """
+    candidate = traffic.split.candidate
+
+    def reach(_: Move) -> None:
+        if traffic.split.candidate != candidate:  # it was made stable, and then the alias did not move
+            traffic.shift(_ALL)
+        traffic.promote()
+
+    try:
+        version = registered_as(addresses, model, candidate)
+        if version is None:
+            console.print(f"{model}: version {candidate} is not registered: no alias is moved", style="dim")
+            traffic.promote()
+            return
+        made = promote(model, version.number, f"proven by canary {why}", reach=reach)
+    except RegistryError as problem:
+        traffic.shift(0)
+        raise CanaryError(f"canary of {model}: proven, and not promoted: {problem}") from None
+    before = made.before.number if made.before else "none"
+    console.print(f"{model}: champion {before} -> {version.number}: level 3 serves it as version {candidate}")
 
 
 def _check(options: argparse.Namespace) -> None:

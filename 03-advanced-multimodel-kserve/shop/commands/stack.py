@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from shop.addresses import Addresses
 from shop.artefact import ArtefactError
+from shop.commands.serving import resolve_models
 from shop.serving.envoy.settings import EdgeSettings
 from shop.serving.feature_set import FeatureSetError, read_manifest
 from shop.serving.repository import write_repository
@@ -19,7 +20,9 @@ from shop.serving.settings import StoreSettings, TritonSettings
 from shop.serving.stores import FeaturesReady, ValkeyReady, cache_command, features_command
 from shop.serving.triton import TritonError, environment
 from workbench.environment import OBSERVED
+from workbench.registry import RegistryError, RegistrySettings
 from workbench.stack import HttpReady, Process, Stack, StackError, is_secret, main, remember
+from workbench.terminal import say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,11 +45,12 @@ def stack(*, renew: bool) -> Stack:
     try:
         if renew:
             environment(TritonSettings())
+            resolve_models(addresses, RegistrySettings(), say)
             repository = run_dir / "triton" / "repository"
             write_repository(addresses.models_dir, repository, shards=TritonSettings().shards)
         generation = read_manifest(addresses.features_dir).generation if renew else _last_generation(addresses)
         stores = _stores(addresses, generation)
-    except (ArtefactError, FeatureSetError, TritonError, FileNotFoundError) as error:
+    except (ArtefactError, FeatureSetError, TritonError, RegistryError, FileNotFoundError) as error:
         raise StackError(str(error)) from None
     edge = EdgeSettings()
     gateways = [_gateway(addresses, number, run_dir) for number in range(addresses.gateways)]
