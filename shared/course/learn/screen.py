@@ -21,6 +21,7 @@ from course.learn.show import finding, solution, task
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from textual.binding import BindingType
 
     from course.exercises.catalogue import Catalogue, Exercise
 
@@ -38,7 +39,7 @@ class LearnApp(App[None]):
     VerticalScroll { height: 1fr; border-top: solid gray; padding: 0 1; }
     """
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         ("c", "open", "continue here"),
         ("h", "hint", "hint"),
         ("s", "solution", "solution"),

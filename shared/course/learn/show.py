@@ -49,11 +49,9 @@ def solution(catalogue: Catalogue, exercise: Exercise) -> RenderableType:
     Raises:
         CatalogueError: that line is not there.
     """
-    files = [
-        part
-        for path in solution_files(catalogue, exercise)
-        for part in (Text(str(path), "cyan"), Syntax(path.read_text(encoding="utf-8"), _language(path.suffix)))
-    ]
+    files: list[RenderableType] = []
+    for path in solution_files(catalogue, exercise):
+        files += [Text(str(path), "cyan"), Syntax(path.read_text(encoding="utf-8"), _language(path.suffix))]
     return Group(
         *files,
         Markdown(f"**Why so.** {exercise.why}"),
