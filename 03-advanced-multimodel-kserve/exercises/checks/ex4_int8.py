@@ -49,7 +49,8 @@ def check_each_output_has_a_step_of_its_own(answer: Path) -> None:
 def check_other_weights_are_quantised_by_the_same_rule(answer: Path) -> None:
     quantise, rng = load(answer).quantise, np.random.default_rng()
     for _ in range(10):
-        weight = rng.normal(size=rng.integers(1, 20, 2)).astype(np.float32)
+        inputs, outputs = rng.integers(1, 20, 2).tolist()
+        weight = rng.normal(size=(inputs, outputs)).astype(np.float32)
         integers, steps = quantise(weight)
         largest = np.abs(weight).max(axis=0)
         expect(bool(np.allclose(steps * 127, largest)), f"the steps of {weight.tolist()}: expected {largest / 127}")
