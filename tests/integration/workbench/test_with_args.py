@@ -99,6 +99,7 @@ WHOLE = {
     "QPS": ["plan-3"],
     "P99_MS": ["plan-3"],
     "ID": ["incident"],
+    "E": ["hint"],
     "CI": ["test"],
     "CONTEXT": ["deploy-1"],
     "URL": ["client-1"],

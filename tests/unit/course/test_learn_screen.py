@@ -99,7 +99,7 @@ async def test_keys_take_hints_show_a_solution_at_the_second_press_and_reset(app
         assert cells(app, 0)[3] == "begun"
 
 
-async def test_it_opens_where_the_learner_stands(app: LearnApp) -> None:
+async def test_the_screen_opens_where_the_learner_stands(app: LearnApp) -> None:
     note("7.1", lambda was, now: msgspec.structs.replace(was, passed=now))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
