@@ -1,7 +1,8 @@
 #!/bin/sh
-# serve.sh PROGRAMS WORK PORT MANAGEMENT_PORT METRICS_PORT: packs the model and its handler, and starts TorchServe on it.
+# serve.sh PROGRAMS WORK PORT GRPC_PORT MANAGEMENT_PORT METRICS_PORT GRPC_MANAGEMENT_PORT packs the model with its handler
+# and starts TorchServe on it.
 set -eu
-programs=$1 work=$2 port=$3 management=$4 metrics=$5
+programs=$1 work=$2 port=$3 grpc=$4 management=$5 metrics=$6 grpc_management=$7
 here=$(cd "$(dirname "$0")" && pwd)
 export PATH="$programs:$PATH" LOG_LOCATION="$work/logs" METRICS_LOCATION="$work/logs"
 
@@ -17,7 +18,8 @@ cat >"$work/config.properties" <<EOF
 inference_address=http://127.0.0.1:$port
 management_address=http://127.0.0.1:$management
 metrics_address=http://127.0.0.1:$metrics
-enable_grpc=false
+grpc_inference_port=$grpc
+grpc_management_port=$grpc_management
 async_logging=true
 default_workers_per_model=1
 netty_client_threads=1

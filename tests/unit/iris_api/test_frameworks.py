@@ -42,7 +42,7 @@ def row(name: str, rps: float | None = None, **fields: object) -> Row:
 def test_every_name_in_a_command_is_known_and_every_file_is_there(framework: Framework) -> None:
     words = [*framework.command, *framework.prepare, *framework.variables.values()]
     used = {name for word in words for _, name, _, _ in string.Formatter().parse(word) if name}
-    assert used <= NAMES | {"third", "bin", "python"}
+    assert used <= NAMES | {"third", "fourth", "fifth", "bin", "python"}
     assert "port" in used
     assert framework.form in FORMS
     assert lines_of_code([FOLDER.parent / file for file in framework.code]) > 5

@@ -55,8 +55,9 @@ def start(framework: Framework, stack: ExitStack, known: Mapping[str, str], gold
     Raises:
         PlaceError: it does not start, or does not answer as scikit-learn does.
     """
-    port, grpc_port, third = free_ports(3)
-    names = {**known, "port": str(port), "grpc": str(grpc_port), "third": str(third)}
+    port, grpc_port, *others = free_ports(5)
+    further = dict(zip(("third", "fourth", "fifth"), map(str, others), strict=True))
+    names = {**known, "port": str(port), "grpc": str(grpc_port), **further}
     command, variables = command_of(framework, names), filled(framework, names)
     work = Path(names["work"])
     if framework.prepare:
