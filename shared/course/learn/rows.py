@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from course.exercises.catalogue import Catalogue, Exercise
 
-__all__ = ["Row", "first_open", "read_rows", "totals"]
+__all__ = ["Standing", "first_open", "read_rows", "totals"]
 
 
-class Row(NamedTuple):
-    """One exercise of the list.
+class Standing(NamedTuple):
+    """One exercise of the list, and where the learner stands with it.
 
     Attributes:
         name: such as ``1.3``.
@@ -35,7 +35,7 @@ class Row(NamedTuple):
     hints: str
 
 
-def read_rows(catalogues: Iterable[Catalogue]) -> list[Row]:
+def read_rows(catalogues: Iterable[Catalogue]) -> list[Standing]:
     """The rows of all levels, in order.
 
     Raises:
@@ -49,22 +49,22 @@ def read_rows(catalogues: Iterable[Catalogue]) -> list[Row]:
     ]
 
 
-def first_open(rows: list[Row]) -> Row:
+def first_open(rows: list[Standing]) -> Standing:
     """The first exercise that is not solved; the first of all when every one is."""
     return next((row for row in rows if row.state != "solved"), rows[0])
 
 
-def totals(rows: list[Row]) -> str:
+def totals(rows: list[Standing]) -> str:
     """How many exercises are solved, how many points that makes, and what to do next, as a sentence."""
     solved = sum(row.state == "solved" for row in rows)
     earned, most = (sum(int(row.points.split("/")[place]) for row in rows) for place in (0, 1))
     return f"{solved} of {len(rows)} solved, {earned} of {most} points; next: {first_open(rows).name}"
 
 
-def _row(catalogue: Catalogue, exercise: Exercise, record: Record) -> Row:
+def _row(catalogue: Catalogue, exercise: Exercise, record: Record) -> Standing:
     begun = "begun" if work_of(catalogue, exercise).exists() else "new"
     earned = exercise.points if record.passed else 0
-    return Row(
+    return Standing(
         catalogue.name(exercise),
         exercise.title,
         exercise.minutes,
