@@ -159,6 +159,12 @@ def test_every_answer_at_the_edge_is_onnx_runtimes(context: str, url: str, seen:
     assert said[-1] == "every answer matches ONNX Runtime's"
 
 
+def test_the_edge_keeps_the_sla(url: str, seen: Callable[[str], None]) -> None:
+    (verdict,) = [line for line in makes("sla-3", url).splitlines() if line.startswith("SLA ")]
+    seen(verdict)
+    assert verdict.startswith("SLA met")
+
+
 ASK = """
 import http.client, sys
 host, name, *paths = sys.argv[1:]
