@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def test_the_readme_prints_what_the_first_exercise_says(tmp_path: Path, environment: dict[str, str]) -> None:
     (step,) = [step for step in read_steps((ROOT / LEVEL / "exercises/README.md").read_text()) if step.skipped]
     assert "make learn" in step.command
-    command = step.command.replace("make learn", f"{sys.executable} -m course.learn")
+    command = step.command.replace("make learn", f"{shlex.quote(sys.executable)} -m course.learn")
     run(Step(command, step.output, step.line), tmp_path, environment)
     work = tmp_path / ".learn/1/ex0_loop.py"
     assert work.read_text() == (ROOT / LEVEL / "exercises/ex0_loop.py").read_text()

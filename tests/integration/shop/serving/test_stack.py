@@ -198,6 +198,29 @@ def state(level: Stack, edge: httpx.Client) -> dict[str, Any]:
     }
 
 
+KILLED = ["features", "cache", "feature-loader", "triton", "gateway-0", "gateway-1", "envoy"]
+
+
+@pytest.mark.parametrize("name", KILLED)
+def test_a_process_that_is_killed_comes_back_and_all_is_well_again(level: Stack, edge: httpx.Client, name: str) -> None:
+    assert [process.name for process in level.processes] == KILLED
+    before = ask(level)[name].pid
+    assert before
+    os.kill(before, signal.SIGKILL)
+    until(lambda: ask(level)[name].pid not in {None, before})
+    until(lambda: all(process.ready.missing() is None for process in level.processes))
+    until(lambda: all(is_whole(edge, path) for path in REQUESTS))
+
+
+def is_whole(edge: httpx.Client, path: str) -> bool:
+    """Whether the answer is a model's, not a fallback's."""
+    try:
+        answer = edge.post(path, json=REQUESTS[path])
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == 200 and "x-degraded" not in answer.headers
+
+
 def test_a_person_who_is_erased_is_nobody_in_store_cache_and_answers(
     level: Stack, edge: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,29 +252,6 @@ def test_a_person_who_is_erased_is_nobody_in_store_cache_and_answers(
 def list_for(edge: httpx.Client, user: int) -> Any:
     """What a user is recommended."""
     return edge.post("/v1/recommendations", json={"user": user, "k": 5}).json()["items"]
-
-
-KILLED = ["features", "cache", "feature-loader", "triton", "gateway-0", "gateway-1", "envoy"]
-
-
-@pytest.mark.parametrize("name", KILLED)
-def test_a_process_that_is_killed_comes_back_and_all_is_well_again(level: Stack, edge: httpx.Client, name: str) -> None:
-    assert [process.name for process in level.processes] == KILLED
-    before = ask(level)[name].pid
-    assert before
-    os.kill(before, signal.SIGKILL)
-    until(lambda: ask(level)[name].pid not in {None, before})
-    until(lambda: all(process.ready.missing() is None for process in level.processes))
-    until(lambda: all(is_whole(edge, path) for path in REQUESTS))
-
-
-def is_whole(edge: httpx.Client, path: str) -> bool:
-    """Whether the answer is a model's, not a fallback's."""
-    try:
-        answer = edge.post(path, json=REQUESTS[path])
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == 200 and "x-degraded" not in answer.headers
 
 
 def test_without_models_the_level_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
