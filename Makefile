@@ -11,6 +11,9 @@ MAKEFLAGS += --no-print-directory
 export ORT_DISABLE_TELEMETRY := 1
 # Some containers forbid Python to keep byte code. Hundreds of processes start here, and each would compile all that it loads.
 unexport PYTHONDONTWRITEBYTECODE
+# What a pipeline has in its environment make hands on to every command, with the value that a variable of that name has here.
+# These have one only while the recipe of a level runs, and stop make with an error elsewhere.
+unexport LEVEL FOLDER N NO_LEVEL
 comma := ,
 # Requests to this machine's own servers must not go through a proxy; libraries, child processes and curl read these variables.
 export no_proxy := $(addsuffix $(comma),$(or $(value no_proxy),$(value NO_PROXY)))127.0.0.1,localhost,::1

@@ -100,3 +100,12 @@ def test_help_is_in_groups_that_fit_a_terminal_and_leaves_no_target_out() -> Non
     assert groups[0] == "the two commands"
     told = re.findall(r"^([a-z0-9%-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert [name for name in told if f"  {name.replace('%', 'N')} " not in printed] == []
+
+
+def test_a_pipelines_own_variables_stop_no_command() -> None:
+    """GitLab's matrix has a LEVEL: make would work ours out for every command, also where no level is meant."""
+    names = re.findall(r"^(\w+) = ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {"LEVEL", "FOLDER", "N"} <= set(names)
+    environment = {**os.environ, **dict.fromkeys(names, "1")}
+    done = subprocess.run(["make", "help"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -295,6 +295,7 @@ def test_gitlabs_gate_passes_for_real_if_level_1_keeps_its_promise(tmp_path: Pat
     ports = dict(zip(("IRIS_PORT", "IRIS_GRPC_PORT"), map(str, free_ports(2)), strict=True))
     runner = GitlabRunner(tmp_path)
     done = runner.start("gate: [1]", CI_COMMIT_TAG="v1.2.0", **ports)
+    assert (tmp_path / ".run/sla/1.json").exists(), done.stdout + done.stderr
     verdict = json.loads((tmp_path / ".run/sla/1.json").read_text())["verdict"]
     assert (done.returncode == 0) == (verdict == "met"), done.stdout
     assert "level 1: starting iris-api" in done.stdout
