@@ -15,6 +15,8 @@ Python that RELEASE_PYTHON names.
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 from kfp import compiler, dsl, local
 from kfp.dsl import Artifact, Input, Output
@@ -66,13 +68,18 @@ def main(words: list) -> int:
     if verb == "compile":
         compiler.Compiler().compile(release_iris, place)
         return 0
-    # Anything but use_venv=False makes an environment, and calls pip, for each task.
-    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=place)
-    try:
-        release_iris(options=options)
-    except RuntimeError as error:
-        print(f"pipeline stopped: {error}", file=sys.stderr)
-        return 1
+    with tempfile.TemporaryDirectory() as links:
+        # kfp 2.17 gives a shell the path of this Python unquoted: a repository in a folder with a blank needs another one.
+        environment = Path(links, "kubeflow")
+        environment.symlink_to(sys.prefix)
+        sys.executable = str(environment / "bin" / "python")
+        # Anything but use_venv=False makes an environment, and calls pip, for each task.
+        local.init(local.SubprocessRunner(use_venv=False), pipeline_root=place)
+        try:
+            release_iris(options=options)
+        except RuntimeError as error:
+            print(f"pipeline stopped: {error}", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -85,9 +85,9 @@ def test_an_environment_that_cannot_be_installed_is_a_reason(tmp_path: Path, mon
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_every_server(tmp_path: Path, model_dir: Path) -> None:
+def test_ctrl_c_stops_every_server(short_folder: Path, tmp_path: Path, model_dir: Path) -> None:
     command = [sys.executable, "-m", "iris_api.commands.frameworks", "--rounds", "1000", "--seconds", "1"]
-    given = {"ONLY": "fastapi-onnx litserve", "IRIS_MODEL_DIR": str(model_dir), "TMPDIR": str(tmp_path)}
+    given = {"ONLY": "fastapi-onnx litserve", "IRIS_MODEL_DIR": str(model_dir), "TMPDIR": str(short_folder)}
     log = tmp_path / "log"
     with (
         log.open("wb") as out,
