@@ -69,7 +69,7 @@ def main(words: list) -> int:
         compiler.Compiler().compile(release_iris, place)
         return 0
     with tempfile.TemporaryDirectory() as links:
-        # kfp 2.17 gives a shell the path of this Python unquoted: a repository in a folder with a blank needs another one.
+        # kfp 2.17 gives a shell the path of this Python unquoted: where that has a blank, it needs another one.
         environment = Path(links, "kubeflow")
         environment.symlink_to(sys.prefix)
         sys.executable = str(environment / "bin" / "python")
