@@ -140,6 +140,7 @@ def test_a_bento_is_built_without_an_index_and_served(
     source = shutil.copytree(FOLDER / "bentoml", tmp_path / "source", ignore=shutil.ignore_patterns("__pycache__"))
     program = str(environment_of(plain) / "bin/bentoml")
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+    nowhere["PATH"] = f"{ROOT / '.venvs/uv/bin'}:{os.environ['PATH']}"  # without uv, BentoML asks an index for it
     home = {**os.environ, "BENTOML_HOME": names["work"], **ALIKE, **nowhere}
     command = [program, "build", "--output", "tag"]
     built = subprocess.run(command, cwd=source, env=home, check=True, capture_output=True, text=True)
