@@ -31,7 +31,10 @@ def main(argv: Sequence[str], planned: Callable[[str], Plan] = plan_of) -> int:
     """Runs a release, or one step of it; returns the exit code. ``planned`` gives a level's plan."""
     level, rest = _level(argv)
     plan = planned(level)
-    options = _parser(level, plan).parse_args(rest)
+    parser = _parser(level, plan)
+    options = parser.parse_args(rest)
+    if (options.run is None) != (options.step is None):
+        parser.error("--run and --step belong together: a step of the release in that folder")
     try:
         if options.run is not None:
             return _one_step(plan, options.run, options.step)

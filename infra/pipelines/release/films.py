@@ -6,28 +6,24 @@ ratings of one model must not feed another.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from recommender.adapters.artefact import ArtefactError, artefact_in
+from recommender.adapters.artefact import artefact_in
 from recommender.settings import RecommenderSettings
 from recommender.training.judging import judge
 from recommender.training.movielens import DataError, read_movielens
 from release.canary import Promise, add_promise, judged
+from release.level_command import called
 from release.plans import Plan
-from release.promotion import champion_of, note_end, promote, register
-from release.step import Place, Step, StepError, Verdict
+from release.promotion import Release, note_end, package, promote, register
+from release.step import Place, Step, Verdict
 from servekit.json_file import write_json
 from workbench.bench import free_block
 from workbench.registry.artefact import checked_card
-from workbench.registry.lineage import lineage
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -46,35 +42,30 @@ _VERSIONS = {"ease": "1", "als": "2"}
 _PORTS = ("PORT", "VALKEY_PORT", "PREPROCESSOR_PORT", "MODEL_PORT", "SECOND_MODEL_PORT", "POSTPROCESSOR_PORT")
 
 
-class FilmsRelease(msgspec.Struct, frozen=True):
+class FilmsRelease(Release, frozen=True, kw_only=True):
     """What a release of level 2 depends on.
 
     Attributes:
-        commit: the checkout, and whether files differ from it.
-        lock_sha256: the digest of the pinned environment.
-        algorithm: ``ease`` or ``als``.
-        champion: the folder of the version that is served; empty where there is none yet.
-        champion_version: its number in the registry; 0 where there is none.
         promise: that the canary is held to.
+        algorithm: ``ease`` or ``als``.
     """
 
-    commit: str
-    lock_sha256: str
     promise: Promise
     algorithm: str
-    champion: str
-    champion_version: int
-    model: str = "recommender"
 
 
 def steps() -> list[Step]:
     """The steps."""
     return [
         Step("train", _train),
-        Step("evaluate", _evaluate, ("train",), ending="nothing to release"),
+        Step("evaluate", _evaluate, ("train",), ending="nothing to release", troubles=(DataError,)),
         Step("gate", _gate, ("evaluate",), ending="refused"),
-        Step("package", _package, ("train", "gate")),
-        Step("register", _register, ("package", "gate")),
+        Step("package", lambda place: package(artefact_in, place, _challenger(place)), ("train", "gate")),
+        Step(
+            "register",
+            partial(register, artefact_in),
+            ("package", "gate"),
+        ),
         Step("canary", _canary, ("package", "register"), ending="rolled back"),
         Step("promote", promote, ("register", "canary")),
     ]
@@ -84,25 +75,25 @@ def _train(place: Place) -> Verdict:
     """Both algorithms, as ``make train-2``; its report is in ``train.log``."""
     parameters: FilmsRelease = place.parameters
     environment = {"RECOMMENDER_MODELS_DIR": str(place.own / "models"), "MLFLOW_TRACKING_URI": "off"}
-    _called(place, "recommender.commands.train", environment=environment)
+    called(place, "recommender.commands.train", environment=environment)
     card = checked_card(artefact_in(place.own / "models" / _VERSIONS[parameters.algorithm]))
     return Verdict("passed", f"{parameters.algorithm}: sha256 {card['sha256'][:12]}…", {"sha256": card["sha256"]})
+
+
+def _challenger(place: Place) -> Path:
+    return place.of("train") / "models" / _VERSIONS[place.parameters.algorithm]
 
 
 def _evaluate(place: Place) -> Verdict:
     """The challenger and the champion on what users did later, each by its own graph."""
     parameters: FilmsRelease = place.parameters
-    challenger = place.of("train") / "models" / _VERSIONS[parameters.algorithm]
-    try:
-        interactions, _ = read_movielens(RecommenderSettings().movielens_dir)
-        found = {"challenger": asdict(judge(challenger, interactions))}
-        if parameters.champion:
-            if checked_card(artefact_in(Path(parameters.champion)))["sha256"] == place.figures["train"]["sha256"]:
-                told = f"this very graph is the champion, recommender {parameters.champion_version}, already"
-                return Verdict("failed", told)
-            found["champion"] = asdict(judge(Path(parameters.champion), interactions))
-    except (ArtefactError, DataError) as error:
-        raise StepError(str(error)) from None
+    interactions, _ = read_movielens(RecommenderSettings().movielens_dir)
+    found = {"challenger": asdict(judge(_challenger(place), interactions))}
+    if parameters.champion:
+        champion = Path(parameters.champion)
+        if checked_card(artefact_in(champion))["sha256"] == place.figures["train"]["sha256"]:
+            return Verdict("failed", parameters.nothing_new)
+        found["champion"] = asdict(judge(champion, interactions))
     write_json(place.own / "evaluation.json", found)
     told = "; ".join(f"{name} NDCG@10 {each['ndcg_at_10']:.3f}" for name, each in found.items())
     return Verdict("passed", told, found)
@@ -124,17 +115,6 @@ def _gate(place: Place) -> Verdict:
     return Verdict("passed", "not worse than the champion" if champion else "good enough to be the first", figures)
 
 
-def _package(place: Place) -> Verdict:
-    """The artefact, whole and vouched for; nothing else is served."""
-    shutil.copytree(place.of("train") / "models" / _VERSIONS[place.parameters.algorithm], place.own / "artefact")
-    card = checked_card(artefact_in(place.own / "artefact"))
-    return Verdict("passed", "whole: its files are those that model.json vouches for", {"created": card["created"]})
-
-
-def _register(place: Place) -> Verdict:
-    return register(place, artefact_in(place.of("package") / "artefact"))
-
-
 def _canary(place: Place) -> Verdict:
     parameters: FilmsRelease = place.parameters
     site = place.own.resolve() / "site"
@@ -146,25 +126,11 @@ def _canary(place: Place) -> Verdict:
     environment = {f"RECOMMENDER_{name}": str(port) for name, port in ports.items()}
     environment |= {"RECOMMENDER_MODELS_DIR": str(site / "models"), "RECOMMENDER_LOGINS_DIR": str(site / "logins")}
     try:
-        _called(place, "recommender.commands.stack", "up", environment=environment, folder=site)
+        called(place, "recommender.commands.stack", "up", environment=environment, folder=site)
         url = f"http://127.0.0.1:{ports['PORT']}"
         return judged(place, url, parameters.promise, environment)
     finally:
-        _called(place, "recommender.commands.stack", "down", environment=environment, folder=site)
-
-
-def _called(place: Place, module: str, *words: str, environment: dict[str, str], folder: Path | None = None) -> None:
-    """A command of the level; what it prints is appended to a file that is named like it."""
-    path = place.own / f"{module.rpartition('.')[2]}.log"
-    with path.open("ab") as log:
-        command = [sys.executable, "-m", module, *words]
-        variables = {**os.environ, **environment}
-        done = subprocess.run(
-            command, cwd=folder, env=variables, stdout=log, stderr=subprocess.STDOUT, check=False
-        ).returncode
-    if done:
-        last = path.read_text(encoding="utf-8").strip().splitlines()[-1:]
-        raise StepError(f"python -m {module} {' '.join(words)}: exit {done}: {' '.join(last)}: {path} says more")
+        called(place, "recommender.commands.stack", "down", environment=environment, folder=site)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -173,19 +139,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _parameters(options: argparse.Namespace) -> FilmsRelease:
-    champion, here = champion_of("recommender"), lineage()
-    return FilmsRelease(
-        commit=here["git_commit"],
-        lock_sha256=here["lock_sha256"],
-        algorithm=options.algorithm,
-        champion=str(champion.folder) if champion else "",
-        champion_version=champion.number if champion else 0,
-        promise=Promise.of(options),
-    )
+    return FilmsRelease.now("recommender", promise=Promise.of(options), algorithm=options.algorithm)
 
 
 def _told(parameters: FilmsRelease) -> str:
-    return f"recommender by {parameters.algorithm}, champion {parameters.champion_version or 'none yet'}"
+    return f"recommender by {parameters.algorithm}, {parameters.against}"
 
 
 PLAN = Plan(

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from release.journal import Entry, inputs_digest, read_entry, write_entry
 from release.step import Place, Step, StepError
+from servekit.artefact_folder import ArtefactError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Flow", "Outcome", "alone"]
+
+
+_TROUBLES: tuple[type[Exception], ...] = (ArtefactError, OSError)
 
 
 class Outcome(NamedTuple):
@@ -102,7 +106,11 @@ class Flow(NamedTuple):
         needed = {name: self.home / name for name in step.needs}
         figures = {name: entries[name].verdict.figures for name in step.needs}
         inputs, began = inputs_digest(step, self.parameters, entries), time.monotonic()
-        verdict = step.work(Place(own, self.parameters, needed, figures, lambda line: self.say(f"{'':9s} {line}")))
+        place = Place(own, self.parameters, needed, figures, lambda line: self.say(f"{'':9s} {line}"))
+        try:
+            verdict = step.work(place)
+        except _TROUBLES + step.troubles as error:
+            raise StepError(f"step {step.name}: {error}") from None
         entry = write_entry(self.home, step, inputs, verdict, time.monotonic() - began)
         self.say(f"{step.name:9s} {verdict.summary} ({entry.seconds:.1f} s)")
         return entry

@@ -5,8 +5,8 @@ The graph needs no step that optimises it: ONNX Runtime does that when it loads 
 
 from __future__ import annotations
 
-import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,11 @@ from iris_api.training.evaluation import Quality, evaluate
 from iris_api.training.fit import INVERSE_REGULARISATION
 from release.canary import Candidate, Promise, add_promise, under_load
 from release.plans import Plan
-from release.promotion import champion_of, note_end, promote, register
+from release.promotion import Release, note_end, package, promote, register
 from release.step import Place, Step, Verdict
 from servekit.json_file import write_json
 from workbench.arguments import positive
 from workbench.bench import free_ports
-from workbench.registry.artefact import checked_card
-from workbench.registry.lineage import lineage
 from workbench.stack import HttpReady
 from workbench.versions import ROOT
 
@@ -48,26 +46,17 @@ FIRST = Quality(right=27, rows=30, log_loss=0.3)
 _SLA = ROOT / "01-beginner-iris-api" / "sla.toml"
 
 
-class IrisRelease(msgspec.Struct, frozen=True):
+class IrisRelease(Release, frozen=True, kw_only=True):
     """What a release of level 1 depends on.
 
     Attributes:
-        commit: the checkout, and whether files differ from it.
-        lock_sha256: the digest of the pinned environment.
-        champion: the folder of the version that is served; empty where there is none yet.
-        champion_version: its number in the registry; 0 where there is none.
+        promise: that the canary is held to.
         c: inverse strength of the regularisation.
         as_of: the day that a retraining stands for, where a schedule or a backfill names one. Fisher's flowers are the
             same on every day; a level whose data grow selects its rows by it.
-        promise: that the canary is held to.
     """
 
-    commit: str
-    lock_sha256: str
     promise: Promise
-    champion: str = ""
-    champion_version: int = 0
-    model: str = "iris"
     c: float = INVERSE_REGULARISATION
     as_of: str = ""
 
@@ -78,8 +67,12 @@ def steps(trained: Callable[[Path, float], object] = write_model) -> list[Step]:
         Step("train", lambda place: _train(place, trained)),
         Step("evaluate", _evaluate, ("train",), ending="nothing to release"),
         Step("gate", _gate, ("evaluate",), ending="refused"),
-        Step("package", _package, ("train", "gate")),
-        Step("register", _register, ("package", "gate")),
+        Step("package", lambda place: package(artefact_in, place, place.of("train") / "1"), ("train", "gate")),
+        Step(
+            "register",
+            partial(register, artefact_in),
+            ("package", "gate"),
+        ),
         Step("canary", _canary, ("register",), ending="rolled back"),
         Step("promote", _promote, ("register", "canary")),
     ]
@@ -101,7 +94,7 @@ def _evaluate(place: Place) -> Verdict:
     if parameters.champion:
         champion = Path(parameters.champion)
         if read_artefact(champion)[1].sha256 == read_artefact(challenger)[1].sha256:
-            return Verdict("failed", f"this very graph is the champion, iris {parameters.champion_version}, already")
+            return Verdict("failed", parameters.nothing_new)
         found["champion"] = evaluate(champion)
     write_json(place.own / "evaluation.json", found)
     told = "; ".join(f"{name} {_quality(quality)}" for name, quality in found.items())
@@ -128,17 +121,6 @@ def _gate(place: Place) -> Verdict:
     if reasons:
         return Verdict("failed", "; ".join(reasons), figures)
     return Verdict("passed", "not worse than the champion" if champion else "good enough to be the first", figures)
-
-
-def _package(place: Place) -> Verdict:
-    """The artefact, whole and vouched for; nothing else is served."""
-    shutil.copytree(place.of("train") / "1", place.own / "1")
-    card = checked_card(artefact_in(place.own / "1"))
-    return Verdict("passed", "whole: its files are those that model.json vouches for", {"created": card["created"]})
-
-
-def _register(place: Place) -> Verdict:
-    return register(place, artefact_in(place.of("package") / "1"))
 
 
 def _canary(place: Place) -> Verdict:
@@ -168,21 +150,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _parameters(options: argparse.Namespace) -> IrisRelease:
-    champion = champion_of("iris")
-    here = lineage()
-    return IrisRelease(
-        commit=here["git_commit"],
-        lock_sha256=here["lock_sha256"],
-        champion=str(champion.folder) if champion else "",
-        champion_version=champion.number if champion else 0,
-        c=options.c,
-        as_of=options.as_of,
-        promise=Promise.of(options),
-    )
+    return IrisRelease.now("iris", promise=Promise.of(options), c=options.c, as_of=options.as_of)
 
 
 def _told(parameters: IrisRelease) -> str:
-    return f"iris with c {parameters.c:g}, champion {parameters.champion_version or 'none yet'}"
+    return f"iris with c {parameters.c:g}, {parameters.against}"
 
 
 PLAN = Plan(

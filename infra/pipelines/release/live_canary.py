@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from release.level_command import call, called, log_of
 from release.step import Result, StepError, Verdict
 from servekit.artefact_folder import MODEL
 from servekit.http_ask import ask
@@ -25,6 +24,7 @@ __all__ = ["canary"]
 
 _RESULTS: dict[int, Result] = {0: "passed", 1: "failed"}
 _INTERRUPTED = 130
+_COMMAND = "shop.commands.canary"
 
 
 def canary(place: Place) -> Verdict:
@@ -38,10 +38,10 @@ def canary(place: Place) -> Verdict:
         return Verdict("passed", f"version {number} has all traffic already", {"summary": "promoted before"})
     with _running(place, addresses):
         put(folder, addresses.models_dir / model / number)
-        _called(place, "shop.serving.control", "add", model, number)
-        place.say(f"version {number} beside the one that is served: {place.own / 'canary.log'}")
+        called(place, "shop.serving.control", "add", model, number)
+        place.say(f"version {number} beside the one that is served: {log_of(place, _COMMAND)}")
         words = [model, "--auto", "--candidate", number, *place.parameters.canary]
-        return _judged(place, _call(place, "shop.commands.canary", *words))
+        return _judged(place, call(place, _COMMAND, *words))
 
 
 def _serves(addresses: Addresses, model: str, number: str, folder: Path) -> bool:
@@ -68,31 +68,16 @@ def _running(place: Place, addresses: Addresses) -> Iterator[None]:
         return
     place.say("starts level 3, and stops it again")
     try:
-        _called(place, "shop.commands.stack", "up")
+        called(place, "shop.commands.stack", "up")
         yield
     finally:
-        _called(place, "shop.commands.stack", "down")
+        called(place, "shop.commands.stack", "down")
 
 
 def _judged(place: Place, ended: int) -> Verdict:
     if ended == _INTERRUPTED:
         raise KeyboardInterrupt
-    lines = (place.own / "canary.log").read_text(encoding="utf-8").splitlines()
+    lines = log_of(place, _COMMAND).read_text(encoding="utf-8").splitlines()
     told = [line for line in lines if line.startswith((f"{place.parameters.model}: ", "error: "))]
     summary = told[-1] if told else f"canary: exit {ended}"
     return Verdict(_RESULTS.get(ended, "undecided"), summary, {"summary": summary})
-
-
-def _call(place: Place, module: str, *words: str) -> int:
-    """A command of the level; what it prints is appended to a file that is named like it."""
-    path = place.own / f"{module.rpartition('.')[2]}.log"
-    with path.open("ab") as log:
-        command = [sys.executable, "-m", module, *words]
-        return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
-
-
-def _called(place: Place, module: str, *words: str) -> None:
-    if ended := _call(place, module, *words):
-        log = place.own / f"{module.rpartition('.')[2]}.log"
-        last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
-        raise StepError(f"python -m {module} {' '.join(words)}: exit {ended}: {' '.join(last)}: {log} says more")

@@ -3,22 +3,76 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import shutil
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
 
 from release.step import StepError, Verdict
 from workbench.registry import CHALLENGER, CHAMPION, RegistryError, RegistrySettings, note, read_models
 from workbench.registry import promote as move
 from workbench.registry import register as enter
+from workbench.registry.artefact import checked_card
+from workbench.registry.lineage import lineage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from release.flow import Outcome
     from release.step import Place
     from servekit.artefact_folder import ArtefactFolder
     from workbench.registry import ModelVersion, Move
 
-__all__ = ["champion_of", "note_end", "promote", "register"]
+__all__ = ["Release", "champion_of", "note_end", "package", "promote", "register"]
+
+
+_ARTEFACT = "artefact"
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """What every level's release depends on.
+
+    Attributes:
+        model: the registered model.
+        commit: the checkout, and whether files differ from it.
+        lock_sha256: the digest of the pinned environment.
+        champion: the folder of the version that is served; empty where there is none yet.
+        champion_version: its number in the registry; 0 where there is none.
+    """
+
+    model: str
+    commit: str
+    lock_sha256: str
+    champion: str = ""
+    champion_version: int = 0
+
+    @classmethod
+    def now(cls, model: str, **more: Any) -> Self:
+        """A release of this checkout against today's champion; ``more`` is what the level adds.
+
+        Raises:
+            StepError: the registry does not answer.
+        """
+        champion, here = champion_of(model), lineage()
+        return cls(
+            model=model,
+            commit=here["git_commit"],
+            lock_sha256=here["lock_sha256"],
+            champion=str(champion.folder) if champion else "",
+            champion_version=champion.number if champion else 0,
+            **more,
+        )
+
+    @property
+    def against(self) -> str:
+        """The champion in words."""
+        return f"champion {self.champion_version or 'none yet'}"
+
+    @property
+    def nothing_new(self) -> str:
+        """Why a release of the champion's own graph ends."""
+        return f"this very graph is the champion, {self.model} {self.champion_version}, already"
 
 
 def champion_of(model: str) -> ModelVersion | None:
@@ -34,8 +88,22 @@ def champion_of(model: str) -> ModelVersion | None:
         raise StepError(str(error)) from None
 
 
-def register(place: Place, artefact: ArtefactFolder) -> Verdict:
-    """Enters an artefact as challenger, with the gate's report; the same bytes are the same version."""
+def package(files: Callable[[Path], ArtefactFolder], place: Place, source: Path) -> Verdict:
+    """The artefact in `source`, whole and vouched for, in the step's own folder; nothing else is served.
+
+    Args:
+        files: the level's way to read an artefact's folder.
+        place: of the step.
+        source: what an earlier step left.
+    """
+    shutil.copytree(source, place.own / _ARTEFACT)
+    card = checked_card(files(place.own / _ARTEFACT))
+    return Verdict("passed", "whole: its files are those that model.json vouches for", {"created": card["created"]})
+
+
+def register(files: Callable[[Path], ArtefactFolder], place: Place) -> Verdict:
+    """Enters what was packaged as challenger, with the gate's report; the same bytes are the same version."""
+    artefact = files(place.of("package") / _ARTEFACT)
     gate = {"gate": json.dumps(dict(place.figures["gate"]))}
     try:
         (number,) = enter([artefact], place.say, tags=gate, alias=CHALLENGER)

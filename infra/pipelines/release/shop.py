@@ -5,70 +5,72 @@ from __future__ import annotations
 import contextlib
 import shutil
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from release.live_canary import canary
 from release.plans import Plan
-from release.promotion import champion_of, note_end, promote, register
-from release.step import Place, Step, StepError, Verdict
+from release.promotion import Release, note_end, package, promote, register
+from release.step import Place, Step, Verdict
 from servekit.artefact_folder import MODEL
 from servekit.json_file import write_json
-from shop.artefact import Artefact, ArtefactError, artefact_in
+from shop.artefact import Artefact, artefact_in
 from shop.endpoints import MODELS
-from shop.models.judging import CHOOSING
+from shop.models.judging import CHOOSING, EvaluationError
+from shop.models.openmp import OpenMpError
 from shop.optimize.attempt import attempt_all, marks_of
+from shop.optimize.calibration_set import CalibrationError
 from shop.optimize.exams import read_exam
 from shop.optimize.forms import forms_of
 from shop.optimize.gate import ALLOWED_LOSS
 from shop.optimize.latency import session
+from shop.optimize.layers import GraphError
 from shop.optimize.loss import bounded_losses
 from shop.optimize.version import BASELINE, OPTIMISED, write_version
 from shop.world.settings import WorldSettings
 from workbench.arguments import positive
 from workbench.registry.artefact import checked_card
-from workbench.registry.lineage import lineage
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["PLAN", "ShopRelease", "steps"]
 
 
-class ShopRelease(msgspec.Struct, frozen=True):
+_TROUBLES = (CalibrationError, EvaluationError, GraphError, OpenMpError)
+
+
+class ShopRelease(Release, frozen=True, kw_only=True):
     """What a release of level 3 depends on.
 
     Attributes:
-        commit: the checkout, and whether files differ from it.
-        lock_sha256: the digest of the pinned environment.
-        model: which of the level's.
         world: the settings of the simulated shop.
-        champion: the folder of the version that is served; empty where there is none yet.
-        champion_version: its number in the registry; 0 where there is none.
         canary: options of the canary.
     """
 
-    commit: str
-    lock_sha256: str
-    model: str
     world: dict[str, int]
-    champion: str
-    champion_version: int
     canary: list[str]
 
 
 def steps(trained: Callable[[WorldSettings, Path], None] | None = None) -> list[Step]:
     """The steps; a test gives another training."""
     return [
-        Step("train", lambda place: _train(place, trained or _trained)),
-        Step("evaluate", _evaluate, ("train",)),
-        Step("optimise", _optimise, ("train",), ending="nothing to release"),
-        Step("gate", _gate, ("train", "optimise"), ending="refused"),
-        Step("package", _package, ("optimise",)),
-        Step("register", _register, ("package", "gate")),
+        Step("train", lambda place: _train(place, trained or _trained), troubles=_TROUBLES),
+        Step("evaluate", _evaluate, ("train",), troubles=_TROUBLES),
+        Step("optimise", _optimise, ("train",), ending="nothing to release", troubles=_TROUBLES),
+        Step("gate", _gate, ("train", "optimise"), ending="refused", troubles=_TROUBLES),
+        Step(
+            "package",
+            lambda place: package(artefact_in, place, place.of("optimise") / "challenger"),
+            ("optimise", "gate"),
+        ),
+        Step(
+            "register",
+            partial(register, artefact_in),
+            ("package", "gate"),
+        ),
         Step("canary", canary, ("register",), ending="rolled back"),
         Step("promote", promote, ("register", "canary")),
     ]
@@ -115,8 +117,8 @@ def _optimise(place: Place) -> Verdict:
     (models / model / chosen).rename(place.own / "challenger")
     shutil.rmtree(models)
     sha256 = checked_card(artefact_in(place.own / "challenger"))["sha256"]
-    if parameters.champion and _card(parameters.champion)["sha256"] == sha256:
-        return Verdict("failed", f"this very graph is the champion, {model} {parameters.champion_version}, already")
+    if parameters.champion and checked_card(artefact_in(Path(parameters.champion)))["sha256"] == sha256:
+        return Verdict("failed", parameters.nothing_new)
     verdict = outcome.verdict
     reason = f"INT8 {verdict.form}: {verdict.speed_up.median:.2f}× as fast as FP32"
     if not verdict.passed:
@@ -125,13 +127,16 @@ def _optimise(place: Place) -> Verdict:
 
 
 def _gate(place: Place) -> Verdict:
-    """The challenger may lose no more against the champion than the gate of INT8 allows, with 95 % confidence."""
+    """The challenger may lose no more against the champion than the gate of INT8 allows, with 95 % confidence.
+
+    Where there is no champion, it must be better than what needs no model, the baseline of its own training.
+    """
     parameters: ShopRelease = place.parameters
     exam = read_exam(place.of("train"), parameters.model)
     found = marks_of(session((place.of("optimise") / "challenger" / MODEL).read_bytes()), exam)
     if not parameters.champion:
-        return Verdict(
-            "passed", "the first: there is no champion to be worse than", {"passed": True, "quality": found.quality}
+        return _first(
+            found.quality, Artefact.of(place.of("train") / "models", parameters.model, BASELINE).card().metrics
         )
     before = marks_of(session((Path(parameters.champion) / MODEL).read_bytes()), exam)
     losses = bounded_losses(before, found)
@@ -141,33 +146,26 @@ def _gate(place: Place) -> Verdict:
         for name, loss in losses.items()
         if not loss.at_most <= ALLOWED_LOSS * loss.before
     ]
-    figures = {
-        "passed": not reasons,
-        "reasons": reasons,
-        "losses": {name: asdict(loss) for name, loss in losses.items()},
-    }
-    if reasons:
-        return Verdict("failed", "; ".join(reasons), figures)
     told = "; ".join(f"{name} {loss.after:.4f}, champion {loss.before:.4f}" for name, loss in losses.items())
-    return Verdict("passed", told, figures)
+    return _gated(reasons, told, {name: asdict(loss) for name, loss in losses.items()})
 
 
-def _package(place: Place) -> Verdict:
-    """The artefact, whole and vouched for; nothing else is served."""
-    shutil.copytree(place.of("optimise") / "challenger", place.own / "artefact")
-    card = checked_card(artefact_in(place.own / "artefact"))
-    return Verdict("passed", "whole: its files are those that model.json vouches for", {"created": card["created"]})
+def _first(quality: Mapping[str, float], metrics: Mapping[str, Any]) -> Verdict:
+    least: dict[str, float] = metrics["baseline"]
+    reasons = [
+        f"{name} {value:.4f}, expected above the baseline's {least[name]:.4f}"
+        for name, value in quality.items()
+        if not value > least[name]
+    ]
+    return _gated(reasons, "the first, and better than the baseline", dict(quality))
 
 
-def _register(place: Place) -> Verdict:
-    return register(place, artefact_in(place.of("package") / "artefact"))
-
-
-def _card(folder: str) -> dict[str, Any]:
-    try:
-        return checked_card(artefact_in(Path(folder)))
-    except ArtefactError as error:
-        raise StepError(f"champion: {error}: promote another version") from None
+def _gated(reasons: list[str], told: str, figures: Mapping[str, Any]) -> Verdict:
+    return Verdict(
+        "failed" if reasons else "passed",
+        "; ".join(reasons) or told,
+        {"passed": not reasons, "reasons": reasons, "figures": figures},
+    )
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -181,21 +179,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _parameters(options: argparse.Namespace) -> ShopRelease:
-    champion, here = champion_of(options.model), lineage()
     canary = ["--traffic", f"{options.traffic:g}", "--margin", options.margin, "--error-margin", options.error_margin]
-    return ShopRelease(
-        commit=here["git_commit"],
-        lock_sha256=here["lock_sha256"],
-        model=options.model,
-        world=WorldSettings().model_dump(),
-        champion=str(champion.folder) if champion else "",
-        champion_version=champion.number if champion else 0,
-        canary=[*canary, "--steps", options.steps],
+    return ShopRelease.now(
+        options.model, world=WorldSettings().model_dump(), canary=[*canary, "--steps", options.steps]
     )
 
 
 def _told(parameters: ShopRelease) -> str:
-    return f"{parameters.model}, champion {parameters.champion_version or 'none yet'}"
+    return f"{parameters.model}, {parameters.against}"
 
 
 PLAN = Plan(

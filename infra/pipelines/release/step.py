@@ -67,12 +67,15 @@ class Step(NamedTuple):
 
     Attributes:
         name: a verb; also its folder's name.
-        work: does it; raises StepError where it cannot.
+        work: does it; raises StepError, or one of its troubles, where it cannot.
         needs: the steps whose folders and figures it reads. What else it reads must be in the parameters.
         ending: what the flow is called that ends here, e.g. ``rolled back``.
+        troubles: errors of the level that say in one sentence why the work cannot be done, besides those of a damaged
+            artefact and of the disk.
     """
 
     name: str
     work: Callable[[Place], Verdict]
     needs: tuple[str, ...] = ()
     ending: str = "stopped"
+    troubles: tuple[type[Exception], ...] = ()

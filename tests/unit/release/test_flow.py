@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from release.cli import main
 from release.flow import Flow, alone
 from release.journal import Entry
 from release.runs import begin, end
 from release.step import Place, Step, StepError, Verdict
+from servekit.artefact_folder import ArtefactError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,3 +190,29 @@ def test_a_disk_that_is_full_is_an_error_with_a_remedy(works: list[Work], tmp_pa
         flow(works, tmp_path / "home").run()
     with pytest.raises(StepError, match="free some space, then release again"):
         begin(tmp_path / "home", Parameters())
+
+
+@pytest.mark.parametrize(
+    ("trouble", "own"),
+    [(ArtefactError("model.onnx: damaged"), ()), (OSError("disk full"), ()), (ValueError("no rows"), (ValueError,))],
+)
+def test_what_keeps_a_step_from_its_work_is_one_sentence_that_names_the_step(
+    works: list[Work], tmp_path: Path, trouble: Exception, own: tuple[type[Exception], ...]
+) -> None:
+    def fails(_: Place) -> Verdict:
+        raise trouble
+
+    steps = [works[0].step, works[1].step._replace(work=fails, troubles=own)]
+    with pytest.raises(StepError, match=f"^step gate: {trouble}$"):
+        Flow(steps, Parameters(), tmp_path, lambda _: None).run()
+    assert flow(works, tmp_path).run().ending == "promoted", "it goes on from there"
+    assert works[0].calls == 1
+
+
+@pytest.mark.parametrize("words", [["--run", "somewhere"], ["--step", "train"]])
+def test_a_step_without_its_release_or_a_release_without_a_step_is_refused(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["1", *words])
+    assert "--run and --step belong together" in capsys.readouterr().err
