@@ -115,7 +115,7 @@ def _gate(place: Place) -> Verdict:
     reasons = []
     if challenger.right < right:
         reasons.append(f"{challenger.right} right, expected at least {right}")
-    if challenger.log_loss > loss:
+    if not challenger.log_loss <= loss:  # a loss that is not a number passes no gate
         reasons.append(f"log loss {challenger.log_loss:.3f}, expected at most {loss:.3f}")
     figures = {"passed": not reasons, "reasons": reasons, **place.figures["evaluate"]}
     if reasons:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from release import films, shop
+from iris_api.training.evaluation import Quality
+from release import films, iris, shop
 from release.step import Place, Result
 
+CHAMPION = Quality(right=30, rows=30, log_loss=0.13)
 BASELINE = {"baseline": {"ndcg_at_10": 0.3, "auc": 0.5}}
 
 
@@ -45,3 +48,24 @@ def test_level_2s_gate_allows_little(challenger: float, champion: float | None, 
     verdict = films._gate(Place(Path(), None, {}, {"evaluate": found}))
     assert verdict.summary == said
     assert (verdict.result == "passed") == verdict.figures["passed"]
+
+
+@pytest.mark.parametrize(
+    ("right", "loss", "champion", "result"),
+    [
+        (30, 0.13, None, "passed"),
+        (26, 0.13, None, "failed"),
+        (30, 0.31, None, "failed"),
+        (29, 0.18, CHAMPION, "passed"),
+        (28, 0.13, CHAMPION, "failed"),
+        (30, 0.19, CHAMPION, "failed"),
+        (30, float("nan"), CHAMPION, "failed"),
+    ],
+)
+def test_level_1s_gate_allows_a_flower_and_little_loss(
+    right: int, loss: float, champion: Quality | None, result: Result
+) -> None:
+    found = {"challenger": Quality(right, 30, loss)} | ({"champion": champion} if champion else {})
+    verdict = iris._gate(Place(Path(), None, {}, {"evaluate": msgspec.to_builtins(found)}))
+    assert verdict.result == result
+    assert verdict.figures["passed"] == (result == "passed")
