@@ -25,7 +25,7 @@ from course.exercises import expect_equal
 def check_it_is_patched(answer):
     expect_equal("the patch", (answer / "patch.yaml").read_text(), "patched")
 """
-_TOML = """
+DOUBLE = """
 level = 7
 [[exercise]]
 id = "1"
@@ -37,6 +37,12 @@ skill = "to double"
 hints = ["think of two", "look at +", "x + x"]
 why = "a sum works for words too"
 real = {file = "07-level/real.py", text = "return x + x"}
+"""
+"""The first exercise, and what comes before it."""
+
+_TOML = (
+    DOUBLE
+    + """
 [[exercise]]
 id = "2"
 file = "patch"
@@ -48,6 +54,7 @@ hints = ["a", "b", "c"]
 why = "because"
 real = {file = "07-level/real.py", text = "return x + x"}
 """
+)
 
 
 class Terminal(io.StringIO):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -16,11 +17,10 @@ from iris_api.entrypoints.direct_router import DirectRouter
 from iris_api.entrypoints.docs import docs_router
 from iris_api.entrypoints.exception_handlers import http_exception_handler, serving_error_handler
 from iris_api.entrypoints.health import QUIET, health_router
-from iris_api.entrypoints.oip_grpc import start_grpc
+from iris_api.entrypoints.lifespan import Served, lifespan
 from iris_api.entrypoints.oip_model import SERVER, OipModel
 from iris_api.entrypoints.oip_rest import infer_route, oip_router
 from iris_api.entrypoints.predict import predict_route
-from iris_api.entrypoints.reload import Reloader
 from iris_api.entrypoints.sockets import bind_socket
 from iris_api.service.predictor import Predictor
 from servekit.drift import DriftCollector
@@ -30,8 +30,6 @@ from servekit.http_server import DrainingServer
 from servekit.telemetry import Telemetry, TelemetryMiddleware, TelemetrySettings, configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from iris_api.adapters.model_monitor import ModelMonitor
     from iris_api.entrypoints.direct_route import DirectRoute
     from iris_api.settings import IrisSettings
@@ -111,16 +109,8 @@ def create_app(
     predictor.conditions.append(monitor.check_ready)
     tensors = OipModel(predictor, monitor, model.card)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if reloads:
-            Reloader(settings.model_dir, predictor, monitor, telemetry).listen()
-        grpc = await start_grpc(tensors, predictor, telemetry, settings)
-        yield
-        await grpc.stop(settings.drain_timeout_s)
-        telemetry.shutdown()
-
-    app = FastAPI(**_ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    lives = partial(lifespan, Served(settings, predictor, monitor, tensors, telemetry), reloads=reloads)
+    app = FastAPI(**_ABOUT, lifespan=lives, docs_url=None, redoc_url=None, redirect_slashes=False)
     bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
     direct = _direct_routes(tensors, predictor, monitor, bodies)
     app.router.routes[:0] = direct

@@ -84,17 +84,14 @@ def build(  # noqa: PLR0913 - those that say how are named
     """
     recipe.check()
     reference = f"{recipe.name}:{tag}"
-    command = [
-        *_arguments(engine, recipe, environment),
-        f"--tag={reference}",
-        f"--build-arg=VERSION={tag}",
-        *([f"--target={target}"] if target in recipe.stages() else []),
-        *(["--no-cache"] if afresh else []),
-        str(recipe.root),
-    ]
+    command = [*_arguments(engine, recipe, environment), f"--tag={reference}", f"--build-arg=VERSION={tag}"]
+    command += [f"--target={target}"] if target in recipe.stages() else []
+    command += ["--no-cache"] if afresh else []
     # an attestation, which newer plugins add by themselves, says when the build was, and so no digest would come again
     settings = {**environment, "DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-    done = subprocess.run([engine.docker, *command], env=settings, stdout=_STANDARD_ERROR, check=False)
+    done = subprocess.run(
+        [engine.docker, *command, str(recipe.root)], env=settings, stdout=_STANDARD_ERROR, check=False
+    )
     if done.returncode:
         raise EngineError(
             f"image {reference}: `docker build` failed with exit code {done.returncode}, its reason is above"

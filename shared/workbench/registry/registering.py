@@ -95,23 +95,25 @@ def register(
             say(f"registry       {told}: these very bytes, registered before")
             return list(known.values())
         store, here = open_store(settings, say), lineage()
-        numbers = []
-        for entry in entries:
-            number = known.get(entry) or store.add(entry.model, folder_source(entry.folder), {**here, **entry.tags})
-            _point(store, entry.model, number, alias or (None if entry in known else _first(store, entry.model)), say)
-            numbers.append(number)
-        return numbers
+        return [_enter(store, entry, known.get(entry), here, alias, say) for entry in entries]
 
 
-def _first(store: Store, model: str) -> str:
-    """The alias of a version that was entered just now."""
-    return CHALLENGER if CHAMPION in store.models()[model].aliases else CHAMPION
-
-
-def _point(store: Store, model: str, number: int, alias: str | None, say: Callable[[str], None]) -> None:
+def _enter(  # noqa: PLR0913, PLR0917 - what an entry is made of
+    store: Store,
+    entry: _Entry,
+    known: int | None,
+    here: Mapping[str, str],
+    alias: str | None,
+    say: Callable[[str], None],
+) -> int:
+    """The number of a version: entered if it is not known, and pointed to if it is new or an alias is given."""
+    number = known or store.add(entry.model, folder_source(entry.folder), {**here, **entry.tags})
+    if known is None and alias is None:
+        alias = CHALLENGER if CHAMPION in store.models()[entry.model].aliases else CHAMPION
     if alias is not None:
-        store.point(model, alias, number)
-        say(f"registry       {model} {number}: {alias}")
+        store.point(entry.model, alias, number)
+        say(f"registry       {entry.model} {number}: {alias}")
+    return number
 
 
 def _entry(artefact: ArtefactFolder, settings: RegistrySettings, more: Mapping[str, str]) -> _Entry:

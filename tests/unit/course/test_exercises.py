@@ -13,6 +13,7 @@ from course.exercises.child import main as child
 from course.exercises.grade import read_grade
 from course.exercises.isolation import CheckVerdict, run_check
 from tests.patience import until
+from tests.small_course import DOUBLE, RIGHT
 from workbench.processes import family, is_alive
 
 CHECKS = """
@@ -27,21 +28,7 @@ def check_it_doubles_words(answer):
 def not_a_check(answer):
     raise AssertionError
 """
-TOML = """
-level = 7
-[[exercise]]
-id = "1"
-file = "double.py"
-title = "Double"
-points = 10
-minutes = 3
-skill = "to double"
-hints = ["think of two", "look at +", "x + x"]
-why = "a sum works for words too"
-real = {file = "07-level/real.py", text = "return x + x"}
-timeout_s = 20
-"""
-RIGHT = "def double(x):\n    return x + x\n"
+TOML = f"{DOUBLE}timeout_s = 20\n"
 
 
 @pytest.fixture
