@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -125,13 +126,16 @@ def _understood(words: list[str]) -> tuple[Cluster, list[Forward], list[str]]:
 
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> int:
-    """The command's exit status. Ctrl-C is the command's to answer; its forwarding ends after it."""
-    process = subprocess.Popen(command, env=environment)
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue
+    """The command's exit status. Ctrl-C is the command's to answer; its forwarding ends after it.
+
+    A handler that does nothing keeps KeyboardInterrupt away: raised just when the command ends, it would lose the
+    status, and what was interrupted would count as done. The command itself starts without the handler.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 if __name__ == "__main__":

@@ -118,3 +118,19 @@ def test_ctrl_c_reaches_the_command_and_forwarding_ends_after_it(kubectl: Path) 
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(60) == 130
     assert forwarding(kubectl) == []
+
+
+@pytest.mark.usefixtures("kubectl")
+def test_a_command_that_ends_as_ctrl_c_comes_keeps_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C between the end of the command and the reading of its status: a KeyboardInterrupt would make that 0."""
+    wait, comes = os.waitpid, iter([True])
+
+    def waitpid(pid: int, options: int) -> tuple[int, int]:
+        found = wait(pid, options)
+        if os.WIFEXITED(found[1]) and os.WEXITSTATUS(found[1]) == 7 and next(comes, False):
+            signal.raise_signal(signal.SIGINT)
+        return found
+
+    monkeypatch.setattr(os, "waitpid", waitpid)
+    assert main(["1", FORWARDS[0], "--", sys.executable, "-S", "-c", "import os; os._exit(7)"]) == 7
+    assert next(comes, "it came") == "it came"
