@@ -32,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ErasedError, ErasureError, FeatureSetError, RecordError) as error:
         say(f"error: {error}", stderr=True)
         return 1
+    except OSError as error:  # the list is written before the features: the next run goes on from there
+        say(f"error: {error.filename}: {error.strerror}: free some space, then repeat this", stderr=True)
+        return 1
     return 0
 
 

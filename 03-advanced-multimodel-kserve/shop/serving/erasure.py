@@ -100,8 +100,10 @@ def await_store(addresses: Addresses, generation: str, timeout_s: float) -> bool
                         "`make status-3` shows whether the feature loader runs; then repeat this"
                     )
                 time.sleep(_PAUSE_S)
-        except redis.ConnectionError:
-            return False
+        except redis.RedisError as error:
+            if _is_down(error):
+                return False
+            raise ErasureError(f"feature store: {error}; repeat this once it answers") from None
     return True
 
 
@@ -124,10 +126,15 @@ def erase_answers(addresses: Addresses) -> int | None:
                     deleted += int(client.unlink(*found))
                     found.clear()
             return deleted + (int(client.unlink(*found)) if found else 0)
-    except redis.ConnectionError:
-        return None
     except redis.RedisError as error:
+        if _is_down(error):
+            return None
         raise ErasureError(f"cache: {error}; repeat this once it answers") from None
+
+
+def _is_down(error: redis.RedisError) -> bool:
+    """Whether nothing listens there. A store that refuses the login, or is slow, still holds what it holds."""
+    return isinstance(error.__context__, ConnectionRefusedError)
 
 
 def _count(paid: Payments, user: int) -> int:

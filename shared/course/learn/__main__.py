@@ -40,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (CatalogueError, StateError) as error:
         make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
         return _CANNOT
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}: free some space, or make the folder writable"
+        make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), said), soft_wrap=True)
+        return _CANNOT
     except KeyboardInterrupt:
         return _INTERRUPTED
 

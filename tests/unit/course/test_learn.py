@@ -160,3 +160,11 @@ def test_what_was_saved_within_the_same_second_is_what_counts(course: Path) -> N
         work.write_text(f"def double(x):\n    return x {sign} x\n")
         found.append(exercises(["grade", str(course), "1"]))
     assert found == [0, 1]
+
+
+def test_work_that_cannot_be_written_is_an_error_of_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path(".learn").write_text("a file where the folder belongs")
+    assert main(["reset", "7.1"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: .learn/7")
+    assert said.endswith(": free some space, or make the folder writable\n")

@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from servekit.valkey import valkey_command
+from shop.addresses import Addresses
 from shop.commands import erase
 from shop.commands.train import train
 from shop.features.store import FILES, MANIFEST
 from shop.models.erased import ERASED, ErasedError, add_erased, read_erased, without
-from shop.serving.erasure import erase_features, find_person
+from shop.serving.erasure import ErasureError, await_store, erase_answers, erase_features, find_person
 from shop.serving.feature_set import FeatureSet
 from shop.world.record import read_record
+from tests.patience import until
 from tests.tiny_shop import TINY, trained_once
+from workbench.processes import running
+from workbench.stack import TcpReady
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 USER = 140  # who has paid often
@@ -121,3 +127,32 @@ def test_the_next_training_brings_nobody_back(tmp_path_factory: pytest.TempPathF
     assert not after["u:"][USER].strip(b"\0")
     assert not after["f:"][USER].strip(b"\0")
     assert [n for n in range(len(before["u:"])) if before["u:"][n] != after["u:"][n]] == [USER]
+
+
+def test_a_store_that_does_not_run_holds_nothing(run_dir: Path, free_ports: Callable[[int], list[int]]) -> None:
+    features, cache = free_ports(2)
+    addresses = Addresses(run_dir=run_dir, features_port=features, cache_port=cache)
+    assert not await_store(addresses, "any", 5)
+    assert erase_answers(addresses) is None
+
+
+def test_a_store_that_refuses_the_login_is_not_taken_for_one_that_does_not_run(
+    run_dir: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    (port,) = free_ports(1)
+    addresses = Addresses(run_dir=run_dir, features_port=port, cache_port=port)
+    with running([*valkey_command(port, run_dir, durable=False), "--requirepass", "another"], {}):
+        until(lambda: TcpReady(port).missing() is None, "Valkey listens")
+        with pytest.raises(ErasureError, match=r"^feature store: .*[Aa]uthentication required.*; repeat this"):
+            await_store(addresses, "any", 5)
+        with pytest.raises(ErasureError, match=r"^cache: .*[Aa]uthentication required.*; repeat this"):
+            erase_answers(addresses)
+
+
+def test_features_that_cannot_be_written_are_an_error_with_a_remedy(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SHOP_RUN_DIR", str(run_dir))
+    (run_dir / ERASED).mkdir()  # a folder where the list belongs
+    assert erase.main([str(USER)]) == 1
+    assert capsys.readouterr().err.endswith("Is a directory: free some space, then repeat this\n")
