@@ -143,9 +143,9 @@ def test_a_store_that_refuses_the_login_is_not_taken_for_one_that_does_not_run(
     addresses = Addresses(run_dir=run_dir, features_port=port, cache_port=port)
     with running([*valkey_command(port, run_dir, durable=False), "--requirepass", "another"], {}):
         until(lambda: TcpReady(port).missing() is None, "Valkey listens")
-        with pytest.raises(ErasureError, match=r"^feature store: .*[Aa]uthentication required.*; repeat this"):
+        with pytest.raises(ErasureError, match=r"^feature store: .*authenticat.*; repeat this"):
             await_store(addresses, "any", 5)
-        with pytest.raises(ErasureError, match=r"^cache: .*[Aa]uthentication required.*; repeat this"):
+        with pytest.raises(ErasureError, match=r"^cache: .*authenticat.*; repeat this"):
             erase_answers(addresses)
 
 
