@@ -159,10 +159,12 @@ def free_block(size: int) -> int:
     """The first of so many such ports in a row.
 
     Raises:
-        StopIteration: there are none.
+        OSError: there are none.
     """
-    starts = random.sample(_PORTS, len(_PORTS))
-    return next(start for start in starts if all(map(_is_free, range(start, start + size))))
+    for start in random.sample(_PORTS, len(_PORTS)):
+        if all(map(_is_free, range(start, start + size))):
+            return start
+    raise OSError(f"ports {_PORTS.start} to {_PORTS.stop - 1}: expected {size} in a row that are free")
 
 
 def _is_free(port: int) -> bool:
