@@ -270,6 +270,7 @@ down-observe: observe-down # the names in a stack's messages
 image-3: .run/3/optimize.json
 
 image-%: $(SYNCED) $$(ARTEFACT_$$*) ## build level N's container images (needs Docker)
+	@$(PY) -m $(LEVEL).commands.pack
 	@$(PY) -m workbench.images build $(N)
 
 cluster-up-%: $(SYNCED) ## start level N's own minikube, with all it needs (DRIVER=kind)

@@ -35,7 +35,7 @@ COPY 01-beginner-iris-api/iris_api /app/iris_api
 RUN /layers/environment/opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app \
  && cd /app && ORT_DISABLE_TELEMETRY=1 /layers/environment/opt/venv/bin/python -c "import iris_api.__main__"
 
-COPY .run/1/models/iris /models/iris
+COPY .run/1/packed/iris /models/iris
 
 RUN sh /build/layer.sh /layers/models /models && sh /build/layer.sh /layers/code /app
 

@@ -35,8 +35,8 @@ RUN /layers/environment/opt/venv/bin/python -m compileall -q --invalidation-mode
  && cd /app && ORT_DISABLE_TELEMETRY=1 /layers/environment/opt/venv/bin/python -c \
       "import recommender.entrypoints.components.__main__, recommender.entrypoints.components.model"
 
-COPY .run/2/models/recommender/1/model.json* .run/2/models/recommender/1/model.onnx /models/recommender/1/
-COPY .run/2/models/recommender/2/model.json* .run/2/models/recommender/2/model.onnx /models/recommender/2/
+COPY .run/2/packed/recommender/1/model.json* .run/2/packed/recommender/1/model.onnx /models/recommender/1/
+COPY .run/2/packed/recommender/2/model.json* .run/2/packed/recommender/2/model.onnx /models/recommender/2/
 
 RUN sh /build/layer.sh /layers/models /models && sh /build/layer.sh /layers/code /app
 

@@ -65,12 +65,13 @@ class Recipe:
         """
         for source in self.sources():
             if not any(self.root.glob(source)):
-                remedy = (
-                    f"`make train-{self.level}` writes it"
-                    if source.startswith(".run/")
-                    else "restore it from version control"
-                )
-                raise RecipeError(f"{self.dockerfile}: copies {source}, which is not there: {remedy}")
+                raise RecipeError(f"{self.dockerfile}: copies {source}, which is not there: {self._remedy(source)}")
+
+    def _remedy(self, source: str) -> str:
+        if not source.startswith(".run/"):
+            return "restore it from version control"
+        target = "image" if "/packed/" in source else "train"
+        return f"`make {target}-{self.level}` writes it"
 
 
 def recipes(level: int, root: Path = ROOT) -> list[Recipe]:

@@ -21,6 +21,7 @@ from __future__ import annotations
 from workbench.registry.decisions import note
 from workbench.registry.errors import RegistryError, UnknownVersionError
 from workbench.registry.opening import find_model, read_models
+from workbench.registry.packing import champion, pack
 from workbench.registry.promoting import PREVIOUS, Move, promote, rollback
 from workbench.registry.reference import Place, put_in_place, resolve
 from workbench.registry.registering import record, register
@@ -38,8 +39,10 @@ __all__ = [
     "RegistryError",
     "RegistrySettings",
     "UnknownVersionError",
+    "champion",
     "find_model",
     "note",
+    "pack",
     "promote",
     "put_in_place",
     "read_models",
