@@ -37,6 +37,13 @@ class RecommenderSettings(BaseSettings):
         Path(".run/2/models/recommender"),
         description="Folder with one artefact for each version, 1 and 2; containers have it as /models/recommender.",
     )
+    champion_dir: Path | None = Field(
+        None,
+        description="Folder with what containers have as /models/recommender/1; unless set, what training left there.",
+    )
+    spare_port: int = Field(
+        8250, ge=1, le=65527, description="First of nine ports of the steps that a promotion starts beside the others."
+    )
     logins_dir: Path = Field(
         Path(".run/2/valkey/logins"),
         description="Folder with the passwords of the inventory's users; commands send none where it is missing.",
@@ -46,6 +53,16 @@ class RecommenderSettings(BaseSettings):
         validation_alias="MOVIELENS_DIR",
         description="Folder with ml-100k.inter and ml-100k.item; they are fetched when it is left at its default.",
     )
+
+    @property
+    def stable_dir(self) -> Path:
+        """The artefact of the predictor that serves most of the traffic."""
+        return self.champion_dir or self.models_dir / "1"
+
+    @property
+    def served_dirs(self) -> tuple[Path, Path]:
+        """The artefacts of both predictors that a deployment may have, the stable one's first."""
+        return self.stable_dir, self.models_dir / "2"
 
     @property
     def inventory_url(self) -> str:

@@ -32,6 +32,7 @@ LEVELS = {
             "8225": "RECOMMENDER_SECOND_MODEL_PORT",
             "8230": "RECOMMENDER_POSTPROCESSOR_PORT",
             "8240": "RECOMMENDER_VALKEY_PORT",
+            "8250": "RECOMMENDER_SPARE_PORT",
         },
     ),
     "03-advanced-multimodel-kserve": (

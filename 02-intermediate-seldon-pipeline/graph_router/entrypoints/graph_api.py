@@ -20,10 +20,9 @@ from graph_router.adapters.seldon_message import (
 from servekit.errors import HeadersTooLargeError, InvalidValueError, NotReadyError, UnknownModelError
 
 if TYPE_CHECKING:
-    from graph_router.adapters.seldon_message import Message
-    from graph_router.adapters.step_calls import Steps
     from graph_router.domain.graph import Call, Deployment, Predictor, Unit
-    from graph_router.service.routing import Headers, Routing
+    from graph_router.entrypoints.served_graph import ServedGraph
+    from graph_router.service.routing import Headers
     from servekit.telemetry import RequestRecord
 
 __all__ = ["PREDICTOR", "PUID", "GraphApi", "GraphRequest", "GraphResponse"]
@@ -89,17 +88,19 @@ class GraphApi:
     """The operations of a graph; each raises `StepError` or `ServingError` for what it cannot answer.
 
     Attributes:
+        graph: what serves requests that begin now; an operation takes it once, before it first waits for anything.
         draining: set once the process has been told to stop; it is then no longer ready, but still answers.
     """
 
-    def __init__(
-        self, deployment: Deployment, routing: Routing[Message], steps: Steps, *, inject_routing: bool
-    ) -> None:
-        self.deployment = deployment
+    def __init__(self, graph: ServedGraph, *, inject_routing: bool) -> None:
+        self.graph = graph
         self.draining = False
-        self._routing = routing
-        self._steps = steps
         self._inject_routing = inject_routing
+
+    @property
+    def deployment(self) -> Deployment:
+        """The deployment in service."""
+        return self.graph.deployment
 
     async def predict(self, request: GraphRequest) -> GraphResponse:
         """The graph's answer to a SeldonMessage."""
@@ -110,7 +111,7 @@ class GraphApi:
         def stepped(unit: Unit, _: Call) -> None:
             record.mark(unit.name)
 
-        answer = await self._routing.predict(predictor, message, _passed_on(request, puid, predictor), stepped)
+        answer = await self.graph.routing.predict(predictor, message, _passed_on(request, puid, predictor), stepped)
         body = completed(answer.message, puid, answer.routing if self._inject_routing else None)
         return GraphResponse(body, predictor, ((PUID, puid.encode()),))
 
@@ -120,23 +121,23 @@ class GraphApi:
         feedback = read_feedback(request.body)
         puid = request.puid()
         headers = _passed_on(request, puid, predictor)
-        answer = await self._routing.feedback(predictor, feedback, headers, routing_of(feedback))
+        answer = await self.graph.routing.feedback(predictor, feedback, headers, routing_of(feedback))
         return GraphResponse(answer.json, predictor, ((PUID, puid.encode()),))
 
     async def metadata(self, request: GraphRequest) -> GraphResponse:
         """The metadata of a predictor's units, and the inputs and outputs of the whole graph."""
         predictor = self._choose(request)
-        return GraphResponse(msgspec.json.encode(await graph_metadata(self._steps, predictor)), predictor)
+        return GraphResponse(msgspec.json.encode(await graph_metadata(self.graph.steps, predictor)), predictor)
 
     async def unit_metadata(self, request: GraphRequest) -> GraphResponse:
         """The metadata of one unit, as it reports it."""
         predictor, unit = self._unit(request)
-        return GraphResponse(await unit_document(self._steps, predictor, unit, "/metadata"), predictor)
+        return GraphResponse(await unit_document(self.graph.steps, predictor, unit, "/metadata"), predictor)
 
     async def unit_status(self, request: GraphRequest) -> GraphResponse:
         """The answer of one unit's own health check."""
         predictor, unit = self._unit(request)
-        return GraphResponse(await unit_document(self._steps, predictor, unit, _HEALTH), predictor)
+        return GraphResponse(await unit_document(self.graph.steps, predictor, unit, _HEALTH), predictor)
 
     async def ready(self, request: GraphRequest) -> GraphResponse:
         """The answer that every unit of the live predictors is healthy.
@@ -148,7 +149,7 @@ class GraphApi:
         if self.draining:
             raise NotReadyError("server", "draining", "call another replica")
         asked = [(each, unit) for each in self.deployment.live for unit in each.graph.walk() if unit.endpoint]
-        health = [unit_document(self._steps, predictor, unit, _HEALTH) for predictor, unit in asked]
+        health = [unit_document(self.graph.steps, predictor, unit, _HEALTH) for predictor, unit in asked]
         failed = [each for each in await asyncio.gather(*health, return_exceptions=True) if isinstance(each, Exception)]
         if failed:
             raise NotReadyError("graph", self.deployment.name, "; ".join(sorted({str(each) for each in failed})))
@@ -162,7 +163,7 @@ class GraphApi:
     def _choose(self, request: GraphRequest) -> Predictor:
         wanted = request.header(PREDICTOR)
         try:
-            predictor = self._routing.choose(wanted)
+            predictor = self.graph.routing.choose(wanted)
         except KeyError:
             known = ", ".join(each.name for each in self.deployment.live)
             raise InvalidValueError("header seldon-predictor", wanted, f"expected one of {known}") from None

@@ -87,35 +87,38 @@ class GraphApp:
         telemetry: the text of ``/metrics``.
         bodies: reads the bodies.
         close: runs after the last answer.
+        start: runs before the first request, on the event loop.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a server
         self,
         api: GraphApi,
         metrics: ExecutorMetrics,
         telemetry: Telemetry,
         bodies: BodyReader,
         close: Callable[[], Awaitable[None]],
+        *,
+        start: Callable[[], None] = lambda: None,
     ) -> None:
+        self._api = api
         self._metrics = metrics
         self._telemetry = telemetry
         self._bodies = bodies
-        self._close = close
-        self._default = api.deployment.live[0]
+        self._start, self._close = start, close
         self._routes = {route.path: route for route in _routes(api)}
-        self._start_counters(api.deployment)
+        self.expect(api.deployment)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request, or takes part in the start and stop of the server."""
         if scope["type"] == "lifespan":
-            await run_lifespan(receive, send, self._close)
+            await run_lifespan(receive, send, self._close, self._start)
         elif scope["path"] in {"/metrics", "/prometheus"} and scope["method"] == "GET":
             scope["route"] = _Exposition("/metrics")
             await send_answer(send, 200, self._telemetry.exposition(), [_TEXT, _NOSNIFF])
         else:
             await self._answer(scope, receive, send)
 
-    def _start_counters(self, deployment: Deployment) -> None:
+    def expect(self, deployment: Deployment) -> None:
         """Starts every counter at 0: Prometheus sees the first failure only as a rise from a sample that is there."""
         metrics = self._telemetry.metrics
         for route in self._routes.values():
@@ -133,7 +136,7 @@ class GraphApp:
             scope["route"], service = route, route.service
             if route.method == "POST":
                 request.body = await self._body(scope, receive)
-            answer = await route.handler(request)
+            answer = await self._handled(route, request)
             status, body, headers, request.predictor = 200, answer.body, answer.headers, answer.predictor
         except StepError as error:
             status, body, headers = error.status, error.body or status_json(error.status, error.reason, str(error)), ()
@@ -142,12 +145,22 @@ class GraphApp:
         except ServingError as error:
             status, headers = int(error.status), error.headers
             body = status_json(status, _REASONS.get(status, error.status.phrase.upper().replace(" ", "_")), str(error))
-        predictor = request.predictor or self._default  # a canary that fails is named as the predictor that failed
+        predictor = (
+            request.predictor or self._api.deployment.live[0]
+        )  # a canary that fails is named as the predictor that failed
         sent = [_JSON, (PREDICTOR, predictor.name.encode()), *headers, _NOSNIFF]
         await send_answer(send, status, body, sent)
         if service:
             labels = (service, scope["method"].lower(), str(status))
             self._metrics.served(predictor, labels, perf_counter() - began)
+
+    async def _handled(self, route: _Route, request: GraphRequest) -> GraphResponse:
+        graph = self._api.graph
+        graph.running += 1
+        try:
+            return await route.handler(request)
+        finally:
+            graph.running -= 1
 
     def _find(self, scope: Any) -> tuple[_Route, str]:
         path, name = scope["path"], ""

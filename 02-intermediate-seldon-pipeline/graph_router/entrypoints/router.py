@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sys
 from typing import Any
 
-import msgspec
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
@@ -17,6 +15,7 @@ from graph_router.adapters.step_calls import StepCalls, Steps
 from graph_router.domain.graph import Deployment, GraphError, Predictor
 from graph_router.entrypoints.graph_api import GraphApi
 from graph_router.entrypoints.graph_asgi import QUIET, GraphApp
+from graph_router.entrypoints.served_graph import GraphReplacer, ServedGraph, digests
 from graph_router.service.routing import Headers, Routing
 from graph_router.settings import RouterSettings
 from servekit.http_body import BodyReader
@@ -30,7 +29,12 @@ _log = logging.getLogger("recommender.router")
 
 
 def build(
-    deployment: Deployment, settings: RouterSettings, observed: TelemetrySettings, **options: Any
+    deployment: Deployment,
+    settings: RouterSettings,
+    observed: TelemetrySettings,
+    *,
+    replaces: bool = False,
+    **options: Any,
 ) -> tuple[TelemetryMiddleware, GraphApi]:
     """The application that serves a deployment, and its operations.
 
@@ -38,13 +42,37 @@ def build(
         deployment: the deployment to serve.
         settings: the router's limits.
         observed: where traces go.
+        replaces: whether a signal replaces the deployment by the one that then lies in its file.
         options: further arguments of `Telemetry`, e.g. a registry of its own for a test.
     """
     telemetry = Telemetry("recommender-router", "2", observed, quiet=QUIET, **options)
-    for predictor in deployment.live:  # the steps report their own artefacts; what the router serves is the graph
-        digest = hashlib.sha256(msgspec.json.encode(predictor.graph, order="deterministic")).hexdigest()
-        telemetry.metrics.loaded(deployment.name, predictor.version, digest)
     metrics = ExecutorMetrics(deployment, options.get("registry", REGISTRY))
+
+    def opened(deployment: Deployment) -> ServedGraph:
+        return _opened(deployment, settings, telemetry, metrics)
+
+    api = GraphApi(opened(deployment), inject_routing=settings.inject_routing)
+
+    def replace(deployment: Deployment) -> ServedGraph:
+        app.expect(deployment)
+        old, api.graph = api.graph, opened(deployment)
+        return old
+
+    async def close() -> None:
+        await api.graph.close()
+        telemetry.shutdown()
+
+    replacer = GraphReplacer(settings.graph, lambda: api.graph, replace, telemetry)
+    bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
+    app = GraphApp(api, metrics, telemetry, bodies, close, start=replacer.listen if replaces else _nothing)
+    return TelemetryMiddleware(app, telemetry), api
+
+
+def _opened(
+    deployment: Deployment, settings: RouterSettings, telemetry: Telemetry, metrics: ExecutorMetrics
+) -> ServedGraph:
+    for version, sha256 in digests(deployment):  # the steps report their own artefacts; the router serves the graph
+        telemetry.metrics.loaded(deployment.name, version, sha256)
     for shadow in deployment.shadows:
         metrics.expect_mirrored(shadow, "answered", "failed", "dropped")
     steps = Steps(deployment, metrics)
@@ -53,15 +81,11 @@ def build(
         return StepCalls(steps, predictor, headers)
 
     routing = Routing(deployment, connect, metrics.mirrored, most_copies=settings.max_shadow_requests)
+    return ServedGraph(deployment, routing, steps)
 
-    async def close() -> None:
-        await routing.close()
-        await steps.close()
-        telemetry.shutdown()
 
-    bodies = BodyReader(settings.max_body_bytes, settings.receive_timeout_s)
-    api = GraphApi(deployment, routing, steps, inject_routing=settings.inject_routing)
-    return TelemetryMiddleware(GraphApp(api, metrics, telemetry, bodies, close), telemetry), api
+def _nothing() -> None:
+    """Needs nothing to begin with."""
 
 
 def main() -> int:
@@ -79,7 +103,7 @@ def main() -> int:
             print(f"recommender router cannot start: {problem}", file=sys.stderr)
         return 1
     configure_logging("recommender-router", observed.log_level)
-    app, api = build(deployment, settings, observed)
+    app, api = build(deployment, settings, observed, replaces=True)
     server = DrainingServer(
         app,
         api,

@@ -90,6 +90,11 @@ class Routing(Generic[M]):
         """
         return await Walk(self._connect(predictor, headers)).feedback(predictor, message, routing)
 
+    @property
+    def copies(self) -> int:
+        """How many copies are in flight."""
+        return len(self._copies)
+
     async def close(self) -> None:
         """Cancels the copies that are still in flight."""
         for copy in self._copies:

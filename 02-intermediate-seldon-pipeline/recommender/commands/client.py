@@ -49,8 +49,8 @@ def main() -> int:
     if url is not None:
         remedy = f"is level 2 there, and its inventory at {settings.valkey_host}:{settings.valkey_port}?"
     try:
-        catalogue = Artefact(settings.models_dir / "1").catalogue()
-        golden = Golden(settings.models_dir)
+        catalogue = Artefact(settings.stable_dir).catalogue()
+        golden = Golden(settings.served_dirs)
         with client(base_url=base_url, timeout=10) as http:
             _show(http)
             inventory = Inventory(settings.inventory_url, catalogue, timeout_s=5, login=settings.inventory_login)

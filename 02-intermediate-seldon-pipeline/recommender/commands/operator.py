@@ -3,6 +3,9 @@
 It differs from a cluster in three ways. Containers that are equal in name, image and environment run once for all
 predictors. A process runs from the checkout, not from an image. This machine's folders and address replace
 ``/models/recommender``, ``/inventory-login`` and ``redis://inventory:6379`` in a container's environment.
+
+``/models/recommender/1`` is what the stable predictor serves. The containers that name it run on their usual ports or,
+after a promotion, under another name on the spare ones. A predictor whose model is among them has that model's version.
 """
 
 from __future__ import annotations
@@ -16,17 +19,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from graph_router.domain.graph import GraphError
+from recommender.adapters.artefact import Artefact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from recommender.settings import RecommenderSettings
 
-__all__ = ["PlacedDeployment", "StepProcess", "find_deployment", "place", "write"]
+__all__ = ["PlacedDeployment", "StepProcess", "find_deployment", "place", "units_of", "write"]
 
 _PYTHON = Path(".venvs/seldon/bin/python")
 _INVENTORY = "redis://inventory:6379"
 _MODELS = "/models/recommender"
+_STABLE = f"{_MODELS}/1"
 _LOGIN = "/inventory-login/"
 _COMPONENTS = "recommender.entrypoints.components"
 # What runs in a container of each image, by the name that its entry point gives it.
@@ -34,12 +39,17 @@ _COMPONENT_OF = {f"recommender-{name}": name for name in ("preprocessor", "model
 
 
 class StepProcess(NamedTuple):
-    """The process of a component, with HTTP on ``port``, gRPC and metrics on the two ports after it."""
+    """The process of a component, with HTTP on ``port``, gRPC and metrics on the two ports after it.
+
+    Attributes:
+        stable: whether it serves the model of the stable predictor.
+    """
 
     name: str
     command: list[str]
     environment: dict[str, str]
     port: int
+    stable: bool = False
 
 
 class PlacedDeployment(NamedTuple):
@@ -61,28 +71,32 @@ def find_deployment(documents: list[dict[str, Any]]) -> dict[str, Any]:
     return found[0]
 
 
-def place(document: Mapping[str, Any], settings: RecommenderSettings) -> PlacedDeployment:
+def place(document: Mapping[str, Any], settings: RecommenderSettings, *, spare: bool = False) -> PlacedDeployment:
     """The deployment with an endpoint for each unit, and the processes that listen there.
+
+    Args:
+        document: the deployment.
+        settings: folders and ports.
+        spare: whether the stable predictor's steps run on the spare ports.
 
     Raises:
         GraphError: a unit has no container, or its image or its name is not one of the pipeline's.
+        ArtefactError: the stable predictor's artefact has no card.
     """
     placed = copy.deepcopy(dict(document))
+    _say_version(placed, settings)
     processes: dict[str, StepProcess] = {}
+    everyone = [each for predictor in placed["spec"]["predictors"] for each in _containers(predictor)]
+    ports = _Ports(settings, {each["name"] for each in everyone if _is_stable(each)}, spare=spare)
     for predictor in placed["spec"]["predictors"]:
-        containers = {
-            container["name"]: container
-            for component in predictor.get("componentSpecs") or []
-            for container in component["spec"]["containers"]
-        }
-        for unit in _units(predictor["graph"]):
+        containers = {container["name"]: container for container in _containers(predictor)}
+        for unit in units_of(predictor["graph"]):
             if unit["name"] not in containers:
                 raise GraphError(f"predictor {predictor['name']}: unit {unit['name']} has no container of that name")
             container = containers[unit["name"]]
             identity = json.dumps([container["name"], container["image"], container.get("env") or []])
             if identity not in processes:
-                taken = {process.port for process in processes.values()}
-                processes[identity] = _process(placed, predictor, container, settings, taken)
+                processes[identity] = _process(placed, predictor, container, settings, ports)
             port = processes[identity].port
             own = {"service_host": "127.0.0.1", "httpPort": port, "grpcPort": port + 1}
             unit["endpoint"] = {**(unit.get("endpoint") or {}), **own}
@@ -95,10 +109,70 @@ def write(placed: PlacedDeployment, path: Path) -> None:
     path.write_text(yaml.safe_dump(placed.document, sort_keys=False), encoding="utf-8")
 
 
-def _units(unit: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _containers(predictor: Mapping[str, Any]) -> list[dict[str, Any]]:
+    specs = predictor.get("componentSpecs") or []
+    return [container for component in specs for container in component["spec"]["containers"]]
+
+
+def units_of(unit: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A unit of a graph and all below it, parents first."""
     yield unit
     for child in unit.get("children") or []:
-        yield from _units(child)
+        yield from units_of(child)
+
+
+def _say_version(placed: Mapping[str, Any], settings: RecommenderSettings) -> None:
+    """Gives the stable predictors the version of the champion, where one was resolved."""
+    if settings.champion_dir is None:
+        return
+    version = Artefact(settings.champion_dir).card().version
+    for predictor in placed["spec"]["predictors"]:
+        if any(_is_stable(each) for each in _containers(predictor) if each["name"] == "model"):
+            for where in ("annotations", "labels"):
+                predictor[where] = {**(predictor.get(where) or {}), "version": version}
+
+
+def _is_stable(container: Mapping[str, Any]) -> bool:
+    return any(entry.get("value") == _STABLE for entry in container.get("env") or [])
+
+
+class _Ports:
+    """Gives each process its name and its port.
+
+    Args:
+        settings: have the ports.
+        stable: names of containers that serve the stable predictor's model; the usual ports are kept for them.
+        spare: whether those run on the spare ports now.
+    """
+
+    def __init__(self, settings: RecommenderSettings, stable: Collection[str], *, spare: bool) -> None:
+        self._usual = {
+            "preprocessor": [settings.preprocessor_port],
+            "model": [settings.model_port, settings.second_model_port],
+            "postprocessor": [settings.postprocessor_port],
+        }
+        self._spare = {name: settings.spare_port + 3 * number for number, name in enumerate(self._usual)}
+        self._stable, self._is_spare = stable, spare
+        self._taken: set[int] = set()
+
+    def of(self, predictor: str, container: Mapping[str, Any]) -> tuple[str, int]:
+        """The name and the port of a container's process.
+
+        Raises:
+            GraphError: there is none left.
+        """
+        name = container["name"]
+        usual = self._usual.get(name, [])
+        if not _is_stable(container):
+            usable = usual[1:] if name in self._stable else usual
+        else:
+            usable = [self._spare[name]] if self._is_spare and name in self._spare else usual[:1]
+        port = next((each for each in usable if each not in self._taken), None)
+        if port is None:
+            raise GraphError(f"predictor {predictor}: no port left for another {name}")
+        self._taken.add(port)
+        end = "-b" if port == self._spare[name] else "" if port == usual[0] else "-2"
+        return f"{name}{end}", port
 
 
 def _process(
@@ -106,21 +180,13 @@ def _process(
     predictor: Mapping[str, Any],
     container: Mapping[str, Any],
     settings: RecommenderSettings,
-    taken: set[int],
+    ports: _Ports,
 ) -> StepProcess:
     name, image = container["name"], container["image"]
     component = _COMPONENT_OF.get(image.rpartition("/")[2].partition(":")[0])
     if component is None:
         raise GraphError(f"container {name}: image {image}: expected one of {', '.join(_COMPONENT_OF)}")
-    ports = {
-        "preprocessor": [settings.preprocessor_port],
-        "model": [settings.model_port, settings.second_model_port],
-        "postprocessor": [settings.postprocessor_port],
-    }
-    port = next((port for port in ports.get(name, []) if port not in taken), None)
-    if port is None:
-        raise GraphError(f"predictor {predictor['name']}: no port left for another {name}")
-    second = port != ports[name][0]
+    process, port = ports.of(predictor["name"], container)
     environment = {
         "SELDON_DEPLOYMENT_ID": document["metadata"]["name"],
         "PREDICTOR_ID": predictor["name"],
@@ -130,7 +196,7 @@ def _process(
         "SELDON_LOG_LEVEL": "WARNING",
         **{entry["name"]: _here(entry["value"], settings) for entry in container.get("env") or []},
     }
-    return StepProcess(f"{name}-2" if second else name, _command(component, port), environment, port)
+    return StepProcess(process, _command(component, port), environment, port, _is_stable(container))
 
 
 def _command(component: str, port: int) -> list[str]:
@@ -142,6 +208,8 @@ def _command(component: str, port: int) -> list[str]:
 def _here(value: str, settings: RecommenderSettings) -> str:
     if value == _INVENTORY:
         return f"redis://127.0.0.1:{settings.valkey_port}"
+    if value == _STABLE:
+        return str(settings.stable_dir.absolute())
     if value == _MODELS or value.startswith(f"{_MODELS}/"):
         return f"{settings.models_dir.absolute()}{value.removeprefix(_MODELS)}"
     if value.startswith(_LOGIN):

@@ -1,4 +1,4 @@
-"""``make register-2``: level 2's models in the registry. Which of them is served, its SeldonDeployment says."""
+"""``make register-2``, ``promote-2`` and ``rollback-2``: level 2's models in the registry."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from recommender.adapters.artefact import artefact_in
+from recommender.commands.serving import RecommenderLevel
 from recommender.settings import RecommenderSettings
 from workbench.registry import commands
+from workbench.stack import remember
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +21,7 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
-    return commands.main(None, _on_disk, argv)
+    return commands.main(RecommenderLevel, _on_disk, argv)
 
 
 def _on_disk() -> list[ArtefactFolder]:
@@ -27,4 +29,6 @@ def _on_disk() -> list[ArtefactFolder]:
 
 
 if __name__ == "__main__":
+    if "register" not in sys.argv[1:2]:
+        remember(2, sys.argv[1:])
     sys.exit(main())

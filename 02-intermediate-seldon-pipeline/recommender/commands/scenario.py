@@ -32,8 +32,8 @@ class RecommenderScenario:
 
     def __init__(self) -> None:
         settings = RecommenderSettings()
-        self._golden = Golden(settings.models_dir)
-        catalogue = Artefact(settings.models_dir / "1").catalogue()
+        self._golden = Golden(settings.served_dirs)
+        catalogue = Artefact(settings.stable_dir).catalogue()
         self._out = frozenset(Inventory(settings.inventory_url, catalogue, login=settings.inventory_login).out())
         self._items = [item.id for item in catalogue.items]
         self._genres = [genre for genre in catalogue.genres if int(catalogue.of_genre[genre].sum()) > 10 * _K]

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     settings = RecommenderSettings()
     try:
-        catalogue = Artefact(settings.models_dir / "1").catalogue()
+        catalogue = Artefact(settings.stable_dir).catalogue()
         inventory = Inventory(settings.inventory_url, catalogue, timeout_s=5, login=settings.inventory_login)
         for items, out in ((chosen.out, True), (chosen.back, False)):
             if items:

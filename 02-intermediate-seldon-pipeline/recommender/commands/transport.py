@@ -161,7 +161,7 @@ def measure(port: int, features: NDArray[np.float32], rounds: int, calls: int) -
 
 
 def _features() -> NDArray[np.float32]:
-    artefact = Artefact(RecommenderSettings().models_dir / "1")
+    artefact = Artefact(RecommenderSettings().stable_dir)
     preparation = Preparation(artefact.normalisation(), artefact.histories(), artefact.catalogue())
     return preparation.prepare(RecommendationRequest(user=196)).features
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from recommender.adapters.artefact import ArtefactError
+from recommender.adapters.artefact import Artefact, ArtefactError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
 __all__ = ["TOLERANCE", "Golden"]
@@ -47,19 +47,24 @@ class _GoldenAnswer(msgspec.Struct):
 
 
 class Golden:
-    """The oracles of both versions.
+    """The oracles of all versions in service.
+
+    Args:
+        folders: their artefacts; of two with the same version in their cards, the first counts.
 
     Raises:
-        ArtefactError: a ``golden.json`` is missing or damaged.
+        ArtefactError: a ``golden.json`` or a card is missing or damaged.
     """
 
-    def __init__(self, models_dir: Path) -> None:
-        self._of = {version: _read(models_dir / version / "golden.json") for version in ("1", "2")}
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._of: dict[str, dict[int, _Best]] = {}
+        for folder in folders:
+            self._of.setdefault(Artefact(folder).card().version, _read(folder / "golden.json"))
 
     @property
     def users(self) -> list[int]:
         """Every user that the models know, ascending."""
-        return sorted(self._of["1"])
+        return sorted(next(iter(self._of.values())))
 
     def check(self, user: int, k: int, out: Collection[int], answer: bytes) -> str | None:
         """None for a right answer to a user who asked for ``k`` items while ``out`` are out of stock, else its fault.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommender.adapters.artefact import artefact_in
+from recommender.commands.serving import RecommenderLevel
 from recommender.settings import RecommenderSettings
 from recommender.training.judging import judge
 from recommender.training.movielens import DataError, read_movielens
@@ -67,7 +68,7 @@ def steps() -> list[Step]:
             ("package", "gate"),
         ),
         Step("canary", _canary, ("package", "register"), ending="rolled back"),
-        Step("promote", promote, ("register", "canary")),
+        Step("promote", _promote, ("register", "canary")),
     ]
 
 
@@ -131,6 +132,11 @@ def _canary(place: Place) -> Verdict:
         return judged(place, url, parameters.promise, environment)
     finally:
         called(place, "recommender.commands.stack", "down", environment=environment, folder=site)
+
+
+def _promote(place: Place) -> Verdict:
+    """On the running level, too, without a lost request."""
+    return promote(place, lambda move: place.say(RecommenderLevel().serve(move.after)))
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

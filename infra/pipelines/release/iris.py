@@ -25,7 +25,7 @@ from release.step import Place, Step, Verdict
 from servekit.json_file import write_json
 from workbench.arguments import positive
 from workbench.bench import free_ports
-from workbench.stack import HttpReady
+from workbench.stack import HttpReady, take_over
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ def _canary(place: Place) -> Verdict:
 
 def _promote(place: Place) -> Verdict:
     """On the running level, too, without a restart."""
+    take_over(1)
     return promote(place, lambda move: place.say(IrisLevel(stack()).serve(move.after)))
 
 

@@ -112,9 +112,13 @@ class RequestMetrics:
         self._models.labels(self._level, model, version, sha256).set(1)
 
     def replaced(self, model: str, version: str, old_sha256: str, sha256: str) -> None:
-        """Declares that another artefact is served as that version; 0 because workers' files cannot lose a series."""
-        self._models.labels(self._level, model, version, old_sha256).set(0)
+        """Declares that another artefact is served as that version."""
+        self.gone(model, version, old_sha256)
         self.loaded(model, version, sha256)
+
+    def gone(self, model: str, version: str, sha256: str) -> None:
+        """Declares that an artefact is served no more; 0 because workers' files cannot lose a series."""
+        self._models.labels(self._level, model, version, sha256).set(0)
 
     def expect(self, endpoint: str, model: str = "", version: str = "", *, timed: bool = False) -> None:
         """Starts the counters of an endpoint's requests at 0.

@@ -23,7 +23,7 @@ from workbench.registry.errors import RegistryError, UnknownVersionError
 from workbench.registry.opening import find_model, read_models
 from workbench.registry.packing import champion, pack
 from workbench.registry.promoting import PREVIOUS, Move, promote, rollback
-from workbench.registry.reference import Place, put_in_place, resolve
+from workbench.registry.reference import Place, holds, put_in_place, resolve, wanted
 from workbench.registry.registering import record, register
 from workbench.registry.settings import RegistrySettings
 from workbench.registry.version import CHALLENGER, CHAMPION, ModelVersion, RegisteredModel
@@ -41,6 +41,7 @@ __all__ = [
     "UnknownVersionError",
     "champion",
     "find_model",
+    "holds",
     "note",
     "pack",
     "promote",
@@ -50,4 +51,5 @@ __all__ = [
     "register",
     "resolve",
     "rollback",
+    "wanted",
 ]

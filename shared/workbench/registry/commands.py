@@ -46,14 +46,14 @@ class ServingLevel(Protocol):
 
 
 def main(
-    level: Callable[[], ServingLevel] | None,
+    level: Callable[[], ServingLevel],
     on_disk: Callable[[], Sequence[ArtefactFolder]],
     argv: Sequence[str] | None = None,
 ) -> int:
     """Runs one command on a level's models; 0, 1 with one line that says why it cannot, or 130 when interrupted.
 
     Args:
-        level: gives what serves the models; None for a level whose deployment names its versions.
+        level: gives what serves the models.
         on_disk: gives the artefacts that training left.
         argv: the words of the command line.
     """
@@ -93,9 +93,7 @@ def move(level: ServingLevel, options: argparse.Namespace) -> None:
     say(f"{model}: champion {made.before.number if made.before else 'none'} -> {made.after.number}: {lines[-1]}")
 
 
-def _serving(level: Callable[[], ServingLevel] | None, model: str) -> ServingLevel:
-    if level is None:
-        raise RegistryError("this level's deployment names its versions: change that, and start the level anew")
+def _serving(level: Callable[[], ServingLevel], model: str) -> ServingLevel:
     found = level()
     if model not in found.models:
         raise RegistryError(f"model {model}: expected one of level {found.number}: {', '.join(found.models)}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workbench.registry.settings import RegistrySettings
     from workbench.registry.version import ModelVersion
 
-__all__ = ["Place", "find_version", "put_in_place", "resolve"]
+__all__ = ["Place", "find_version", "holds", "put_in_place", "resolve", "wanted"]
 
 _SCHEME = "models:/"
 _REFERENCE = re.compile(rf"{_SCHEME}(?P<model>[\w.-]+)(?:@(?P<alias>[\w-]+)|/(?P<number>[1-9][0-9]{{0,8}}))")
@@ -86,9 +86,43 @@ def resolve(reference: str, place: Place, settings: RegistrySettings, say: Calla
             raise RegistryError(f"{place.setting}: {error}") from None
         return _last(reference, place, error, say)
     put_in_place(version, place)
-    aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
-    say(f"{reference}: {version.title}{aliases}, sha256 {version.sha256[:12]}…")
+    say(f"{reference}: {_told(version)}")
     return place.served
+
+
+def wanted(reference: str, place: Place, settings: RegistrySettings, say: Callable[[str], None]) -> ModelVersion | None:
+    """The version that a level that is up should serve by now; None where it goes on with what it has.
+
+    Raises:
+        RegistryError: the reference is none, or names what the registry does not know.
+    """
+    if settings.off or not reference.startswith(_SCHEME):
+        return None
+    try:
+        version = find_version(reference, settings)
+    except UnknownVersionError as error:
+        raise RegistryError(f"{place.setting}: {error}") from None
+    except RegistryError as error:
+        if _REFERENCE.fullmatch(reference) is None:
+            raise RegistryError(f"{place.setting}: {error}") from None
+        say(f"{reference}: {error}")
+        return None
+    say(f"{reference}: {_told(version)}")
+    return version
+
+
+def _told(version: ModelVersion) -> str:
+    aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
+    return f"{version.title}{aliases}, sha256 {version.sha256[:12]}…"
+
+
+def holds(place: Place, version: ModelVersion) -> bool:
+    """Whether the served folder is a whole copy of that version's artefact."""
+    try:
+        checked_card(ArtefactFolder(place.served, place.trained.train, place.trained.setting, name=version.model))
+        return digest(place.served) == version.artefact_sha256
+    except (ArtefactError, OSError):
+        return False  # it holds nothing yet, or nothing whole
 
 
 def put_in_place(version: ModelVersion, place: Place) -> None:
@@ -97,12 +131,8 @@ def put_in_place(version: ModelVersion, place: Place) -> None:
     Raises:
         RegistryError: the version's artefact is gone or holds other bytes than were registered, or the disk is full.
     """
-    try:
-        checked_card(ArtefactFolder(place.served, place.trained.train, place.trained.setting, name=version.model))
-        if digest(place.served) == version.artefact_sha256:
-            return
-    except (ArtefactError, OSError):
-        pass  # it holds nothing yet, or nothing whole
+    if holds(place, version):
+        return
     folder = checked_folder(version, place.trained.train, place.trained.setting)
     try:
         put(folder, place.served)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from workbench.stack.commands import main
 from workbench.stack.control import send
 from workbench.stack.elsewhere import elsewhere, host_of
-from workbench.stack.lifecycle import down, up
+from workbench.stack.lifecycle import down, hand_over, up
 from workbench.stack.readiness import HttpReady, Readiness, TcpReady
 from workbench.stack.spec import Process, Stack, StackError
 from workbench.stack.started import check_own, find_started, is_secret, join, own, remember, run_folder, take_over
@@ -29,6 +29,7 @@ __all__ = [
     "down",
     "elsewhere",
     "find_started",
+    "hand_over",
     "host_of",
     "is_secret",
     "join",

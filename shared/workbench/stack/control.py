@@ -27,9 +27,11 @@ from workbench.stack.config import render
 from workbench.stack.spec import StackError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from workbench.stack.spec import Process, Stack
 
-__all__ = ["ProcessState", "ask", "halt", "is_current", "launch", "send", "start", "stop"]
+__all__ = ["ProcessState", "add", "ask", "halt", "is_current", "launch", "remove", "send", "start", "stop"]
 
 _ANSWERS_WITHIN_S = 5.0
 _STARTS_WITHIN_S = 15.0
@@ -115,6 +117,35 @@ def launch(stack: Stack, process: Process) -> None:
         StackError: supervisord does not answer, or refuses.
     """
     _call(stack, "startProcess", process.name, False)
+
+
+def add(stack: Stack, processes: Iterable[Process]) -> None:
+    """Writes the configuration of a stack that runs, and starts processes that are new in it; they are not ready yet.
+
+    Raises:
+        StackError: supervisord does not answer, or refuses.
+    """
+    _reread(stack)
+    for process in processes:
+        _call(stack, "addProcessGroup", process.name)
+
+
+def remove(stack: Stack, processes: Iterable[Process]) -> None:
+    """Stops processes that are no part of a stack any more, the last first, and forgets them.
+
+    Raises:
+        StackError: supervisord does not answer, or refuses.
+    """
+    known = ask(stack)
+    for process in reversed([each for each in processes if each.name in known]):
+        halt(stack, process)
+        _call(stack, "removeProcessGroup", process.name)
+    _reread(stack)
+
+
+def _reread(stack: Stack) -> None:
+    stack.config_file.write_text(render(stack, _socket(stack)), encoding="utf-8")
+    _call(stack, "reloadConfig")
 
 
 def send(stack: Stack, process: Process, signal_name: str) -> None:

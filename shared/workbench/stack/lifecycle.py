@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.stack import control, inspection, logs
@@ -15,13 +16,13 @@ from workbench.stack.spec import StackError
 from workbench.stack.started import forget, write_started
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
     from workbench.stack.spec import Process, Stack
 
-__all__ = ["down", "up"]
+__all__ = ["down", "hand_over", "up"]
 
 _LAST_LINES = 20
 _POLL_S = 0.05
@@ -72,6 +73,53 @@ def down(stack: Stack, console: Console) -> None:
         forget(stack)
         if control.stop(stack):
             console.print(f"{stack.title}: stopped in {time.monotonic() - begun:.1f} s")
+
+
+def hand_over(old: Stack, new: Stack, switch: Callable[[], None], console: Console) -> None:
+    """Has a stack that runs become another one without a pause: what is new starts first, what is gone stops last.
+
+    Args:
+        old: as it runs.
+        new: as it is to run; processes of the same name are the same ones.
+        switch: moves the traffic, once the new processes are ready; it returns when nobody asks the old ones any more.
+        console: shows how the new processes get ready.
+
+    Raises:
+        StackError: `old` is not what runs, or a new process is not ready in time. Then, and if `switch` raises, `old`
+            goes on as it was.
+    """
+    kept = {process.name for process in old.processes} & {process.name for process in new.processes}
+    added, gone = ([each for each in stack.processes if each.name not in kept] for stack in (new, old))
+    both = replace(new, processes=_merged(old.processes, added, gone))
+    with _lock(old, console):
+        if not control.is_current(old):
+            raise StackError(f"{old.title}: its configuration changed: `make up-{old.level}` starts it anew")
+        inspection.check_ports(new, added)
+        since = logs.size(old.daemon_log)
+        begun = {process.name: logs.size(old.log_file(process.name)) for process in added}
+        try:
+            control.add(both, added)
+            _await(both, added, console, since)
+            switch()
+        except BaseException as error:
+            if isinstance(error, _NotReadyError):
+                _print_last_lines(old, error.name, begun[error.name], console)
+            with suppress(StackError):
+                control.remove(old, added)
+            raise
+        try:
+            control.remove(new, gone)
+        except KeyboardInterrupt:  # stopped half-way, it would be neither of the two
+            control.remove(new, gone)
+            raise
+        finally:
+            write_started(new)
+
+
+def _merged(processes: Sequence[Process], added: list[Process], gone: list[Process]) -> list[Process]:
+    """All of them; who is new stands before whom it replaces, and so before those that call both."""
+    first = processes.index(gone[0]) if gone else len(processes)
+    return [*processes[:first], *added, *processes[first:]]
 
 
 def _start(stack: Stack, console: Console) -> None:

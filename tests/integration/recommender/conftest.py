@@ -1,20 +1,34 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry
 
 from graph_router.adapters.deployment_yaml import read_deployment
 from graph_router.entrypoints.router import build
 from graph_router.settings import RouterSettings
 from servekit.telemetry import TelemetrySettings
-from tests.integration.recommender.microservice import FeedbackFile, Letters, Routed, started
+from tests.integration.recommender.microservice import (
+    FeedbackFile,
+    Letters,
+    Routed,
+    RouterProcess,
+    answers,
+    deployment,
+    started,
+)
+from tests.patience import until
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +61,21 @@ async def routed() -> AsyncIterator[Routed]:
     yield route
     for app in apps:
         await app._app._close()
+
+
+@pytest.fixture
+def router(letters: Letters, tmp_path: Path) -> Iterator[RouterProcess]:
+    """``python -m graph_router``, which asks a and then b."""
+    a, b = letters
+    graph = tmp_path / "graph.yaml"
+    predictor = {"name": "default", "graph": a.unit("TRANSFORMER", b.unit("MODEL"))}
+    graph.write_text(yaml.safe_dump(deployment(predictor)))
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "graph_router", "--port", str(port), "--graph", str(graph), "--drain-s", "2"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            found = RouterProcess(process, port, graph)
+            until(lambda: answers(f"{found.url}/ready"))
+            yield found
+        finally:
+            process.kill()

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[3]
@@ -46,6 +46,27 @@ class Microservice:
             "endpoint": self.endpoint(over),
             "children": list(children),
         }
+
+
+@dataclass
+class RouterProcess:
+    """A running ``python -m graph_router``, and the file with its deployment."""
+
+    process: subprocess.Popen[str]
+    port: int
+    graph: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def answers(url: str) -> bool:
+    """Whether it answers well."""
+    try:
+        return httpx.get(url, timeout=GENEROUS_S).is_success
+    except httpx.TransportError:
+        return False
 
 
 Letters = tuple[Microservice, Microservice]

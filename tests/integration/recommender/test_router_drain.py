@@ -3,57 +3,23 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import httpx
-import pytest
-import yaml
 
-from tests.integration.recommender.microservice import Letters, deployment
+from tests.integration.recommender.microservice import answers
 from tests.patience import GENEROUS_S, until
-from tests.ports import free_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from tests.integration.recommender.microservice import RouterProcess
 
 PREDICTIONS = "/api/v1.0/predictions"
 CONNECTIONS = 6
 
 
-class Router(NamedTuple):
-    """A running ``python -m graph_router``."""
-
-    process: subprocess.Popen[str]
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-
-@pytest.fixture
-def router(letters: Letters, tmp_path: Path) -> Iterator[Router]:
-    a, b = letters
-    graph = tmp_path / "graph.yaml"
-    predictor = {"name": "default", "graph": a.unit("TRANSFORMER", b.unit("MODEL"))}
-    graph.write_text(yaml.safe_dump(deployment(predictor)))
-    (port,) = free_ports(1)
-    command = [sys.executable, "-m", "graph_router", "--port", str(port), "--graph", str(graph), "--drain-s", "2"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            found = Router(process, port)
-            until(lambda: answers(f"{found.url}/ready"))
-            yield found
-        finally:
-            process.kill()
-
-
-def test_under_load_every_request_is_answered(router: Router) -> None:
+def test_under_load_every_request_is_answered(router: RouterProcess) -> None:
     answered: list[int] = []
 
     def ask_until_closed() -> bool:
@@ -85,7 +51,7 @@ def test_under_load_every_request_is_answered(router: Router) -> None:
     assert router.process.stderr.read() == ""
 
 
-def test_a_request_under_way_is_completed_after_the_router_has_stopped_listening(router: Router) -> None:
+def test_a_request_under_way_is_completed_after_the_router_has_stopped_listening(router: RouterProcess) -> None:
     connection = HTTPConnection("127.0.0.1", router.port, timeout=GENEROUS_S)
     connection.request("POST", PREDICTIONS, b'{"strData": "x b:sleep=1.5"}', {"content-type": "application/json"})
     until(lambda: 'serving_requests_in_flight{level="2"} 2.0' in httpx.get(f"{router.url}/metrics").text)
@@ -96,10 +62,3 @@ def test_a_request_under_way_is_completed_after_the_router_has_stopped_listening
     assert connection.getresponse().status == 200
     connection.close()
     assert router.process.wait(GENEROUS_S) == 0
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=GENEROUS_S).is_success
-    except httpx.TransportError:
-        return False

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 
 from graph_router.adapters.deployment_yaml import load_deployment
 from graph_router.domain.graph import GraphError
+from recommender.adapters.artefact import ModelCard
 from recommender.commands.operator import find_deployment, place, write
 from recommender.settings import RecommenderSettings
 
@@ -62,6 +64,26 @@ def test_equal_containers_run_once_and_others_on_ports_of_their_own() -> None:
     assert [(process.name, process.port) for process in placed.processes] == [("model", 8220), ("model-2", 8225)]
     ports = [each["graph"]["endpoint"]["httpPort"] for each in placed.document["spec"]["predictors"]]
     assert ports == [8220, 8220, 8225]
+
+
+def test_the_stable_predictors_steps_take_turns_on_two_sets_of_ports_and_others_stay(tmp_path: Path) -> None:
+    card = dict.fromkeys(ModelCard.__dataclass_fields__, "") | {"version": "2"}
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    settings = RecommenderSettings(champion_dir=tmp_path, models_dir=Path("/here"), spare_port=9250)
+    stable, other = (container("model", RECOMMENDER_MODEL_DIR=f"/models/recommender/{number}") for number in "12")
+    given = document(predictor("canary", other, annotations={"version": "9"}), predictor("default", stable))
+    usual, spare = (place(given, settings, spare=spare) for spare in (False, True))
+    found = [[(each.name, each.port, each.stable) for each in placed.processes] for placed in (usual, spare)]
+    assert found == [
+        [("model-2", 8225, False), ("model", 8220, True)],
+        [("model-2", 8225, False), ("model-b", 9253, True)],
+    ]
+    assert usual.processes[0] == spare.processes[0]
+    assert spare.processes[1].environment["RECOMMENDER_MODEL_DIR"] == str(tmp_path)
+    assert spare.processes[1].environment["PREDICTOR_LABELS"] == '{"version": "2"}'
+    versions = [each["annotations"]["version"] for each in spare.document["spec"]["predictors"]]
+    assert versions == ["9", "2"]
+    assert place(spare.document, settings, spare=True) == spare
 
 
 def test_what_is_given_stays_as_it_was() -> None:

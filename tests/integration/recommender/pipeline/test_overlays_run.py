@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_the_canary_answers_a_tenth_and_each_version_by_its_own_oracle(level: Running, public: httpx.Client) -> None:
-    golden = Golden(MODELS)
+    golden = Golden([MODELS / "1", MODELS / "2"])
     drawn: Counter[str] = Counter()
     for user in golden.users[:100]:
         answer = public.post(PREDICTIONS, json={"jsonData": {"user": user}}).raise_for_status()
