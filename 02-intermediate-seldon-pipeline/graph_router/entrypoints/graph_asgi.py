@@ -145,9 +145,8 @@ class GraphApp:
         except ServingError as error:
             status, headers = int(error.status), error.headers
             body = status_json(status, _REASONS.get(status, error.status.phrase.upper().replace(" ", "_")), str(error))
-        predictor = (
-            request.predictor or self._api.deployment.live[0]
-        )  # a canary that fails is named as the predictor that failed
+        # a canary that fails is named as the predictor that failed
+        predictor = request.predictor or self._api.deployment.live[0]
         sent = [_JSON, (PREDICTOR, predictor.name.encode()), *headers, _NOSNIFF]
         await send_answer(send, status, body, sent)
         if service:
