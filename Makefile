@@ -344,11 +344,17 @@ model-card-%: $(SYNCED) ## write the model cards of level N's champions
 licences: $(SYNCED) ## list each dependency's licence; fail on one not accepted
 	@$(PY) -m workbench.licences
 
+# Nothing rebuilds the registered models, the decisions about them and their evidence, the audit logs, and who was erased.
+KEPT := \( -path '.run/mlflow.db*' -o -path .run/registry -o -path '.run/[0-9]/audit' -o -path '.run/[0-9]/canary' -o -path '.run/[0-9]/erased.json' \) -prune
+
 clean: ## stop every level and delete what can be rebuilt
 	@$(foreach n,$(LEVELS),test ! -x $(PY) || $(PY) -m $(PACKAGE_$(n)).commands.stack down;)
 	@test ! -x $(PY) || $(PY) -m workbench.observe down
 	@test ! -x $(PY) || $(PY) -m workbench.registry.server down
-	rm -rf .run .venvs .cache .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .schemathesis
+	@test ! -d .run || find .run $(KEPT) -o ! -type d -exec rm -f {} +
+	@test ! -d .run || find .run -depth -type d -empty -delete
+	@test ! -d .run || echo "clean: kept $$(find .run $(KEPT) -print | sort | tr '\n' ' ')because nothing can rebuild it; rm -rf .run deletes that, too"
+	rm -rf .venvs .cache .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .schemathesis
 
 # --- working on this repository -----------------------------------------------------------------------------------------
 

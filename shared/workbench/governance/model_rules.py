@@ -12,6 +12,7 @@ from workbench.governance.text import CardError, texts_of
 from workbench.governance.verdict import failed, met, not_applicable
 from workbench.registry import CHAMPION, RegistryError
 from workbench.registry.artefact import checked_folder
+from workbench.registry.lineage import CHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +67,8 @@ def _lineage(subject: Subject, champion: ModelVersion) -> Said:
     if missing := [name for name in LINEAGE if champion.tags.get(name, "") in {"", "unknown"}]:
         return failed(f"unknown: {', '.join(missing)}", f"{subject.train} in a git checkout, then promote it")
     commit = champion.tags["git_commit"]
-    if subject.rules.clean_commit and commit.endswith("-dirty"):
-        return failed(f"commit {commit}: files differed from it", f"commit, then make clean and {subject.train}")
+    if subject.rules.clean_commit and commit.endswith(CHANGED):
+        return failed(f"commit {commit}: files differed from it", f"commit, then {subject.train}")
     return met(f"commit {commit[:12]}")
 
 

@@ -22,14 +22,17 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["lineage", "of_card"]
+__all__ = ["CHANGED", "lineage", "of_card"]
+
+CHANGED: Final = "-dirty"
+"""How a commit ends from which files of the checkout differed."""
 
 _LOCK = ROOT / "infra" / "requirements" / "main.txt"
 _GIT_TIMEOUT_S = 10.0
@@ -65,7 +68,7 @@ def _commit() -> str:
     head = _git("rev-parse", "HEAD")
     if not head:
         return "unknown"
-    return f"{head}-dirty" if _git("status", "--porcelain", "--untracked-files=no") else head
+    return f"{head}{CHANGED}" if _git("status", "--porcelain", "--untracked-files=no") else head
 
 
 def _git(*words: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from servekit.artefact_folder import ArtefactError
 from workbench.registry.artefact import checked_card, digest, keep
 from workbench.registry.errors import RegistryError
-from workbench.registry.lineage import lineage, of_card
+from workbench.registry.lineage import CHANGED, lineage, of_card
 from workbench.registry.opening import open_store, read_models, writing
 from workbench.registry.settings import RegistrySettings
 from workbench.registry.version import CHALLENGER, CHAMPION, folder_source
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from servekit.artefact_folder import ArtefactFolder
     from workbench.registry.store import Store
-    from workbench.registry.version import RegisteredModel
+    from workbench.registry.version import ModelVersion, RegisteredModel
 
 __all__ = ["record", "register"]
 
@@ -68,6 +68,7 @@ def register(
 ) -> list[int]:
     """Registers artefacts that are whole on disk, and returns their versions' numbers; the same bytes are the same one.
 
+    Bytes that were registered from a checkout with changes, and come out of a clean one again, get that one's lineage.
     The first version of a model becomes its champion, for something has to be served. Each later one becomes the
     challenger and stays that until it is promoted.
 
@@ -90,12 +91,23 @@ def register(
             keep(entry.artefact, entry.tags["artefact_sha256"], entry.folder)
         known = {entry: number for entry in entries if (number := entry.number_in(models))}
         pointed = alias is None or all(models[each.model].aliases.get(alias) == known[each] for each in known)
-        if len(known) == len(entries) and pointed:
+        here = lineage()
+        renewed = [each for each, number in known.items() if _proves(here, models[each.model].version(number))]
+        if len(known) == len(entries) and pointed and not renewed:
             told = ", ".join(f"{entry.model} {number}" for entry, number in known.items())
             say(f"registry       {told}: these very bytes, registered before")
             return list(known.values())
-        store, here = open_store(settings, say), lineage()
+        store = open_store(settings, say)
+        for each in renewed:
+            store.tag(each.model, known[each], here)
+            say(f"registry       {each.model} {known[each]}: these very bytes, now of commit {here['git_commit'][:12]}")
         return [_enter(store, entry, known.get(entry), here, alias, say) for entry in entries]
+
+
+def _proves(here: Mapping[str, str], version: ModelVersion) -> bool:
+    """Whether this checkout says better than the version's lineage where such bytes come from."""
+    clean = not here["git_commit"].endswith(CHANGED) and here["git_commit"] != "unknown"
+    return clean and version.tags.get("git_commit", "").endswith(CHANGED)
 
 
 def _enter(  # noqa: PLR0913, PLR0917 - what an entry is made of

@@ -63,6 +63,16 @@ class Store:
                     raise
             return int(self._client.create_model_version(model, source, tags=dict(tags)).version)
 
+    def tag(self, model: str, number: int, tags: Mapping[str, str]) -> None:
+        """Sets tags of a version.
+
+        Raises:
+            RegistryError: the registry does not answer, or knows no such version.
+        """
+        with self._asked():
+            for name, value in tags.items():
+                self._client.set_model_version_tag(model, str(number), name, value)
+
     def point(self, model: str, alias: str, number: int) -> None:
         """Lets an alias point to a version.
 

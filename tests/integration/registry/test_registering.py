@@ -58,6 +58,25 @@ def test_the_same_bytes_are_the_same_version_although_their_card_is_younger(
     assert lines == ["registry       iris 1: champion", "registry       iris 1: these very bytes, registered before"]
 
 
+def test_bytes_of_a_checkout_with_changes_get_the_lineage_of_a_clean_one_that_makes_them_again(
+    tmp_path: Path, registry: RegistrySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artefact, said = new_artefact(tmp_path / "iris"), list[str]()
+    for commit in ("c0ffee-dirty", "unknown", "beef", "f00d"):
+        here = {"git_commit": commit, "lock_sha256": commit}
+        monkeypatch.setattr("workbench.registry.registering.lineage", lambda here=here: here)
+        assert register([artefact], said.append, registry) == [1]
+    tags = read_models(registry)["iris"].version(1).tags
+    assert (tags["git_commit"], tags["lock_sha256"]) == ("beef", "beef")
+    again = "registry       iris 1: these very bytes, registered before"
+    assert said == [
+        "registry       iris 1: champion",
+        again,
+        "registry       iris 1: these very bytes, now of commit beef",
+        again,
+    ]
+
+
 def test_the_first_version_is_champion_and_the_newest_after_it_the_challenger(
     tmp_path: Path, registry: RegistrySettings
 ) -> None:

@@ -85,7 +85,12 @@ FAULTS: dict[str, tuple[str, Callable[[Governed], object], str, str]] = {
     "a deleted champion": ("registered", gone, "points to version 7, which is gone", "make registry"),
     "a model of no level": ("declared", undeclared, "no level answers for it", "policy.toml"),
     "no commit": ("lineage", lambda it: it.tag(git_commit="unknown"), "unknown: git_commit", "make train-1"),
-    "changed files": ("lineage", lambda it: it.tag(git_commit="c0ffee-dirty"), "files differed", "make clean"),
+    "changed files": (
+        "lineage",
+        lambda it: it.tag(git_commit="c0ffee-dirty"),
+        "files differed",
+        "then make train",
+    ),
     "no graph": ("packaged", lambda it: (it.champion.folder / "model.onnx").unlink(), "has no model.onnx", "promote"),
     "a pickle": (
         "packaged",
