@@ -1,7 +1,7 @@
 # All commands of this repository. `make` prints them; each target sets up what it needs by itself.
 #
-# Every level N has the same targets. To add a level, add its number to LEVELS and name its folder, its package, a file that
-# its training writes, and the Services by which it is reached in a cluster.
+# Every level N has the same targets. To add a level, add its number to LEVELS and name its folder (in infra/paths.txt, too), its
+# package, a file that its training writes, and the Services by which it is reached in a cluster.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -417,11 +417,12 @@ $(UV): infra/requirements/uv.txt
 	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(SYNCED): infra/requirements/main.txt shared/servekit/oip/inference.proto $(FOLDER_2)/graph_router/adapters/prediction.proto $(FOLDER_3)/shop/serving/model_repository.proto $(UV)
+# infra/paths.txt has the folders whose code can be imported; a change of it makes the next command set them up anew.
+$(SYNCED): infra/requirements/main.txt infra/paths.txt shared/servekit/oip/inference.proto $(FOLDER_2)/graph_router/adapters/prediction.proto $(FOLDER_3)/shop/serving/model_repository.proto $(UV)
 	@echo "set-up: $(VENV)"
 	@test -x $(PY) || $(UV) venv --quiet --python "$$PYTHON" $(VENV)
 	@$(UV) pip sync --quiet --python $(PY) --require-hashes $<
-	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "infra/pipelines", *"$(foreach n,$(LEVELS),$(FOLDER_$(n)))".split()]))'
+	@$(PY) -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in pathlib.Path("infra/paths.txt").read_text().splitlines()))'
 	@$(MAKE) proto-code
 	@touch $@
 

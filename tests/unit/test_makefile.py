@@ -109,3 +109,30 @@ def test_a_pipelines_own_variables_stop_no_command() -> None:
     environment = {**os.environ, **dict.fromkeys(names, "1")}
     done = subprocess.run(["make", "help"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_changed_list_of_importable_folders_is_set_up_by_the_next_command(tmp_path: Path) -> None:
+    """Nobody who pulls a new folder has to know that it must be set up."""
+    listed = (ROOT / "infra/paths.txt").read_text().splitlines()
+    assert set(re.findall(r"^FOLDER_\d := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)) < set(listed)
+    assert [name for name in listed if not (ROOT / name).is_dir()] == []
+    rule = re.search(r"^\$\(SYNCED\): (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert rule
+    (tmp_path / "Makefile").symlink_to(ROOT / "Makefile")
+    for name in ("infra/requirements/uv.txt", ".venvs/uv/bin/uv", *_needed(rule[1]), ".venvs/main/.synced"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1, 1))
+    assert _is_current(tmp_path)
+    os.utime(tmp_path / "infra/paths.txt", (2, 2))
+    assert not _is_current(tmp_path)
+
+
+def _needed(rule: str) -> list[str]:
+    folders = dict(re.findall(r"^(FOLDER_\d) := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return [re.sub(r"\$\((\w+)\)", lambda name: folders[name[1]], each) for each in rule.split() if each != "$(UV)"]
+
+
+def _is_current(clone: Path) -> bool:
+    asked = subprocess.run(["make", "--question", ".venvs/main/.synced"], cwd=clone, check=False)
+    return asked.returncode == 0
