@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from workbench.registry.errors import RegistryError, UnknownVersionError
+from workbench.registry.settings import RegistrySettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,10 @@ class ModelVersion(msgspec.Struct, frozen=True):
 
     @property
     def folder(self) -> Path:
-        """The folder of its artefact.
+        """The folder of its artefact; where that is gone, the one of its name in ``REGISTRY_ARTEFACTS``.
+
+        So a registry can be handed on, with its folder, to where a checkout has another path. Whoever reads the folder
+        compares its bytes with those that were registered.
 
         Raises:
             RegistryError: it was registered by something else, and lies elsewhere.
@@ -63,7 +67,9 @@ class ModelVersion(msgspec.Struct, frozen=True):
                 f"source {self.source} of {self.title}: expected {_SCHEME}://…: register the artefact's folder with "
                 "workbench.registry"
             )
-        return Path(unquote(parts.path))
+        written = Path(unquote(parts.path))
+        here = RegistrySettings().artefacts / self.model / written.name
+        return here if here.is_dir() and not written.is_dir() else written
 
     @property
     def title(self) -> str:

@@ -41,6 +41,18 @@ def test_an_alias_or_a_version_is_copied_to_where_no_training_writes(
     assert (place.served / MODEL).read_bytes() == b"two"
 
 
+def test_a_registry_that_was_moved_with_its_folder_is_read_there(
+    tmp_path: Path, place: Place, registry: RegistrySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register([place.trained], settings=registry)
+    version = read_models(registry)["iris"].version(1)
+    moved = registry.artefacts.rename(tmp_path / "moved")
+    assert not version.folder.exists()
+    monkeypatch.setenv("REGISTRY_ARTEFACTS", str(moved))
+    assert version.folder == moved / "iris" / version.folder.name
+    assert resolved("models:/iris@champion", place, registry)[0] == b"one"
+
+
 def test_a_folder_is_served_as_it_is(tmp_path: Path, place: Place, registry: RegistrySettings) -> None:
     assert resolve(str(tmp_path / "mine"), place, registry, print) == tmp_path / "mine"
 
