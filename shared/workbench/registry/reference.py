@@ -55,7 +55,10 @@ def find_version(reference: str, settings: RegistrySettings) -> ModelVersion:
     version = model.alias(match["alias"])
     if version is None:
         known = ", ".join(model.aliases) or "none"
-        raise UnknownVersionError(f"alias {match['alias']} of {model.name}: expected one of its aliases: {known}")
+        raise UnknownVersionError(
+            f"alias {match['alias']} of {model.name}: expected one of its aliases: {known}; "
+            f"`make promote-N MODEL={model.name} VERSION=…` makes a version the champion"
+        )
     return version
 
 
