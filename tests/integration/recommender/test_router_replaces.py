@@ -25,7 +25,7 @@ def asked(router: RouterProcess, text: str) -> str:
 
 def metrics(router: RouterProcess, *of: str) -> list[str]:
     lines = httpx.get(f"{router.url}/metrics", timeout=GENEROUS_S).text.splitlines()
-    return [line.rpartition(" ")[2] for line in lines if all(part in line for part in of)]
+    return [line.rpartition(" ")[2] for line in lines if line[0] != "#" and all(part in line for part in of)]
 
 
 def version(graph: Path, number: str, root: dict[str, object], name: str = "test") -> None:

@@ -29,15 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 USUAL, SPARE = ".run/2/served/recommender", ".run/2/served/recommender-b"
-PORTS = (
-    "PORT",
-    "VALKEY_PORT",
-    "PREPROCESSOR_PORT",
-    "MODEL_PORT",
-    "SECOND_MODEL_PORT",
-    "POSTPROCESSOR_PORT",
-    "SPARE_PORT",
-)
+PORTS = ("", "VALKEY_", "PREPROCESSOR_", "MODEL_", "SECOND_MODEL_", "POSTPROCESSOR_", "SPARE_")
 
 
 class Level:
@@ -168,7 +160,8 @@ def test_what_cannot_be_served_is_refused_and_a_registry_that_is_away_keeps_no_l
     code, said = level.run("registry", "promote", "recommender", "2")
     assert code == 1, said
     assert "error: artefact of recommender 2: " in said
-    assert "items.json: sha256 " in said
+    assert "items.json" in said
+    assert "as model.json says: the file is damaged or was replaced" in said
     assert level.version() == "1"
     assert read_models(registry)["recommender"].aliases[CHAMPION] == 1
 

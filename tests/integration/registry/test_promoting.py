@@ -185,4 +185,3 @@ def test_the_commands_have_the_level_follow_and_heed_the_gate(
     assert level.served == [2, 1]
     assert run("promote", "iris", "3", "--force") == (0, "iris: champion 1 -> 3: served\n")
     assert "better (by " in decisions(two)[0]
-    assert commands.main(None, list, ["rollback", "iris"]) == 1
