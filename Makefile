@@ -73,7 +73,7 @@ $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(f
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
 .PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry learn hint solution reset
-.PHONY: cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
+.PHONY: console console-down up-console down-console cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
 
 help:
 	@awk -F':.*## ' '/^# --- set-up/ {exit} /^# --- / {gsub(/^# --- | -+$$/, ""); printf "\n%s\n", $$0} \
@@ -266,6 +266,15 @@ observe-down: $(SYNCED) ## stop what observe started
 
 up-observe: observe
 down-observe: observe-down # the names in a stack's messages
+
+console: $(SYNCED) ## open a live page in the browser with everything that runs
+	@$(PY) -m workbench.console up
+
+console-down: $(SYNCED) ## stop it
+	@$(PY) -m workbench.console down
+
+up-console: console
+down-console: console-down # the names in a stack's messages
 
 image-3: .run/3/optimize.json
 

@@ -26,8 +26,11 @@ class Memory:
         self._series = {labels: np.array(values) for labels, values in series.items()}
         self._times = times
 
-    def select(self, name: str, matches: Sequence[Matcher], start: float, end: float) -> Iterator[Samples]:
-        """The samples of a metric's series within the time."""
+    def select(
+        self, name: str, matches: Sequence[Matcher], start: float, end: float, apart_s: float
+    ) -> Iterator[Samples]:
+        """All samples of a metric's series within the time."""
+        del apart_s
         held = (self._times >= start) & (self._times <= end)
         named = {labels: dict(labels) for labels in self._series if ("__name__", name) in labels}
         found = [labels for labels, pairs in named.items() if all(match(pairs) for match in matches)]

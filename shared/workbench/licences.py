@@ -60,6 +60,13 @@ _SPELLINGS: Final = {
 }
 """What packages write where they do not use SPDX's names."""
 
+_READ: Final = {
+    "axe-playwright-python": "MIT",
+    "docutils": "0BSD AND BSD-2-Clause",  # the GPL is that of an Emacs mode, which the package does not carry
+    "promql-parser": "MIT",
+}
+"""What the licence file in a package says, where its metadata say nothing or more than is true."""
+
 _BY_CHOICE: Final = {"gpu": "NVIDIA's own terms, which who installs them accepts; only make optimize-3 uses them"}
 """Environments that exist only beside their hardware, and of which nothing ships: why they are not held to the list."""
 
@@ -74,8 +81,8 @@ class Package(NamedTuple):
 
 
 def licence_of(metadata: Message) -> str:
-    """An expression of SPDX: the package's own, or what its licence field or classifiers mean; else what it says."""
-    if expression := metadata.get("License-Expression"):
+    """An expression of SPDX: what was read in the package, or what its metadata say."""
+    if expression := _READ.get(str(metadata["Name"])) or metadata.get("License-Expression"):
         return str(expression)
     stated = str(metadata.get("License") or "").partition("\n")[0].strip()
     if (known := _SPELLINGS.get(stated, stated)) in ACCEPTED:

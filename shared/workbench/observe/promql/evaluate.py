@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Evaluator"]
 
 _RECORDED_EVERY_S = 15.0
+_SAMPLES_OF_A_WINDOW = 100
 _SIDES = {"ManyToOne": "left", "OneToMany": "right", "OneToOne": "", "ManyToMany": ""}
 
 
@@ -38,6 +39,13 @@ class Evaluator:
     def __init__(self, source: Source, rules: Rules | None = None) -> None:
         self._source = source
         self._recordings = (rules or Rules()).recordings
+        self._remembered: dict[tuple[str, Grid], Frame] | None = None
+
+    def remembering(self) -> Evaluator:
+        """The same, but each recorded metric is computed once for all expressions at the same moments."""
+        other = Evaluator(self._source)
+        other._recordings, other._remembered = self._recordings, {}
+        return other
 
     def evaluate(self, expression: str, grid: Grid) -> Frame:
         """The series of an expression; a scalar is one series without labels.
@@ -45,7 +53,8 @@ class Evaluator:
         Raises:
             QueryError: it is no PromQL, or uses what is not evaluated here.
         """
-        value = _Query(self._source, self._recordings).value(_parsed(expression), grid)
+        known = {} if self._remembered is None else self._remembered
+        value = _Query(self._source, self._recordings, known).value(_parsed(expression), grid)
         if isinstance(value, str):
             raise QueryError(f"{expression!r} is a text, not a series")
         return value if isinstance(value, Frame) else _one(value)
@@ -66,9 +75,10 @@ def _one(scalar: Floats) -> Frame:
 class _Query:
     """One evaluation, which computes a recorded metric once however often it is named."""
 
-    def __init__(self, source: Source, recordings: dict[str, list[Recording]]) -> None:
-        self._source, self._recordings = source, recordings
-        self._known: dict[tuple[str, Grid], Frame] = {}
+    def __init__(
+        self, source: Source, recordings: dict[str, list[Recording]], known: dict[tuple[str, Grid], Frame]
+    ) -> None:
+        self._source, self._recordings, self._known = source, recordings, known
 
     def value(self, node: promql.Expr, grid: Grid) -> Value:
         """The value of a part of the expression."""
@@ -96,7 +106,8 @@ class _Query:
         moved, name = grid.earlier(_offset_s(node)), _name(node)
         if name in self._recordings:
             return self._recorded(node, moved)
-        found = self._source.select(name, conditions(node), moved.start - windows.LOOKBACK_S, moved.end)
+        start, apart_s = moved.start - windows.LOOKBACK_S, moved.step / 2
+        found = self._source.select(name, conditions(node), start, moved.end, apart_s)
         return Frame.joined([windows.latest(samples, moved) for samples in found], grid.count)
 
     def _recorded(self, node: promql.VectorSelector, grid: Grid) -> Frame:
@@ -120,7 +131,8 @@ class _Query:
         selector, range_s = node.vector_selector, node.range.total_seconds()
         moved, name = grid.earlier(_offset_s(selector)), _name(selector)
         if name not in self._recordings:
-            return self._source.select(name, conditions(selector), moved.start - range_s, moved.end)
+            start, apart_s = moved.start - range_s, range_s / _SAMPLES_OF_A_WINDOW
+            return self._source.select(name, conditions(selector), start, moved.end, apart_s)
         first, last = np.ceil((moved.start - range_s) / _RECORDED_EVERY_S), np.floor(moved.end / _RECORDED_EVERY_S)
         every = Grid(float(first) * _RECORDED_EVERY_S, _RECORDED_EVERY_S, int(last - first) + 1)
         frame = self._recorded(selector, every)

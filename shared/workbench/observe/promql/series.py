@@ -45,7 +45,7 @@ class Grid:
 
     @property
     def times(self) -> Floats:
-        """(count,) float64."""
+        """Gives them as (count,) float64."""
         return self.start + self.step * np.arange(self.count, dtype=np.float64)
 
     @property
@@ -76,8 +76,13 @@ class Samples:
 class Source(Protocol):
     """Where samples come from."""
 
-    def select(self, name: str, matches: Sequence[Matcher], start: float, end: float) -> Iterable[Samples]:
-        """All samples of the metric within the time, of those of its series that meet every condition."""
+    def select(
+        self, name: str, matches: Sequence[Matcher], start: float, end: float, apart_s: float
+    ) -> Iterable[Samples]:
+        """The samples of the metric within the time, of those of its series that meet every condition.
+
+        Where there are more, samples about ``apart_s`` seconds apart will do.
+        """
         ...
 
 
@@ -97,7 +102,7 @@ class Frame:
 
     @classmethod
     def empty(cls, moments: int) -> Frame:
-        """No series."""
+        """Gives a frame without series."""
         return cls([], np.empty((0, moments)), np.empty((0, moments), dtype=bool))
 
     @classmethod
@@ -113,7 +118,7 @@ class Frame:
         return Frame([self.labels[row] for row in rows], self.values[list(rows)], self.there[list(rows)])
 
     def anywhere(self) -> Bools:
-        """(1, moments) whether any series has a value."""
+        """Says at which moments any series has a value: (1, moments)."""
         found: Bools = np.logical_or.reduce(self.there, axis=0)[np.newaxis]
         return found
 

@@ -1,0 +1,1 @@
+"""The control room: one live page for everything that runs."""

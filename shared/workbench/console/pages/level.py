@@ -1,0 +1,113 @@
+"""A level's page: the way of a request as a picture, the processes, and the panels of the level's dashboard."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+
+from workbench.console.pages.doing import doing, killing
+from workbench.console.pages.frame import frame, heading, keep_fresh, show_state
+from workbench.console.pages.panel import WINDOWS, place
+from workbench.console.picture import draw
+from workbench.console.running import UsageMeter
+from workbench.console.units import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workbench.console.acting import Actor
+    from workbench.console.room import Room, ShownLevel
+
+__all__ = ["level_page"]
+
+_OPEN_ROWS = 2
+_RARELY_S = 10
+_COLUMNS = ("process", "state", "uptime", "cpu", "memory", "pid", "kill")
+_KILL = """
+<q-td :props="props"><q-btn flat dense label="kill" :aria-label="'kill ' + props.row.process"
+  @click="() => $parent.$emit('kill', props.row.process)" /></q-td>
+"""
+
+
+def level_page(room: Room, actor: Actor, number: int) -> None:
+    """Builds the page."""
+    level = room.levels.get(number)
+    if level is None:
+        with frame(room, "No such level"):
+            ui.label(f"There is no level {number}; there are {', '.join(map(str, room.levels))}.")
+        return
+    with frame(room, level.file.title):
+        with ui.row():
+            badge = ui.badge("…")
+        keep_fresh(lambda: show_state(badge, room.states[number]))
+        _picture(room, level)
+        _processes(room, level, actor)
+        doing(level, actor)
+        _panels(room, level)
+
+
+def _picture(room: Room, level: ShownLevel) -> None:
+    heading("The way of a request")
+    drawn = ui.html("", sanitize=False).classes("w-full overflow-x-auto").props('tabindex="0"')
+
+    def refresh() -> None:
+        svg = draw(level.file, room.flows(level), room.states[level.number].down)
+        if svg != drawn.content:
+            drawn.set_content(svg)
+
+    keep_fresh(refresh)
+
+
+def _processes(room: Room, level: ShownLevel, actor: Actor) -> None:
+    heading("Processes")
+    columns = [{"name": name, "label": name, "field": name, "align": "left"} for name in _COLUMNS]
+    table = ui.table(columns=columns, rows=[], row_key="process").classes("w-full")
+    table.set_visibility(False)
+    table.add_slot("body-cell-kill", _KILL)
+    table.on("kill", lambda event: killing(level.number, str(event.args), actor)())
+    remedy = ui.label(f"Level {level.number} is down: make up-{level.number} starts it.")
+    meter = UsageMeter()
+
+    def refresh() -> None:
+        processes = room.states[level.number].processes
+        usage = meter.measure(each.pid for each in processes.values() if each.pid)
+        rows = []
+        for name, each in processes.items():
+            row = {"process": name, "state": each.status}
+            if each.pid and (used := usage.get(each.pid)):
+                row |= {"uptime": shown(each.uptime_s, "s"), "cpu": f"{used.cpu:.0%}", "pid": str(each.pid)}
+                row["memory"] = shown(used.memory, "bytes")
+            rows.append(row)
+        table.set_visibility(bool(rows))
+        remedy.set_visibility(not rows)
+        table.rows[:] = rows
+        table.update()
+
+    keep_fresh(refresh)
+
+
+def _panels(room: Room, level: ShownLevel) -> None:
+    heading("Panels")
+    select = ui.select(list(WINDOWS), value="5 minutes", label="time shown").classes("w-40")
+
+    def window() -> float:
+        return WINDOWS[str(select.value)]
+
+    for number, (row, panels) in enumerate(level.board.rows.items()):
+        with ui.expansion(row, value=number < _OPEN_ROWS).classes("w-full") as opened, _grid():
+            refreshers = [place(room, panel, window) for panel in panels]
+        keep_fresh(partial(_refresh_open, opened, window, refreshers))
+
+
+def _grid() -> ui.element:
+    return ui.element("div").classes("panels")
+
+
+def _refresh_open(opened: ui.expansion, window: Callable[[], float], refreshers: list[Callable[[], None]]) -> None:
+    """What nobody sees is not computed, and a picture of hours does not change every second."""
+    if opened.value and (window() <= WINDOWS["5 minutes"] or int(time.time()) % _RARELY_S == 0):
+        for refresh in refreshers:
+            refresh()
