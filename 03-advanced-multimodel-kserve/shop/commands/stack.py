@@ -131,6 +131,7 @@ def _gateway(addresses: Addresses, number: int, run_dir: Path) -> Process:
             "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
             "TELEMETRY_TRACE_RATIO": os.environ.get("TELEMETRY_TRACE_RATIO", "0.1"),  # a short run is to leave enough
             "AUDIT_DIR": str(run_dir / "audit"),
+            "SHOP_DRIFT_DIR": str(run_dir / "drift"),
         },
         inherits=_OF_A_GATEWAY,
     )

@@ -69,7 +69,7 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
     watch = Telemetry("shop-gateway", "3", observed, quiet=QUIET, **telemetry)
     versions = Versions(_loaded(watch, settings))
     metrics = GatewayMetrics(versions, telemetry.get("registry", REGISTRY))
-    monitor, ready = open_model_monitor(settings.models_dir), Readiness()
+    monitor, ready = open_model_monitor(settings.models_dir, settings.drift_dir), Readiness()
     _connect_monitor(monitor, watch, ready)
     links, limit = _Links.of(settings), AdaptiveLimit(settings)
     collaborators = _collaborators(settings, links, versions, metrics, monitor)

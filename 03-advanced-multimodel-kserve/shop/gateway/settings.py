@@ -76,6 +76,10 @@ class GatewaySettings(Addresses):
     limit_max: int = Field(256, ge=1, description="The limit is never higher.")
     target_ms: float = Field(25, gt=0, description="Slower answers than this lower the limit.")
 
+    drift_dir: Path | None = Field(
+        None, description="Where the gateways of a machine share what they watch for drift; unset: each has its own."
+    )
+
     drain_s: float = Field(
         0.5, ge=0, description="After SIGTERM, how long new requests are still answered while balancers look away."
     )

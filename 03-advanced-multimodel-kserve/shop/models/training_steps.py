@@ -11,6 +11,7 @@ import numpy as np
 
 from shop.artefact import ModelCard, write_artefact
 from shop.features.store import EMBEDDING, FRAUD_WIDTH, RANKING_WIDTH
+from shop.models.drift_reference import one_of_each, reference
 from shop.models.fraud import student as fraud_student
 from shop.models.fraud.student import fraud_onnx
 from shop.models.fraud.training import train_fraud
@@ -99,7 +100,10 @@ def fit_ranking(run_dir: Path, say: Callable[[str], None]) -> TrainedModel:
         "margins": {name: {"ndcg_at_10": value} for name, value in fitted.margins.items()},
         "judged": f"{fitted.judged:,} pages",
     }
-    return _written(run_dir, ranking_onnx(fitted.student), card, rows, **known, blocks=blocks, as_of=periods.train)
+    asked = one_of_each(fitted.test)
+    parts = reference("ranking", asked, fitted.student(asked))
+    onnx = ranking_onnx(fitted.student)
+    return _written(run_dir, onnx, card, rows, parts, **known, blocks=blocks, as_of=periods.train)
 
 
 def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> TrainedModel:
@@ -127,7 +131,8 @@ def fit_fraud(run_dir: Path, say: Callable[[str], None]) -> TrainedModel:
     served = fitted.entities
     blocks = {"f:": served["user"], "c:": served["card"], "d:": served["device"], "p:": served["ip"]}
     known = {"margins": fitted.margins, "judged": f"{int(fitted.test.fraud.sum()):,} frauds"}
-    return _written(run_dir, fraud_onnx(fitted.student, fitted.platt), card, rows, **known, blocks=blocks)
+    parts = reference("fraud", fitted.frozen, fitted.platt(fitted.student(fitted.frozen)))
+    return _written(run_dir, fraud_onnx(fitted.student, fitted.platt), card, rows, parts, **known, blocks=blocks)
 
 
 def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> TrainedModel:
@@ -158,7 +163,7 @@ def fit_personalisation(run_dir: Path, say: Callable[[str], None]) -> TrainedMod
     )
     onnx = personalisation_onnx(fitted.embeddings.items)
     known = {"margins": fitted.margins, "judged": f"{fitted.judged:,} users"}
-    return _written(run_dir, onnx, card, rows, **known, embeddings=users, popular=fitted.popular)
+    return _written(run_dir, onnx, card, rows, {}, **known, embeddings=users, popular=fitted.popular)
 
 
 def _write_evaluation(run_dir: Path, evaluation: Evaluation) -> None:
@@ -205,9 +210,9 @@ def _parts(margins: dict[str, float], by: str, slices: dict[str, dict[str, float
 
 
 def _written(
-    run_dir: Path, onnx: bytes, card: ModelCard, rows: dict[str, dict[str, float]], **more: Any
+    run_dir: Path, onnx: bytes, card: ModelCard, rows: dict[str, dict[str, float]], parts: dict[str, bytes], **more: Any
 ) -> TrainedModel:
-    artefact = write_artefact(run_dir / "models" / card.name / card.version, onnx, card)
+    artefact = write_artefact(run_dir / "models" / card.name / card.version, onnx, card, parts)
     return TrainedModel(artefact, len(onnx), rows, **more)
 
 

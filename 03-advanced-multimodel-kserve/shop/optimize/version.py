@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shop.artefact import CHECK, Artefact, ModelCard, write_artefact
+from shop.features.watched import PROFILE
 from shop.optimize.forms import tensorrt_exports
 from shop.optimize.latency import run_of, session
 
@@ -44,7 +45,9 @@ def write_version(models_dir: Path, exam: Exam, outcome: Outcome, *, force: bool
         shutil.rmtree(folder, ignore_errors=True)
         return None
     content = baseline.onnx()
-    parts = {**tensorrt_exports(exam.model, content, exam.calibration), CHECK: _check(content, exam)}
+    # the same requests come, and scores that the gate holds close to the baseline's: the same reference for drift
+    reference = {PROFILE: baseline.part(PROFILE)} if PROFILE in baseline.card().files else {}
+    parts = {**tensorrt_exports(exam.model, content, exam.calibration), CHECK: _check(content, exam), **reference}
     return write_artefact(folder, outcome.candidate.content, _card(baseline.card(), outcome.verdict), parts)
 
 

@@ -56,6 +56,11 @@ class VersionDrift:
     windows: dict[str, WindowDrift] = field(default_factory=lambda: defaultdict(WindowDrift))
 
     @property
+    def asked(self) -> bool:
+        """Whether it has answered anything; a version that stands by has not."""
+        return any(window.rows for window in self.windows.values())
+
+    @property
     def drifted(self) -> list[str]:
         """The features in alarm in any window, each once."""
         return list(dict.fromkeys(name for window in self.windows.values() for name in window.drifted))
@@ -124,7 +129,7 @@ def main(arguments: list[str], console: Console | None = None, kept: Path | None
     """Prints the verdict of ``URL`` (a /metrics address); returns 0 when quiet, 1 in alarm, 2 without drift gauges.
 
     Where ``kept`` names a file, the verdict is written there, too: ``quiet``, ``alarm``, or ``no verdict`` where a
-    version has answered too little for one.
+    version has answered too little for one. A version that stands by and has answered nothing has no say in it.
     """
     console = console or make_console()
     if len(arguments) != 1 or not arguments[0].startswith("http://"):
@@ -139,7 +144,8 @@ def main(arguments: list[str], console: Console | None = None, kept: Path | None
     if not versions:
         console.print(f"{url}: no serving_drift_* gauges; does the server monitor drift?", style="red", markup=False)
         return _UNREACHABLE
-    for (model, version), drift in versions.items():
+    shown = {name: drift for name, drift in versions.items() if drift.asked} or versions
+    for (model, version), drift in shown.items():
         for window in drift.windows.values():
             console.print(render(console, model, version, window))
         console.print(_POWER.format(drift.reference_rows), soft_wrap=True)
@@ -151,12 +157,16 @@ def main(arguments: list[str], console: Console | None = None, kept: Path | None
         console.print(Text(printable(f"drift: {', '.join(drifted)}"), "red"), soft_wrap=True)
         return _ALARM
     for (model, version), drift in versions.items():
-        console.print(_unflagged(f"{model} {version}", drift), soft_wrap=True)
+        if (model, version) in shown:
+            console.print(_unflagged(f"{model} {version}", drift), soft_wrap=True)
+        else:
+            console.print(Text(printable(f"{model} {version}: stands by, was asked nothing yet"), "dim"))
     return _QUIET
 
 
 def _document(url: str, versions: Mapping[tuple[str, str], VersionDrift]) -> dict[str, object]:
-    told = all(drift.smallest_shift < inf for drift in versions.values())
+    asked = [drift for drift in versions.values() if drift.asked]
+    told = bool(asked) and all(drift.smallest_shift < inf for drift in asked)
     alarm = any(drift.drifted for drift in versions.values())
     stamp = hardware_stamp()
     return {

@@ -119,6 +119,26 @@ def test_a_verdict_is_kept_with_its_moment(monitor: DriftMonitor, url: str, tmp_
     assert all(datetime.fromisoformat(each["date"]).tzinfo for each in said)
 
 
+def test_a_version_that_stands_by_has_no_say(registry: CollectorRegistry, url: str, tmp_path: Path) -> None:
+    serving, standing_by = (
+        DriftMonitor(
+            ReferenceProfile.of(REFERENCE, REFERENCE[:, 0], model="pair", version=version, feature_names=["a", "b"])
+        )
+        for version in "78"
+    )
+    registry.register(DriftCollector([serving, standing_by]))
+    said = []
+    for rows in (0, 500):
+        serving.observe(REFERENCE[:rows], REFERENCE[:rows, :1])
+        text = StringIO()
+        main([url], Console(file=text, width=200), kept=tmp_path / "3.json")
+        said.append((json.loads((tmp_path / "3.json").read_bytes())["verdict"], text.getvalue().splitlines()[-1]))
+    assert said == [
+        ("no verdict", "pair 8: no verdict yet"),
+        ("quiet", "pair 8: stands by, was asked nothing yet"),
+    ]
+
+
 def test_a_server_without_drift_gauges_exits_two(url: str) -> None:
     assert verdict(url) == (2, f"{url}: no serving_drift_* gauges; does the server monitor drift?\n")
 

@@ -7,8 +7,11 @@ import os
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from servekit.audit import Audited, AuditLog, AuditSettings, refused
 from servekit.drift import DriftMonitor, ProfileError, ReferenceProfile
+from shop.features.watched import PROFILE, WATCHED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["ModelMonitor", "open_model_monitor"]
 
 _log = logging.getLogger("shop.gateway")
-_PROFILE = "drift.json"
+_WINDOW = 250
+"""Rows of the short window. Half of it is enough for a verdict, and the load of one `make sla-3` has more payments."""
+_COLUMNS = {model: list(columns.values()) for model, columns in WATCHED.items()}
 
 
 class ModelMonitor(Audited):
@@ -32,10 +37,10 @@ class ModelMonitor(Audited):
         super().__init__(audit)
 
     def observe(self, model: str, version: str, rows: NDArray[np.float32], scores: NDArray[np.generic]) -> None:
-        """Adds rows that a model was given, and its scores, to the drift window of its version."""
+        """Adds rows that a model was given, in the columns that are watched, and its scores to its version's window."""
         drift = self.drift.get((model, version))
         if drift is not None:
-            drift.observe(rows, scores.reshape(-1, 1))
+            drift.observe(rows[:, _COLUMNS[model]], scores.reshape(-1, 1))
 
     def audit_decision(  # noqa: PLR0913 - the members of the line
         self, record: RequestRecord, *, model: str, version: str, request: bytes, answer: bytes, decision: str
@@ -60,16 +65,30 @@ class ModelMonitor(Audited):
             )
 
 
-def open_model_monitor(models_dir: Path) -> ModelMonitor:
+def open_model_monitor(models_dir: Path, shared: Path | None = None) -> ModelMonitor:
     """A monitor with drift where artefacts have a reference profile, and audit where ``AUDIT_DIR`` is set.
+
+    Args:
+        models_dir: where the artefacts are.
+        shared: where the gateways of this machine share their drift windows, so that each tells of all of them.
 
     Raises:
         AuditError: the audit log cannot be continued.
     """
     drift = {}
-    for path in sorted(models_dir.glob(f"*/*/{_PROFILE}")):
+    for path in sorted(models_dir.glob(f"*/*/{PROFILE}")):
         try:
-            drift[path.parts[-3], path.parts[-2]] = DriftMonitor(ReferenceProfile.load(path))
-        except (ProfileError, ValueError) as error:
+            profile = _profile(path, *path.parts[-3:-1])
+            drift[path.parts[-3], path.parts[-2]] = DriftMonitor(profile, _WINDOW, directory=shared)
+        except (ProfileError, ValueError, OSError) as error:
             _log.warning("drift of %s %s is not watched: %s", path.parts[-3], path.parts[-2], error)
     return ModelMonitor(drift, AuditLog(AuditSettings()) if "AUDIT_DIR" in os.environ else None)
+
+
+def _profile(path: Path, model: str, version: str) -> ReferenceProfile:
+    """The reference of a version, by the number of its folder, which is what clients and metrics call it."""
+    profile = ReferenceProfile.load(path)
+    names = [column.name for column in profile.columns if column.kind == "feature"]
+    if names != list(WATCHED.get(model, ())):
+        raise ProfileError(f"reference profile {path}: of other columns than are watched: train again")
+    return msgspec.structs.replace(profile, model=model, version=version)

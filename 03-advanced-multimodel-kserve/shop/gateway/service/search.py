@@ -68,7 +68,10 @@ class _Ranking:
         order = np.argsort(-scores, kind="stable")[: _most(request.count, len(self._candidates))]
         best = scores[order].tolist()
         collaborators.metrics.computed(self.model, version, best[0], record.started_ns)
-        collaborators.monitor.observe(self.model, version, features[order[:1]], scores[order[:1]])
+        any_one = int.from_bytes(self.key[:4]) % len(scores)  # what is asked, and not what the model likes
+        collaborators.monitor.observe(
+            self.model, version, features[any_one : any_one + 1], scores[any_one : any_one + 1]
+        )
         entry = entry_of([self._candidates[place] for place in order.tolist()], best, version)
         record.mark("postprocess")
         return entry

@@ -56,6 +56,7 @@ class FraudTraining:
         sample: (rows, FRAUD_WIDTH) of the training rows, for calibration of INT8.
         choosing: the payments of the validation period.
         test: those of the test period.
+        frozen: (rows, FRAUD_WIDTH) of the test period with entities as the store has them: what is served.
         payments: how many were learned from.
         teacher: LightGBM's booster.
     """
@@ -69,6 +70,7 @@ class FraudTraining:
     sample: NDArray[np.float32]
     choosing: JudgedPayments
     test: JudgedPayments
+    frozen: NDArray[np.float32]
     payments: int
     teacher: Any
 
@@ -104,7 +106,7 @@ def train_fraud(record: Record, periods: Periods, say: Callable[[str], None] = l
     choosing, judged = (JudgedPayments(features[some], fraud[some], payments.user[some]) for some in (choose, test))
     slices = _by_card(probabilities["student"], payments.where(test), _new_cards(payments)[test])
     return FraudTraining(
-        student, platt, entities, quality, margins, slices, sample, choosing, judged, len(rows), teacher
+        student, platt, entities, quality, margins, slices, sample, choosing, judged, frozen, len(rows), teacher
     )
 
 
