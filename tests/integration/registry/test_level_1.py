@@ -16,6 +16,7 @@ import pytest
 
 from iris_api.adapters.artefact import artefact_in, read_artefact
 from tests.artefacts import decisions
+from tests.integration.release.conftest import promise
 from tests.patience import GENEROUS_S, until
 from tests.ports import free_ports
 from workbench.registry import CHAMPION, RegistrySettings, read_models, register
@@ -45,9 +46,12 @@ class Level:
         }  # fmt: skip
 
     def run(self, module: str, *words: str, **environment: str) -> tuple[int, str]:
+        return self.call(f"iris_api.commands.{module}", *words, **environment)
+
+    def call(self, module: str, *words: str, **environment: str) -> tuple[int, str]:
         ports = self._ports if "up" in words else {}
         done = subprocess.run(
-            [sys.executable, "-m", f"iris_api.commands.{module}", *words],
+            [sys.executable, "-m", module, *words],
             cwd=self.home, env={**self._environment, **ports, **environment}, check=False, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
@@ -113,6 +117,16 @@ def test_the_champion_is_served_and_a_promotion_and_a_rollback_lose_no_request(
     code, said = level.run("client")  # the oracle is that of the model in service
     assert code == 0, said
     assert "champion from version 1 to version 2: less sure (by " in decisions(registry)[0]
+
+
+def test_a_release_brings_its_model_to_the_server_that_runs(level: Level, registry: RegistrySettings) -> None:
+    assert level.run("stack", "up")[0] == 0
+    first, held_to = level.sure(), ["--sla", str(promise(level.home, 5000)), "--rate", "60", "--duration", "6"]
+    code, said = level.call("release", "1", "--c", "5", *held_to)
+    assert code == 0, said
+    assert "level 1 serves it, without a restart" in said
+    assert level.sure() != first
+    assert read_models(registry)["iris"].aliases[CHAMPION] == 3
 
 
 def test_what_cannot_be_served_is_refused_and_a_registry_that_is_away_keeps_no_level_down(

@@ -29,7 +29,9 @@ def test_the_better_algorithm_is_promoted_and_the_other_refused(
     (tmp_path / ".cache").symlink_to(ROOT / ".cache")  # the data, fetched once
     held_to = ["--sla", str(promise(tmp_path, 5000, LEVEL)), "--rate", "30", "--duration", "12"]
     assert main(["2", *held_to]) == 0
-    assert "release   promoted: recommender 1 is the champion" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "level 2 is not up; its next start serves it" in said
+    assert "release   promoted: recommender 1 is the champion" in said
     assert main(["2", *held_to, "--algorithm", "als"]) == 1
     assert "release   refused: ndcg_at_10 0.1" in capsys.readouterr().out
     assert read_models(registry)["recommender"].aliases == {CHAMPION: 1}
