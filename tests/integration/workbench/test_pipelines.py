@@ -330,8 +330,8 @@ def test_gitlabs_gate_passes_for_real_if_level_1_keeps_its_promise(tmp_path: Pat
     sla.write_text(text + "\n[generator]\nlag_p99_ms = 60_000 # the machine is busy\ntimeout_s = 60\n")
     ports = dict(zip(("IRIS_PORT", "IRIS_GRPC_PORT"), map(str, free_ports(2)), strict=True))
     runner = GitlabRunner(tmp_path)
-    path = ":".join(str(tmp_path / each) for each in ("shared", "01-beginner-iris-api", "infra/pipelines"))
-    done = runner.start("gate: [1]", CI_COMMIT_TAG="v1.2.0", PYTHONPATH=path, **ports)
+    code = ":".join(str(tmp_path / each) for each in ("shared", "01-beginner-iris-api", "infra/pipelines"))
+    done = runner.start("gate: [1]", CI_COMMIT_TAG="v1.2.0", PYTHONPATH=code, **ports)
     assert (tmp_path / ".run/sla/1.json").exists(), done.stdout + done.stderr
     verdict = json.loads((tmp_path / ".run/sla/1.json").read_text())["verdict"]
     assert (done.returncode == 0) == (verdict == "met"), done.stdout
