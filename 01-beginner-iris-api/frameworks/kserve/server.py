@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import onnxruntime
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
+from kserve.utils.utils import generate_uuid
 
 
 class Iris(Model):
@@ -33,7 +34,8 @@ class Iris(Model):
         for each, values in zip(self.get_output_types(), self.run(None, {"features": rows}), strict=True):
             outputs.append(InferOutput(each["name"], list(values.shape), each["datatype"]))
             outputs[-1].set_data_from_numpy(values, binary_data=False)
-        return InferResponse(payload.id, self.name, outputs)
+        identity = payload.id or generate_uuid()
+        return InferResponse(identity, self.name, outputs, requested_outputs=payload.request_outputs)
 
 
 if __name__ == "__main__":

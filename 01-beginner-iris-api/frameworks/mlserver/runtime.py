@@ -18,11 +18,10 @@ class IrisRuntime(MLModel):
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         rows = self.decode(payload.inputs[0], default_codec=NumpyCodec)
         labels, probabilities = self.run(None, {"features": np.asarray(rows, np.float32)})
+        wanted = {output.name for output in payload.outputs or self.outputs}
+        outputs = {"label": labels, "probabilities": probabilities}
         return InferenceResponse(
             model_name=self.name,
             model_version=self.version,
-            outputs=[
-                NumpyCodec.encode_output("label", labels),
-                NumpyCodec.encode_output("probabilities", probabilities),
-            ],
+            outputs=[NumpyCodec.encode_output(name, data) for name, data in outputs.items() if name in wanted],
         )

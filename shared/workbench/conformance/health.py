@@ -64,6 +64,7 @@ def server_metadata(target: Target) -> None:
 def model_metadata(target: Target) -> None:
     found = target.signature
     expect(found.name == target.model, f"the metadata's name is {found.name}: expected {target.model}")
+    expect(found.versions is not None, "the metadata's versions are null: expected a list, or no such field")
     for tensor in [*found.inputs, *found.outputs]:
         expect(tensor.datatype in DTYPES, f"tensor {tensor.name} datatype {tensor.datatype}: expected the protocol's")
         expect(min(tensor.shape, default=0) >= -1, f"tensor {tensor.name} shape {tensor.shape}: sizes are -1 or more")

@@ -34,7 +34,7 @@ class Signature(msgspec.Struct, frozen=True):
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
     platform: str | None = None
-    versions: list[str] = []
+    versions: list[str] | None = []  # null is not the protocol's, but says no less than nothing
 
 
 def is_batched(signature: Signature) -> bool:

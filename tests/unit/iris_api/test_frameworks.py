@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import string
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from iris_api.commands.frameworks.carried import take_out
 from iris_api.commands.frameworks.exchange import FORMS, WrongAnswerError, beginnings, check, requests_for
 from iris_api.commands.frameworks.field import FOLDER, FieldError, chosen, read_field
 from iris_api.commands.frameworks.lines import lines_of_code
@@ -159,6 +161,52 @@ def test_the_picture_has_a_bar_for_each_that_was_measured_the_quickest_first() -
     assert picture.index("&lt;quick&gt;") < picture.index("&lt;slow&gt;")
     assert "absent" not in picture
     assert "500/s, 2,000 µs" in picture
+
+
+# stands in for Docker, of which only the words are looked at: no image can be counted on to be there
+DOCKER = """#!/bin/sh
+echo "$@" >> {log}
+[ "$1" != cp ] || printf 'program' > "$3"
+[ "$1" != {fails} ] || {{ echo 'pull access denied' >&2; exit 1; }}
+"""
+
+
+def put_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, fails: str = "nothing") -> Path:
+    log, docker = folder / "log", folder / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(DOCKER.format(log=log, fails=fails))
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{docker.parent}:/usr/bin:/bin")
+    monkeypatch.chdir(folder)
+    return log
+
+
+def test_a_program_is_taken_out_of_its_image_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, served = put_docker(tmp_path, monkeypatch), BY_NAME["tensorflow-serving"]
+    take_out(served)
+    assert log.read_text().splitlines() == [
+        f"create --name iris-tensorflow-serving {served.image}",
+        "cp iris-tensorflow-serving:/usr/bin/tensorflow_model_server .cache/programs/tensorflow_model_server",
+        "rm iris-tensorflow-serving",
+    ]
+    program = tmp_path / ".cache/programs/tensorflow_model_server"
+    program.chmod(0o755)
+    assert shutil.which("tensorflow_model_server") == str(program)
+    take_out(served)
+    assert len(log.read_text().splitlines()) == 3, "it is here by now"
+
+
+def test_an_image_that_cannot_be_pulled_is_said_in_dockers_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_docker(tmp_path, monkeypatch, fails="create")
+    with pytest.raises(FieldError, match="docker create: pull access denied"):
+        take_out(BY_NAME["tensorflow-serving"])
+
+
+def test_who_needs_no_image_is_told_so() -> None:
+    with pytest.raises(FieldError, match="--with litserve: no image carries it"):
+        take_out(BY_NAME["litserve"])
 
 
 def _sources(path: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iris_api.adapters.artefact import ArtefactError
+from iris_api.commands.frameworks.carried import take_out, use_programs
 from iris_api.commands.frameworks.contest import contest
 from iris_api.commands.frameworks.field import FieldError, chosen, read_field
 from iris_api.commands.frameworks.picture import draw
@@ -36,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     settings, stamp, console = IrisSettings(), hardware_stamp(), make_console()
     try:
+        use_programs()
+        for name in options.taken_out:
+            take_out(chosen(read_field(), name)[0])
         field = chosen(read_field(), os.environ.get("ONLY", ""))
         golden = read_golden(settings.model_dir)
         rows = contest(
@@ -64,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m iris_api.commands.frameworks", description=__doc__)
     parser.add_argument("--rounds", type=count, default=6, help="each measures everyone once (default: 6)")
     parser.add_argument("--seconds", type=positive, default=2.0, help="of each measurement (default: 2)")
+    parser.add_argument(
+        "--with", dest="taken_out", metavar="NAME", action="append", default=[],
+        help="pull the image of a framework that no package carries (tensorflow-serving) and take its program out",
+    )  # fmt: skip
     parser.add_argument("--picture", type=Path, help=f"where to draw it (default: {_OUTPUT.with_suffix('.svg')})")
     return parser
 

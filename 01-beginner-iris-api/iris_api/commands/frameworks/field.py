@@ -45,6 +45,7 @@ class Framework(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         packages: of the main environment, those it needs; empty: the whole environment is its own.
         prepare: run once before it starts; empty for most.
         needs: programs that must be on PATH, and files that must be there.
+        image: carries the program that it needs, where no package does; ``--with`` takes it out.
         variables: added to its process's environment.
         token: a JSON file that its start writes, with the token that requests have to carry.
         oip: whether it claims the Open Inference Protocol.
@@ -62,6 +63,7 @@ class Framework(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packages: list[str] = []
     prepare: list[str] = []
     needs: list[str] = []
+    image: str = ""
     variables: dict[str, str] = {}
     token: str = ""
     oip: bool = False

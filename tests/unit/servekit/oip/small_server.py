@@ -41,6 +41,8 @@ class Model:
         self.metadata = MODEL
         if "declares another datatype" in defects:
             self.metadata = replace(MODEL, outputs=[TensorMetadata("double", "FP64", [-1, 2]), OUTPUTS[1]])
+        if "has null for versions" in defects:
+            self.metadata = replace(MODEL, versions=None)
 
     def check_known(self, name: str, version: str) -> None:
         if name != MODEL.name and "serves any model" not in self.defects:
