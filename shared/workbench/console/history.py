@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from workbench.observe.promql import Samples
@@ -58,6 +59,33 @@ class _Block:
         return self.times.nbytes + sum(len(data) + rows.nbytes for rows, data in self.packed.values())
 
 
+class _KeptBlock(msgspec.Struct):
+    times: bytes
+    packed: dict[str, tuple[bytes, bytes]]
+
+    @classmethod
+    def of(cls, block: _Block) -> _KeptBlock:
+        packed = {name: (rows.tobytes(), data) for name, (rows, data) in block.packed.items()}
+        return cls(block.times.tobytes(), packed)
+
+    def block(self) -> _Block:
+        packed = {name: (np.frombuffer(rows, np.intp), data) for name, (rows, data) in self.packed.items()}
+        return _Block(np.frombuffer(self.times), packed)
+
+
+class _KeptTier(msgspec.Struct):
+    blocks: list[_KeptBlock]
+    times: list[float]
+    rows: int
+    fresh: bytes
+
+
+class _Kept(msgspec.Struct):
+    series: list[str]
+    labels: list[tuple[tuple[str, str], ...]]
+    tiers: list[_KeptTier]
+
+
 class _Tier:
     """The blocks of one keeping, and the samples that do not fill a block yet."""
 
@@ -97,6 +125,19 @@ class _Tier:
             self.times, self._fresh = [], np.full(self._fresh.shape, np.nan)
         while self.blocks and self.blocks[0].times[-1] < time - self.keeping.seconds:
             self.blocks.popleft()
+
+    def dump(self) -> _KeptTier:
+        """What `load` takes."""
+        fresh = np.ascontiguousarray(self._fresh[:, : len(self.times)])
+        return _KeptTier([_KeptBlock.of(block) for block in self.blocks], self.times, fresh.shape[0], fresh.tobytes())
+
+    def load(self, kept: _KeptTier) -> None:
+        """Takes what another one had."""
+        self.blocks.extend(each.block() for each in kept.blocks)
+        self.times = kept.times
+        self._make_room(kept.rows)
+        fresh = np.frombuffer(kept.fresh).reshape(kept.rows, len(kept.times))
+        self._fresh[: kept.rows, : len(kept.times)] = fresh
 
     def _make_room(self, rows: int) -> None:
         if missing := max(0, rows - len(self._fresh)):
@@ -154,6 +195,26 @@ class History:
     def block_sizes(self) -> tuple[int, ...]:
         """Bytes of the newest block of each tier; of what is not packed yet where there is none."""
         return tuple(tier.blocks[-1].size if tier.blocks else tier.size for tier in self._tiers)
+
+    def dump(self) -> bytes:
+        """All of it, to be loaded again."""
+        tiers = [tier.dump() for tier in self._tiers]
+        return msgspec.msgpack.encode({"series": list(self._rows), "labels": self._labels, "tiers": tiers})
+
+    @classmethod
+    def loaded(cls, data: bytes) -> History:
+        """What was dumped.
+
+        Raises:
+            msgspec.MsgspecError: it was not.
+        """
+        kept = msgspec.msgpack.decode(data, type=_Kept)
+        history = cls()
+        for series, labels in zip(kept.series, kept.labels, strict=True):
+            history.enter(series, labels)
+        for tier, saved in zip(history._tiers, kept.tiers, strict=True):
+            tier.load(saved)
+        return history
 
     def _reaching(self, start: float, apart_s: float) -> _Tier:
         """Of the tiers that have what was then, the coarsest whose samples are as close as that, or the finest.

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import msgspec
 
+from servekit.whole_file import write_whole
 from workbench.console.exposition import read_exposition, read_labels
 from workbench.console.history import History
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from workbench.observe.promql import Samples
     from workbench.observe.promql.series import Matcher
@@ -30,7 +34,7 @@ class ScrapeTarget:
 
     job: str
     instance: str
-    path: str = "/metrics"
+    path: str = field(default="/metrics", compare=False)
 
 
 def targets_of(config: dict[str, Any]) -> list[ScrapeTarget]:
@@ -66,6 +70,19 @@ class Scraper:
                 await asyncio.sleep(max(0.0, self._every_s - (time.monotonic() - began)))
         finally:
             await self._client.aclose()
+
+    def save(self, folder: Path) -> None:
+        """Writes the histories into files, one for each target."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for target, history in self._histories.items():
+            write_whole(folder / f"{target.job} {target.instance}", history.dump())
+
+    def load(self, folder: Path) -> None:
+        """Reads what was saved; a damaged file is as none."""
+        for path in sorted(folder.glob("* *")):
+            job, _, instance = path.name.partition(" ")
+            with suppress(OSError, msgspec.MsgspecError, ValueError):
+                self._histories[ScrapeTarget(job, instance)] = History.loaded(path.read_bytes())
 
     async def scrape(self) -> None:
         """Scrapes every target once."""

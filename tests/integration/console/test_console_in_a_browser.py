@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,14 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 PATIENCE_MS = 60_000
-PAGES = {"/": "Control room", "/level/1": "Level 1: Iris API", "/level/3": "Level 3: shop platform"}
+PAGES = {
+    "/": ("Control room", "alert"),
+    "/level/1": ("Level 1: Iris API", "Load test"),
+    "/level/3": ("Level 3: shop platform", "kill triton"),
+    "/traces": ("Traces and logs", "SQL over logs"),
+    "/reports": ("Reports", "Nothing was measured yet"),
+    "/learn": ("Learn", "No incident is open"),
+}
 VIEWS = {"wide and light": (1280, 900, "light"), "narrow and dark": (390, 844, "dark")}
 
 pytestmark = [
@@ -56,7 +64,7 @@ class Room:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda asked: self.complaints.append(asked.url) if is_elsewhere(asked.url) else None)
         base, token = self.address.split("/?")
-        page.goto(f"{base}{path}?{token}")
+        page.goto(f"{base}{path}{'&' if '?' in path else '?'}{token}")
         return page
 
 
@@ -152,8 +160,10 @@ def test_a_page_shows_itself_without_errors_or_other_hosts_and_to_everybody(
     room: Room, browser: Browser, path: str, view: str
 ) -> None:
     page = room.open(browser, path, view)
-    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[path], timeout=PATIENCE_MS)
-    expect(page.get_by_text("Load test" if "level" in path else "alert").first).to_be_visible(timeout=PATIENCE_MS)
+    title, part = PAGES[path]
+    expect(page.get_by_role("heading", level=1)).to_have_text(title, timeout=PATIENCE_MS)
+    shown = page.get_by_text(part).or_(page.get_by_role("button", name=part))
+    expect(shown.first).to_be_visible(timeout=PATIENCE_MS)
     page.screenshot(path=room.shots / f"{path.strip('/').replace('/', '-') or 'overview'} {view}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it needs no scrolling sideways"
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
@@ -167,6 +177,20 @@ def test_live_traffic_is_on_the_arrows_within_seconds(room: Room, browser: Brows
     arrow = page.locator(".flow .arrow.busy")
     with traffic(room.level):
         expect(arrow.first).to_be_visible(timeout=PATIENCE_MS)
+    page.context.close()
+
+
+def test_a_trace_is_shown_as_a_waterfall_with_its_log_lines(room: Room, browser: Browser) -> None:
+    traced = {"traceparent": "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"}
+    with httpx.Client(base_url=room.level, trust_env=False) as http:
+        http.post("/v1/recommendations", json={"user": 3, "k": 5}, headers=traced).raise_for_status()
+    page = room.open(browser, "/traces?level=3&at=" + str(time.time()))
+    found = page.get_by_role("button", name="open trace 0123456789abcdef0123456789abcdef")
+    while not found.count():  # spans are written in batches
+        page.get_by_role("button", name="Show").click()
+        page.wait_for_timeout(500)
+    found.click()
+    expect(page.get_by_role("list", name="spans").get_by_role("listitem").nth(1)).to_be_visible(timeout=PATIENCE_MS)
     page.context.close()
 
 

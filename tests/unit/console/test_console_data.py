@@ -71,6 +71,20 @@ def test_old_samples_are_fewer_and_very_old_ones_are_gone() -> None:
     assert 180.0 <= coarse.times[0] <= 200.0, "to a block"
 
 
+def test_a_history_is_the_same_after_it_was_saved() -> None:
+    history = History()
+    places = [history.enter(f"one{{n={n}}}", (("__name__", "one"), ("n", str(n)))) for n in range(3)]
+    for time in range(130):
+        history.add(float(time), {place: float(time * place) for place in places[: 1 + time // 50]})
+    again = History.loaded(history.dump())
+    for moment in (history, again):
+        moment.add(130.0, {places[0]: 1.0})
+    (before,), (after,) = (each.select("one", [], 0.0, 130.0, 1.0) for each in (history, again))
+    np.testing.assert_array_equal(before.values, after.values)
+    assert before.labels == after.labels
+    assert before.times.tolist() == after.times.tolist()
+
+
 def test_few_samples_are_taken_where_few_will_do() -> None:
     history = History(TIERS)
     place = history.enter("one", ONE)

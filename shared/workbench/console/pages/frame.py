@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workbench.console.room import Room
     from workbench.console.running import LevelState
 
-__all__ = ["frame", "heading", "keep_fresh", "show_state"]
+__all__ = ["frame", "heading", "keep_fresh", "scrolling", "show_state"]
 
 REFRESH_S = 1.0
 _PAGES = {"Traces": "/traces", "Reports": "/reports", "Learn": "/learn"}
@@ -39,6 +39,8 @@ body.body--dark .over { color: #ff8a80; }
 main a { color: #0d47a1; text-decoration: underline; }
 body.body--dark main a { color: #90caf9; }
 .for-readers { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.scrolls { overflow-x: auto; }
+.scrolls .q-table__middle { overflow: visible; }
 .log { white-space: pre-wrap; overflow-wrap: anywhere; font-family: monospace; font-size: 12px; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; }
 """
@@ -62,6 +64,11 @@ def frame(room: Room, title: str) -> ui.element:
 def heading(text: str, rank: int = 2) -> None:
     """A heading, for eyes and for screen readers."""
     ui.html(f"<h{rank}>{escape(text)}</h{rank}>", sanitize=False)
+
+
+def scrolling() -> ui.element:
+    """A place that is scrolled sideways where it is too narrow, with the keyboard as well."""
+    return ui.element("div").classes("w-full scrolls").props('tabindex="0"')
 
 
 def keep_fresh(refresh: Callable[[], None], every_s: float = REFRESH_S) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nicegui import ui
 
 from workbench.console.pages.doing import doing, killing
-from workbench.console.pages.frame import frame, heading, keep_fresh, show_state
+from workbench.console.pages.frame import frame, heading, keep_fresh, scrolling, show_state
 from workbench.console.pages.panel import WINDOWS, place
 from workbench.console.picture import draw
 from workbench.console.running import UsageMeter
@@ -51,7 +51,8 @@ def level_page(room: Room, actor: Actor, number: int) -> None:
 
 def _picture(room: Room, level: ShownLevel) -> None:
     heading("The way of a request")
-    drawn = ui.html("", sanitize=False).classes("w-full overflow-x-auto").props('tabindex="0"')
+    with scrolling():
+        drawn = ui.html("", sanitize=False)
 
     def refresh() -> None:
         svg = draw(level.file, room.flows(level), room.states[level.number].down)
@@ -64,7 +65,8 @@ def _picture(room: Room, level: ShownLevel) -> None:
 def _processes(room: Room, level: ShownLevel, actor: Actor) -> None:
     heading("Processes")
     columns = [{"name": name, "label": name, "field": name, "align": "left"} for name in _COLUMNS]
-    table = ui.table(columns=columns, rows=[], row_key="process").classes("w-full")
+    with scrolling():
+        table = ui.table(columns=columns, rows=[], row_key="process").classes("w-full")
     table.set_visibility(False)
     table.add_slot("body-cell-kill", _KILL)
     table.on("kill", lambda event: killing(level.number, str(event.args), actor)())
@@ -98,7 +100,7 @@ def _panels(room: Room, level: ShownLevel) -> None:
 
     for number, (row, panels) in enumerate(level.board.rows.items()):
         with ui.expansion(row, value=number < _OPEN_ROWS).classes("w-full") as opened, _grid():
-            refreshers = [place(room, panel, window) for panel in panels]
+            refreshers = [place(room, panel, window, level.number) for panel in panels]
         keep_fresh(partial(_refresh_open, opened, window, refreshers))
 
 

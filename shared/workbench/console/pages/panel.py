@@ -14,6 +14,8 @@ from workbench.console.units import shown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nicegui.events import EChartPointClickEventArguments
+
     from workbench.console.panels import Panel
     from workbench.console.room import Room
 
@@ -48,7 +50,9 @@ def figure(room: Room, panel: Panel, level: int | None = None) -> Callable[[], N
 
 def chart(room: Room, panel: Panel, window: Callable[[], float], level: int | None = None) -> Callable[[], None]:
     """Lines or a heat map over time, and the same in words for those who do not see it."""
-    drawn = ui.echart({}).classes("w-full h-56").props('aria-hidden="true"')
+    drawn = (
+        ui.echart({}, on_point_click=partial(_open_traces, level)).classes("w-full h-56").props('aria-hidden="true"')
+    )
     words = ui.label("").classes("for-readers")
 
     def refresh() -> None:
@@ -66,6 +70,12 @@ def chart(room: Room, panel: Panel, window: Callable[[], float], level: int | No
         drawn.update()
 
     return refresh
+
+
+def _open_traces(level: int | None, clicked: EChartPointClickEventArguments) -> None:
+    """Opens the traces of the moment of a point."""
+    if isinstance(clicked.value, list):
+        ui.navigate.to(f"/traces?level={level or 3}&at={float(clicked.value[0]) / 1000}")
 
 
 def _listing(room: Room, panel: Panel) -> Callable[[], None]:
