@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from recommender.settings import RecommenderSettings
 
-__all__ = ["GRAPH", "RUN_DIR", "SPARE", "USUAL", "placed", "placed_last", "render", "stack_of"]
+__all__ = ["GRAPH", "RUN_DIR", "SPARE", "USUAL", "model_port", "placed", "placed_last", "render", "stack_of"]
 
 RUN_DIR = Path(".run/2")
 USUAL = RUN_DIR / "served" / "recommender"
@@ -69,6 +69,12 @@ def placed(document: Mapping[str, Any], settings: RecommenderSettings) -> Placed
         return place(document, settings, spare=settings.champion_dir == SPARE)
     except (GraphError, ArtefactError) as error:
         raise StackError(str(error)) from None
+
+
+def model_port(settings: RecommenderSettings) -> int:
+    """The HTTP port of the stable predictor's model: the usual one, or a spare one after a promotion."""
+    steps = placed_last(settings).processes
+    return next((step.port for step in steps if step.stable and step.name.startswith("model")), settings.model_port)
 
 
 def stack_of(deployment: PlacedDeployment, settings: RecommenderSettings) -> Stack:

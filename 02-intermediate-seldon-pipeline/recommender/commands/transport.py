@@ -23,6 +23,7 @@ import numpy as np
 from graph_router.adapters import prediction_pb2 as pb
 from recommender.adapters.artefact import Artefact, ArtefactError
 from recommender.adapters.tensors import decode, encode
+from recommender.commands.processes import model_port
 from recommender.domain.request import RecommendationRequest
 from recommender.service.preparation import Preparation
 from recommender.settings import RecommenderSettings
@@ -113,7 +114,7 @@ FORMS = {
 def main() -> int:
     """Prints a table and writes ``.run/bench/transport-2.json``; returns 1 when the level does not run."""
     try:
-        costs = measure(RecommenderSettings().model_port, _features(), _ROUNDS, _CALLS)
+        costs = measure(model_port(RecommenderSettings()), _features(), _ROUNDS, _CALLS)
     except (OSError, HTTPException, grpc.RpcError, ArtefactError) as error:
         reason = error.details() if isinstance(error, grpc.Call) else error
         say(f"transport: {reason}: run make up-2", stderr=True)

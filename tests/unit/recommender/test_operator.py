@@ -11,6 +11,7 @@ from graph_router.adapters.deployment_yaml import load_deployment
 from graph_router.domain.graph import GraphError
 from recommender.adapters.artefact import ModelCard
 from recommender.commands.operator import find_deployment, place, write
+from recommender.commands.processes import GRAPH, SPARE, model_port
 from recommender.settings import RecommenderSettings
 
 
@@ -84,6 +85,19 @@ def test_the_stable_predictors_steps_take_turns_on_two_sets_of_ports_and_others_
     versions = [each["annotations"]["version"] for each in spare.document["spec"]["predictors"]]
     assert versions == ["9", "2"]
     assert place(spare.document, settings, spare=True) == spare
+
+
+def test_the_port_of_the_stable_model_is_the_one_where_it_was_placed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = RecommenderSettings(champion_dir=SPARE, spare_port=9250)
+    assert model_port(settings) == 8220
+    SPARE.mkdir(parents=True)
+    (SPARE / "model.json").write_text(json.dumps(dict.fromkeys(ModelCard.__dataclass_fields__, "")))
+    stable = container("model", RECOMMENDER_MODEL_DIR="/models/recommender/1")
+    write(place(document(predictor("default", stable)), settings, spare=True), GRAPH)
+    assert model_port(settings) == 9253
 
 
 def test_what_is_given_stays_as_it_was() -> None:
