@@ -282,6 +282,9 @@ image-%: $(SYNCED) $$(ARTEFACT_$$*) ## build level N's container images (needs D
 	@$(PY) -m $(LEVEL).commands.pack
 	@$(PY) -m workbench.images build $(N)
 
+image-release: $(SYNCED) ## build the image of Kubeflow's tasks (needs Docker)
+	@$(PY) -m workbench.images build release
+
 cluster-up-%: $(SYNCED) ## start level N's own minikube, with all it needs (DRIVER=kind)
 	@$(PY) -m workbench.cluster up $(N)
 
@@ -406,7 +409,7 @@ crds: $(SYNCED) ## fetch the schemas of custom resources, to validate manifests
 setup: $(SYNCED) $(SELDON) $(TRITON) $(CI_CHECKS) ## create .venvs/ (every target does this by itself)
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
-	@cd infra/requirements && for f in $$(basename -s .in frameworks-*.in) uv main triton bench kubeflow airflow ci mlflow iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway; do \
+	@cd infra/requirements && for f in $$(basename -s .in frameworks-*.in) uv main triton bench kubeflow airflow ci mlflow iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway release; do \
 	  ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-build --python-version 3.11 --no-header --no-annotate gpu.in -o gpu.txt
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt

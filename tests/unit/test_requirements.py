@@ -30,6 +30,7 @@ def name_of(requirement: str) -> str:
 def commands() -> dict[str, str]:
     """Every command that installs packages, by where it stands."""
     files = [ROOT / "Makefile", ROOT / ".ci/run", *ROOT.glob("0*/**/*Dockerfile"), *ROOT.glob("infra/**/*.sh")]
+    files += ROOT.glob("infra/**/*Dockerfile")
     found: dict[str, str] = {}
     for path in [*files, *ROOT.glob("0*/**/*.sh")]:
         lines = path.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()

@@ -8,9 +8,9 @@ the tasks share nothing but these folders and the registry, and Kubeflow keeps e
     .venvs/kubeflow/bin/python infra/pipelines/kubeflow/release_pipeline.py compile release.yaml
     .venvs/kubeflow/bin/python infra/pipelines/kubeflow/release_pipeline.py run FOLDER [OPTION…]     # here, no cluster
 
-In a cluster the tasks run in RELEASE_IMAGE, an image with this repository and its main environment, and
-MLFLOW_TRACKING_URI and REGISTRY_ARTEFACTS name the registry that they share. Here they run in subprocesses, with the
-Python that RELEASE_PYTHON names.
+In a cluster the tasks run in RELEASE_IMAGE (``make image-release``, then push it). They share the registry that
+MLFLOW_TRACKING_URI and REGISTRY_ARTEFACTS name as the pipeline is compiled: a server, and a volume that the cluster
+mounts into the pods there. Here they run in subprocesses, with the Python that RELEASE_PYTHON names.
 """
 
 import os
@@ -22,6 +22,9 @@ from kfp import compiler, dsl, local
 from kfp.dsl import Artifact, Input, Output
 
 IMAGE = os.environ.get("RELEASE_IMAGE", "release:dev")
+SHARED = ("MLFLOW_TRACKING_URI", "REGISTRY_ARTEFACTS")
+# What a pod gets of SHARED. Here, tasks inherit it.
+TOLD = {name: os.environ[name] for name in SHARED if os.environ.get(name)} if sys.argv[1:2] == ["compile"] else {}
 STEPS = ("train", "evaluate", "gate", "package", "register", "canary", "promote")
 
 
@@ -53,12 +56,18 @@ def step(level: str, name: str, before: Input[Artifact], release: Output[Artifac
     subprocess.run([python, "-m", "release", level, "--run", release.path, "--step", name], check=True)
 
 
+def _told(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    for name, value in TOLD.items():
+        task.set_env_variable(name, value)
+    return task
+
+
 @dsl.pipeline(name="release-iris", description="Level 1's model from training to traffic.")
 def release_iris(options: list = []) -> None:  # noqa: B006 - read once, when the pipeline is compiled
     """The steps one after the other."""
-    last = begin(level="1", options=options)
+    last = _told(begin(level="1", options=options))
     for name in STEPS:
-        last = step(level="1", name=name, before=last.outputs["release"])
+        last = _told(step(level="1", name=name, before=last.outputs["release"]))
         last.set_display_name(name).set_caching_options(enable_caching=False)
 
 

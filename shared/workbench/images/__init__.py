@@ -9,7 +9,7 @@ from __future__ import annotations
 from workbench.images.build import Image, build
 from workbench.images.container import Container
 from workbench.images.engine import ContainerEngine, EngineError, find_engine
-from workbench.images.recipe import Recipe, RecipeError, recipes
+from workbench.images.recipe import Recipe, RecipeError, recipes, release_recipe
 
 __all__ = [
     "Container",
@@ -21,4 +21,5 @@ __all__ = [
     "build",
     "find_engine",
     "recipes",
+    "release_recipe",
 ]

@@ -1,4 +1,4 @@
-"""``python -m workbench.images build|scan|publish N``: builds, checks and releases level N's images."""
+"""``python -m workbench.images build|scan|publish N``: builds, checks and releases level N's images, or ``release``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbench.images.engine import EngineError, find_engine
 from workbench.images.exceptions import ExceptionsError, read_exceptions
 from workbench.images.programs import ProgramError
 from workbench.images.publish import PublishError, publish, write_checksums
-from workbench.images.recipe import RecipeError, recipes
+from workbench.images.recipe import RecipeError, recipes, release_recipe
 from workbench.images.sbom import write_bill
 from workbench.images.scan import ScanError, Vulnerability, judge, scan
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit code 0; or 1, with the reason on standard error or with the vulnerabilities that are to be fixed."""
     chosen = _parser().parse_args(arguments)
     try:
-        return int(chosen.run(recipes(chosen.level), chosen))
+        return int(chosen.run(_recipes(chosen.level), chosen))
     except _FAILURES as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
@@ -41,13 +41,21 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for run, text in ((_build, "build every image"), (_scan, "look for vulnerabilities"), (_publish, "push and sign")):
         command = commands.add_parser(run.__name__.strip("_"), help=text)
-        command.add_argument("level", type=int, help="the level's number")
+        command.add_argument("level", type=_level, help="the level's number, or release: the tasks of a pipeline")
         command.add_argument("--tag", default=DEVELOPMENT, help="the local images' tag (default: %(default)s)")
         command.set_defaults(run=run)
     commands.choices["build"].add_argument(
         "--target", default="", help="a stage to build, where a Dockerfile has it: production"
     )
     return parser
+
+
+def _level(word: str) -> int | str:
+    return word if word == "release" else int(word)
+
+
+def _recipes(level: int | str) -> list[Recipe]:
+    return recipes(level) if isinstance(level, int) else [release_recipe()]
 
 
 def _build(found: list[Recipe], chosen: argparse.Namespace) -> int:

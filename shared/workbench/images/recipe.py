@@ -8,15 +8,13 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from workbench.versions import ROOT, load_versions
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["Recipe", "RecipeError", "python_image", "recipes", "release_recipe"]
 
-__all__ = ["Recipe", "RecipeError", "python_image", "recipes"]
-
+_RELEASE = "release"
 _CONTINUATION = re.compile(r"\\\s*\n")
 
 
@@ -87,6 +85,11 @@ def recipes(level: int, root: Path = ROOT) -> list[Recipe]:
         ]:
             return found
     raise RecipeError(f"level {level}: no {level:02}-*/docker/*.Dockerfile in {root}")
+
+
+def release_recipe(root: Path = ROOT) -> Recipe:
+    """The image in which a pipeline's tasks release level 1's model."""
+    return Recipe(1, _RELEASE, Path("infra/pipelines/kubeflow/release.Dockerfile"), root)
 
 
 def python_image(root: Path = ROOT) -> str:

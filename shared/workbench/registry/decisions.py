@@ -62,4 +62,10 @@ def note(settings: RegistrySettings, model: str, version: str, decision: str, fi
 
 def _who() -> str:
     """The account and the machine; in continuous integration, RELEASE_BY says who asked for it."""
-    return os.environ.get("RELEASE_BY") or f"{getpass.getuser()}@{socket.gethostname()}"
+    if given := os.environ.get("RELEASE_BY"):
+        return given
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):  # a container's account has a number, and often no name
+        account = f"uid {os.getuid()}"
+    return f"{account}@{socket.gethostname()}"

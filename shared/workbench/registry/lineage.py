@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,7 +68,7 @@ def _lock() -> str:
 def _commit() -> str:
     head = _git("rev-parse", "HEAD")
     if not head:
-        return "unknown"
+        return os.environ.get("RELEASE_COMMIT") or "unknown"  # an image has no checkout, and knows what it was built of
     return f"{head}{CHANGED}" if _git("status", "--porcelain", "--untracked-files=no") else head
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from workbench.registry import (
     RegistryError,
     UnknownVersionError,
     commands,
+    note,
     promote,
     read_models,
     register,
@@ -185,3 +187,13 @@ def test_the_commands_have_the_level_follow_and_heed_the_gate(
     assert level.served == [2, 1]
     assert run("promote", "iris", "3", "--force") == (0, "iris: champion 1 -> 3: served\n")
     assert "better (by " in decisions(two)[0]
+
+
+def test_an_account_without_a_name_is_noted_by_its_number(
+    registry: RegistrySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RELEASE_BY", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
+    note(registry, "iris", "1", "tried", {})
+    assert decisions(registry)[0].startswith("tried (by uid 4000000@")
