@@ -87,8 +87,7 @@ def build(settings: GatewaySettings, observed: TelemetrySettings, **telemetry: A
 
 def _connect_monitor(monitor: ModelMonitor, watch: Telemetry, ready: Readiness) -> None:
     """Shows drift and the audit log's state as metrics; a gateway whose log refuses lines is not ready."""
-    if monitor.drift:
-        watch.register(DriftCollector(list(monitor.drift.values())))
+    watch.register(DriftCollector(monitor.drift.values()))  # and of those that come later
     monitor.watch(watch.metrics)
     ready.conditions.append(monitor.check_ready)
 

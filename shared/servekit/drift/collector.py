@@ -41,9 +41,9 @@ _FEATURE = (*_WINDOW, "feature")
 
 
 class DriftCollector(Collector):
-    """Exports the report of each monitor; hand it to ``CollectorRegistry.register``."""
+    """Exports the report of each monitor that there is by then; hand it to ``CollectorRegistry.register``."""
 
-    def __init__(self, monitors: Sequence[DriftMonitor]) -> None:
+    def __init__(self, monitors: Iterable[DriftMonitor]) -> None:
         self._monitors = monitors
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
@@ -53,7 +53,7 @@ class DriftCollector(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The gauges of every monitor's latest look."""
         families = _families()
-        for monitor in self._monitors:
+        for monitor in list(self._monitors):
             version = (monitor.profile.model, monitor.profile.version)
             families["reference_rows"].add_metric(version, monitor.profile.rows)
             for report in monitor.reports():

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnxruntime
 import pytest
+from prometheus_client import CollectorRegistry
 
-from servekit.drift import ReferenceProfile
+from servekit.drift import DriftCollector, ReferenceProfile
 from shop.addresses import Addresses
 from shop.artefact import Artefact
 from shop.commands.stack import stack
@@ -114,3 +115,17 @@ def test_a_reference_of_other_columns_is_not_watched_and_one_goes_by_its_folders
     assert {key: drift.profile.version for key, drift in monitor.drift.items()} == {("fraud", "2"): "2"}
     assert "drift of fraud 3 is not watched: " in caplog.text
     assert "of other columns than are watched: train again" in caplog.text
+
+
+def test_a_version_that_comes_while_the_gateway_runs_is_watched_and_shown(shop: Addresses, tmp_path: Path) -> None:
+    monitor, registry = open_model_monitor(tmp_path), CollectorRegistry()
+    registry.register(DriftCollector(monitor.drift.values()))
+    (row,) = payments(shop, 1)
+    monitor.observe("fraud", "6", row, row[:, :1])  # it has no reference, which is looked for once
+    for version in ("6", "7"):
+        (tmp_path / "fraud" / version).mkdir(parents=True)
+        shutil.copy(shop.models_dir / "fraud" / "1" / PROFILE, tmp_path / "fraud" / version)
+        monitor.observe("fraud", version, row, row[:, :1])
+    assert list(monitor.drift) == [("fraud", "7")]
+    shown = {"model": "fraud", "version": "7", "window": "short"}
+    assert registry.get_sample_value("serving_drift_window_rows", shown) == 1
