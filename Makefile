@@ -73,7 +73,7 @@ $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(f
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
 .PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry learn hint solution reset
-.PHONY: console console-down up-console down-console cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
+.PHONY: console console-down console-picture up-console down-console cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
 
 help:
 	@awk -F':.*## ' '/^# --- set-up/ {exit} /^# --- / {gsub(/^# --- | -+$$/, ""); printf "\n%s\n", $$0} \
@@ -203,6 +203,9 @@ canary-3: $(SYNCED) ## shift traffic: MODEL=ranking WEIGHT=10 (percent), or AUTO
 erase-3: $(SYNCED) ## erase a person's data from features, store and cache: ID=7
 	@$(PY) -m shop.commands.erase -- "$$ID"
 
+flush-3: $(SYNCED) ## empty the inference cache
+	@$(PY) -m shop.commands.flush
+
 plan-3: $(SYNCED) ## size the fleet for QPS=100000 at P99_MS=50 and price it
 	@$(WITH_ARGS) shop.commands.plan --qps="$${QPS:-100000}" --p99-ms="$${P99_MS:-50}"
 
@@ -272,6 +275,9 @@ console: $(SYNCED) ## open a live page in the browser with everything that runs
 
 console-down: $(SYNCED) ## stop it
 	@$(PY) -m workbench.console down
+
+console-picture: $(SYNCED) ## take the picture of it in README.md (needs Chromium, up-3)
+	@$(PY) -m workbench.console.photograph
 
 up-console: console
 down-console: console-down # the names in a stack's messages

@@ -195,6 +195,7 @@ def _print_verdicts(outcomes: Sequence[_Outcome], took_s: float, console: Consol
         if outcome.too_close and outcome.sla:
             console.print(_remedy(outcome.level, outcome.sla), soft_wrap=True)
     console.print(Text.assemble(_summary(outcomes), f" · {took_s:.0f} s"))
+    console.print("make up-3 console shows a level while it works, live in a browser", style="dim")
 
 
 def _summary(outcomes: Sequence[_Outcome]) -> tuple[str, str]:

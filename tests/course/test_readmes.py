@@ -117,13 +117,14 @@ def environment(checkout: Path, level: str) -> Iterator[tuple[dict[str, str], di
     base = free_block(60)
     ports = {shown: str(base + int(shown) - first) for shown in variables}
     settings = {variables[shown]: port for shown, port in ports.items()}
+    settings["CONSOLE_PORT"] = ports["8090"] = str(base + 59)
     # the checkout's own code, not that of the environment it borrows
     path = os.pathsep.join(str(checkout / each) for each in ("shared", level, "infra/pipelines"))
     # neither the flags of a `make test` around this one, nor its coverage: a copy of the code must not count there
     around = ("ARGS", "COV", "MAKE", "MFLAGS", "MLFLOW")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(around)}
     yield {**inherited, **settings, **SHORTENED, "PYTHONPATH": path, "COLUMNS": "200"}, ports
-    subprocess.run(["make", f"down-{number}"], cwd=checkout, capture_output=True, check=False)
+    subprocess.run(["make", f"down-{number}", "console-down"], cwd=checkout, capture_output=True, check=False)
 
 
 def replaced(text: str, replacements: dict[str, str]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from servekit.audit import AuditLog, AuditSettings
-from workbench.stack import Stack, control, run_folder
+from workbench.stack import Process, Stack, TcpReady, control, run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +63,21 @@ class Actor:
             raise LookupError(f"process {process} of level {level}: does not run")
         self.note(f"kill -9 {pid} ({process} of level {level})")
         os.kill(pid, signal.SIGKILL)
+
+    def switch(self, level: int, process: str) -> str:
+        """Stops a process that runs and starts one that was stopped; returns which of the two it did.
+
+        Raises:
+            AuditError: the audit log cannot be written; then nothing is done.
+            StackError: the level's supervisor does not answer, or refuses.
+        """
+        stack = Stack(level, [], run_folder(level))
+        named = Process(process, ["-"], TcpReady(1))  # a supervisor knows it by its name
+        runs = control.ask(stack)[process].pid is not None
+        done = "stopped" if runs else "started"
+        self.note(f"{process} of level {level} is {done}")
+        (control.halt if runs else control.launch)(stack, named)
+        return done
 
     def note(self, what: str) -> None:
         """Writes into the audit log that somebody does this.

@@ -83,7 +83,7 @@ def _arrow(arrow: Arrow, flow: Flow, places: Mapping[str, tuple[float, float]]) 
     )
     state = "bad" if _fails(flow) else "slow" if _is_slow(arrow, flow) else "calm" if not flow.rate else "busy"
     lines = _figures(flow)
-    x, y = (x1 + x2) / 2, (y1 + y2) / 2 - 5 - 13 * (len(lines) - 1)
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2 - 9 - 13 * (len(lines) - 1)
     texts = "".join(f'<text x="{x:g}" y="{y + 13 * n:g}">{escape(line)}</text>' for n, line in enumerate(lines))
     return f'<g class="arrow {state}"><path d="M{x1:g} {y1:g} {x2:g} {y2:g}" marker-end="url(#head)"/>{texts}</g>'
 

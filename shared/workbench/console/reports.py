@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Shelf", "compared"]
 
-_FOLDERS = ("sla", "capacity", "bench", "drift", "exam", "plan")
-_LEVEL_FILES = ("optimize.json", "overload.json", "canary.json")
+_FOLDERS = ("sla", "capacity", "bench", "drift", "exam")
+_LEVEL_FILES = ("optimize.json", "overload.json", "canary.json", "plan.json", "calibration.json")
 _MOST_RUNS = 50
 _WHEN = "%Y-%m-%d %H-%M-%S"
 
@@ -67,6 +67,8 @@ class Shelf:
         for folder in _FOLDERS:
             for path in self._run.glob(f"{folder}/*.json"):
                 yield f"{folder} {path.stem}", path
+        for path in self._run.glob("release/[0-9]/*/ended.json"):
+            yield f"release {path.parent.parent.name}", path
         for name in _LEVEL_FILES:
             for path in self._run.glob(f"[0-9]/{name}"):
                 yield f"{path.stem} {path.parent.name}", path

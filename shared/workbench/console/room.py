@@ -15,6 +15,7 @@ from workbench.console.alerts import AlertBoard
 from workbench.console.level_file import read_level_file
 from workbench.console.panels import filled_in, read_board
 from workbench.console.picture import Flow
+from workbench.console.remote import PrometheusServer
 from workbench.console.running import LevelState, level_state
 from workbench.console.scraping import Scraper, targets_of
 from workbench.observe.deployment import placed
@@ -53,9 +54,10 @@ class Room:
 
     Args:
         root: the repository.
+        prometheus: the URL of a Prometheus that the figures come from; empty: from what the room scrapes itself.
     """
 
-    def __init__(self, root: Path = ROOT) -> None:
+    def __init__(self, root: Path = ROOT, prometheus: str = "") -> None:
         self.root = root
         self.levels = {level.number: level for level in _levels(root)}
         self.overview = read_board("serving-overview")
@@ -63,8 +65,9 @@ class Room:
         self._targets: tuple[float, list[ScrapeTarget]] = (0.0, [])
         self.scraper = Scraper(self._find)
         rules = read_rules(sorted((root / "infra" / "prometheus" / "rules").glob("*.yaml")))
-        self._evaluator = Evaluator(self, rules)
-        self.alerts = AlertBoard(rules.alerts, self._evaluator)
+        own = Evaluator(self, rules)
+        self._evaluator = PrometheusServer(prometheus) if prometheus else own
+        self.alerts = AlertBoard(rules.alerts, own)
 
     async def run(self) -> None:
         """Scrapes, and asks the supervisors once a second, until it is cancelled."""

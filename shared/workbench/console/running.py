@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workbench.processes import cpu_s, family, resident_bytes
 from workbench.stack import Stack, StackError, run_folder
 from workbench.stack.control import ask
+from workbench.stack.status import starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,10 +25,12 @@ class LevelState:
 
     Attributes:
         processes: by name; empty when the level is down.
+        restarts: how often each was started again, by name.
         problem: why its supervisor does not answer, if there is one.
     """
 
     processes: Mapping[str, ProcessState]
+    restarts: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
 
     @property
@@ -57,9 +60,9 @@ def level_state(level: int) -> LevelState:
     if not stack.pid_file.exists():
         return LevelState({})
     try:
-        return LevelState(ask(stack))
+        return LevelState(ask(stack), {name: count - 1 for name, count in starts(stack).items()})
     except StackError as error:
-        return LevelState({}, str(error))
+        return LevelState({}, problem=str(error))
 
 
 class UsageMeter:

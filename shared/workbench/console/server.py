@@ -25,9 +25,9 @@ __all__ = ["serve"]
 _COLLECTS_EVERY_S, _SAVES_EVERY_S = 5.0, 300.0
 
 
-def serve(port: int, run_dir: Path) -> None:
+def serve(port: int, run_dir: Path, prometheus: str = "") -> None:
     """Serves on 127.0.0.1 until it is told to stop; the token and the audit log are in `run_dir`."""
-    room = Room()
+    room = Room(prometheus=prometheus)
     history = run_dir / "history"
     shelf = Shelf(run_dir.parent, run_dir / "reports")
     build(room, Actor(room.root, run_dir / "audit"), shelf)

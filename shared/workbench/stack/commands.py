@@ -47,6 +47,8 @@ def _run(arguments: argparse.Namespace, stack: Stack, console: Console) -> int:
     match arguments.command:
         case "up":
             up(replace(stack, ready_timeout_s=arguments.timeout or stack.ready_timeout_s), console)
+            if isinstance(stack.level, int):
+                console.print("make console shows it live in a browser", style="dim")
         case "down":
             down(stack, console)
         case "status":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from workbench.stack.spec import Process, Stack
 
-__all__ = ["status"]
+__all__ = ["starts", "status"]
 
 _WINDOW_S = 0.3
 _COLUMNS = ("process", "state", "pid", "uptime", "memory", "cpu", "restarts", "ports", "ready")
@@ -56,9 +56,9 @@ def status(stack: Stack, console: Console) -> bool:
     usage = _measure({name: state.pid for name, state in states.items() if state.pid})
     table = make_table(console, *_COLUMNS)
     missing = {process.name: process.ready.missing() for process in stack.processes}
-    starts = _starts(stack)
+    started = starts(stack)
     for process in stack.processes:
-        row = _row(process, states[process.name], usage.get(process.name, _Usage()), starts.get(process.name, 1))
+        row = _row(process, states[process.name], usage.get(process.name, _Usage()), started.get(process.name, 1))
         table.add_row(*row, _readiness(missing[process.name]))
     console.print(table)
     return not any(missing.values())
@@ -78,7 +78,7 @@ def _age(seconds: int) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _starts(stack: Stack) -> dict[str, int]:
+def starts(stack: Stack) -> dict[str, int]:
     """The number of starts of each process since supervisord's own, by its log."""
     counts: dict[str, int] = {}
     with suppress(FileNotFoundError):

@@ -196,7 +196,7 @@ def test_a_trace_is_shown_as_a_waterfall_with_its_log_lines(room: Room, browser:
 
 def test_a_killed_process_turns_red_and_is_up_again(room: Room, browser: Browser) -> None:
     page = room.open(browser, "/level/3")
-    pid = page.get_by_role("row", name="features").get_by_role("cell").nth(5)
+    pid = page.get_by_role("row", name="features").get_by_role("cell").nth(6)
     expect(pid).to_have_text(re.compile(r"\d+"), timeout=PATIENCE_MS)
     before = pid.inner_text()
     page.get_by_role("button", name="kill features").click()
@@ -205,6 +205,37 @@ def test_a_killed_process_turns_red_and_is_up_again(room: Room, browser: Browser
     expect(pid).to_have_text(re.compile(r"\d+"), timeout=PATIENCE_MS)
     audit = "".join(file.read_text() for file in (room.home / ".run" / "console" / "audit").rglob("*.jsonl"))
     assert f"kill -9 {before} (features of level 3)" in audit
+    page.context.close()
+
+
+def test_a_process_that_is_stopped_is_red_until_it_is_started_again(room: Room, browser: Browser) -> None:
+    page = room.open(browser, "/level/3")
+    button = page.get_by_role("button", name="stop or start cache")
+    for word, box in (("stop", "down"), ("start", "up")):
+        expect(button).to_have_text(word, timeout=PATIENCE_MS, ignore_case=True)
+        button.click()
+        page.get_by_role("button", name="Do it").click()
+        expect(page.locator(f".flow .box.{box}", has_text="cache")).to_be_visible(timeout=PATIENCE_MS)
+    page.context.close()
+
+
+def test_an_action_of_a_level_runs_its_command(room: Room, browser: Browser) -> None:
+    page = room.open(browser, "/level/3")
+    page.get_by_role("button", name="run Empty the cache").click()
+    page.get_by_role("button", name="Do it").click()
+    log = page.get_by_role("log", name="output")
+    expect(log.get_by_text("the cache is empty")).to_be_visible(timeout=PATIENCE_MS)
+    expect(log.get_by_text("ended with status 0")).to_be_visible(timeout=PATIENCE_MS)
+    page.context.close()
+
+
+def test_an_action_that_is_left_runs_nothing(room: Room, browser: Browser) -> None:
+    page = room.open(browser, "/level/3")
+    page.get_by_role("button", name="Stop it").click()
+    expect(page.get_by_text("make down-3")).to_be_visible()
+    page.get_by_role("button", name="Leave it").click()
+    expect(page.get_by_text("make down-3")).not_to_be_visible()
+    expect(page.get_by_role("log", name="output").get_by_text("down-3")).to_have_count(0)
     page.context.close()
 
 

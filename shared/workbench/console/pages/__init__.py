@@ -22,7 +22,7 @@ __all__ = ["build"]
 
 def build(room: Room, actor: Actor, shelf: Shelf) -> None:
     """Registers the pages."""
-    ui.page("/", title="Control room")(lambda: overview(room))
+    ui.page("/", title="Control room")(lambda: overview(room, actor))
 
     ui.page("/reports", title="Reports")(lambda: reports_page(room, shelf))
     ui.page("/learn", title="Learn")(lambda: learn_page(room))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from workbench.console.level_file import Action, Field
     from workbench.console.room import ShownLevel
 
-__all__ = ["doing", "killing"]
+__all__ = ["doing", "killing", "switching"]
 
 _MOST_LINES = 400
 
@@ -50,6 +51,19 @@ def killing(level: int, process: str, actor: Actor) -> Callable[[], Awaitable[No
             ui.notify(str(error), type="negative")
 
     return partial(_ask, f"kill -9 of {process}", kill)
+
+
+def switching(level: int, process: str, actor: Actor) -> Callable[[], Awaitable[None]]:
+    """Asks, then stops a process that runs, or starts one that was stopped."""
+
+    async def switch() -> None:
+        try:
+            done = await asyncio.to_thread(actor.switch, level, process)
+            ui.notify(f"{process} is {done}")
+        except (AuditError, StackError, OSError) as error:
+            ui.notify(str(error), type="negative")
+
+    return partial(_ask, f"stop or start {process}", switch)
 
 
 def _action(action: Action, actor: Actor, log: ui.log) -> None:

@@ -42,7 +42,7 @@ body.body--dark main a { color: #90caf9; }
 .scrolls { overflow-x: auto; }
 .scrolls .q-table__middle { overflow: visible; }
 .log { white-space: pre-wrap; overflow-wrap: anywhere; font-family: monospace; font-size: 12px; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; }
+h1 { font-size: 1.5rem; line-height: 1.4; margin: 0; } h2 { font-size: 1.15rem; line-height: 1.4; margin: 0.4rem 0 0; }
 """
 
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from nicegui import ui
 
-from workbench.console.pages.doing import doing, killing
+from workbench.console.pages.doing import doing
 from workbench.console.pages.frame import frame, heading, keep_fresh, scrolling, show_state
 from workbench.console.pages.panel import WINDOWS, place
+from workbench.console.pages.processes import processes
 from workbench.console.picture import draw
-from workbench.console.running import UsageMeter
-from workbench.console.units import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +24,6 @@ __all__ = ["level_page"]
 
 _OPEN_ROWS = 2
 _RARELY_S = 10
-_COLUMNS = ("process", "state", "uptime", "cpu", "memory", "pid", "kill")
-_KILL = """
-<q-td :props="props"><q-btn flat dense label="kill" :aria-label="'kill ' + props.row.process"
-  @click="() => $parent.$emit('kill', props.row.process)" /></q-td>
-"""
 
 
 def level_page(room: Room, actor: Actor, number: int) -> None:
@@ -44,7 +38,8 @@ def level_page(room: Room, actor: Actor, number: int) -> None:
             badge = ui.badge("…")
         keep_fresh(lambda: show_state(badge, room.states[number]))
         _picture(room, level)
-        _processes(room, level, actor)
+        heading("Processes")
+        processes(room, level, actor)
         doing(level, actor)
         _panels(room, level)
 
@@ -58,35 +53,6 @@ def _picture(room: Room, level: ShownLevel) -> None:
         svg = draw(level.file, room.flows(level), room.states[level.number].down)
         if svg != drawn.content:
             drawn.set_content(svg)
-
-    keep_fresh(refresh)
-
-
-def _processes(room: Room, level: ShownLevel, actor: Actor) -> None:
-    heading("Processes")
-    columns = [{"name": name, "label": name, "field": name, "align": "left"} for name in _COLUMNS]
-    with scrolling():
-        table = ui.table(columns=columns, rows=[], row_key="process").classes("w-full")
-    table.set_visibility(False)
-    table.add_slot("body-cell-kill", _KILL)
-    table.on("kill", lambda event: killing(level.number, str(event.args), actor)())
-    remedy = ui.label(f"Level {level.number} is down: make up-{level.number} starts it.")
-    meter = UsageMeter()
-
-    def refresh() -> None:
-        processes = room.states[level.number].processes
-        usage = meter.measure(each.pid for each in processes.values() if each.pid)
-        rows = []
-        for name, each in processes.items():
-            row = {"process": name, "state": each.status}
-            if each.pid and (used := usage.get(each.pid)):
-                row |= {"uptime": shown(each.uptime_s, "s"), "cpu": f"{used.cpu:.0%}", "pid": str(each.pid)}
-                row["memory"] = shown(used.memory, "bytes")
-            rows.append(row)
-        table.set_visibility(bool(rows))
-        remedy.set_visibility(not rows)
-        table.rows[:] = rows
-        table.update()
 
     keep_fresh(refresh)
 

@@ -9,9 +9,11 @@ from nicegui import ui
 
 from workbench.console.pages.frame import frame, heading, keep_fresh, show_state
 from workbench.console.pages.panel import WINDOWS, chart, figure
+from workbench.console.pages.processes import processes
 from workbench.console.units import shown
 
 if TYPE_CHECKING:
+    from workbench.console.acting import Actor
     from workbench.console.panels import Panel
     from workbench.console.room import Room, ShownLevel
 
@@ -21,12 +23,12 @@ _ALERTS = "Alerts firing"
 _FIGURES, _LATENCY = "Objectives", "Duration"
 
 
-def overview(room: Room) -> None:
+def overview(room: Room, actor: Actor) -> None:
     """Builds the page."""
     with frame(room, "Control room"):
         _alerts(room)
         for level in room.levels.values():
-            _card(room, level)
+            _card(room, level, actor)
 
 
 def _alerts(room: Room) -> None:
@@ -57,22 +59,23 @@ def _alerts(room: Room) -> None:
     keep_fresh(refresh)
 
 
-def _card(room: Room, level: ShownLevel) -> None:
+def _card(room: Room, level: ShownLevel, actor: Actor) -> None:
     with ui.card().classes("w-full").props(f'role="region" aria-label="{level.file.title}"'):
         with ui.row().classes("items-center gap-4"):
             heading(level.file.title)
             badge = ui.badge("…")
             ui.link(f"open level {level.number}", f"/level/{level.number}")
-        remedy = ui.label(f"make up-{level.number} starts it.")
         with ui.column().classes("w-full") as measured:
             with ui.row().classes("gap-8"):
                 figures = [figure(room, panel, level.number) for panel in _figures(room)]
             drawn = chart(room, _latency(room), lambda: WINDOWS["5 minutes"], level.number)
 
+        with ui.expansion("processes").classes("w-full"):
+            processes(room, level, actor)
+
     def refresh() -> None:
         state = room.states[level.number]
         show_state(badge, state)
-        remedy.set_visibility(state.word == "down")
         measured.set_visibility(state.word != "down")
         if state.word != "down":
             for each in [*figures, drawn]:

@@ -42,15 +42,19 @@ def overview(uid: str) -> Dashboard:
 def _objectives() -> list[Builder[Panel]]:
     burn = 'max(level:serving_{0}:ratio_rate1h{{level=~"$level"}} / on (level) level:serving_{0}:budget)'
     promised = "on (level) group_left () level:serving_latency:objective_seconds"
+    p50 = Query(f'max({_QUANTILE}{{{_CHOSEN}, quantile="0.5"}})')
     p99 = Query(f'max({_QUANTILE}{{{_CHOSEN}, quantile="0.99"}} / {promised})')
+    failed = Query(f"max(level_model_version:serving_errors:ratio_rate5m{{{_CHOSEN}}})")
     errors, slow = Query(burn.format("errors")), Query(burn.format("slow"))
     firing = Query('count(ALERTS{alertstate="firing"}) or vector(0)')
     return [
-        number("Requests", "A second, over 5 minutes, without probes.", "reqps", Query(f"sum({_RATE})"), width=5),
-        number("p99", "Of what its level promises, the worst version.", "percentunit", p99, width=5, limit=1),
-        number("Error budget burn", "1 spends it in 30 days; 14.4 pages.", "short", errors, width=5, limit=1),
-        number("Latency budget burn", "Likewise, of slow requests.", "short", slow, width=5, limit=1),
-        number("Alerts firing", "See the Alerting page.", "short", firing, limit=1),
+        number("Requests", "A second, over 5 minutes, without probes.", "reqps", Query(f"sum({_RATE})")),
+        number("Failed", "Share of 5xx, the worst version.", "percentunit", failed, width=3),
+        number("p50", "Of the slowest version.", "s", p50, width=3),
+        number("p99", "Of what its level promises, the worst version.", "percentunit", p99, limit=1),
+        number("Error budget burn", "1 spends it in 30 days; 14.4 pages.", "short", errors, limit=1),
+        number("Latency budget burn", "Likewise, of slow requests.", "short", slow, limit=1),
+        number("Alerts firing", "See the Alerting page.", "short", firing, width=2, limit=1),
     ]
 
 

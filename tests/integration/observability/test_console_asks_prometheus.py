@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.prometheus_process import wait_for_data
+from workbench.console.remote import PrometheusServer
+from workbench.observe.promql import Grid, QueryError
+
+
+def test_a_prometheus_that_runs_gives_the_consoles_figures(prometheus: str) -> None:
+    wait_for_data(prometheus, "up", 'up{job="iris-api"}')
+    frame = PrometheusServer(prometheus).evaluate('up{job="iris-api"}', Grid(time.time() - 5.0, 1.0, 6))
+    (labels,) = frame.labels
+    assert dict(labels)["job"] == "iris-api"
+    assert frame.there[0, -1]
+    assert frame.values[0, -1] == 1.0
+
+
+def test_what_prometheus_refuses_is_named(prometheus: str) -> None:
+    with pytest.raises(QueryError, match="sum"):
+        PrometheusServer(prometheus).evaluate("sum(", Grid(time.time()))
+
+
+def test_no_prometheus_is_an_error_and_no_empty_page() -> None:
+    with pytest.raises(QueryError, match="Prometheus at http://127"):
+        PrometheusServer("http://127.0.0.1:9").evaluate("up", Grid(time.time()))
