@@ -31,7 +31,7 @@ class Cheat(NamedTuple):
 
 
 def read_cheats() -> list[Cheat]:
-    heading = r"^## (?P<name>\S+) · (?P<title>[^·\n]+?)(?: · (?P<file>\S+\.yaml))?(?P<added> · added)?\n\n"
+    heading = r"^## (?P<name>\S+) · (?P<title>[^·\n]+?)(?: · (?P<file>\S+\.yaml|Dockerfile))?(?P<added> · added)?\n\n"
     pattern = heading + r"```\w+\n(?P<text>.*?)^```"
     page = (ROOT / "tests/course/cheats.md").read_text(encoding="utf-8")
     found = re.finditer(pattern, page, re.DOTALL | re.MULTILINE)

@@ -26,7 +26,7 @@ KEPT_OUT = {"commands", "training", "load", "calibration", "models", "optimize",
 _IMPORTS = re.compile(r'-c "(import [^"]+)"')
 DOCKERFILES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in sorted(ROOT.glob("0*-*/**/*Dockerfile"))
+    for path in sorted(ROOT.glob("0*-*/docker/*Dockerfile"))
     if _IMPORTS.search(path.read_text(encoding="utf-8"))
 }
 
@@ -53,7 +53,7 @@ def test_the_code_that_is_copied_imports_what_the_image_runs(dockerfile: str, tm
 
 
 def test_of_the_shared_code_only_what_ships_enters_an_image_and_of_the_levels_no_command() -> None:
-    every = [path for path in ROOT.glob("0*-*/**/*Dockerfile") if ".venvs" not in path.parts]
+    every = [path for path in ROOT.glob("0*-*/docker/*Dockerfile") if ".venvs" not in path.parts]
     copied = [
         source
         for path in every

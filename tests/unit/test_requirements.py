@@ -29,7 +29,7 @@ def name_of(requirement: str) -> str:
 
 def commands() -> dict[str, str]:
     """Every command that installs packages, by where it stands."""
-    files = [ROOT / "Makefile", ROOT / ".ci/run", *ROOT.glob("0*/**/*Dockerfile"), *ROOT.glob("infra/**/*.sh")]
+    files = [ROOT / "Makefile", ROOT / ".ci/run", *ROOT.glob("0*/docker/*Dockerfile"), *ROOT.glob("infra/**/*.sh")]
     files += ROOT.glob("infra/**/*Dockerfile")
     found: dict[str, str] = {}
     for path in [*files, *ROOT.glob("0*/**/*.sh")]:
