@@ -1,5 +1,6 @@
 """KServe's Python SDK: what KServe runs for a custom predictor; it speaks V1 and the Open Inference Protocol."""
 
+import logging
 import os
 import sys
 
@@ -42,4 +43,6 @@ if __name__ == "__main__":
     model = Iris("iris")
     model.load()
     ports = {"http_port": int(sys.argv[1]), "grpc_port": int(sys.argv[2])}
-    ModelServer(**ports, workers=1, enable_latency_logging=False).start([model])
+    server = ModelServer(**ports, workers=1, enable_latency_logging=False)
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # the access log, for which there is no option
+    server.start([model])

@@ -24,6 +24,7 @@ from iris_api.commands.frameworks.field import FOLDER, read_field
 from iris_api.commands.frameworks.place import PlaceError, environment_of, make_environment
 from iris_api.commands.frameworks.start import ALIKE, start
 from iris_api.commands.ladder import train_tutorial_model
+from servekit.loopback import client
 from tests.patience import until
 from workbench.processes import is_alive
 from workbench.versions import ROOT
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iris_api.commands.frameworks.field import Framework
+    from iris_api.commands.frameworks.start import Started
     from iris_api.training.golden import Golden
 
 BY_NAME = {each.name: each for each in read_field()}
@@ -126,6 +128,8 @@ def test_a_framework_starts_and_answers_as_scikit_learn_does(
     assert started.seconds > 0
     assert len(started.contender.answers or ()) == 150
     assert all(started.contender.answers or ())
+    if framework.name not in {"ours", "openvino"}:  # theirs is part of the telemetry that is measured
+        assert lines_for_requests(started, short_folder / framework.name / "log", 50) < 50, "a line for each request"
     if framework.name == "mlflow":
         assert digest(short_folder / "mlflow/model/model.onnx") == digest(model_dir / "model.onnx")
 
@@ -148,6 +152,15 @@ def test_a_bento_is_built_without_an_index_and_served(
     assert tag.startswith("iris:")
     words = ["{bin}/bentoml", "serve", tag, "--host", "127.0.0.1", "--port", "{port}", "--api-workers", "1"]
     assert start(msgspec.structs.replace(plain, command=words), stack, names, golden).seconds > 0
+
+
+def lines_for_requests(started: Started, log: Path, times: int) -> int:
+    """How many lines the server's log gains while it is asked that often."""
+    before, request = log.read_bytes().count(b"\n"), started.contender.requests[0]
+    with client(base_url=f"http://127.0.0.1:{started.contender.peer.port}", timeout=10) as http:
+        for _ in range(times):
+            http.post(request.path, content=request.body, headers=dict(request.headers)).raise_for_status()
+    return log.read_bytes().count(b"\n") - before
 
 
 def placed(framework: Framework, model_dir: Path, folder: Path) -> dict[str, str]:

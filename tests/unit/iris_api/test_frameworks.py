@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from iris_api.commands.frameworks.__main__ import main
 from iris_api.commands.frameworks.carried import take_out
 from iris_api.commands.frameworks.exchange import FORMS, WrongAnswerError, beginnings, check, requests_for
 from iris_api.commands.frameworks.field import FOLDER, FieldError, chosen, read_field
@@ -37,7 +38,7 @@ each_framework = pytest.mark.parametrize("framework", FIELD, ids=lambda each: ea
 
 def row(name: str, rps: float | None = None, **fields: object) -> Row:
     figures = None if rps is None else PeerResult(name, rps, 1.5, 9.0, 1e6 / rps, 100, [])
-    return Row(name, f"<{name}>", 20, BY_NAME["ours"].beyond, figures=figures, **fields)  # type: ignore[arg-type]
+    return Row(name, f"<{name}>", 20, "metrics", BY_NAME["ours"].beyond, figures=figures, **fields)  # type: ignore[arg-type]
 
 
 @each_framework
@@ -77,6 +78,13 @@ def test_who_is_asked_in_the_same_form_gets_the_same_bytes() -> None:
 
 def test_nobody_tells_its_makers_about_the_run() -> None:
     assert {"DO_NOT_TRACK", "BENTOML_DO_NOT_TRACK", "RAY_USAGE_STATS_ENABLED", "MLFLOW_DISABLE_TELEMETRY"} <= set(ALIKE)
+
+
+def test_what_a_server_records_of_itself_is_said_and_ours_has_a_row_that_records_nothing() -> None:
+    assert {each.telemetry for each in FIELD} == {"none", "metrics", "full"}
+    assert (BY_NAME["ours"].telemetry, BY_NAME["ours-unobserved"].telemetry) == ("full", "none")
+    silent = {each.name for each in FIELD if "Prometheus" not in each.beyond.metrics}
+    assert all(BY_NAME[name].telemetry == "none" for name in silent), "who has no metrics cannot record them"
 
 
 def test_ray_is_measured_as_it_comes_and_as_its_makers_tune_it() -> None:
@@ -151,8 +159,8 @@ def test_a_row_without_figures_has_its_place(capsys: pytest.CaptureFixture[str])
     console.print(figures_table(rows, console))
     console.print(beyond_table(rows, console))
     printed = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "<quick> 5,000 1.5 9.0 200 100 1.2 20 160 20 60 passed, 1+2 failed" in printed
-    assert "<absent> – – – – – – – – 20 –" in printed
+    assert "<quick> 5,000 1.5 9.0 200 100 1.2 20 160 20 metrics 60 passed, 1+2 failed" in printed
+    assert "<absent> – – – – – – – – 20 metrics –" in printed
 
 
 def test_the_picture_has_a_bar_for_each_that_was_measured_the_quickest_first() -> None:
@@ -207,6 +215,14 @@ def test_an_image_that_cannot_be_pulled_is_said_in_dockers_words(
 def test_who_needs_no_image_is_told_so() -> None:
     with pytest.raises(FieldError, match="--with litserve: no image carries it"):
         take_out(BY_NAME["litserve"])
+
+
+def test_a_name_that_with_does_not_know_is_not_blamed_on_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["--with", "tensorflow-server"]) == 2
+    assert "frameworks: --with tensorflow-server: no such framework, expected" in capsys.readouterr().err
 
 
 def _sources(path: Path) -> list[Path]:

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         use_programs()
         for name in options.taken_out:
-            take_out(chosen(read_field(), name)[0])
+            take_out(chosen(read_field(), name, "--with")[0])
         field = chosen(read_field(), os.environ.get("ONLY", ""))
         golden = read_golden(settings.model_dir)
         rows = contest(

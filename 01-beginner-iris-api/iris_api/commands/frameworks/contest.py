@@ -43,7 +43,9 @@ def contest(  # noqa: PLR0913 - an experiment has that many knobs
     """Starts, measures and stops everyone; a framework that fails costs its own row only."""
     level = FOLDER.parent
     rows = {
-        each.name: Row(each.name, each.title, lines_of_code([level / file for file in each.code]), each.beyond)
+        each.name: Row(
+            each.name, each.title, lines_of_code([level / file for file in each.code]), each.telemetry, each.beyond
+        )
         for each in field
     }
 

@@ -40,6 +40,8 @@ class Framework(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         path: where it is asked.
         command: starts it in the foreground, one worker.
         code: what its user writes, relative to the level's folder; counted in lines.
+        telemetry: what of itself it records while it is measured, as it does by default: ``none``, ``metrics``,
+            or ``full``, which is metrics, a log, traces and drift.
         beyond: what it gives besides.
         environment: where its packages are: ``main``, ``seldon``, ``triton``, or one of `.venvs/frameworks`.
         packages: of the main environment, those it needs; empty: the whole environment is its own.
@@ -58,6 +60,7 @@ class Framework(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str
     command: list[str]
     code: list[str]
+    telemetry: str
     beyond: Beyond
     environment: str = "main"
     packages: list[str] = []
@@ -86,14 +89,15 @@ def read_field(path: Path = FOLDER / "frameworks.toml") -> list[Framework]:
         raise FieldError(f"{path}: {error}") from None
 
 
-def chosen(field: list[Framework], only: str) -> list[Framework]:
+def chosen(field: list[Framework], only: str, asked_by: str = "ONLY") -> list[Framework]:
     """Those whose names the words of ``only`` name, or begin (``ray`` is both of Ray's); all for no word.
 
     Raises:
-        FieldError: a word names none.
+        FieldError: a word names none; the text says who asked, ``asked_by``.
     """
     words = only.replace(",", " ").split()
     for word in words:
         if not any(each.name.startswith(word) for each in field):
-            raise FieldError(f"ONLY {word}: no such framework, expected some of: {' '.join(f.name for f in field)}")
+            known = " ".join(each.name for each in field)
+            raise FieldError(f"{asked_by} {word}: no such framework, expected some of: {known}")
     return [each for each in field if not words or any(each.name.startswith(word) for word in words)]

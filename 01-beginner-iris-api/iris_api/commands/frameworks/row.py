@@ -25,6 +25,7 @@ class Row(msgspec.Struct):
     name: str
     title: str
     lines: int
+    telemetry: str
     beyond: Beyond
     why_not: str | None = None
     start_s: float | None = None
