@@ -73,7 +73,7 @@ $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(f
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
 .PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry learn hint solution reset
-.PHONY: console console-down console-picture up-console down-console cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
+.PHONY: skills console console-down console-picture up-console down-console cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
 
 help:
 	@awk -F':.*## ' '/^# --- set-up/ {exit} /^# --- / {gsub(/^# --- | -+$$/, ""); printf "\n%s\n", $$0} \
@@ -413,6 +413,9 @@ crds: $(SYNCED) ## fetch the schemas of custom resources, to validate manifests
 	@$(PY) -m workbench.manifests crds
 
 setup: $(SYNCED) $(SELDON) $(TRITON) $(CI_CHECKS) ## create .venvs/ (every target does this by itself)
+
+skills: $(SYNCED) ## write the map of the course from its exercises and lessons
+	@$(PY) -m course.skills
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
 	@cd infra/requirements && for f in $$(basename -s .in frameworks-*.in) uv main triton bench kubeflow airflow ci mlflow iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway release; do \

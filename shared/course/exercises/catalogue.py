@@ -55,6 +55,8 @@ class Exercise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         hints: a nudge, where to look, almost there; shown one at a time.
         why: why the solution is as it is; shown with it.
         real: the line of the real system that does the same.
+        question: the interview question about the same, by its id.
+        incident: the incident in which it is needed, if there is one.
         timeout_s: how long each of its checks may take.
     """
 
@@ -67,6 +69,8 @@ class Exercise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hints: tuple[str, str, str]
     why: str
     real: RealLine
+    question: str = ""
+    incident: str = ""
     timeout_s: float = 20.0
 
 
