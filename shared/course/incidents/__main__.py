@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -12,19 +16,23 @@ from rich.text import Text
 from course.incidents.held import IncidentError, PlantedFault
 from course.incidents.story import StoryError, read_stories
 from course.prose import prose
+from servekit.json_file import write_json
 from workbench.terminal import make_console, make_table
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
     from course.incidents.story import Story
 
-__all__ = ["main"]
+__all__ = ["PAGER", "announced", "main"]
 
 _FOLDER = ROOT / "interview" / "incidents"
+PAGER = Path(".learn/incident.json")
+"""What the console reads of an incident that is open."""
+
 _CANNOT = 2
 _INTERRUPTED = 130
 _ASK = "[cyan]Enter[/] when you know, or give up · [cyan]s[/] the symptoms again: "
@@ -78,12 +86,23 @@ def _drill(story: Story, console: Console, *, agreed: bool) -> int:
         return 0
     with console.status("planting the fault") as status:
         held = PlantedFault(story.id, story.level)
-        with held:
+        with held, announced(story):
             status.stop()
             _investigate(story, held, console)
             console.print("restoring …", style="dim")
     console.print(f"[bold green]restored[/]: level {story.level} is healthy")
     return 0
+
+
+@contextmanager
+def announced(story: Story, file: Path = PAGER) -> Iterator[None]:
+    """Writes the incident into a file meanwhile, without its cause: the console shows it with a clock."""
+    told = story.sections["What you are told"]
+    write_json(file, {"level": story.level, "pager": told, "began": time.time(), "pid": os.getpid()})
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def _investigate(story: Story, held: PlantedFault, console: Console) -> None:

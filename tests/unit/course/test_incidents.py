@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from course.incidents import Caller, IncidentError, PlantedFault, StoryError, read_stories
-from course.incidents.__main__ import main
+from course.incidents.__main__ import announced, main
 from course.incidents.holder import hold
 from course.incidents.story import read_story
 from tests.patience import until
+from workbench.console.pages.learn import open_incident
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,3 +220,20 @@ def test_nothing_is_broken_without_a_yes(
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     assert main(["--seed", "1"]) == 0
     assert "nothing was broken" in capsys.readouterr().out
+
+
+def test_an_open_incident_is_told_to_the_console_without_its_cause(tmp_path: Path) -> None:
+    file = tmp_path / "incident.json"
+    story = read_stories(ROOT / "interview" / "incidents")["timeouts"]
+    with announced(story, file):
+        said = open_incident(file)
+        assert said.startswith("Level 1, open for ")
+        assert story.sections["What you are told"] in said
+        assert story.sections["Cause"] not in said
+    assert open_incident(file).startswith("No incident is open")
+
+
+def test_an_incident_whose_command_is_gone_is_not_open(tmp_path: Path) -> None:
+    file = tmp_path / "incident.json"
+    file.write_text('{"level": 1, "pager": "old", "began": 1.0, "pid": 4194305}')
+    assert open_incident(file).startswith("No incident is open")

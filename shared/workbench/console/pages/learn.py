@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import psutil
 from nicegui import ui
 
 from workbench.console.pages.frame import frame, heading, keep_fresh
@@ -16,7 +17,7 @@ from workbench.console.units import shown
 if TYPE_CHECKING:
     from workbench.console.room import Room
 
-__all__ = ["learn_page"]
+__all__ = ["learn_page", "open_incident"]
 
 _INCIDENT = Path(".learn/incident.json")
 
@@ -36,7 +37,7 @@ def learn_page(room: Room) -> None:
         ui.timer(0.1, ask, once=True)
 
         def look() -> None:
-            incident.set_text(_open_incident())
+            incident.set_text(open_incident())
 
         keep_fresh(look)
 
@@ -49,10 +50,13 @@ async def _progress(root: Path) -> str:
     return said.decode(errors="replace")
 
 
-def _open_incident() -> str:
+def open_incident(file: Path = _INCIDENT) -> str:
     """The pager's text and the clock of the incident that is being worked on; its cause is not in the file."""
     try:
-        found: dict[str, Any] = msgspec.json.decode(_INCIDENT.read_bytes())
-        return f"{found['pager']}\n\nopen for {shown(time.time() - float(found['began']), 's')}"
+        found: dict[str, Any] = msgspec.json.decode(file.read_bytes())
+        if psutil.pid_exists(int(found["pid"])):
+            since = shown(time.time() - float(found["began"]), "s")
+            return f"Level {found['level']}, open for {since}\n\n{found['pager']}"
     except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
-        return "No incident is open: make incident opens one."
+        pass
+    return "No incident is open: make incident opens one."
