@@ -64,7 +64,7 @@ def demand(random: Random, limits: tuple[float, float]) -> tuple[float, float, f
 
 def rehearsed(servers: int, peak_rps: float, work_s: float, zones: int) -> float:
     """The p99 in seconds once a zone is away and everybody knows."""
-    path = RequestPath("search", "miss", 1.0, (Visit("model", work_s, 1.0),), (), (0.0, 0.0))
+    path = RequestPath("a request", "computed", 1.0, (Visit("model", work_s, 1.0),), (), (0.0, 0.0))
     lost = ZoneLoss(0, LOST_AT_S, NOTICED_S)
     scenario = Scenario(peak_rps, ENDS_S, 0.5, seed=Random().randrange(10**6), lost=lost)  # noqa: S311 - examples
     answers = simulate_fleet([path], FleetShape({"model": servers}, zones, choices=1), scenario)

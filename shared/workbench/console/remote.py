@@ -27,6 +27,10 @@ class PrometheusServer:
         """The same: the server remembers."""
         return self
 
+    def close(self) -> None:
+        """Closes the connection."""
+        self._client.close()
+
     def evaluate(self, expression: str, grid: Grid) -> Frame:
         """The series of an expression.
 

@@ -71,10 +71,14 @@ class Room:
 
     async def run(self) -> None:
         """Scrapes, and asks the supervisors once a second, until it is cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.scraper.run())
-            tasks.create_task(self._watch())
-            tasks.create_task(self._judge())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.scraper.run())
+                tasks.create_task(self._watch())
+                tasks.create_task(self._judge())
+        finally:
+            if isinstance(self._evaluator, PrometheusServer):
+                self._evaluator.close()
 
     def select(
         self, name: str, matches: Sequence[Matcher], start: float, end: float, apart_s: float

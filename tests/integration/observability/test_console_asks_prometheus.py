@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import pytest
 
@@ -11,7 +12,8 @@ from workbench.observe.promql import Grid, QueryError
 
 def test_a_prometheus_that_runs_gives_the_consoles_figures(prometheus: str) -> None:
     wait_for_data(prometheus, "up", 'up{job="iris-api"}')
-    frame = PrometheusServer(prometheus).evaluate('up{job="iris-api"}', Grid(time.time() - 5.0, 1.0, 6))
+    with closing(PrometheusServer(prometheus)) as server:
+        frame = server.evaluate('up{job="iris-api"}', Grid(time.time() - 5.0, 1.0, 6))
     (labels,) = frame.labels
     assert dict(labels)["job"] == "iris-api"
     assert frame.there[0, -1]
@@ -19,10 +21,13 @@ def test_a_prometheus_that_runs_gives_the_consoles_figures(prometheus: str) -> N
 
 
 def test_what_prometheus_refuses_is_named(prometheus: str) -> None:
-    with pytest.raises(QueryError, match="sum"):
-        PrometheusServer(prometheus).evaluate("sum(", Grid(time.time()))
+    with closing(PrometheusServer(prometheus)) as server, pytest.raises(QueryError, match="sum"):
+        server.evaluate("sum(", Grid(time.time()))
 
 
 def test_no_prometheus_is_an_error_and_no_empty_page() -> None:
-    with pytest.raises(QueryError, match="Prometheus at http://127"):
-        PrometheusServer("http://127.0.0.1:9").evaluate("up", Grid(time.time()))
+    with (
+        closing(PrometheusServer("http://127.0.0.1:9")) as server,
+        pytest.raises(QueryError, match="Prometheus at http://127"),
+    ):
+        server.evaluate("up", Grid(time.time()))
