@@ -4,8 +4,8 @@ A router that draws a branch for each request shows a user now one version, now 
 which of them made somebody buy. Write one that decides by the user.
 
 `branch` gives the number of the branch for a user. `shares` are the branches' parts of the traffic, which sum to 1. A
-user always gets the same branch, on every machine and after every restart. When the last branch's share grows, users
-only move *to* it. Two experiments are independent: who gets the new page may get either price.
+user always gets the same branch, on every machine and after every restart. When the last branch grows at the cost of
+the one before, users only move *to* it. Two experiments are independent: who gets the new page may get either price.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def test_a_lesson_says_what_one_can_do_afterwards_and_lets_one_check_it(catalogu
     names = {catalogue.name(each) for each in catalogue.exercises}
     for section in sections[: len(sections) - LAST[catalogue.level]]:
         found = re.findall(
-            r"\*Check yourself: .+\? Exercise \[(\d\.\d)\]\(exercises/README\.md\) finds out\.\*", section
+            r"\*Check yourself: .+\? Exercise \[(\d\.\d)\]\(exercises/README\.md\) answers it\.\*", section
         )
         assert len(found) == 1, section.splitlines()[0]
         assert found[0] in names

@@ -46,7 +46,10 @@ def check_the_exported_model_answers_like_the_pipeline(answer: Path) -> None:
 def check_a_true_copy_has_no_differences(answer: Path) -> None:
     pipeline, rows = trained()
     module = load(answer)
-    for some in (rows, rows.astype(np.float64)):
+    draw = np.random.default_rng(secrets.randbits(64))
+    never_seen = rows.astype(np.float64) * draw.uniform(-3, 3, rows.shape)
+    edges = np.array([[0.0] * 4, [1e6] * 4, [-1e6] * 4, [1e-30] * 4])
+    for some in (rows, never_seen, edges):
         expect_equal("differences(a true copy)", module.differences(pipeline, module.export(pipeline), some), [])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -68,9 +67,10 @@ def check_any_page_is_cut_rightly(answer: Path) -> None:
 
 
 def check_seldons_wrapper_serves_it(answer: Path) -> None:
+    if not SELDON.exists():
+        return  # make up-2 makes the wrapper's environment: until then the class alone must do
     message = {"data": {"names": NAMES, "ndarray": _rows(1, 2, 3)}, "meta": {"puid": "p1"}}
-    python = str(SELDON if SELDON.exists() else sys.executable)
-    words = [python, "-c", WRAPPED, str(answer.parent.resolve()), answer.stem, json.dumps(message)]
+    words = [str(SELDON), "-c", WRAPPED, str(answer.parent.resolve()), answer.stem, json.dumps(message)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     said = [line for line in done.stdout.splitlines() if line.startswith("ANSWER ")]
     expect(bool(said), f"Seldon's wrapper cannot call it: {(done.stderr.strip().splitlines() or ['no reason'])[-1]}")

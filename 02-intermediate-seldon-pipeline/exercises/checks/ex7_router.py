@@ -18,7 +18,7 @@ USERS = 20_000
 ERRORS = 5.0  # standard errors: one in a million is further off by chance
 
 
-def check_a_user_stays_where_he_is(answer: Path) -> None:
+def check_a_user_keeps_their_branch(answer: Path) -> None:
     branch = load(answer).branch
     for user in _users(50):
         expect_equal(
@@ -61,13 +61,12 @@ def check_the_shares_are_kept(answer: Path) -> None:
 def check_a_growing_share_takes_over_and_gives_nobody_back(answer: Path) -> None:
     branch = load(answer).branch
     users = _users(USERS)
-    before = {user for user in users if branch("e", user, (0.9, 0.1)) == 1}
-    after = {user for user in users if branch("e", user, (0.7, 0.3)) == 1}
-    lost = len(before - after)
-    expect(
-        lost == 0,
-        f"{lost} of {len(before)} users leave the second branch when its share grows from 0.1 to 0.3: expected none",
-    )
+    for before, after in (((0.9, 0.1), (0.7, 0.3)), ((0.2, 0.5, 0.3), (0.2, 0.2, 0.6))):
+        moved = [(branch("e", user, before), branch("e", user, after)) for user in users]
+        lost = sum(now not in {then, len(after) - 1} for then, now in moved)
+        expect(
+            lost == 0, f"{lost} users move to another branch than the last when {before} becomes {after}: expected 0"
+        )
 
 
 def check_experiments_are_independent(answer: Path) -> None:
