@@ -35,7 +35,7 @@ PAGES = {
     "/level/1": ("Level 1: Iris API", "Load test"),
     "/level/3": ("Level 3: shop platform", "kill triton"),
     "/traces": ("Traces and logs", "SQL over logs"),
-    "/reports": ("Reports", "Nothing was measured yet"),
+    "/reports": ("Reports", "first run"),
     "/learn": ("Learn", "No incident is open"),
 }
 VIEWS = {"wide and light": (1280, 900, "light"), "narrow and dark": (390, 844, "dark")}
