@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     StartServer = Callable[..., str]
     WriteSla = Callable[..., Path]
 
+pytestmark = pytest.mark.slow
+
 FIELDS = [
     "level", "rate_rps", "achieved_rps", "duration_s", "requests", "p50_ms", "p95_ms", "p99_ms", "p999_ms",
     "error_rate", "thresholds", "verdict", "hardware", "date", "command", "closed_loop", "lag_p99_ms", "host",

@@ -32,6 +32,7 @@ def shelf(level: Running) -> Iterator[Inventory]:
     shelf.set_out(shelf.out(), out=False)
 
 
+@pytest.mark.slow
 def test_the_inventory_takes_nothing_from_whoever_reaches_its_port(level: Running) -> None:
     with redis.Redis(port=level.ports["valkey"]) as stranger:
         for command in (f"SETBIT {KEY} 50 1", f"GET {KEY}", "FLUSHALL"):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from planner.calibration import Calibration
     from tests.integration.shop.calibration.conftest import ToyShop
 
+pytestmark = pytest.mark.slow
+
 
 def test_only_the_kind_that_is_cached_has_a_profile_of_hits(toy_calibration: Calibration) -> None:
     assert [(profile.kind, profile.result) for profile in toy_calibration.profiles] == [

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tests.integration.shop.canary.searching import Searching
     from tests.integration.shop.canary.toy_shop import ToyShop
 
+pytestmark = pytest.mark.slow
+
 
 def run(shop: ToyShop, *options: str) -> int:
     return canary.main(options, shop.addresses)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.integration.shop.canary.toy_shop import ToyShop
 
+pytestmark = pytest.mark.slow
+
 REQUESTS: dict[str, dict[str, Any]] = {
     "/v1/search": {"user": 17, "query": {"category": 3}, "candidates": list(range(50)), "k": 5},
     "/v1/payments/score": {
