@@ -52,6 +52,7 @@ def test_every_exercise_has_a_cheat_that_is_tried() -> None:
     assert {cheat.exercise for cheat in CHEATS} == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cheat", CHEATS, ids=lambda cheat: f"{cheat.exercise}-{cheat.title}")
 def test_a_cheat_does_not_pass(cheat: Cheat) -> None:
     catalogue, exercise = find(CATALOGUES, cheat.exercise)
@@ -65,6 +66,7 @@ def test_a_cheat_does_not_pass(cheat: Cheat) -> None:
     assert not any(word in graded.message for word in slip), graded.message
 
 
+@pytest.mark.slow
 def test_a_solution_passes_where_a_learner_works() -> None:
     # manifests name other folders by relative paths: a copy must still find them
     for name in ("1.5", "2.5", "3.5"):

@@ -21,6 +21,13 @@ EXERCISES = [
     for catalogue in CATALOGUES
     for exercise in catalogue.exercises
 ]
+COMPUTES = {"1-7", "2-5", "3-3", "3-4", "3-5", "3-8"}
+"""Whose checks train, render or simulate for seconds."""
+
+SOLUTIONS = [
+    pytest.param(*each.values, id=each.id, marks=[pytest.mark.slow] if each.id in COMPUTES else [])
+    for each in EXERCISES
+]
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +43,7 @@ def test_the_stub_fails_as_shipped(catalogue: Catalogue, exercise: Exercise) -> 
     assert graded.message
 
 
-@pytest.mark.parametrize(("catalogue", "exercise"), EXERCISES)
+@pytest.mark.parametrize(("catalogue", "exercise"), SOLUTIONS)
 def test_the_solution_passes(catalogue: Catalogue, exercise: Exercise) -> None:
     graded = grade_exercise(catalogue, exercise, catalogue.folder / "solutions")
     assert (graded.state, graded.failing, graded.message) == ("solved", "", "")

@@ -63,6 +63,7 @@ def test_a_right_request_with_another_ones_answer_is_lost() -> None:
     assert tally.lost > 0
 
 
+@pytest.mark.slow
 def test_a_rest_taken_for_a_request_is_found() -> None:
     async def main() -> set[str]:
         async with tcp_server(carry_on) as server:
@@ -94,6 +95,7 @@ def test_the_bytes_kept_are_the_smallest_that_still_fail() -> None:
     assert b"null" in shrunk
 
 
+@pytest.mark.slow
 def test_the_command_says_what_was_found_and_keeps_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with planted() as url:
         assert main(surface(url), ["--inputs", "60", "--out", str(tmp_path)]) == 0

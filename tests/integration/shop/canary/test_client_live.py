@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from shop.canary.edge import Edge
 from shop.canary.edge_split import EdgeSplit
 from shop.commands import canary, client
@@ -11,9 +13,9 @@ from shop.commands import canary, client
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from tests.integration.shop.canary.toy_shop import ToyShop
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_client_shows_one_answer_of_each_kind_and_checks_many(

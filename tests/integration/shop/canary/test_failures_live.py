@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from shop.load.offering import Message
     from tests.integration.shop.canary.toy_shop import ToyShop
 
+pytestmark = pytest.mark.slow
+
 RPS = 60
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from workbench.load import Answer
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def slow_shop(toy_shop: ToyShop) -> Iterator[ToyShop]:
     """All searches are answered by a version that manages some ten of them a second."""

@@ -66,6 +66,7 @@ def test_the_command_judges_every_form_and_measures_every_runtime(
         assert all(set(row["latency_us"]) == {"1", "16", "100"} for row in written["table"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_quick_and_forced_run_writes_and_registers_every_version_2_and_measures_no_table(
     in_run_dir: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
