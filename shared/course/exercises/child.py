@@ -5,6 +5,7 @@ The parent learns the outcome from the verdict file or from its absence, whateve
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 import traceback
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from course.exercises.check import CheckFailedError, load
 
-__all__ = ["describe", "main"]
+__all__ = ["describe", "main", "unwritten"]
 
 _MEMORY_BYTES = 4 * 1024**3
 _FILE_BYTES = 16 * 1024**2
@@ -30,7 +31,7 @@ def _judge(checks: Path, name: str, answer: Path) -> dict[str, str]:
     try:
         getattr(load(checks), name)(answer)
     except NotImplementedError:
-        return {"state": "to do", "message": "not written yet"}
+        return {"state": "to do", "message": unwritten(answer)}
     except Exception as error:  # noqa: BLE001 - whatever a learner's code raises
         return {"state": "failed", "message": describe(error, answer)}
     return {"state": "passed", "message": ""}
@@ -48,6 +49,20 @@ def describe(error: Exception, answer: Path) -> str:
     if own:
         return f"{answer.name}, line {own[-1].lineno}: {text}"
     return f"{text} (seen by {Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else text
+
+
+def unwritten(answer: Path) -> str:
+    """A sentence that names the functions of a file that still raise ``NotImplementedError``, with their lines."""
+    places = []
+    text = answer.read_text(encoding="utf-8") if answer.is_file() else ""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            places += [f"{node.name} (line {each.lineno})" for each in node.body if _is_open(each)]
+    return f"not written yet: {', '.join(places)}" if places else "not written yet"
+
+
+def _is_open(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Raise) and line.exc is not None and "NotImplementedError" in ast.unparse(line.exc)
 
 
 def _limit_appetite() -> None:

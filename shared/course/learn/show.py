@@ -39,8 +39,8 @@ def finding(graded: Graded) -> RenderableType:
     if graded.state == "solved":
         return Text(f"✓ all {graded.checks} checks pass: {graded.points} points", "bold green")
     head = f"✗ {graded.passed} of {graded.checks} checks pass. The first that fails: "
-    reason = "nothing is written yet" if graded.state == "to do" else printable(graded.message)
-    return Text.assemble((head, "yellow"), (graded.failing, "bold"), "\n", (f"  {reason}", "red"))
+    style = "cyan" if graded.state == "to do" else "red"
+    return Text.assemble((head, "yellow"), (graded.failing, "bold"), "\n", (f"  {printable(graded.message)}", style))
 
 
 def solution(catalogue: Catalogue, exercise: Exercise) -> RenderableType:

@@ -129,7 +129,8 @@ def test_the_verdict_is_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         str(folder / "v.json"),
     ]
     child(*words)
-    assert msgspec.json.decode((folder / "v.json").read_bytes()) == {"state": "to do", "message": "not written yet"}
+    found = msgspec.json.decode((folder / "v.json").read_bytes())
+    assert found == {"state": "to do", "message": "not written yet: double (line 2)"}
 
 
 def test_grading_prints_the_first_failing_check_with_its_hint_and_writes_the_result(

@@ -55,7 +55,7 @@ def learner(tmp_path: Path) -> Iterator[Conversation]:
 def test_a_save_is_checked_and_the_solution_follows_a_pass(learner: Conversation, tmp_path: Path) -> None:
     learner.hear("0 of 2 solved, 0 of 20 points; next: 7.1")
     learner.say("c")
-    learner.hear("nothing is written yet")
+    learner.hear("not written yet: double (line")
     work = tmp_path / ".learn" / "7" / "double.py"
     learner.hear(".learn/7/double.py")
     work.write_text("def double(x):\n    return 2 * x if x == 2 else x\n")
@@ -85,7 +85,7 @@ def test_hints_solution_and_reset_are_about_the_open_exercise_or_a_named_one(
     learner.say("h 7.2")
     learner.hear("hint 1 of 3: a")
     learner.say("7.1")
-    learner.hear("nothing is written yet")
+    learner.hear("not written yet: double (line")
     learner.say("h")
     learner.hear("hint 1 of 3: think of two")
     learner.say("s")
@@ -100,7 +100,7 @@ def test_hints_solution_and_reset_are_about_the_open_exercise_or_a_named_one(
     learner.hear("double(2) 1: expected 4")
     learner.say("r")
     learner.hear("your work is kept in .learn/backups/7.1-")
-    learner.hear("nothing is written yet", times=2)  # what is there now was checked, too
+    learner.hear("not written yet: double (line", times=2)  # what is there now was checked, too
     learner.say("9.9")
     learner.hear("exercise 9.9: expected one of 7.1, 7.2")
 
@@ -116,7 +116,7 @@ def test_piped_it_does_what_the_lines_say_and_ends(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert "nothing is written yet" in done.stdout
+    assert "not written yet: double (line" in done.stdout
     assert done.stdout.rstrip().endswith("hint 1 of 3: think of two")
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert not done.stderr

@@ -69,7 +69,7 @@ async def test_the_list_shows_every_exercise_and_fits_into_80_columns(app: Learn
 async def test_a_save_is_checked_and_the_solution_follows_a_pass(app: LearnApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("c")
-        await hear(pilot, app, "nothing is written yet")
+        await hear(pilot, app, "not written yet: double (line")
         save("def double(x):\n    return 2 * x if x == 2 else x\n")
         await hear(pilot, app, "double('a') 'a': expected 'aa'")
         save(RIGHT)
