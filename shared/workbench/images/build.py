@@ -89,9 +89,8 @@ def build(  # noqa: PLR0913 - those that say how are named
     command += ["--no-cache"] if afresh else []
     # an attestation, which newer plugins add by themselves, says when the build was, and so no digest would come again
     settings = {**environment, "DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-    done = subprocess.run(
-        [engine.docker, *command, str(recipe.root)], env=settings, stdout=_STANDARD_ERROR, check=False
-    )
+    argv = [engine.docker, *command, str(recipe.root)]
+    done = subprocess.run(argv, env=settings, stdout=_STANDARD_ERROR, check=False)
     if done.returncode:
         raise EngineError(
             f"image {reference}: `docker build` failed with exit code {done.returncode}, its reason is above"

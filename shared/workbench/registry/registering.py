@@ -94,14 +94,22 @@ def register(
         here = lineage()
         renewed = [each for each, number in known.items() if _proves(here, models[each.model].version(number))]
         if len(known) == len(entries) and pointed and not renewed:
-            told = ", ".join(f"{entry.model} {number}" for entry, number in known.items())
-            say(f"registry       {told}: these very bytes, registered before")
+            say(f"registry       {_told(known)}: these very bytes, registered before")
             return list(known.values())
         store = open_store(settings, say)
-        for each in renewed:
-            store.tag(each.model, known[each], here)
-            say(f"registry       {each.model} {known[each]}: these very bytes, now of commit {here['git_commit'][:12]}")
+        _renew(store, {each: known[each] for each in renewed}, here, say)
         return [_enter(store, entry, known.get(entry), here, alias, say) for entry in entries]
+
+
+def _told(versions: Mapping[_Entry, int]) -> str:
+    return ", ".join(f"{entry.model} {number}" for entry, number in versions.items())
+
+
+def _renew(store: Store, versions: Mapping[_Entry, int], here: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Gives versions the lineage of this checkout."""
+    for entry, number in versions.items():
+        store.tag(entry.model, number, here)
+        say(f"registry       {entry.model} {number}: these very bytes, now of commit {here['git_commit'][:12]}")
 
 
 def _proves(here: Mapping[str, str], version: ModelVersion) -> bool:
