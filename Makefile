@@ -67,7 +67,7 @@ THERE = $(if $(CONTEXT),$(PY) -m workbench.cluster.reach $(N) $(SERVICES_$*) --)
 
 # Values that people give are text, never commands. make expands nothing in them, and recipes read them only from the
 # environment, as "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
-GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL VERSION WHY WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER ONLY E
+GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL VERSION WHY WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER ONLY E MINUTES MOCK STATS
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
@@ -247,8 +247,8 @@ reset: $(SYNCED) ## begin it anew, your work is kept: E=1.3
 progress: $(SYNCED) ## say where you stand on every level, and what comes next
 	@$(PY) -m course.exercises progress
 
-drill: $(SYNCED) ## ask interview questions; the ones you missed come back
-	@$(WITH_ARGS) course.drill
+drill: $(SYNCED) ## ask interview questions (MINUTES=20, MOCK=45, STATS=1)
+	@$(WITH_ARGS) course.drill $(if $(MINUTES),--minutes="$$MINUTES") $(if $(MOCK),--mock="$$MOCK") $(if $(STATS),--stats)
 
 incident: $(SYNCED) ## plant a fault in the running level for you to find (ID=…)
 	@$(WITH_ARGS) course.incidents $(if $(ID),"$$ID")

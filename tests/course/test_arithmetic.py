@@ -13,7 +13,6 @@ import pytest
 from scipy.stats import beta, binom, expon, gamma, norm
 
 from course.drill import read_questions
-from course.drill.memory import INTERVALS_D
 from iris_api.training.iris_data import iris_rows
 from planner.calibration import REFERENCE, load
 from planner.characteristics import SHAPES, closed_form_p99_s, simulate
@@ -373,8 +372,3 @@ def test_flowers_in_millimetres_would_be_refused_by_the_bound_that_the_incident_
     in_millimetres = iris_rows()[0] * 10
     assert (in_millimetres.max(axis=1) > 15).all()
     assert (in_millimetres.max(axis=1) < 100).all()
-
-
-def test_days_until_a_question_comes_back_are_those_of_the_drill() -> None:
-    _, *later = INTERVALS_D
-    assert f"after {', '.join(map(str, later))} days as you get better" in plain("interview/README.md")

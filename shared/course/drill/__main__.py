@@ -1,37 +1,45 @@
-"""``make drill`` asks a few questions, one by one, and has the learner grade the answers."""
+"""``make drill`` asks a few questions, one by one, remembers how each went, and asks the weak ones again.
+
+Written answers go nowhere: the learner says them aloud and ticks the points that were in them.
+"""
 
 from __future__ import annotations
 
 import argparse
 import random
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from course.drill.memory import BEST, Memory
-from course.drill.questions import DIFFICULTIES, QuestionError, read_questions
-from course.prose import prose
-from workbench.arguments import count
+from course.drill.ask import STYLES, show
+from course.drill.bank import FORMS, form_of, read_bank, title_of, topic_of
+from course.drill.dialogue import Dialogue
+from course.drill.grade import GRADES
+from course.drill.memory import Memory, MemoryUnreadableError
+from course.drill.numeric import Results
+from course.drill.order import in_order
+from course.drill.questions import DIFFICULTIES, SUBJECTS, QuestionError, level_of
+from course.drill.session import Session
+from course.drill.statistics import show_statistics
+from course.exercises.work import WORK
+from workbench.arguments import count, positive
 from workbench.terminal import make_console, make_table
-from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from course.drill.questions import Question
+    from course.drill.bank import Item
 
 __all__ = ["main"]
 
-_QUESTIONS = ROOT / "interview" / "questions"
-_MEMORY = Path(".run/drill.json")
+_RUN = Path(".run")
+_MEMORY = WORK / "drill.json"
 _WRONG, _INTERRUPTED = 2, 130
-_STYLES = {"easy": "green", "medium": "yellow", "hard": "red"}
-_GRADES = "0 no idea · 1 parts of it · 2 the point · 3 could have written it · q stop"
+_QUESTIONS = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,17 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     console = make_console()
     try:
-        questions = _chosen(read_questions(_QUESTIONS), options)
-        memory = Memory(_MEMORY, datetime.now(UTC).date())
-        if options.list:
-            _list(questions, memory, console)
-        elif options.show:
-            _ask_title(questions[0], console)
-            _reveal(questions[0], console)
-        else:
-            rng = random.Random(options.seed)  # noqa: S311 - which question comes is no secret
-            _drill(memory.choose(questions, options.count, rng), memory, console)
-    except QuestionError as error:
+        items = _chosen(read_bank(), options)
+        _do(options, items, Memory(_MEMORY, old=_RUN / "drill.json"), console)
+    except (QuestionError, MemoryUnreadableError) as error:
         make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
         return _WRONG
     except KeyboardInterrupt:
@@ -58,86 +58,63 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _do(options: argparse.Namespace, items: list[Item], memory: Memory, console: Console) -> None:
+    results = Results(_RUN)
+    seed = options.seed if options.seed is not None else random.randrange(2**32)  # noqa: S311 - no secret
+    if options.list:
+        _list(items, memory, console)
+    elif options.stats:
+        show_statistics(items, memory, console)
+    elif options.show:
+        show(items[0], console, random.Random(seed), results)  # noqa: S311 - no secret
+    else:
+        ordered = in_order(items, memory, random.Random(seed))  # noqa: S311 - no secret
+        number = options.count or (len(ordered) if options.minutes else _QUESTIONS)
+        Session(Dialogue(console), memory, results, seed).run(ordered[:number], options.minutes)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m course.drill", description=__doc__)
-    parser.add_argument("-n", "--count", type=count, default=5, metavar="N", help="number of questions (5)")
-    parser.add_argument("--seed", type=int, help="the same questions each time")
+    parser.add_argument("-n", "--count", type=count, metavar="N", help=f"number of questions ({_QUESTIONS})")
+    parser.add_argument("--minutes", type=positive, metavar="M", help="ask until so many minutes are used")
+    parser.add_argument("--seed", type=int, help="the same questions, options and figures each time")
     parser.add_argument("--level", type=count, help="only questions of this level")
+    parser.add_argument("--subject", choices=SUBJECTS, help="only questions of this subject")
     parser.add_argument("--difficulty", choices=DIFFICULTIES, help="only questions of this difficulty")
+    parser.add_argument("--form", choices=FORMS, help="only questions of this form")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="list the questions and how well you know them")
+    what.add_argument("--stats", action="store_true", help="show how well you know each topic")
     what.add_argument("--show", metavar="ID", help="show one question with its answer")
     return parser
 
 
-def _chosen(questions: list[Question], options: argparse.Namespace) -> list[Question]:
+def _chosen(items: list[Item], options: argparse.Namespace) -> list[Item]:
     wanted = [
-        q
-        for q in questions
-        if options.level in {None, q.level}
-        and options.difficulty in {None, q.difficulty}
-        and options.show in {None, q.id}
+        item
+        for item in items
+        if options.level in {None, level_of(item.subject)}
+        and options.subject in {None, item.subject}
+        and options.difficulty in {None, item.difficulty}
+        and options.form in {None, form_of(item)}
+        and options.show in {None, item.id}
     ]
     if not wanted:
-        thing = f"question {options.show}" if options.show else f"level {options.level}, {options.difficulty or 'any'}"
+        asked = [options.subject, f"level {options.level}" if options.level else None, options.difficulty, options.form]
+        thing = f"question {options.show}" if options.show else ", ".join(each for each in asked if each)
         raise QuestionError(f"{thing}: none of these; `make drill ARGS=--list` shows all")
     return wanted
 
 
-def _list(questions: list[Question], memory: Memory, console: Console) -> None:
-    table = make_table(console, "id", "level", "topic", "difficulty", "asked", "grade", "due", "question")
-    for q in questions:
-        recall = memory.recalls.get(q.id)
-        known = (str(recall.asked), f"{recall.grade}/{BEST}", str(recall.due)) if recall else ("", "", "")
-        table.add_row(q.id, str(q.level), q.topic, Text(q.difficulty, _STYLES[q.difficulty]), *known, q.question)
+def _list(items: list[Item], memory: Memory, console: Console) -> None:
+    table = make_table(console, "id", "topic", "form", "difficulty", "asked", "last", "due", "question")
+    for item in items:
+        recall = memory.recalls.get(item.id)
+        known = (str(recall.asked), GRADES[recall.grade], str(recall.due.date())) if recall else ("", "", "")
+        difficulty = Text(item.difficulty, STYLES[item.difficulty])
+        table.add_row(item.id, topic_of(item), form_of(item), difficulty, *known, Text(title_of(item)))
     console.print(table)
-    console.print(f"{len(questions)} questions, {sum(q.id in memory.recalls for q in questions)} asked so far")
-
-
-def _drill(questions: list[Question], memory: Memory, console: Console) -> None:
-    grades: list[int] = []
-    for number, question in enumerate(questions, start=1):
-        console.rule(f"{number} of {len(questions)}", style="dim")
-        _ask_title(question, console)
-        if _typed(console, "[dim]say it aloud, then[/] [cyan]Enter[/] ") in {"q", None}:
-            break
-        _reveal(question, console)
-        grade = _grade(console)
-        if grade is None:
-            break
-        grades.append(grade)
-        recall = memory.grade(question.id, grade)
-        console.print(f"asked again on {recall.due}", style="dim")
-    console.print(
-        f"[bold]{sum(grades)} of {BEST * len(grades)} points[/], {len(grades)} questions; weak ones come back"
-    )
-
-
-def _ask_title(question: Question, console: Console) -> None:
-    console.print(Text.assemble((question.question, "bold")))
-    details = (f"level {question.level} · {question.topic} · ", (question.difficulty, _STYLES[question.difficulty]))
-    console.print(Text.assemble(*details, f" · {question.id}", style="dim"))
-
-
-def _reveal(question: Question, console: Console) -> None:
-    console.print(prose(f"{question.answer}\n\nProof: {question.proof}\n\n*Follow-up:* {question.follow_up}"))
-
-
-def _grade(console: Console) -> int | None:
-    console.print(_GRADES, style="dim")
-    while (typed := _typed(console, "[cyan]0–3:[/] ")) not in {"q", None}:
-        if typed in {"0", "1", "2", "3"}:
-            return int(typed)
-    return None
-
-
-def _typed(console: Console, prompt: str) -> str | None:
-    """The typed line in lower case; None at the end of the input."""
-    try:
-        return console.input(prompt).strip().lower()
-    except EOFError:
-        console.print()
-        return None
+    console.print(f"{len(items)} questions, {sum(item.id in memory.recalls for item in items)} asked so far")
 
 
 if __name__ == "__main__":

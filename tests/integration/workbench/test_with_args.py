@@ -111,11 +111,14 @@ WHOLE = {
     "IMAGES": ["deploy-1"],
     "DRIVER": ["cluster-up-1"],
     "ONLY": ["frameworks-1"],
+    "MINUTES": ["drill"],
+    "MOCK": ["drill"],
+    "STATS": ["drill"],
 }
 """Each variable whose value is one word, or only there or not, and what takes it."""
 IN_ENVIRONMENT = {
     "SQL", "ANCHOR", "LIST", "AUTO", "CI", "CONTEXT", "URL", "YES", "REGISTRY", "RELEASE", "ENVIRONMENT", "PROVIDER",
-    "IMAGES", "DRIVER", "ONLY",
+    "IMAGES", "DRIVER", "ONLY", "STATS",
 }  # fmt: skip
 """Those that a command reads there, or that only change which words it gets."""
 
