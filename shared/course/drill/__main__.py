@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from course.drill.ask import STYLES, show
-from course.drill.bank import FORMS, form_of, read_bank, title_of, topic_of
-from course.drill.dialogue import Dialogue
+from course.drill.bank import FOLDER, FORMS, form_of, read_bank, title_of, topic_of
+from course.drill.dialogue import Dialogue, StoppedError
 from course.drill.grade import GRADES
 from course.drill.memory import Memory, MemoryUnreadableError
+from course.drill.mock import Interview, read_classics, write_report
 from course.drill.numeric import Results
-from course.drill.order import in_order
+from course.drill.order import in_order, topics
 from course.drill.questions import DIFFICULTIES, SUBJECTS, QuestionError, level_of
 from course.drill.session import Session
 from course.drill.statistics import show_statistics
@@ -40,6 +41,9 @@ _RUN = Path(".run")
 _MEMORY = WORK / "drill.json"
 _WRONG, _INTERRUPTED = 2, 130
 _QUESTIONS = 5
+_REPORTS = WORK / "mock"
+_CLASSICS = FOLDER / "mock"
+_SHORTEST_MIN, _LONGEST_MIN = 10, 180
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,14 +73,36 @@ def _do(options: argparse.Namespace, items: list[Item], memory: Memory, console:
         show(items[0], console, random.Random(seed), results)  # noqa: S311 - no secret
     else:
         ordered = in_order(items, memory, random.Random(seed))  # noqa: S311 - no secret
-        number = options.count or (len(ordered) if options.minutes else _QUESTIONS)
-        Session(Dialogue(console), memory, results, seed).run(ordered[:number], options.minutes)
+        session = Session(Dialogue(console), memory, results, seed)
+        if options.mock:
+            _interview(options, ordered, memory, session, seed)
+        else:
+            number = options.count or (len(ordered) if options.minutes else _QUESTIONS)
+            session.run(ordered[:number], options.minutes)
+
+
+def _interview(options: argparse.Namespace, ordered: list[Item], memory: Memory, session: Session, seed: int) -> None:
+    classics = {classic.id: classic for classic in read_classics(_CLASSICS)}
+    chosen = options.classic or random.Random(seed).choice(sorted(classics))  # noqa: S311 - no secret
+    if chosen not in classics:
+        raise QuestionError(f"classic {chosen}: expected one of {', '.join(classics)}")
+    interview = Interview(session.dialogue, session, classics[chosen], options.mock)
+    try:
+        interview.hold([item for item in ordered if item.difficulty != "hard" and form_of(item) != "numeric"])
+    except StoppedError:
+        pass
+    finally:  # after Ctrl-C, too
+        if interview.held or interview.warm_up:
+            day = memory.now().astimezone().date()
+            path = write_report(interview, topics(ordered, memory), _REPORTS, day)
+            session.dialogue.console.print(Text.assemble((f"{interview.points:g} of 100 points", "bold"), f": {path}"))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m course.drill", description=__doc__)
     parser.add_argument("-n", "--count", type=count, metavar="N", help=f"number of questions ({_QUESTIONS})")
     parser.add_argument("--minutes", type=positive, metavar="M", help="ask until so many minutes are used")
+    parser.add_argument("--classic", metavar="ID", help="the question of a mock interview (default: any)")
     parser.add_argument("--seed", type=int, help="the same questions, options and figures each time")
     parser.add_argument("--level", type=count, help="only questions of this level")
     parser.add_argument("--subject", choices=SUBJECTS, help="only questions of this subject")
@@ -85,8 +111,16 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="list the questions and how well you know them")
     what.add_argument("--stats", action="store_true", help="show how well you know each topic")
+    what.add_argument("--mock", type=_interview_minutes, metavar="M", help="hold a mock interview of so many minutes")
     what.add_argument("--show", metavar="ID", help="show one question with its answer")
     return parser
+
+
+def _interview_minutes(text: str) -> float:
+    minutes = positive(text)
+    if not _SHORTEST_MIN <= minutes <= _LONGEST_MIN:
+        raise argparse.ArgumentTypeError(f"{text}: expected minutes from {_SHORTEST_MIN} to {_LONGEST_MIN}")
+    return minutes
 
 
 def _chosen(items: list[Item], options: argparse.Namespace) -> list[Item]:

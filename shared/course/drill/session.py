@@ -44,6 +44,7 @@ class Session:
 
     Attributes:
         asked: what was asked so far.
+        dialogue: where it asks.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.asked: list[Asked] = []
-        self._dialogue = dialogue
+        self.dialogue = dialogue
         self._memory = memory
         self._results = results
         self._seed = seed
@@ -68,10 +69,10 @@ class Session:
             for number, item in enumerate(items, start=1):
                 used = (self._clock() - start) / _MINUTE_S
                 if minutes is not None and used >= minutes:
-                    self._dialogue.console.print(f"the {minutes:g} minutes are used", style="bold")
+                    self.dialogue.console.print(f"the {minutes:g} minutes are used", style="bold")
                     break
                 where = f"{number} of {len(items)}" if minutes is None else f"{number} · {used:.0f} of {minutes:g} min"
-                self._dialogue.console.rule(where, style="dim")
+                self.dialogue.console.rule(where, style="dim")
                 self.ask(item)
         except StoppedError:
             pass
@@ -84,21 +85,21 @@ class Session:
             StoppedError: the learner stops, or there is no more input; then nothing is remembered.
         """
         start = self._clock()
-        graded = ask(item, self._dialogue, Random(f"{self._seed}/{item.id}"), self._results)  # noqa: S311 - no secret
+        graded = ask(item, self.dialogue, Random(f"{self._seed}/{item.id}"), self._results)  # noqa: S311 - no secret
         recall = self._memory.grade(item.id, graded)
         self.asked.append(Asked(item, graded, self._clock() - start))
         points = f"{graded.said:g} of {graded.of} points · {GRADES[graded.grade]} · "
-        self._dialogue.console.print(f"{points}asked again {after(recall.due, self._memory.now())}", style="dim")
+        self.dialogue.console.print(f"{points}asked again {after(recall.due, self._memory.now())}", style="dim")
         return self.asked[-1]
 
     def _sum_up(self, minutes: float) -> None:
         said, of = sum(each.graded.said for each in self.asked), sum(each.graded.of for each in self.asked)
         questions = f"{len(self.asked)} question{'s' * (len(self.asked) != 1)}"
         text = Text.assemble((f"{said:g} of {of} points", "bold"), f", {questions}, {minutes:.0f} min")
-        self._dialogue.console.print(text)
+        self.dialogue.console.print(text)
         weak = list(dict.fromkeys(topic_of(each.item) for each in self.asked if each.graded.grade == 0))
         if weak:
-            self._dialogue.console.print(Text(f"comes back first: {'; '.join(weak)}"))
+            self.dialogue.console.print(Text(f"comes back first: {'; '.join(weak)}"))
 
 
 def after(due: datetime, now: datetime) -> str:
