@@ -7,13 +7,13 @@ is parsed strictly; ``choices.toml`` those with options, ``numbers.py`` those wh
 from __future__ import annotations
 
 from course.drill.choices import Choice, read_choices
-from course.drill.grade import Graded
+from course.drill.grade import AnswerGrade
 from course.drill.memory import Memory, MemoryUnreadableError, Recall
 from course.drill.questions import Question, QuestionError, parse_questions, read_questions
 
 __all__ = [
+    "AnswerGrade",
     "Choice",
-    "Graded",
     "Memory",
     "MemoryUnreadableError",
     "Question",

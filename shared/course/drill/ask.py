@@ -9,7 +9,7 @@ from rich.text import Text
 from course.drill.bank import topic_of
 from course.drill.choices import Choice
 from course.drill.dialogue import points
-from course.drill.grade import Graded, from_points
+from course.drill.grade import AnswerGrade, from_points
 from course.drill.numeric import Draw, NumericQuestion
 from course.prose import prose
 
@@ -28,10 +28,11 @@ __all__ = ["STYLES", "ask", "show"]
 STYLES: Final[dict[Difficulty, str]] = {"easy": "green", "medium": "yellow", "hard": "red"}
 """The colour of each difficulty."""
 
-_SECOND_ATTEMPT: Final = Graded(1, 0.5, 1)
+_ALL_DIGITS_FROM: Final = 1000
+_SECOND_ATTEMPT: Final = AnswerGrade(1, 0.5, 1)
 
 
-def ask(item: Item, dialogue: Dialogue, random: Random, results: Results) -> Graded:
+def ask(item: Item, dialogue: Dialogue, random: Random, results: Results) -> AnswerGrade:
     """Asks a question and grades the answer, by itself or by what the learner ticks.
 
     Args:
@@ -70,20 +71,20 @@ def show(item: Item, console: Console, random: Random, results: Results) -> None
         console.print(points("Bonus", ["·"] * len(item.bonus), item.bonus))
 
 
-def _choose(item: Choice, dialogue: Dialogue, random: Random) -> Graded:
+def _choose(item: Choice, dialogue: Dialogue, random: Random) -> AnswerGrade:
     _title(item, item.question, dialogue.console)
     options = item.options(random)
     dialogue.console.print(points("", [str(number) for number in range(1, len(options) + 1)], options))
     right = options[dialogue.one_of(len(options))] == item.right
     dialogue.console.print("right" if right else f"not so: {options.index(item.right) + 1} is", style=_style(right))
     _explain(item, dialogue.console)
-    return Graded(2, 1, 1) if right else Graded(0, 0, 1, (item.right,))
+    return AnswerGrade(2, 1, 1) if right else AnswerGrade(0, 0, 1, (item.right,))
 
 
-def _calculate(item: NumericQuestion, dialogue: Dialogue, drawn: Numeric) -> Graded:
+def _calculate(item: NumericQuestion, dialogue: Dialogue, drawn: Numeric) -> AnswerGrade:
     _title(item, drawn.question, dialogue.console)
-    graded = Graded(0, 0, 1, drawn.must or (item.teaches,))
-    for attempt in (Graded(2, 1, 1), _SECOND_ATTEMPT):
+    graded = AnswerGrade(0, 0, 1, drawn.must or (item.teaches,))
+    for attempt in (AnswerGrade(2, 1, 1), _SECOND_ATTEMPT):
         typed = dialogue.number(drawn.unit)
         if typed is None:
             break
@@ -118,8 +119,15 @@ def _explain(item: Choice, console: Console) -> None:
 def _work_out(item: NumericQuestion, drawn: Numeric, console: Console) -> None:
     said = "".join(f"- {each}\n" for each in drawn.must)
     say = f"Say also:\n\n{said}\n" if said else ""
-    text = f"**{drawn.answer:,.6g} {drawn.unit}**: {drawn.working}"
+    text = f"**{_figure(drawn.answer)} {drawn.unit}**: {drawn.working}"
     console.print(prose(f"{text}\n\n{say}{_source(item)}"))
+
+
+def _figure(number: float) -> str:
+    """Four digits at least, and all of a whole number: ``0.01234``, ``12.35``, ``1,234,568``."""
+    if number == round(number) or abs(number) >= _ALL_DIGITS_FROM:
+        return f"{number:,.0f}"
+    return f"{number:.4g}"
 
 
 def _source(item: Item) -> str:

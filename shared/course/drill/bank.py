@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from course.drill.choices import Choice, read_choices
 from course.drill.numeric import NumericQuestion, read_numbers
-from course.drill.questions import Question, QuestionError, level_of, read_questions
+from course.drill.questions import SUBJECTS, Question, QuestionError, level_of, read_questions
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ def read_bank(folder: Path = FOLDER, numbers: str = "interview.questions.numbers
         QuestionError: a question is not of its form, or an id is given twice.
     """
     there = numbers != "interview.questions.numbers" or (folder / "numbers.py").exists()
-    items: list[Item] = [
-        *read_questions(folder),
-        *read_choices(folder / "choices.toml"),
-        *(read_numbers(numbers) if there else []),
-    ]
+    drawn = read_numbers(numbers) if there else []
+    for each in drawn:
+        if each.subject not in SUBJECTS or not each.source.startswith(("proof: ", "source: ")):
+            raise QuestionError(f"{numbers}: {each.id}: expected a subject of {', '.join(SUBJECTS)}, and a source")
+    items: list[Item] = [*read_questions(folder), *read_choices(folder / "choices.toml"), *drawn]
     seen: set[str] = set()
     for item in items:
         if item.id in seen:

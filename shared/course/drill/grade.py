@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["GRADES", "Graded", "from_points"]
+__all__ = ["GRADES", "AnswerGrade", "from_points"]
 
 GRADES: Final = ("no idea", "parts of it", "the point", "could have written it")
 """Grades from 0 to 3, as FSRS's again, hard, good and easy."""
@@ -12,7 +12,7 @@ GRADES: Final = ("no idea", "parts of it", "the point", "could have written it")
 _ENOUGH: Final = 2 / 3
 
 
-class Graded(NamedTuple):
+class AnswerGrade(NamedTuple):
     """How an answer went.
 
     Attributes:
@@ -33,7 +33,7 @@ class Graded(NamedTuple):
         return self.said / self.of
 
 
-def from_points(must: tuple[str, ...], said: frozenset[int], *, bonus: bool) -> Graded:
+def from_points(must: tuple[str, ...], said: frozenset[int], *, bonus: bool) -> AnswerGrade:
     """The grade of an answer in one's own words.
 
     Args:
@@ -46,5 +46,5 @@ def from_points(must: tuple[str, ...], said: frozenset[int], *, bonus: bool) -> 
     """
     missed = tuple(point for number, point in enumerate(must) if number not in said)
     if not missed:
-        return Graded(3 if bonus else 2, len(said), len(must))
-    return Graded(1 if len(said) >= _ENOUGH * len(must) else 0, len(said), len(must), missed)
+        return AnswerGrade(3 if bonus else 2, len(said), len(must))
+    return AnswerGrade(1 if len(said) >= _ENOUGH * len(must) else 0, len(said), len(must), missed)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from course.drill.grade import Graded
+    from course.drill.grade import AnswerGrade
 
 __all__ = ["Memory", "MemoryUnreadableError", "Recall"]
 
@@ -93,7 +93,7 @@ class Memory:
             self.recalls = taken
             self._write()
 
-    def grade(self, question: str, graded: Graded) -> Recall:
+    def grade(self, question: str, graded: AnswerGrade) -> Recall:
         """Stores how an answer went, and returns when the question is due again."""
         before = self.recalls.get(question)
         card = _card(before) if before else Card(card_id=0, due=self.now())

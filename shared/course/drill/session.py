@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from course.drill.bank import Item
     from course.drill.dialogue import Dialogue
-    from course.drill.grade import Graded
+    from course.drill.grade import AnswerGrade
     from course.drill.memory import Memory
     from course.drill.numeric import Results
 
@@ -35,7 +35,7 @@ class Asked(NamedTuple):
     """A question that was asked, how it went, and the seconds it took."""
 
     item: Item
-    graded: Graded
+    graded: AnswerGrade
     seconds: float
 
 

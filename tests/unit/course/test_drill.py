@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from course.drill import Choice, Graded, Memory, MemoryUnreadableError, Question
+from course.drill import AnswerGrade, Choice, Memory, MemoryUnreadableError, Question
 from course.drill.__main__ import main
 from course.drill.ask import ask
 from course.drill.dialogue import Dialogue, StoppedError, read_number
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from course.drill.bank import Item
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NONE, PARTS, POINT, BEST = (Graded(grade, grade, 3) for grade in range(4))
+NONE, PARTS, POINT, BEST = (AnswerGrade(grade, grade, 3) for grade in range(4))
 CHOICE = Choice(
     id="choice-tail", subject="level-3", topic="Latency", difficulty="medium", question="Which figure hides the tail?",
     right="the mean", wrong=("the 99th percentile", "the maximum"), why="Few slow requests hardly move a mean.",
@@ -69,11 +69,11 @@ def dialogue(monkeypatch: pytest.MonkeyPatch, typed: str) -> Dialogue:
 
 def test_the_grade_follows_from_the_points_that_were_said() -> None:
     must = ("a", "b", "c")
-    assert from_points(must, frozenset(), bonus=True) == Graded(0, 0, 3, must)
-    assert from_points(must, frozenset({1}), bonus=False) == Graded(0, 1, 3, ("a", "c"))
-    assert from_points(must, frozenset({0, 2}), bonus=True) == Graded(1, 2, 3, ("b",))
-    assert from_points(must, frozenset({0, 1, 2}), bonus=False) == Graded(2, 3, 3)
-    assert from_points(must, frozenset({0, 1, 2}), bonus=True) == Graded(3, 3, 3)
+    assert from_points(must, frozenset(), bonus=True) == AnswerGrade(0, 0, 3, must)
+    assert from_points(must, frozenset({1}), bonus=False) == AnswerGrade(0, 1, 3, ("a", "c"))
+    assert from_points(must, frozenset({0, 2}), bonus=True) == AnswerGrade(1, 2, 3, ("b",))
+    assert from_points(must, frozenset({0, 1, 2}), bonus=False) == AnswerGrade(2, 3, 3)
+    assert from_points(must, frozenset({0, 1, 2}), bonus=True) == AnswerGrade(3, 3, 3)
 
 
 def test_the_better_it_went_the_later_it_comes_back(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_intervals_grow_with_every_success_and_shrink_after_a_miss(tmp_path: Pat
 
 
 def test_what_is_expected_of_a_question_fades(tmp_path: Path) -> None:
-    memory_at(tmp_path).grade("a", Graded(1, 2, 4))
+    memory_at(tmp_path).grade("a", AnswerGrade(1, 2, 4))
     expected = [memory_at(tmp_path, NOW + timedelta(days=day)).expected("a") for day in (0, 1, 10, 100)]
     assert expected[0] == pytest.approx(0.5)
     assert expected == sorted(expected, reverse=True)
@@ -171,9 +171,9 @@ def test_the_seed_decides_the_order(tmp_path: Path) -> None:
 def test_topics_say_how_well_they_are_known(tmp_path: Path) -> None:
     items: list[Item] = [question("a"), question("b"), question("c", "Other"), CHOICE]
     memory = memory_at(tmp_path)
-    memory.grade("a", Graded(1, 2, 3))
-    memory.grade("b", Graded(0, 0, 3))
-    memory.grade("c", Graded(2, 3, 3))
+    memory.grade("a", AnswerGrade(1, 2, 3))
+    memory.grade("b", AnswerGrade(0, 0, 3))
+    memory.grade("c", AnswerGrade(2, 3, 3))
     topic, other, latency = topics(items, memory_at(tmp_path, NOW + timedelta(minutes=12)))
     assert (topic.name, topic.questions, topic.asked, topic.due) == ("level 1 · Topic", 2, 2, 1)
     assert topic.points == pytest.approx(1 / 3)
@@ -186,7 +186,7 @@ def test_an_answer_in_own_words_is_graded_point_by_point(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     talk = dialogue(monkeypatch, "\nsix\n4\n\n1, 3 a\n")
-    assert ask(question("a"), talk, Random(1), Results(tmp_path)) == Graded(1, 2, 3, ("second point",))
+    assert ask(question("a"), talk, Random(1), Results(tmp_path)) == AnswerGrade(1, 2, 3, ("second point",))
     printed = capsys.readouterr().out
     assert printed.count("expected the numbers of the points that you said, such as 1 2 a") == 3
     said = [
@@ -207,10 +207,10 @@ def test_a_choice_is_shuffled_by_its_seed_and_graded(
     orders = {tuple(CHOICE.options(Random(seed))) for seed in range(50)}
     assert len(orders) == 6
     right = CHOICE.options(Random(5)).index("the mean") + 1
-    assert ask(CHOICE, dialogue(monkeypatch, f"0\n9\nx\n{right}\n"), Random(5), Results()) == Graded(2, 1, 1)
+    assert ask(CHOICE, dialogue(monkeypatch, f"0\n9\nx\n{right}\n"), Random(5), Results()) == AnswerGrade(2, 1, 1)
     assert "Few slow requests hardly move a mean." in capsys.readouterr().out
     other = right % 3 + 1
-    assert ask(CHOICE, dialogue(monkeypatch, f"{other}\n"), Random(5), Results()) == Graded(0, 0, 1, ("the mean",))
+    assert ask(CHOICE, dialogue(monkeypatch, f"{other}\n"), Random(5), Results()) == AnswerGrade(0, 0, 1, ("the mean",))
     assert f"not so: {right} is" in capsys.readouterr().out
 
 
@@ -220,15 +220,16 @@ def right_number(seed: int) -> float:
 
 def test_a_number_has_two_attempts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     right = f"{right_number(3):g}"
-    assert ask(servers, dialogue(monkeypatch, f"{right} servers\n"), Random(3), Results()) == Graded(2, 1, 1)
+    assert ask(servers, dialogue(monkeypatch, f"{right} servers\n"), Random(3), Results()) == AnswerGrade(2, 1, 1)
     second = ask(servers, dialogue(monkeypatch, f"3 cats\n7000\n{right}\n"), Random(3), Results())
     assert (second.grade, second.share) == (1, 0.5)
     printed = capsys.readouterr().out
     assert "3 cats: expected a number in servers, such as 1250 or 0.5" in printed
     assert f"{right} servers: {right}0 ÷ 10" in printed
+    assert "• headroom" in printed
     for typed in ("1000\n2000\n", "\n", "1000\n\n"):
         missed = ask(servers, dialogue(monkeypatch, typed), Random(3), Results())
-        assert missed == Graded(0, 0, 1, ("headroom",))
+        assert missed == AnswerGrade(0, 0, 1, ("headroom",))
 
 
 def test_a_number_may_be_of_the_learners_own_results(
@@ -325,10 +326,11 @@ def test_statistics_fit_into_80_columns(typed: pytest.MonkeyPatch, capsys: pytes
     capsys.readouterr()
     assert main(["--stats"]) == 0
     printed = capsys.readouterr().out
-    assert max(map(len, printed.splitlines()[:-1])) <= 80
+    assert max(map(len, printed.splitlines())) <= 80
     assert "████████████" in printed
     assert "100%" in printed
     assert "2 of " in printed
+    assert "level 3\n" in "\n".join(line.rstrip() for line in printed.splitlines())
     assert "weakest: level " in printed
 
 

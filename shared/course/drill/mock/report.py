@@ -48,8 +48,8 @@ def write_report(interview: Interview, known: Iterable[Topic], folder: Path, day
 
 def _head(interview: Interview, day: date) -> Iterator[str]:
     yield f"# Mock interview, {day}\n"
-    yield f"**{interview.classic.title}** {interview.points:g} of 100 points,"
-    yield f"{clock_time(interview.seconds)} of {clock_time(interview.minutes * 60)} used."
+    used = f"{clock_time(interview.seconds)} of {clock_time(interview.minutes * 60)}"
+    yield f"**{interview.classic.title}**\n\n{interview.points:g} of 100 points, in {used} minutes."
     if len(interview.held) < len(interview.classic.stage):
         left = (stage.name for stage in interview.classic.stage[len(interview.held) :])
         yield f"Not reached: {'; '.join(left)}."
@@ -89,7 +89,7 @@ def _notes(interview: Interview) -> Iterator[str]:
     for each in interview.held:
         if each.notes:
             yield f"\n{each.stage.name}\n"
-            yield from (f"> {note}\n>" for note in each.notes)
+            yield "\n>\n".join(f"> {note}" for note in each.notes)
 
 
 def _weak(known: Iterable[Topic]) -> Iterator[str]:
