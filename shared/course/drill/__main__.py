@@ -43,6 +43,7 @@ _WRONG, _INTERRUPTED = 2, 130
 _QUESTIONS = 5
 _REPORTS = WORK / "mock"
 _CLASSICS = FOLDER / "mock"
+_ROOM_FOR_ALL = 120
 _SHORTEST_MIN, _LONGEST_MIN = 10, 180
 
 
@@ -141,12 +142,17 @@ def _chosen(items: list[Item], options: argparse.Namespace) -> list[Item]:
 
 
 def _list(items: list[Item], memory: Memory, console: Console) -> None:
-    table = make_table(console, "id", "topic", "form", "difficulty", "asked", "last", "due", "question")
+    wide = console.width >= _ROOM_FOR_ALL
+    more = ("topic", "form", "difficulty", "asked") if wide else ()
+    table = make_table(console, "id", *more, "question", "last")
+    table.columns[0].no_wrap = True
     for item in items:
         recall = memory.recalls.get(item.id)
-        known = (str(recall.asked), GRADES[recall.grade], str(recall.due.date())) if recall else ("", "", "")
+        last = f"{GRADES[recall.grade]}, due {recall.due.date()}" if recall else ""
         difficulty = Text(item.difficulty, STYLES[item.difficulty])
-        table.add_row(item.id, topic_of(item), form_of(item), difficulty, *known, Text(title_of(item)))
+        asked = str(recall.asked) if recall else ""
+        details = (topic_of(item), form_of(item), difficulty, asked) if wide else ()
+        table.add_row(item.id, *details, Text(title_of(item)), last)
     console.print(table)
     console.print(f"{len(items)} questions, {sum(item.id in memory.recalls for item in items)} asked so far")
 

@@ -281,7 +281,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch
 
 def test_a_drill_reveals_grades_and_remembers(typed: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     typed.setattr("sys.stdin", io.StringIO("\nall\n\n0\n"))
-    assert main(["-n", "2", "--seed", "1", "--form", "free"]) == 0
+    assert main(["-n", "2", "--seed", "1", "--form", "free", "--level", "1"]) == 0
     printed = capsys.readouterr().out
     assert "1 of 2" in printed
     assert printed.count("Follow-up:") == 2
@@ -319,10 +319,22 @@ def test_questions_can_be_listed_and_shown_without_a_terminal(
     assert "questions, 1 asked so far" in capsys.readouterr().out
 
 
+def test_the_list_keeps_ids_whole_in_80_columns(typed: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    typed.setenv("COLUMNS", "80")
+    typed.setattr("sys.stdin", io.StringIO("\nall\n"))
+    assert main(["-n", "1", "--form", "free"]) == 0
+    capsys.readouterr()
+    assert main(["--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("coordinated-omission ") for line in lines)
+    assert any("the point, due" in " ".join(line.split()) for line in lines)
+
+
 def test_statistics_fit_into_80_columns(typed: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     typed.setenv("COLUMNS", "80")
     typed.setattr("sys.stdin", io.StringIO("\nall\n\n0\n"))
-    main(["-n", "2", "--seed", "1", "--form", "free"])
+    main(["-n", "2", "--seed", "1", "--form", "free", "--level", "1"])
     capsys.readouterr()
     assert main(["--stats"]) == 0
     printed = capsys.readouterr().out
@@ -330,7 +342,7 @@ def test_statistics_fit_into_80_columns(typed: pytest.MonkeyPatch, capsys: pytes
     assert "████████████" in printed
     assert "100%" in printed
     assert "2 of " in printed
-    assert "level 3\n" in "\n".join(line.rstrip() for line in printed.splitlines())
+    assert "level 3" in [line.strip() for line in printed.splitlines()]
     assert "weakest: level " in printed
 
 
