@@ -245,7 +245,7 @@ reset: $(SYNCED) ## begin it anew, your work is kept: E=1.3
 	@$(PY) -m course.learn reset "$$E"
 
 progress: $(SYNCED) ## say where you stand on every level, and what comes next
-	@$(PY) -m course.exercises progress
+	@$(PY) -m course.progress
 
 drill: $(SYNCED) ## ask interview questions (MINUTES=20, MOCK=45, STATS=1)
 	@$(WITH_ARGS) course.drill $(if $(MINUTES),--minutes="$$MINUTES") $(if $(MOCK),--mock="$$MOCK") $(if $(STATS),--stats)

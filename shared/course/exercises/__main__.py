@@ -1,4 +1,4 @@
-"""The commands behind ``make grade-N`` and ``make progress``."""
+"""The command behind ``make grade-N``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from rich.text import Text
 from course.exercises.catalogue import CatalogueError, read_catalogue
 from course.exercises.grade import grade_exercise, print_grade, write_grade
 from course.exercises.learner import grade_answer, standing_hint
-from course.exercises.progress import show_progress
 from course.exercises.state import StateError
 from workbench.terminal import make_console
 
@@ -48,8 +47,6 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("ids", nargs="*", metavar="ID", help="these exercises only; the result is not recorded then")
     grade.add_argument("--solutions", action="store_true", help="grade the solutions; the result is not recorded")
     grade.set_defaults(run=_grade)
-    progress = commands.add_parser("progress", help="where you stand on all levels, and what comes next")
-    progress.set_defaults(run=lambda _: show_progress(Path(), make_console()))
     return parser
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -172,46 +171,3 @@ def test_what_cannot_be_graded_is_an_error_of_one_line(folder: Path, capsys: pyt
         read_catalogue(folder)
     with pytest.raises(CatalogueError, match="No such file or directory"):
         read_catalogue(folder / "nowhere")
-
-
-def progress(capsys: pytest.CaptureFixture[str]) -> str:
-    assert main(["progress"]) == 0
-    return capsys.readouterr().out
-
-
-def write_sla(verdict: str) -> None:
-    Path(".run/sla").mkdir(parents=True, exist_ok=True)
-    Path(".run/sla/7.json").write_bytes(msgspec.json.encode({"verdict": verdict, "p99_ms": 4.21, "rate_rps": 100.0}))
-
-
-def test_progress_leads_from_the_first_exercise_to_the_promise(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    printed = progress(capsys)
-    assert "0/1" in printed
-    assert "not measured" in printed
-    assert "exercise 7.1, Double: make learn" in printed
-    (folder / "double.py").write_text(RIGHT)
-    main(["grade", str(folder)])
-    printed = progress(capsys)
-    assert "make up-7 sla-7" in printed
-    assert " B " in printed
-    write_sla("broken")
-    assert "make up-7 sla-7" in progress(capsys)
-    write_sla("too_close")
-    printed = progress(capsys)
-    assert "too close, p99 4.2 ms at 100/s" in printed
-    assert "make up-7 sla-7" in printed
-    write_sla("met")
-    printed = progress(capsys)
-    assert "met, p99 4.2 ms at 100/s" in printed
-    assert " A " in printed
-    assert "done" in printed
-
-
-def test_progress_survives_results_that_cannot_be_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Path(".run/sla").mkdir(parents=True)
-    Path(".run/sla/7.json").write_text("{")
-    assert "not measured" in progress(capsys)
-    assert folder.exists()
-    assert os.environ["COLUMNS"] == "200"

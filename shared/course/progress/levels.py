@@ -1,4 +1,4 @@
-"""A learner's progress on every level: exercises, the SLA's verdict, and the next step."""
+"""A learner's progress on every level: exercises, the SLA's verdict, the exam, and the next step."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
+    from rich.table import Table
 
     from course.exercises.catalogue import Catalogue, Exercise
 
-__all__ = ["SlaVerdict", "next_step", "read_sla", "show_progress"]
+__all__ = ["ExamPoints", "SlaVerdict", "levels_table", "next_step", "read_exam", "read_sla"]
+
+EXAM_PASSED = 80
+"""The points of 100 from which an exam counts as passed."""
 
 
 class SlaVerdict(msgspec.Struct, frozen=True):
@@ -30,23 +34,30 @@ class SlaVerdict(msgspec.Struct, frozen=True):
     rate_rps: float
 
 
-def show_progress(root: Path, console: Console) -> int:
-    """Prints a row for each level that has exercises below `root`; returns 0 even when some are open.
+class ExamPoints(msgspec.Struct, frozen=True):
+    """The part of ``.run/exam/N.json`` that the progress shows."""
+
+    points: int
+    of: int
+    date: str
+
+
+def levels_table(root: Path, console: Console) -> Table:
+    """A row for each level that has exercises below `root`.
 
     Raises:
         CatalogueError: a level's ``exercises.toml`` is invalid.
         StateError: the learner's state cannot be read.
     """
     records = read_records()
-    table = make_table(console, "level", "exercises", "points", "hints", "SLA", "grade", "next step")
+    table = make_table(console, "level", "exercises", "points", "hints", "SLA", "exam", "grade", "next step")
     for catalogue in read_catalogues(root):
         sla = read_sla(root / f".run/sla/{catalogue.level}.json")
+        exam = read_exam(root / f".run/exam/{catalogue.level}.json")
         marks, letter = _marks(catalogue, records), _letter(catalogue, records, sla)
-        table.add_row(str(catalogue.level), *marks, _promise(sla), letter, next_step(catalogue, records, sla))
-    console.print(table)
-    console.print("exercises: [bold]make learn[/]")
-    console.print("then: [bold]make drill[/] (questions), [bold]make incident[/] (faults), [bold]make design[/]")
-    return 0
+        step = next_step(catalogue, records, sla, exam)
+        table.add_row(str(catalogue.level), *marks, _promise(sla), _exam(exam), letter, step)
+    return table
 
 
 def read_sla(path: Path) -> SlaVerdict | None:
@@ -57,13 +68,25 @@ def read_sla(path: Path) -> SlaVerdict | None:
         return None
 
 
-def next_step(catalogue: Catalogue, records: Mapping[str, Record], sla: SlaVerdict | None) -> str:
-    """The next step on a level: its first exercise that was never solved, then its SLA, then none."""
+def read_exam(path: Path) -> ExamPoints | None:
+    """The points of the last exam; None when it is missing or cannot be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ExamPoints)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def next_step(
+    catalogue: Catalogue, records: Mapping[str, Record], sla: SlaVerdict | None, exam: ExamPoints | None
+) -> str:
+    """The next step on a level: its first exercise that was never solved, then its SLA, then its exam, then none."""
     still = next((each for each in catalogue.exercises if not _passed(catalogue, each, records)), None)
     if still:
         return f"exercise {catalogue.name(still)}, {still.title}: make learn"
     if sla is None or sla.verdict != "met":
         return f"make up-{catalogue.level} sla-{catalogue.level}"
+    if exam is None or exam.points < EXAM_PASSED:
+        return f"make exam-{catalogue.level}"
     return "done"
 
 
@@ -90,6 +113,12 @@ def _promise(sla: SlaVerdict | None) -> Text:
     figures = f", p99 {sla.p99_ms:.1f} ms at {sla.rate_rps:g}/s"
     style = {"met": "green", "too_close": "yellow"}.get(sla.verdict, "red")
     return Text(f"{sla.verdict.replace('_', ' ')}{figures}", style)
+
+
+def _exam(exam: ExamPoints | None) -> Text:
+    if exam is None:
+        return Text("–", "dim")
+    return Text(f"{exam.points}/{exam.of}", "green" if exam.points >= EXAM_PASSED else "yellow")
 
 
 def _letter(catalogue: Catalogue, records: Mapping[str, Record], sla: SlaVerdict | None) -> str:

@@ -1,0 +1,1 @@
+"""Where a learner stands, on every level and in all that is practised."""
