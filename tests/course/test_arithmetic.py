@@ -112,6 +112,7 @@ CLAIMS = {
     ],
     "json-vs-binary": [f"where four float32 are {4 * 4}"],
     "onnx-threads": [f"100 ms quota of a 100 ms period in {100 / 64:.1f} ms"],
+    "budget-spent": [f"as a full outage that is {(1 - 0.999) * 30 * 24 * 60:.0f} minutes"],
     "slo-burn-rate": [f"a burn rate of 14.4, {WORDS[round(14.4 / (30 * 24) * 100)]} percent of a month's budget"],
     "step-deadline": [f"2 s, is {WORDS[2000 // 100]} times the promise"],
     "retry-in-pipeline": [f"three tries each are {3**3} calls"],
