@@ -55,12 +55,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         items = _chosen(read_bank(), options)
         _do(options, items, Memory(_MEMORY, old=_RUN / "drill.json"), console)
     except (QuestionError, MemoryUnreadableError) as error:
-        make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
-        return _WRONG
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{error.filename}: {error.strerror}: expected a place to write; earlier grades are remembered")
     except KeyboardInterrupt:
         console.print("\nstopped; what you graded is remembered")
         return _INTERRUPTED
     return 0
+
+
+def _refuse(error: str) -> int:
+    make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), error), soft_wrap=True)
+    return _WRONG
 
 
 def _do(options: argparse.Namespace, items: list[Item], memory: Memory, console: Console) -> None:

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import signal
-import subprocess
-import sys
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
-from course.drill import Memory, Question, QuestionError
+from course.drill import Memory, QuestionError
 from course.drill.__main__ import main
 from course.drill.bank import FOLDER
 from course.drill.dialogue import Dialogue, StoppedError
@@ -20,17 +17,16 @@ from course.drill.mock.interview import clock_time
 from course.drill.numeric import Results
 from course.drill.order import topics
 from course.drill.session import Session
+from tests.unit.course.drilled import NOW, question, start_drill
 from workbench.terminal import make_console
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from course.drill.bank import Item
     from course.drill.mock import Classic
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLASSIC = """\
 id = "short"
 title = "Design a short one"
@@ -76,13 +72,6 @@ def classic(tmp_path: Path) -> Classic:
     (tmp_path / "mock").mkdir()
     (tmp_path / "mock" / "short.toml").write_text(CLASSIC)
     return read_classics(tmp_path / "mock")[0]
-
-
-def question(name: str) -> Question:
-    return Question(
-        name, "level-1", "Topic", f"Why {name}?", "easy", "proof: [x](../../shared/README.md)", "So.", ("one", "two"),
-        ("more",), ("less, because",), "And?", "level-1.md", 1,
-    )  # fmt: skip
 
 
 def interview(
@@ -158,8 +147,8 @@ def test_the_report_says_what_was_missed_and_what_to_read(
         "# Mock interview, 2026-03-01\n\n**Design a short one**\n\n",
         "\n\n21 of 100 points, in 7:00 of 20:00 minutes.\nNot reached: Draw.\n\n## Points",
         "| Ask | 21 of 40 | 3:00 | 12:00 |\n| Draw | 0 of 60 | not reached | |\n",
-        "| Why a? | 1 of 2 | no idea | 2:00 |\n| Why b? | 2 of 2 | could have written it | 2:00 |\n",
-        "## What you did not say\n\nWhy a?\n\n- two\n\nAsk\n\n- the promise\n",
+        "| Why a? | 1 of 3 | no idea | 2:00 |\n| Why b? | 3 of 3 | could have written it | 2:00 |\n",
+        "## What you did not say\n\nWhy a?\n\n- second point\n- third point\n\nAsk\n\n- the promise\n",
         "## What you typed\n\nAsk\n\n> I would ask\n",
         "## What to read next\n\n- [the promise](",
     ):
@@ -178,7 +167,7 @@ def test_the_report_names_the_weak_topics(classic: Classic, tmp_path: Path, monk
     with pytest.raises(StoppedError):
         held.hold([question("a")])
     report = write_report(held, topics([question("a")], memory), tmp_path, date(2026, 3, 1)).read_text()
-    assert "## Weak topics\n\n- level 1 · Topic: 50% of the points\n" in report
+    assert "## Weak topics\n\n- level 1 · Topic: 33% of the points\n" in report
 
 
 @pytest.mark.parametrize(
@@ -246,28 +235,13 @@ def test_a_classic_that_does_not_exist_is_an_error(
     assert capsys.readouterr().err == "error: classic tic-tac-toe: expected one of latency-300, low-latency\n"
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    environment = os.environ | {"COLUMNS": "80", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "shared")])}
-
-    def start(*options: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-u", "-m", "course.drill", *options], cwd=tmp_path, env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-
-    return start
-
-
 @pytest.mark.parametrize("classic_id", ["latency-300", "low-latency"])
-def test_a_whole_interview_fits_into_80_columns(
-    classic_id: str, start: Callable[..., subprocess.Popen[str]], tmp_path: Path
-) -> None:
+def test_a_whole_interview_fits_into_80_columns(classic_id: str, tmp_path: Path) -> None:
     def answers() -> str:
         stages = next(each for each in read_classics(FOLDER / "mock") if each.id == classic_id).stage
         return "".join("\n" + "\n" * len(stage.follow_ups) + "1\n" for stage in stages)
 
-    with start("--mock", "10", "--classic", classic_id, "--seed", "1", "--form", "free") as process:
+    with start_drill(tmp_path, "--mock", "10", "--classic", classic_id, "--seed", "1", "--form", "free") as process:
         said, _ = process.communicate("\nall\n\nall\n" + answers(), timeout=60)
     assert process.returncode == 0, said
     assert max(map(len, said.splitlines())) <= 80
@@ -278,8 +252,8 @@ def test_a_whole_interview_fits_into_80_columns(
     assert f"points: .learn/mock/{reports[0].name}" in said
 
 
-def test_ctrl_c_writes_the_report_of_what_was_held(start: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
-    with start("--mock", "30", "--classic", "latency-300", "--form", "free") as process:
+def test_ctrl_c_writes_the_report_of_what_was_held(tmp_path: Path) -> None:
+    with start_drill(tmp_path, "--mock", "30", "--classic", "latency-300", "--form", "free") as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write("\nall\n\nall\n\n\n1\n")
