@@ -21,6 +21,7 @@ from planner.prices import load_prices
 from planner.request_path import request_paths
 from shop.canary.evidence import fisher
 from shop.canary.proof import answers_to_prove
+from tests.course import language_model_figures
 from workbench.versions import ROOT
 
 QUESTIONS = {question.id: question for question in read_questions(ROOT / "interview" / "questions")}
@@ -166,6 +167,7 @@ CLAIMS = {
         f"Proof at 1 % would take {0.5 * 0.5 / (0.01 * 0.99):.0f} times as long as at 50 %",
     ],
     BATCHING: ["31 % more for ranking (1,447 → 1,895 requests/s", "113 % more for recommendations (1,768 → 3,774)"],
+    **language_model_figures.CLAIMS,
 }
 _FORMULA = re.compile(r"\d\s?[×^]\s?\d|\d\s/\s\d|= \d")
 

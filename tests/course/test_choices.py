@@ -1,0 +1,59 @@
+"""The multiple-choice questions: of every subject, with proofs that exist, and no right option known by its looks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from course.drill.choices import Choice, read_choices
+from course.drill.questions import SUBJECTS
+from course.prose import references, targets
+from workbench.versions import ROOT
+
+FOLDER = ROOT / "interview" / "questions"
+CHOICES = read_choices(FOLDER / "choices.toml")
+
+
+def test_there_are_enough_for_every_subject() -> None:
+    subjects = [choice.subject for choice in CHOICES]
+    assert len(CHOICES) >= 30
+    assert all(subjects.count(subject) >= 5 for subject in SUBJECTS)
+
+
+def test_a_right_option_is_not_known_by_its_length() -> None:
+    longest = [choice.id for choice in CHOICES if len(choice.right) > max(map(len, choice.wrong))]
+    shortest = [choice.id for choice in CHOICES if len(choice.right) < min(map(len, choice.wrong))]
+    assert len(longest) <= 0.35 * len(CHOICES), longest
+    assert len(shortest) <= 0.35 * len(CHOICES), shortest
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.id)
+def test_a_choice_has_three_wrong_options_and_a_reason_of_two_sentences(choice: Choice) -> None:
+    assert choice.id.startswith("choice-")
+    assert len(choice.wrong) == 3
+    assert 1 <= len(re.findall(r"[.?](?=\s+[A-Z]|\Z)", choice.why)) <= 3
+    assert all(option[-1] == "." for option in (choice.right, *choice.wrong))
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.id)
+def test_its_source_is_in_the_repository_or_on_the_web(choice: Choice) -> None:
+    assert references(choice.source) or "](https://" in choice.source
+    for target in references(choice.source):
+        assert (FOLDER / target).exists(), f"{choice.id}: {target}: no such file"
+
+
+def test_every_make_target_they_name_exists() -> None:
+    named = {target for choice in CHOICES for target in targets(f"{choice.source} {choice.why}")}
+    assert named
+    for target in named:
+        done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"make {target}: {done.stderr}"
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.id)
+def test_its_topic_is_one_of_the_subjects_file(choice: Choice) -> None:
+    file = FOLDER / f"{choice.subject}.md"
+    if file.exists():
+        assert f"\n## {choice.topic}\n" in file.read_text()
