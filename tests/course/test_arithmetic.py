@@ -115,6 +115,13 @@ CLAIMS = {
     "onnx-threads": [f"100 ms quota of a 100 ms period in {100 / 64:.1f} ms"],
     "budget-spent": [f"as a full outage that is {(1 - 0.999) * 30 * 24 * 60:.0f} minutes"],
     "slo-burn-rate": [f"a burn rate of 14.4, {WORDS[round(14.4 / (30 * 24) * 100)]} percent of a month's budget"],
+    "pipeline-error-budget": [
+        f"0.999³ = {100 * 0.999**3:.1f} % of the requests",
+        f"each step needs about {100 * 0.999 ** (1 / 3):.2f} %",
+        f"that is {50 * 30 * 86400 / 1e6:.1f} million requests, and 0.1 % of them are {50 * 30 * 86400 / 1000:,.0f}",
+        f"or {(1 - 0.999) * 30 * 24 * 60:.0f} minutes of total outage",
+        f"14.4 times the allowed share, kept up, spends 30 days' budget in {WORDS[round(30 / 14.4)]} days",
+    ],
     "step-deadline": [f"2 s, is {WORDS[2000 // 100]} times the promise"],
     "retry-in-pipeline": [f"three tries each are {3**3} calls"],
     "version-in-metrics": ["with 10 % of the traffic a version that fails twice as often moves the total by a tenth"],
@@ -189,7 +196,7 @@ SAME = [
     ("feature-freshness", r"from (0[\d.]+) to (0[\d.]+),", LESSON_3, r"falls from (0[\d.]+) to (0\.\d+)\.", 2),
     (
         "beat-popularity",
-        r"NDCG@10 of ([\d.]+), against ([\d.]+) for EASE and ([\d.]+) for ALS",
+        r"NDCG@10 of ([\d.]+) \(.+?\), against ([\d.]+) for EASE and ([\d.]+) for ALS",
         LESSON_2,
         r"popularity ([\d.]+) ± [\d.]+ 1\.00× .+ 1 ease ([\d.]+) .+ 2 als ([\d.]+) ± [\d.]+ 1",
         3,

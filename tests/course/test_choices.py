@@ -38,7 +38,7 @@ def test_a_choice_has_three_wrong_options_and_a_reason_of_two_sentences(choice: 
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.id)
-def test_its_source_is_in_the_repository_or_on_the_web(choice: Choice) -> None:
+def test_the_source_of_a_choice_is_in_the_repository_or_on_the_web(choice: Choice) -> None:
     assert references(choice.source) or "](https://" in choice.source
     for target in references(choice.source):
         assert (FOLDER / target).exists(), f"{choice.id}: {target}: no such file"
@@ -53,7 +53,7 @@ def test_every_make_target_they_name_exists() -> None:
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.id)
-def test_its_topic_is_one_of_the_subjects_file(choice: Choice) -> None:
+def test_the_topic_of_a_choice_is_one_of_the_subjects_file(choice: Choice) -> None:
     file = FOLDER / f"{choice.subject}.md"
     if file.exists():
         assert f"\n## {choice.topic}\n" in file.read_text()

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 __all__ = ["GRADES", "AnswerGrade", "from_points"]
 
-GRADES: Final = ("no idea", "parts of it", "the point", "could have written it")
+GRADES: Final = ("too little of it", "most of it", "the point", "could have written it")
 """Grades from 0 to 3, as FSRS's again, hard, good and easy."""
 
 _ENOUGH: Final = 2 / 3

@@ -56,9 +56,6 @@ DIFFICULTIES: tuple[Difficulty, ...] = ("easy", "medium", "hard")
 SUBJECTS: Final = ("level-1", "level-2", "level-3", "operations", "language-models")
 """The files' names without ``.md``, in the order in which a list shows them."""
 
-RUBRIC_REQUIRED: Final = False
-"""Whether a question must have its three lists."""
-
 _HEADING = re.compile(r"^(##|###) (.+)$", re.MULTILINE)
 _TITLE = re.compile(r"(?P<id>[a-z0-9]+(?:-[a-z0-9]+)*) · (?P<question>.+\?)")
 _LINES = r"(?:[^\n]+\n)*[^\n]+"
@@ -72,7 +69,6 @@ _SECTION = re.compile(r"\n\n\*\*(Must say|Bonus|Common mistakes)\*\*\n\n")
 _LIST = re.compile(r"(?:- [^\n]+\n(?:  [^\n]+\n)*)+")
 _BULLET = re.compile(r"^- ", re.MULTILINE)
 _RUBRIC: Final = {"Must say": ("must", 2, 5), "Bonus": ("bonus", 1, 3), "Common mistakes": ("mistakes", 1, 3)}
-_WITHOUT: Final = {"must": ["what the answer above says"], "bonus": [], "mistakes": []}
 
 
 class QuestionError(Exception):
@@ -175,8 +171,6 @@ def parse_questions(text: str, file: str) -> list[Question]:
 def _sections(inside: str, where: str) -> dict[str, str | list[str]]:
     """The model answer and the three lists of what stands between ``<details>`` and its end."""
     answer, *parts = _SECTION.split(inside)
-    if not parts and not RUBRIC_REQUIRED:
-        return {"answer": answer, **_WITHOUT}
     if parts[::2] != list(_RUBRIC):
         raise QuestionError(f"{where}: {', '.join(parts[::2]) or 'no lists'}: expected {', '.join(_RUBRIC)}")
     lists = zip(_RUBRIC.items(), parts[1::2], strict=True)

@@ -8,7 +8,7 @@ gets the learner's file or folder and returns when it is content::
         refuse = load(answer).refuse
         expect_equal("the status of {}", refuse(b"{}")[0], 422)
 
-``python -m course.exercises grade FOLDER`` runs them, each in a process of its own; ``progress`` sums up all levels.
+``python -m course.exercises grade FOLDER`` runs them, each in a process of its own.
 """
 
 from __future__ import annotations

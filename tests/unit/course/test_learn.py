@@ -12,6 +12,7 @@ from course.exercises.catalogue import CatalogueError, RealLine, read_catalogue
 from course.exercises.learner import find
 from course.exercises.work import open_work, work_of
 from course.learn.__main__ import main
+from course.progress.__main__ import main as progress
 from tests.small_course import RIGHT, Terminal, write_course
 
 
@@ -61,7 +62,7 @@ def test_work_is_copied_once_and_graded_where_it_lies(course: Path, capsys: pyte
     assert "1 of 1 solved, 10 of 10 points" in capsys.readouterr().out
     assert state()["7.1"]["passed"]
     assert "raise NotImplementedError" in (course / "double.py").read_text()
-    exercises(["progress"])
+    progress()
     assert "10/20" in capsys.readouterr().out
 
 
@@ -71,7 +72,7 @@ def test_a_solved_exercise_stays_solved_in_the_progress(course: Path, capsys: py
     exercises(["grade", str(course), "1"])
     first = state()
     shutil.rmtree(".learn/7")  # as on another machine, to which only the state was copied
-    exercises(["progress"])
+    progress()
     assert "1/2" in capsys.readouterr().out
     work_of(catalogue, exercise).parent.mkdir()
     work_of(catalogue, exercise).write_text("broken again")
@@ -142,7 +143,7 @@ def test_a_state_that_cannot_be_read_is_left_alone(capsys: pytest.CaptureFixture
     Path(".learn/state.json").write_text("{")
     assert main(["hint", "7.1"]) == 2
     assert capsys.readouterr().err.startswith("error: .learn/state.json: ")
-    assert exercises(["progress"]) == 2
+    assert progress() == 2
     assert Path(".learn/state.json").read_text() == "{"
 
 

@@ -147,7 +147,7 @@ def test_the_report_says_what_was_missed_and_what_to_read(
         "# Mock interview, 2026-03-01\n\n**Design a short one**\n\n",
         "\n\n21 of 100 points, in 7:00 of 20:00 minutes.\nNot reached: Draw.\n\n## Points",
         "| Ask | 21 of 40 | 3:00 | 12:00 |\n| Draw | 0 of 60 | not reached | |\n",
-        "| Why a? | 1 of 3 | no idea | 2:00 |\n| Why b? | 3 of 3 | could have written it | 2:00 |\n",
+        "| Why a? | 1 of 3 | too little of it | 2:00 |\n| Why b? | 3 of 3 | could have written it | 2:00 |\n",
         "## What you did not say\n\nWhy a?\n\n- second point\n- third point\n\nAsk\n\n- the promise\n",
         "## What you typed\n\nAsk\n\n> I would ask\n",
         "## What to read next\n\n- [the promise](",
