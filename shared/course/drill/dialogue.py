@@ -80,9 +80,10 @@ class Dialogue:
 
 
 def points(heading: str, marks: Sequence[str], texts: Sequence[str]) -> Table:
-    """A list under a heading, a mark before each text, for a terminal of any width."""
+    """A list under a heading (without one where that is empty), a mark before each text, for any width."""
     table = Table.grid("", "", padding=(0, 1))
-    table.add_row("", Text(heading, "bold"))
+    if heading:
+        table.add_row("", Text(heading, "bold"))
     for mark, text in zip(marks, texts, strict=True):
         table.add_row(Text(mark, "cyan"), prose(text))
     return table
