@@ -32,7 +32,7 @@ command -v debootstrap >/dev/null || { echo "debootstrap: not found on PATH: apt
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo "$image: making a stand-in with debootstrap, about a minute"
-debootstrap --variant=minbase --include=python3,python3-venv,libpython3.11,ca-certificates "$suite" "$work/root" >"$work/log" 2>&1 ||
+debootstrap --variant=minbase --include=python3,python-is-python3,python3-venv,libpython3.11,ca-certificates "$suite" "$work/root" >"$work/log" 2>&1 ||
   { tail -n 5 "$work/log" >&2; echo "debootstrap $suite: failed, its last lines are above" >&2; exit 1; }
 tar --directory "$work/root" --exclude=./var/cache/apt/archives/*.deb --exclude='./var/lib/apt/lists/*_*' --create . |
   docker import --change "LABEL serving.base.stand-in=debootstrap-$suite" - "$name" >/dev/null

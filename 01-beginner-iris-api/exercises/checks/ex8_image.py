@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from course.exercises import expect, expect_equal
+from course.exercises.image import see_in_docker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,6 +105,15 @@ def check_docker_can_ask_how_it_is(answer: Path) -> None:
     _, found, command = checks[-1].partition("CMD ")
     expect(bool(found), f'HEALTHCHECK {checks[-1]}: expected CMD ["…"]')
     expect(any("/readyz" in word for word in exec_form(command)), "HEALTHCHECK: expected it to ask /readyz")
+
+
+def check_it_starts_answers_and_stops_where_docker_is(answer: Path) -> None:
+    seen = see_in_docker((answer / "Dockerfile").read_text(encoding="utf-8"))
+    if seen is None:  # no Docker here, or no Python image in it: what was read has to do
+        return
+    expect(not seen.trouble, seen.trouble)
+    expect(seen.uid > 0, f"the server runs as user {seen.uid}: expected one that is not root")
+    expect_equal("the exit code after SIGTERM", seen.stopped, 0)
 
 
 def _words(rest: str) -> list[str]:

@@ -34,6 +34,7 @@ class Container:
         mounts: files and folders of this machine, and where the container sees them, read-only.
         command: what follows the image's entry point.
         flags: options of ``docker run``; by default a read-only root, no capability, no new privilege, 256 MiB.
+        isolated: without a network; nothing reaches its ports but a command run inside.
     """
 
     engine: ContainerEngine
@@ -43,13 +44,14 @@ class Container:
     mounts: Mapping[Path, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     flags: tuple[str, ...] = HARDENED
+    isolated: bool = False
     id: str = field(default="", init=False)
     addresses: dict[str, str] = field(default_factory=dict, init=False)
     """``host:port`` at which this machine reaches each of ``ports``, by variable; empty where it has ended at once."""
 
     def __enter__(self) -> Self:
-        bridged = self.engine.has_bridge()
-        network = self._published() if bridged else self._moved()
+        bridged = not self.isolated and self.engine.has_bridge()
+        network = ["--network=none"] if self.isolated else self._published() if bridged else self._moved()
         self.id = self.engine.run("create", *network, *self._options(), self.image, *self.command).splitlines()[-1]
         try:
             self.engine.run("start", self.id)
