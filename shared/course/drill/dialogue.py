@@ -92,7 +92,10 @@ def points(heading: str, marks: Sequence[str], texts: Sequence[str]) -> Table:
 def read_number(text: str, unit: str) -> float | None:
     """A number as people write it, ``1,250`` or ``12.5 ms``; None for what is none, or is in another unit."""
     found = _NUMBER.match(text.strip())
-    if found is None or (found["unit"] or unit).strip().lower() != unit.lower():
+    if found is None:
+        return None
+    typed = (found["unit"] or unit).strip().lower()
+    if unit.lower() not in {typed, f"{typed}s"}:  # 1 server
         return None
     return float(re.sub(r"[, _]", "", found["number"]))
 

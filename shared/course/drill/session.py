@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -63,17 +64,22 @@ class Session:
         self._clock = clock
 
     def run(self, items: list[Item], minutes: float | None = None) -> None:
-        """Asks until the questions end, the minutes are used or the learner stops, and then says how it went."""
-        start = self._clock()
+        """Asks until the questions end, the minutes are used or the learner stops, and then says how it went.
+
+        Within minutes, a question that went badly is asked again as soon as it is due.
+        """
+        start, waiting = self._clock(), deque(items)
         try:
-            for number, item in enumerate(items, start=1):
+            while waiting:
                 used = (self._clock() - start) / _MINUTE_S
                 if minutes is not None and used >= minutes:
                     self.dialogue.console.print(f"the {minutes:g} minutes are used", style="bold")
                     break
+                number = len(self.asked) + 1
                 where = f"{number} of {len(items)}" if minutes is None else f"{number} · {used:.0f} of {minutes:g} min"
                 self.dialogue.console.rule(where, style="dim")
-                self.ask(item)
+                again = None if minutes is None else self._due_again()
+                self.ask(again or waiting.popleft())
         except StoppedError:
             pass
         self._sum_up((self._clock() - start) / _MINUTE_S)
@@ -85,12 +91,17 @@ class Session:
             StoppedError: the learner stops, or there is no more input; then nothing is remembered.
         """
         start = self._clock()
-        graded = ask(item, self.dialogue, Random(f"{self._seed}/{item.id}"), self._results)  # noqa: S311 - no secret
+        before = sum(each.item.id == item.id for each in self.asked)
+        lot = Random(f"{self._seed}/{item.id}/{before}")  # noqa: S311 - no secret
+        graded = ask(item, self.dialogue, lot, self._results)
         recall = self._memory.grade(item.id, graded)
         self.asked.append(Asked(item, graded, self._clock() - start))
         points = f"{graded.said:g} of {graded.of} points · {GRADES[graded.grade]} · "
         self.dialogue.console.print(f"{points}asked again {after(recall.due, self._memory.now())}", style="dim")
         return self.asked[-1]
+
+    def _due_again(self) -> Item | None:
+        return next((each.item for each in self.asked if self._memory.due(each.item.id)), None)
 
     def _sum_up(self, minutes: float) -> None:
         said, of = sum(each.graded.said for each in self.asked), sum(each.graded.of for each in self.asked)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-__all__ = ["CHOICE", "NOW", "dialogue", "memory_at", "question", "servers", "start_drill"]
+__all__ = ["CHOICE", "NOW", "Teletype", "dialogue", "memory_at", "question", "servers", "start_drill"]
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHOICE = Choice(
@@ -53,6 +53,20 @@ def question(name: str, topic: str = "Topic") -> Question:
 
 def memory_at(path: Path, moment: datetime = NOW) -> Memory:
     return Memory(path / "drill.json", lambda: moment)
+
+
+class Teletype(io.StringIO):
+    """Standard input on which each line takes a minute to type."""
+
+    minutes = 0
+
+    def readline(self, *size: int) -> str:  # type: ignore[override]
+        self.minutes += 1
+        return super().readline(*size)
+
+    def seconds(self) -> float:
+        """A clock."""
+        return 60.0 * self.minutes
 
 
 def dialogue(monkeypatch: pytest.MonkeyPatch, typed: str) -> Dialogue:

@@ -2,15 +2,22 @@ from __future__ import annotations
 
 import io
 import signal
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from course.drill import Memory
 from course.drill.__main__ import main
+from course.drill.dialogue import Dialogue
 from course.drill.numeric import Results
 from course.drill.session import Session
-from tests.unit.course.drilled import dialogue, memory_at, question, start_drill
+from tests.unit.course.drilled import NOW, Teletype, dialogue, memory_at, question, servers, start_drill
+from workbench.terminal import make_console
+
+if TYPE_CHECKING:
+    from course.drill.bank import Item
 
 
 def test_a_drill_stops_asking_when_the_minutes_are_used(
@@ -23,6 +30,29 @@ def test_a_drill_stops_asking_when_the_minutes_are_used(
     assert [asked.item.id for asked in session.asked] == ["a", "b", "c", "d"]
     assert session.asked[0].seconds == 300
     assert "the 20 minutes are used" in capsys.readouterr().out
+
+
+def test_within_minutes_a_question_that_went_badly_is_asked_again_when_it_is_due(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    teletype = Teletype("\n0\n" + "\nall\n" * 9)
+    monkeypatch.setattr("sys.stdin", teletype)
+    memory = Memory(tmp_path / "drill.json", lambda: NOW + timedelta(minutes=teletype.minutes))
+    items: list[Item] = [question(name) for name in "abcdefghi"]
+    session = Session(Dialogue(make_console()), memory, Results(), seed=1, clock=teletype.seconds)
+    session.run(items, minutes=18)
+    assert [asked.item.id for asked in session.asked] == list("abcdefagh")  # two minutes each, due after ten more
+
+
+def test_figures_are_drawn_anew_when_a_question_comes_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    session = Session(dialogue(monkeypatch, "\n" * 6), memory_at(tmp_path), Results(), seed=1)
+    for _ in range(6):
+        session.ask(servers)
+    asked = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith("A server answers")]
+    assert len(asked) == 6
+    assert len(set(asked)) > 1
 
 
 @pytest.fixture

@@ -98,6 +98,11 @@ def test_numbers_are_read_as_people_write_them(text: str, number: float | None) 
     assert read_number(text, "ms") == number
 
 
+def test_one_of_a_unit_may_be_written_in_the_singular() -> None:
+    assert read_number("1 server", "servers") == 1
+    assert read_number("1 serve", "servers") is None
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(-5, "in 0 minutes"), (600, "in 10 minutes"), (7200, "in 2 hours"), (86400, "tomorrow"), (8 * 86400, "in 8 days")],

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import re
 import signal
 from datetime import date
@@ -17,7 +16,7 @@ from course.drill.mock.interview import clock_time
 from course.drill.numeric import Results
 from course.drill.order import topics
 from course.drill.session import Session
-from tests.unit.course.drilled import NOW, question, start_drill
+from tests.unit.course.drilled import NOW, Teletype, question, start_drill
 from workbench.terminal import make_console
 from workbench.versions import ROOT
 
@@ -57,16 +56,6 @@ read = ["[the store](../../../shared/README.md)"]
 """
 
 
-class Teletype(io.StringIO):
-    """Standard input on which each line takes a minute to type."""
-
-    minutes = 0
-
-    def readline(self, *size: int) -> str:  # type: ignore[override]
-        self.minutes += 1
-        return super().readline(*size)
-
-
 @pytest.fixture
 def classic(tmp_path: Path) -> Classic:
     (tmp_path / "mock").mkdir()
@@ -82,11 +71,8 @@ def interview(
     memory = Memory(folder / "drill.json", lambda: NOW)
     talk = Dialogue(make_console())
 
-    def clock() -> float:
-        return 60.0 * teletype.minutes
-
-    session = Session(talk, memory, Results(), seed=1, clock=clock)
-    return Interview(talk, session, classic, minutes, clock), memory
+    session = Session(talk, memory, Results(), seed=1, clock=teletype.seconds)
+    return Interview(talk, session, classic, minutes, teletype.seconds), memory
 
 
 def test_an_interview_warms_up_goes_through_the_stages_and_counts_the_time(
