@@ -48,7 +48,7 @@ CLAIMS = {
     ],
     "grouped-query": ["A model with 32 query heads and 8 key-value heads needs a quarter of the cache"],
     "prefix-cache": [
-        f"With 6,000 common tokens and 200 of one's own, {100 * 6000 / 6200:.0f} % of the prefill is saved",
+        f"With 6,000 common tokens and 200 of its own, {100 * 6000 / 6200:.0f} % of the prefill is saved",
     ],
     "speculative-decoding": [f"a pass yields (1 - 0.8^5) / (1 - 0.8), {_accepted(0.8, 4):.1f} tokens on average"],
     "weight-quantisation": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 
@@ -44,7 +45,7 @@ def test_the_source_of_a_choice_is_in_the_repository_or_on_the_web(choice: Choic
         assert (FOLDER / target).exists(), f"{choice.id}: {target}: no such file"
 
 
-def test_every_make_target_they_name_exists() -> None:
+def test_every_make_target_that_a_choice_names_exists() -> None:
     named = {target for choice in CHOICES for target in targets(f"{choice.source} {choice.why}")}
     assert named
     for target in named:
@@ -53,7 +54,22 @@ def test_every_make_target_they_name_exists() -> None:
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.id)
-def test_the_topic_of_a_choice_is_one_of_the_subjects_file(choice: Choice) -> None:
+def test_the_topic_of_a_choice_is_one_of_its_subjects_file(choice: Choice) -> None:
     file = FOLDER / f"{choice.subject}.md"
     if file.exists():
         assert f"\n## {choice.topic}\n" in file.read_text()
+
+
+def test_figures_in_the_options_are_computed_again() -> None:
+    named = {choice.id: choice for choice in CHOICES}
+    late = 1 - 0.99 ** (1 / 8)
+    assert "p99.9" in named["choice-fanout"].right
+    assert "eight times as strict" in named["choice-fanout"].right
+    assert round(100 * (1 - late), 1) == 99.9
+    assert 0.01 / late == pytest.approx(8, abs=0.05)
+    assert named["choice-retry-storm"].right.startswith(f"{3**3},")
+    assert "one of ten cases" in named["choice-batch-delay"].why
+    assert 1 - math.exp(-20 * 0.005) == pytest.approx(1 / 10, abs=0.01)
+    assert named["choice-zone"].right.startswith(f"{90 * 2 / 3:g} %")
+    assert "less than two milliseconds" in named["choice-cpu-limit"].why
+    assert 100 / 64 < 2
