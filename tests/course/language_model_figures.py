@@ -61,7 +61,7 @@ CLAIMS = {
         f"is {_CONVERSATION / 1e9:.2f} GB, {_CONVERSATION / (100e9 / 8) * 1e3:.0f} ms over a network of 100 Gbit/s",
         f"and {_CONVERSATION / (10e9 / 8):.1f} s over one of 10 Gbit/s",
     ],
-    "llm-cold-start": [f"for 140 GB over 1 GB/s are {140 / 1:g} s alone"],
+    "llm-cold-start": [f"because 140 GB at 1 GB/s take {140 / 1:g} s"],
     "cost-per-token": [
         f"makes {2500 * 3600 / 1e6:g} million tokens an hour: ${_PER_MILLION:.2f} per million",
         f"at 30 % utilisation, it is ${_PER_MILLION / 0.3:.2f}",
