@@ -18,6 +18,7 @@ from interview.questions.numbers_fleet import (
     colder_cache,
     cost_of_a_million,
     error_budget,
+    own_zones,
     roll_out,
     zone_lost,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "on_the_wire",
     "own_servers",
     "own_slow",
+    "own_zones",
     "pipeline_fails",
     "prefix_saving",
     "request_cost",

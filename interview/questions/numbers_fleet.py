@@ -38,6 +38,26 @@ def zone_lost(draw: Draw) -> Numeric:
     )
 
 
+@numeric(id="number-own-zones", subject="level-3", topic="Scale", difficulty="medium", source=_SIZING)
+def own_zones(draw: Draw) -> Numeric:
+    """How many systems like the learner's own survive a lost zone at a larger rate."""
+    own = draw.results.sla(3)
+    rate = own.rate_rps if own else draw.integer(60, 240, 20)
+    wanted, zones = draw.integer(10, 80) * 50, draw.of(2, 3, 4)
+    each = int(-(-wanted // (rate * (zones - 1))))
+    said = "Your last `make sla-3` tested" if own else "A run of `make sla-3` tested"
+    return Numeric(
+        question=f"{said} the shop at {rate:g} requests/s. {wanted:,} requests/s are expected in {zones} zones with "
+        "equally many such shops, and one zone may fail. None shall get more than was tested. How many are that in "
+        "all zones together?",
+        answer=each * zones,
+        unit="shops",
+        tolerance=0,
+        working=f"⌈{wanted} / {rate:g} / {zones - 1}⌉ = {each} in each zone, × {zones} = {each * zones}",
+        must=("the remaining zones carry the whole", "beyond the tested rate nothing is proven"),
+    )
+
+
 @numeric(id="number-cold-cache", subject="level-3", topic="Caches", difficulty="easy", source=_CACHE)
 def colder_cache(draw: Draw) -> Numeric:
     """How a lower hit ratio multiplies what the backend gets."""

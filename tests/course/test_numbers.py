@@ -108,6 +108,10 @@ def zone_lost(rate: float, server: float, zones: float) -> float:
     return sum(each for _ in range(int(zones)))
 
 
+def own_zones(_: float, tested: float, rate: float, zones: float) -> float:
+    return zone_lost(rate, tested, zones)
+
+
 def colder_cache(before: float, after: float) -> float:
     missed = [sum(request % 100 >= hits for request in range(1000)) for hits in (before, after)]
     return missed[1] / missed[0]
@@ -250,6 +254,7 @@ SECOND_WAYS: dict[str, Callable[..., float]] = {
     "number-step-faster": step_faster,
     "number-bytes": on_the_wire,
     "number-zone-lost": zone_lost,
+    "number-own-zones": own_zones,
     "number-cold-cache": colder_cache,
     "number-batch": batch_throughput,
     "number-backlog": backlog,
@@ -341,6 +346,10 @@ def test_questions_about_ones_own_results_take_their_figures_from_the_last_run(t
         asked = drawn(QUESTIONS["number-own-slow"], seed, Results(tmp_path))
         assert "Your last `make sla-2` made 1,234 requests" in asked.question
         assert asked.answer == own_slow(*figures(asked.question))
+    (tmp_path / "sla" / "2.json").rename(tmp_path / "sla" / "3.json")
+    asked = drawn(QUESTIONS["number-own-zones"], 0, Results(tmp_path))
+    assert "Your last `make sla-3` tested the shop at 103 requests/s" in asked.question
+    assert asked.answer == own_zones(*figures(asked.question))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"p50_ms": 0, "p99_ms": 0, "rate_rps": 100, "requests": 0}'])
