@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from workbench.images import ContainerEngine
 
+pytestmark = pytest.mark.images
+
 CATALOGUE, EXERCISE = find(read_catalogues(ROOT), "1.8")
 SOLUTION = CATALOGUE.folder / "solutions" / EXERCISE.file / "Dockerfile"
 

@@ -66,12 +66,18 @@ class Running:
 
     def step(self, name: str) -> psutil.Process:
         """The wrapper's own process behind a step: the one that supervisord's child started."""
+        found = self.find_step(name)
+        assert found, f"no process listens on {self.ports[name]}"
+        return found
+
+    def find_step(self, name: str) -> psutil.Process | None:
+        """The same, or None while there is none."""
         port = str(self.ports[name])
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
             if "--http-port" in words and words[words.index("--http-port") + 1] == port and STEP not in words:
                 return psutil.Process(os.getpgid(process.pid))
-        raise AssertionError(f"no process listens on {port}")
+        return None
 
     def inventory(self) -> psutil.Process:
         """The process of Valkey."""
