@@ -86,13 +86,14 @@ demo: $(SYNCED) ## run all three levels with real requests and judge each SLA
 
 # Tests that measure time are in tests/sla and run last, one at a time. There are more workers than cores, because many tests
 # wait for processes. tests/distribution.py says which tests share a worker and which start first. `make test CI=1` also measures
-# coverage and takes half as long again. `make test ARGS="--shuffle 7"` runs in random order, the same for the same seed.
+# coverage, which 85 % must have, and takes half as long again. What the slow tests run is not counted: measuring would slow
+# down the servers whose latency they judge. `make test ARGS="--shuffle 7"` runs in random order, the same for the same seed.
 # One thread for each process's linear algebra: five workers and their servers have more than enough of them.
 test: export OMP_NUM_THREADS := 1
 test: $(SYNCED) $(SELDON) $(TRITON) $(CI_CHECKS) ## run every test that needs no Docker, cluster or GPU
 	@$(PY) -m tests.prepare
 	@$(WITH_ARGS) pytest -n $(if $(CI),4,5) -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=)
-	@$(WITH_ARGS) pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=90) || [ $$? -eq 5 ]
+	@$(WITH_ARGS) pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=85) || [ $$? -eq 5 ]
 
 # --- a level: N is 1, 2 or 3 --------------------------------------------------------------------------------------------
 
