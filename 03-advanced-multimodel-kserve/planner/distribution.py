@@ -141,6 +141,17 @@ class Grid:
         cumulative = np.cumsum(self._masses())
         return [float(np.searchsorted(cumulative, share) * _STEP_S) for share in shares]
 
+    def beyond(self, seconds: float) -> float:
+        """The share that takes longer than this; all of it when that is below 0."""
+        within = np.cumsum(self._masses())
+        return float(min(max(1 - np.interp(seconds, _EDGES, within, left=0.0), 0.0), 1.0))
+
+    @property
+    def mean_s(self) -> float:
+        """The mean in seconds; what lies beyond the grid counts as its end."""
+        masses = self._masses()
+        return float(masses @ np.arange(_POINTS) / masses.sum()) * _STEP_S
+
 
 def _cumulative(kind: ServiceTime) -> Floats:
     mean_s, scv = kind.mean_s, kind.scv

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from heapq import heapreplace
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -44,11 +45,11 @@ class Server(Protocol):
 
 
 class Pod:
-    """A worker with a queue. First come, first served, so the end of a piece of work is known when it comes."""
+    """Cores behind one queue. First come, first served, so the end of a piece of work is known when it comes."""
 
-    def __init__(self, env: simpy.Environment, zone: int) -> None:
+    def __init__(self, env: simpy.Environment, zone: int, cores: int = 1) -> None:
         self._env = env
-        self._free_at = 0.0
+        self._free_at = [0.0] * cores
         self.zone = zone
         self.dies_at = math.inf
         self.busy_s = 0.0
@@ -56,13 +57,14 @@ class Pod:
     def serve(self, seconds: float, then_s: float = 0.0) -> simpy.Event:
         """An event that happens ``then_s`` after the work is done, behind all work that came before it."""
         now = self._env.now
-        self._free_at = max(now, self._free_at) + seconds
+        ends_at = max(now, self._free_at[0]) + seconds
+        heapreplace(self._free_at, ends_at)
         self.busy_s += seconds
-        return self._env.timeout(self._free_at - now + then_s)
+        return self._env.timeout(ends_at - now + then_s)
 
     def backlog_s(self) -> float:
-        """The seconds of work that are queued now."""
-        return max(self._free_at - self._env.now, 0.0)
+        """The seconds until a core is free."""
+        return max(self._free_at[0] - self._env.now, 0.0)
 
 
 def after(event: simpy.Event, seconds: float) -> simpy.Event:

@@ -45,11 +45,12 @@ class Scenario(NamedTuple):
 
 
 class FleetShape(NamedTuple):
-    """Pods of each station, dealt out to the zones in turn, and how many of them a balancer compares."""
+    """Pods of each station, dealt out to the zones in turn, how many a balancer compares, and the cores of a pod."""
 
     pods: Mapping[str, int]
     zones: int = 1
     choices: int = 2
+    cores: int = 1
 
 
 class Answers(NamedTuple):
@@ -103,7 +104,7 @@ def simulate_fleet(found: Sequence[RequestPath], shape: FleetShape, scenario: Sc
     random = Random(scenario.seed)  # noqa: S311 - a simulation, not a secret
     stations = {}
     for name in sorted({visit.station for each in found for visit in (*each.visits, *each.after)}):
-        pods = [Pod(env, number % shape.zones) for number in range(shape.pods[name])]
+        pods = [Pod(env, number % shape.zones, shape.cores) for number in range(shape.pods[name])]
         stations[name] = Station(env, pods, random, choices=shape.choices, sharded=name in SHARDED)
         if scenario.lost:
             stations[name].lose(scenario.lost)

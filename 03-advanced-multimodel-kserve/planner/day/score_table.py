@@ -1,0 +1,69 @@
+"""The score of a design in the terminal: points beside the reference's, what broke first, when and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from workbench.terminal import make_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from planner.day.breaks import DayBreak
+    from planner.day.requirements import DayRequirements
+    from planner.day.verdict import Criterion, DayVerdict
+
+__all__ = ["print_verdict"]
+
+
+def print_verdict(console: Console, verdict: DayVerdict, needs: DayRequirements) -> None:
+    """Prints the score and, for each lost point, the reason."""
+    table = make_table(console, "", "points", "of", "measured", "allowed", "reference", numbers=1)
+    for each in verdict.criteria:
+        table.add_row(each.name, f"{each.points:g}", f"{each.of:g}", *_figures(each))
+    table.add_row("score", f"{verdict.score:g}", "100", "", "", f"{verdict.reference_score:g}", style="bold")
+    console.print(table)
+    console.print("Measured: the share of the requests that failed, were late or too old; the bill in $ a day.\n")
+    if verdict.first:
+        console.print(Text.assemble(("What broke first: ", "bold"), _sentence(verdict.first)))
+        console.print(f"Why: {verdict.first.why}.\nTry: {verdict.first.remedy}.\n", markup=False)
+    else:
+        console.print("[bold]Nothing broke:[/] never did more than 2 % of the requests break the promise at once.\n")
+    for each in verdict.criteria:
+        for line in _lost(each, verdict.first):
+            console.print(line, markup=False)
+    console.print(_checked(verdict, needs), style="dim")
+
+
+def _figures(each: Criterion) -> tuple[str, str, str]:
+    if each.name == "the bill":
+        return f"${each.measured:,.0f}", f"${each.allowed:,.0f}", f"${each.reference:,.0f}"
+    return f"{each.measured:.2%}", f"{each.allowed:.2%}", f"{each.reference:.2%}"
+
+
+def _sentence(broke: DayBreak) -> str:
+    return f"at {broke.at}, {broke.what}."
+
+
+def _lost(each: Criterion, first: DayBreak | None) -> list[str]:
+    """One line for a criterion that lost points; what was said already is not said again."""
+    lines = []
+    if each.broke and each.broke != first:
+        lines.append(f"- {each.name}: at {each.broke.at}, {each.broke.what}. {each.broke.why}. Try: {each.broke.remedy}.")
+    if each.note:
+        lines.append(f"- {each.name}: {each.note}.")
+    elif each.name == "the bill" and each.points < each.of:
+        lines.append(f"- {each.name}: {each.measured / each.reference:.2f} times the reference's.")
+    return lines
+
+
+def _checked(verdict: DayVerdict, needs: DayRequirements) -> str:
+    if not verdict.simulated_requests:
+        return f"Computed in steps of 15 s from the calibration; the loss of a {needs.survive} likewise."
+    return (
+        f"Computed in steps of 15 s from the calibration. The loss of the zone: {verdict.simulated_requests:,} requests "
+        f"simulated one by one; just before it p99 was {verdict.simulated_p99_ms:g} ms there, "
+        f"{verdict.formula_p99_ms:g} ms by the formula."
+    )

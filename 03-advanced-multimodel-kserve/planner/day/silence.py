@@ -1,0 +1,65 @@
+"""The seconds after a zone fell silent, request by request: requests hang there, give up and are tried elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from planner.pods import ZoneLoss
+from planner.simulation import FleetShape, Scenario, simulate_fleet
+
+if TYPE_CHECKING:
+    from planner.day.fleet_design import FleetDesign
+    from planner.day.pace import Pace
+    from planner.day.region_run import RegionStep
+    from planner.day.requirements import DayRequirements
+
+__all__ = ["NOTICE_S", "Silence", "simulate_silence"]
+
+NOTICE_S: Final = 3.0
+"""Until health checks have taken a silent zone out of the balancers."""
+_BEFORE_S: Final = 2.0
+_SETTLING_S: Final = 0.5
+_SIMULATED_RPS: Final = 1500.0
+_WARM_UP_S: Final = 0.5
+
+
+class Silence(NamedTuple):
+    """What the simulation counted: shares failed and late while unnoticed, and p99 before, beside the formula's."""
+
+    failed: float
+    late: float
+    seconds: float
+    requests: int
+    p99_ms: float
+    formula_p99_ms: float
+
+
+def simulate_silence(before: RegionStep, design: FleetDesign, needs: DayRequirements, pace: Pace, seed: int) -> Silence:
+    """Simulates the loss of one of the zones on a slice of the region as it was just before.
+
+    Args:
+        before: the region's last whole step.
+        design, needs, pace: as in the rest of the day.
+        seed: of the simulated run.
+    """
+    zones = design.zones
+    each_rps = before.rate_rps / before.ready
+    per_zone = min(max(1, round(_SIMULATED_RPS / each_rps / zones)), max(1, before.ready // zones))
+    shape = FleetShape({"server": per_zone * zones}, zones=zones, cores=design.servers.cores)
+    lost = ZoneLoss(0, _BEFORE_S, NOTICE_S, attempt_s=needs.p99_ms * 0.4e-3)
+    end_s = _BEFORE_S + NOTICE_S + _SETTLING_S
+    rate_rps = each_rps * per_zone * zones
+    scenario = Scenario(rate_rps, end_s, warmup_s=_WARM_UP_S, seed=seed, lost=lost)
+    answers = simulate_fleet(pace.paths(before.hits, before.load.busy), shape, scenario)
+    hit = answers.at_s >= _BEFORE_S
+    late = (answers.latency_s > needs.p99_ms * 1e-3) & ~answers.failed
+    return Silence(
+        failed=float(np.mean(answers.failed[hit])) if hit.any() else 0.0,
+        late=float(np.mean(late[hit])) if hit.any() else 0.0,
+        seconds=NOTICE_S + _SETTLING_S,
+        requests=len(answers.at_s),
+        p99_ms=answers.percentiles_ms([0.99], (0.0, _BEFORE_S))[0],
+        formula_p99_ms=before.load.p99_ms,
+    )

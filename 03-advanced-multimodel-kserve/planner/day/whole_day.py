@@ -1,0 +1,142 @@
+"""The whole day of a design: every step of every region, and the seconds in which a zone was silent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from planner.day.canary_release import roll_out
+from planner.day.day_bill import Meter
+from planner.day.pace import Pace
+from planner.day.region_run import RegionRun
+from planner.day.silence import simulate_silence
+from planner.day.timetable import STEP_S, make_timetable, rates
+
+if TYPE_CHECKING:
+    from planner.calibration import Calibration
+    from planner.day.canary_release import Rollout
+    from planner.day.fleet_design import FleetDesign
+    from planner.day.region_run import RegionStep
+    from planner.day.requirements import DayRequirements
+    from planner.day.silence import Silence
+    from planner.day.timetable import Floats, Timetable
+    from planner.prices import InstanceType, Prices
+
+__all__ = ["DayMoment", "DayRun", "run_day"]
+
+_MOVED_S: Final = 90.0
+"""Until the users of a lost region are sent elsewhere: health checks, DNS, and what browsers remember."""
+
+
+class DayMoment(NamedTuple):
+    """One step of the day: requests a second of all users, and the shares that failed, were late, were stale."""
+
+    at_s: float
+    rate_rps: float
+    failed: float
+    late: float
+    stale: float
+    holds_rps: float
+    regions: tuple[RegionStep, ...]
+
+    @property
+    def bad(self) -> float:
+        """The share of the requests that broke the promise."""
+        return self.failed + self.late + self.stale
+
+
+class DayRun(NamedTuple):
+    """A design's day, and what it cost."""
+
+    moments: list[DayMoment]
+    dollars: float
+    events: Timetable
+    rollout: Rollout
+    silence: Silence | None
+
+
+def run_day(
+    design: FleetDesign,
+    needs: DayRequirements,
+    calibration: Calibration,
+    prices: Prices,
+    instances: dict[str, InstanceType],
+    seed: int,
+) -> DayRun:
+    """Runs the day of a design that `planner.day.fleet_design.load_design` let through; the same for the same seed."""
+    events = make_timetable(needs, seed)
+    users = rates(needs, events, seed)
+    pace = Pace(calibration, needs, design)
+    meter = Meter(design, needs, instances[design.servers.instance], prices, calibration)
+    rollout = roll_out(design.canary, needs.bad_release, events, sum(users), seed)  # type: ignore[arg-type]
+    runs = [
+        RegionRun(place.name, design, needs, pace, meter, calibration) for place in needs.regions[: design.regions]
+    ]
+    moments, silence, happened = [], None, set[str]()
+    for index in range(len(users[0])):
+        now_s = float(index * STEP_S)
+        if now_s >= events.loss.at_s and "loss" not in happened:
+            happened.add("loss")
+            silence = _lose(runs[0], moments[-1], design, needs, pace, events, seed)
+        if now_s >= events.cold.at_s and "cold" not in happened:
+            happened.add("cold")
+            for run in runs:
+                run.cache.empty(now_s)
+        bad_share = float(rollout.share[index])
+        moments.append(_moment(now_s, [float(each[index]) for each in users], runs, bad_share, events))
+        if silence and now_s < events.loss.at_s + STEP_S and "loss" in happened and "silent" not in happened:
+            happened.add("silent")
+            moments[-1] = _with_silence(moments[-1], silence)
+    return DayRun(moments, sum(run.dollars for run in runs), events, rollout, silence)
+
+
+def _lose(  # noqa: PLR0913 - what a loss meets
+    run: RegionRun, before: DayMoment, design: FleetDesign, needs: DayRequirements, pace: Pace, events: Timetable,
+    seed: int,
+) -> Silence | None:  # fmt: skip
+    """Takes a zone or all of the first region away; where a zone is silent, what the simulation says of that."""
+    begin, until = before.at_s + STEP_S, events.loss.over_s
+    if needs.survive == "region":
+        run.die(begin, until)
+        return None
+    silent = None
+    if design.zones > 1 and before.regions[0].ready >= design.zones:
+        silent = simulate_silence(before.regions[0], design, needs, pace, seed)
+    run.lose_zone(begin, until)
+    return silent
+
+
+def _moment(
+    now_s: float, users: list[float], runs: list[RegionRun], bad_share: float, events: Timetable
+) -> DayMoment:
+    alive = [not run.is_dead(now_s) for run in runs]
+    own = users[: len(runs)]
+    # users without a region of their own go to the first; those of a lost one stay in front of it until DNS has changed
+    far = [0.0] * len(runs)
+    far[0] += sum(users[len(runs) :])
+    moved = now_s >= events.loss.at_s + _MOVED_S
+    if not all(alive) and any(alive) and moved:
+        total = sum(rate for rate, up in zip(own, alive, strict=True) if up)
+        lost = sum(rate + other for rate, other, up in zip(own, far, alive, strict=True) if not up)
+        far = [other + lost * rate / total if up else 0.0 for rate, other, up in zip(own, far, alive, strict=True)]
+        own = [rate if up else 0.0 for rate, up in zip(own, alive, strict=True)]
+    steps = []
+    for run, near, other in zip(runs, own, far, strict=True):
+        rate = near + other
+        steps.append(run.step(now_s, rate, other / rate if rate else 0.0, bad_share))
+    return _summed(now_s, steps)
+
+
+def _summed(now_s: float, steps: list[RegionStep]) -> DayMoment:
+    total = sum(step.rate_rps for step in steps)
+    failed, late, stale = (
+        sum(step.rate_rps * getattr(step, name) for step in steps) / total for name in ("failed", "late", "stale")
+    )
+    return DayMoment(now_s, total, failed, late, stale, sum(step.holds_rps for step in steps), tuple(steps))
+
+
+def _with_silence(moment: DayMoment, silence: Silence) -> DayMoment:
+    part = min(silence.seconds / STEP_S, 1.0) * moment.regions[0].rate_rps / moment.rate_rps
+    return moment._replace(
+        failed=moment.failed * (1 - part) + part * silence.failed,
+        late=moment.late * (1 - part) + part * silence.late,
+    )
