@@ -71,7 +71,7 @@ def _cause(
 ) -> tuple[str, str]:
     bad = needs.bad_release
     if step.dead:
-        return _gone(step, design)
+        return _gone(step, design, needs)
     if not step.ready:
         return f"{step.name} had no ready replica", "raise servers.replicas"
     if step.bad_share * bad.errors > max(step.load.refused, step.late + step.stale):
@@ -94,12 +94,15 @@ def _cause(
     return _late(step, design, needs)
 
 
-def _gone(step: RegionStep, design: FleetDesign) -> tuple[str, str]:
+def _gone(step: RegionStep, design: FleetDesign, needs: DayRequirements) -> tuple[str, str]:
     if design.regions == 1:
         if design.zones == 1:
             return f"the only zone of {step.name} was gone, and with it everything", "use more zones"
         return f"{step.name}, the only region, was gone", "serve a second region"
-    return f"{step.name} was gone, and users stayed with it until DNS sent them elsewhere", "more zones in each region"
+    why = f"{step.name} was gone, and users stayed with it until DNS sent them elsewhere"
+    if needs.survive == "region":
+        return why, "nothing here can avoid these 90 s; what counts is that the other regions hold the traffic then"
+    return why, "use more zones in each region"
 
 
 def _overload(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from planner.day.answer_cache import AnswerCache
@@ -29,7 +30,8 @@ _NOTHING: Final = Load(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 class RegionStep(NamedTuple):
     """One region in one step; the shares are of its requests.
 
-    ``bypassed`` is the share of look-ups that the cache's nodes were too busy for, ``bad_share`` what a bad version got.
+    ``bypassed`` is the share of look-ups that the cache's nodes were too busy for, ``bad_share`` what a bad version got,
+    ``by_release`` the share that failed because of it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class RegionStep(NamedTuple):
     failed: float
     late: float
     stale: float
+    by_release: float
     holds_rps: float
     lost_zone: bool
     dead: bool
@@ -61,7 +64,7 @@ class RegionRun:
         self._scaler = Autoscaler(design)
         self._ready = self._wanted = design.servers.replicas
         self._starting: list[tuple[float, int]] = []
-        self._lost_zone_until_s = self._dead_until_s = self._blocked_until_s = -1.0
+        self._lost_zone_until_s = self._dead_until_s = self._blocked_until_s = -math.inf
 
     def lose_zone(self, now_s: float, until_s: float) -> None:
         """The fullest zone is gone: its replicas, and its part of a cache without copies."""
@@ -152,7 +155,14 @@ class RegionRun:
             failed=failed,
             late=late,
             stale=(1 - failed - late) * hit * max(0.0, 1 - fresh / lifetime),
+            by_release=self._by_release(load, bad_share),
             holds_rps=self._ready * self._pace.most_rps(hits) if hits else 0.0,
             lost_zone=now_s < self._lost_zone_until_s,
             dead=not hits,
         )
+
+    def _by_release(self, load: Load, bad_share: float) -> float:
+        """The bad version's errors, and what was refused because it is slow."""
+        bad = self._needs.bad_release
+        slow = load.refused if bad_share and bad.slower > 1 else 0.0
+        return slow + (1 - load.refused) * bad_share * bad.errors

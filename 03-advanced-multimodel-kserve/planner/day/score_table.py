@@ -51,7 +51,9 @@ def _lost(each: Criterion, first: DayBreak | None) -> list[str]:
     """One line for a criterion that lost points; what was said already is not said again."""
     lines = []
     if each.broke and each.broke != first:
-        lines.append(f"- {each.name}: at {each.broke.at}, {each.broke.what}. {each.broke.why}. Try: {each.broke.remedy}.")
+        new = not first or each.broke.remedy != first.remedy
+        remedy = f" Try: {each.broke.remedy}." if new else ""
+        lines.append(f"- {each.name}: at {each.broke.at}, {each.broke.what}: {each.broke.why}.{remedy}")
     if each.note:
         lines.append(f"- {each.name}: {each.note}.")
     elif each.name == "the bill" and each.points < each.of:

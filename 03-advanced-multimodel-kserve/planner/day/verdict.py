@@ -21,8 +21,10 @@ __all__ = ["Criterion", "DayVerdict", "judge_day"]
 
 _LATE: Final = 0.01
 """p99: one in a hundred may be late."""
-_IN_EVENTS: Final = 0.02
+_IN_EVENTS: Final = 0.01
 """While something goes wrong, so many may be failed, late or too old."""
+_MOVING: Final = 0.02
+"""Likewise while a region is lost, whose users need a while to be moved."""
 _NONE_LEFT: Final = 10.0
 """No points are left at so many times what is allowed; in between they fall with the logarithm."""
 _SLOW_RELEASE: Final = 5.0
@@ -87,9 +89,9 @@ def _criteria(design: FleetDesign, needs: DayRequirements, day: DayRun, referenc
         ("on time, all day", 13.0, None, ("late", "stale"), _LATE),
         ("answered, all day", 12.0, None, ("failed",), failed),
         ("the spike", 10.0, day.events.spike, ("bad",), _IN_EVENTS),
-        (f"the loss of a {lost}", 15.0, day.events.loss, ("bad",), _IN_EVENTS),
+        (f"the loss of a {lost}", 15.0, day.events.loss, ("bad",), _MOVING if lost == "region" else _IN_EVENTS),
         ("the cold cache", 10.0, day.events.cold, ("bad",), _IN_EVENTS),
-        ("the bad release", 15.0, day.events.release, ("failed",), failed),
+        ("the bad release", 15.0, day.events.release, ("by_release",), failed),
     )
     found = []
     for name, of, event, fields, allowed in rows:
@@ -108,9 +110,15 @@ def _criteria(design: FleetDesign, needs: DayRequirements, day: DayRun, referenc
 
 
 def _share(run: DayRun, event: EventWindow | None, fields: tuple[str, ...]) -> float:
-    """The share of an event's requests, or of those outside all events, of which one of the fields is true."""
+    """The share of an event's requests, or of those outside all events, of which one of the fields is true.
+
+    Answers are late, so the share of the late ones is of the answered.
+    """
     mine = [moment for moment in run.moments if _belongs(moment, run, event)]
-    total = sum(moment.rate_rps for moment in mine)
+    answered = "late" in fields
+    total = sum(moment.rate_rps * (1 - moment.failed if answered else 1.0) for moment in mine)
+    if not total:
+        return 1.0
     return sum(moment.rate_rps * getattr(moment, name) for moment in mine for name in fields) / total
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DayMoment", "DayRun", "run_day"]
 
+_WARM_UP_STEPS: Final = 240
 _MOVED_S: Final = 90.0
 """Until the users of a lost region are sent elsewhere: health checks, DNS, and what browsers remember."""
 
@@ -35,6 +36,7 @@ class DayMoment(NamedTuple):
     failed: float
     late: float
     stale: float
+    by_release: float
     holds_rps: float
     regions: tuple[RegionStep, ...]
 
@@ -71,6 +73,7 @@ def run_day(
     runs = [
         RegionRun(place.name, design, needs, pace, meter, calibration) for place in needs.regions[: design.regions]
     ]
+    _warm_up(runs, [float(each[0]) for each in users], events)
     moments, silence, happened = [], None, set[str]()
     for index in range(len(users[0])):
         now_s = float(index * STEP_S)
@@ -87,6 +90,14 @@ def run_day(
             happened.add("silent")
             moments[-1] = _with_silence(moments[-1], silence)
     return DayRun(moments, sum(run.dollars for run in runs), events, rollout, silence)
+
+
+def _warm_up(runs: list[RegionRun], users: list[float], events: Timetable) -> None:
+    """The day before ends as this one begins: replicas and machines are as many as at midnight."""
+    for index in range(-_WARM_UP_STEPS, 0):
+        _moment(float(index * STEP_S), users, runs, 0.0, events)
+    for run in runs:
+        run.dollars = 0.0
 
 
 def _lose(  # noqa: PLR0913 - what a loss meets
@@ -128,10 +139,10 @@ def _moment(
 
 def _summed(now_s: float, steps: list[RegionStep]) -> DayMoment:
     total = sum(step.rate_rps for step in steps)
-    failed, late, stale = (
-        sum(step.rate_rps * getattr(step, name) for step in steps) / total for name in ("failed", "late", "stale")
+    failed, late, stale, by_release = (
+        sum(step.rate_rps * getattr(step, name) for step in steps) / total for name in ("failed", "late", "stale", "by_release")
     )
-    return DayMoment(now_s, total, failed, late, stale, sum(step.holds_rps for step in steps), tuple(steps))
+    return DayMoment(now_s, total, failed, late, stale, by_release, sum(step.holds_rps for step in steps), tuple(steps))
 
 
 def _with_silence(moment: DayMoment, silence: Silence) -> DayMoment:
