@@ -66,9 +66,7 @@ def _explained(moment: DayMoment, day: DayRun, design: FleetDesign, needs: DayRe
     return DayBreak(at=clock(moment.at_s) + when, what=what, why=why, remedy=remedy)
 
 
-def _cause(
-    step: RegionStep, event: EventWindow | None, design: FleetDesign, needs: DayRequirements
-) -> tuple[str, str]:
+def _cause(step: RegionStep, event: EventWindow | None, design: FleetDesign, needs: DayRequirements) -> tuple[str, str]:
     bad = needs.bad_release
     if step.dead:
         return _gone(step, design, needs)

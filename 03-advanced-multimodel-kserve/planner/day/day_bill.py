@@ -38,7 +38,8 @@ class Meter:
 
     def nodes(self, replicas: int) -> int:
         """Machines of a region with so many replicas, spread evenly over its zones."""
-        return self._zones * math.ceil(math.ceil(replicas / self._zones) / self._fit)
+        each, more = divmod(replicas, self._zones)
+        return more * math.ceil((each + 1) / self._fit) + (self._zones - more) * math.ceil(each / self._fit)
 
     def dollars(self, replicas: int, rate_rps: float, seconds: float) -> float:
         """What a region costs for so long."""

@@ -170,7 +170,9 @@ def _strangers(document: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str
     for part, kind in parts.items():
         inside = document.get(part)
         names = list(kind.__struct_fields__)
-        yield from ((f"{part}.", name, names) for name in (inside if isinstance(inside, dict) else ()) if name not in names)
+        yield from (
+            (f"{part}.", name, names) for name in (inside if isinstance(inside, dict) else ()) if name not in names
+        )
 
 
 def _impossible(

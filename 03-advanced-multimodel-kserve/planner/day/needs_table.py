@@ -47,20 +47,29 @@ def _rows(needs: DayRequirements) -> Iterator[tuple[str, str]]:
     if any(model.keys for model in needs.models):
         yield "freshness", f"an answer from the cache may be {needs.fresh_s:g} s old"
     yield "budget", f"${needs.budget_per_day:,.0f} a day"
-    yield "spike", (
-        f"{needs.spike.factor:g} times the traffic within {needs.spike.ramp_s:g} s, for {needs.spike.minutes:g} minutes, "
-        "near the peak"
+    yield (
+        "spike",
+        (
+            f"{needs.spike.factor:g} times the traffic within {needs.spike.ramp_s:g} s, for {needs.spike.minutes:g} minutes, "
+            "near the peak"
+        ),
     )
-    yield "loss to survive", {
-        "zone": f"a zone of {needs.regions[0].name}, for an hour",
-        "region": f"all of {needs.regions[0].name}, for an hour; its users are moved within 90 s",
-    }[needs.survive]
+    yield (
+        "loss to survive",
+        {
+            "zone": f"a zone of {needs.regions[0].name}, for an hour",
+            "region": f"all of {needs.regions[0].name}, for an hour; its users are moved within 90 s",
+        }[needs.survive],
+    )
     yield "cold cache", "all caches are emptied once in the afternoon"
     bad = needs.bad_release
     slower = f", and its models take {bad.slower:g} times as long" if bad.slower != 1 else ""
-    yield "release of the day", (
-        f"{bad.errors:.0%} of the new version's answers are errors{slower}; a good one must be everywhere within "
-        f"{bad.within_h:g} h"
+    yield (
+        "release of the day",
+        (
+            f"{bad.errors:.0%} of the new version's answers are errors{slower}; a good one must be everywhere within "
+            f"{bad.within_h:g} h"
+        ),
     )
     yield "a new replica", f"answers {needs.start_s:g} s after it was asked for"
 
@@ -73,7 +82,9 @@ def _profile(needs: DayRequirements) -> str:
 
 def _model(model: ServedModel) -> str:
     heavy = "as heavy as" if model.work == 1 else f"{model.work:g} times as heavy as"
-    kind = {"recommendations": "a recommendation", "search": "a ranking of 100", "payments": "a fraud score"}[model.like]
+    kind = {"recommendations": "a recommendation", "search": "a ranking of 100", "payments": "a fraud score"}[
+        model.like
+    ]
     keys = f"{model.keys:,} different requests (Zipf {model.skew:g})" if model.keys else "never from a cache"
     return f"{model.share:.0%} of the requests; {heavy} {kind}; {keys}; {model.memory_gib:g} GiB"
 

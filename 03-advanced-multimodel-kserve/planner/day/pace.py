@@ -197,9 +197,7 @@ class Pace:
         whole = Grid.mixture(parts)
         limit_s = self._needs.p99_ms * 1e-3
         (p99_s,) = whole.quantiles([0.99])
-        return _Late(
-            whole.beyond(limit_s), whole.beyond(limit_s - self._needs.between_ms * 1e-3), p99_s, whole.mean_s
-        )
+        return _Late(whole.beyond(limit_s), whole.beyond(limit_s - self._needs.between_ms * 1e-3), p99_s, whole.mean_s)
 
 
 def _profile(calibration: Calibration, model: ServedModel, result: str) -> Profile:

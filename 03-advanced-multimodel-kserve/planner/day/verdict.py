@@ -23,7 +23,7 @@ _LATE: Final = 0.01
 """p99: one in a hundred may be late."""
 _IN_EVENTS: Final = 0.01
 """While something goes wrong, so many may be failed, late or too old."""
-_MOVING: Final = 0.02
+_MOVING: Final = 0.015
 """Likewise while a region is lost, whose users need a while to be moved."""
 _NONE_LEFT: Final = 10.0
 """No points are left at so many times what is allowed; in between they fall with the logarithm."""
@@ -100,7 +100,12 @@ def _criteria(design: FleetDesign, needs: DayRequirements, day: DayRun, referenc
         broke = worst_break(day, design, needs, event, fields) if points < of else None
         found.append(
             Criterion(
-                name=name, points=round(points, 1), of=of, measured=measured, allowed=allowed, reference=theirs,
+                name=name,
+                points=round(points, 1),
+                of=of,
+                measured=measured,
+                allowed=allowed,
+                reference=theirs,
                 broke=broke,
             )  # fmt: skip
         )

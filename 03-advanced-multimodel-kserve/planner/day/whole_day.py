@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from planner.day.region_run import RegionStep
     from planner.day.requirements import DayRequirements
     from planner.day.silence import Silence
-    from planner.day.timetable import Floats, Timetable
+    from planner.day.timetable import Timetable
     from planner.prices import InstanceType, Prices
 
 __all__ = ["DayMoment", "DayRun", "run_day"]
@@ -70,9 +70,7 @@ def run_day(
     pace = Pace(calibration, needs, design)
     meter = Meter(design, needs, instances[design.servers.instance], prices, calibration)
     rollout = roll_out(design.canary, needs.bad_release, events, sum(users), seed)  # type: ignore[arg-type]
-    runs = [
-        RegionRun(place.name, design, needs, pace, meter, calibration) for place in needs.regions[: design.regions]
-    ]
+    runs = [RegionRun(place.name, design, needs, pace, meter, calibration) for place in needs.regions[: design.regions]]
     _warm_up(runs, [float(each[0]) for each in users], events)
     moments, silence, happened = [], None, set[str]()
     for index in range(len(users[0])):
@@ -116,9 +114,7 @@ def _lose(  # noqa: PLR0913 - what a loss meets
     return silent
 
 
-def _moment(
-    now_s: float, users: list[float], runs: list[RegionRun], bad_share: float, events: Timetable
-) -> DayMoment:
+def _moment(now_s: float, users: list[float], runs: list[RegionRun], bad_share: float, events: Timetable) -> DayMoment:
     alive = [not run.is_dead(now_s) for run in runs]
     own = users[: len(runs)]
     # users without a region of their own go to the first; those of a lost one stay in front of it until DNS has changed
@@ -140,7 +136,8 @@ def _moment(
 def _summed(now_s: float, steps: list[RegionStep]) -> DayMoment:
     total = sum(step.rate_rps for step in steps)
     failed, late, stale, by_release = (
-        sum(step.rate_rps * getattr(step, name) for step in steps) / total for name in ("failed", "late", "stale", "by_release")
+        sum(step.rate_rps * getattr(step, name) for step in steps) / total
+        for name in ("failed", "late", "stale", "by_release")
     )
     return DayMoment(now_s, total, failed, late, stale, by_release, sum(step.holds_rps for step in steps), tuple(steps))
 

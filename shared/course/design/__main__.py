@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _WRONG = 2
+_GOOD = 80.0
 _INTERRUPTED = 130
 
 
@@ -95,6 +96,10 @@ def _work_on(design: Design, console: Console, *, day: int, task: bool) -> int:
         console.print(f"Change {file}, then run make design ID={design.id} again.", markup=False)
         return _WRONG
     keep_score(design.id, score)
+    if score >= _GOOD:
+        console.print(
+            f"The reference design, with its reasons: interview/design/references/{design.id}.toml", markup=False
+        )
     _rubric(design, console, "Enter shows the rubric of the whiteboard; Ctrl-D leaves it: ")
     return 0
 

@@ -45,3 +45,10 @@ def test_samples_have_the_quantiles_they_are_drawn_from() -> None:
     quantiles = quantiles_of(random.exponential(0.01, 20_000))
     assert len(quantiles) == QUANTILES
     assert np.median(sample(quantiles, 20_000, random)) == pytest.approx(0.01 * np.log(2), rel=0.05)
+
+
+def test_the_share_beyond_a_time_and_the_mean_are_those_of_the_distribution() -> None:
+    exponential = Grid.of_wait(Wait(1.0, 0.01))
+    assert exponential.beyond(0.03) == pytest.approx(np.exp(-3), rel=0.01)
+    assert exponential.beyond(-0.01) == 1.0
+    assert exponential.mean_s == pytest.approx(0.01, rel=0.01)

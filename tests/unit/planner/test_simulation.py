@@ -8,6 +8,7 @@ from planner.arrivals import Surge, arrival_times
 from planner.closed_form import on_a_fleet
 from planner.machine import Cores, Machine, Process
 from planner.pods import Pod, ZoneLoss
+from planner.queueing import erlang_c
 from planner.request_path import RequestPath, Visit
 from planner.simulation import Answers, FleetShape, Scenario, simulate_fleet, simulate_machine
 from servekit.errors import InvalidValueError
@@ -36,6 +37,24 @@ def test_a_pod_with_exponential_work_waits_as_the_formula_says(utilisation: floa
     expected = wait(1, utilisation, 1.0, 1)
     assert np.mean(waited) == pytest.approx(expected.mean_s, rel=0.12)
     assert np.mean(np.array(waited) > 0) == pytest.approx(expected.waits, rel=0.05)
+
+
+@pytest.mark.parametrize(("cores", "utilisation"), [(2, 0.6), (8, 0.9)])
+def test_cores_behind_one_queue_wait_as_erlang_says(cores: int, utilisation: float) -> None:
+    random = np.random.default_rng(6)
+    env = simpy.Environment()
+    pod, waited = Pod(env, 0, cores), []
+    arrivals = np.cumsum(random.exponential(1 / utilisation / cores, 60_000))
+
+    def arrive() -> simpy.events.ProcessGenerator:
+        for at, work in zip(arrivals.tolist(), random.exponential(1, len(arrivals)).tolist(), strict=True):
+            yield env.timeout(at - env.now)
+            waited.append(pod.backlog_s())
+            pod.serve(work)
+
+    env.process(arrive())
+    env.run()
+    assert np.mean(np.array(waited) > 0) == pytest.approx(erlang_c(cores, utilisation * cores), rel=0.06)
 
 
 def test_the_simulation_of_a_fleet_agrees_with_the_closed_form() -> None:
