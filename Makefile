@@ -254,7 +254,7 @@ drill: $(SYNCED) ## ask interview questions (MINUTES=20, MOCK=45, STATS=1)
 incident: $(SYNCED) ## plant a fault in the running level for you to find (ID=…)
 	@$(WITH_ARGS) course.incidents $(if $(ID),"$$ID")
 
-design: $(SYNCED) ## give you a system to design, with a rubric (ID=…)
+design: $(SYNCED) ## list systems to design; score yours in a simulated day (ID=…)
 	@$(WITH_ARGS) course.design $(if $(ID),"$$ID")
 
 # --- operations ---------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The tasks of ``make design``: each reference does well, and each design with something planted loses for just that."""
+"""The tasks of ``make design``: each reference does well, and each with something planted loses for that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from tests.unit.planner.day.days import FOLDER, TASKS, needs, points, reference,
 
 PLANTED: list[tuple[str, str, dict[str, Any], float, set[str]]] = [
     ("undersized", "news-feed", {"servers.replicas": 2, "autoscaling.metric": "none"}, 45, {"answered, all day"}),
-    ("undersized", "iris-everywhere", {"autoscaling.metric": "none", "servers.replicas": 1, "zones": 1}, 40, {"answered, all day"}),
+    ("undersized", "iris-everywhere", {"autoscaling.metric": "none", "servers.replicas": 1, "zones": 1}, 40,
+     {"answered, all day"}),
     ("one zone", "shop-at-scale", {"zones": 1}, 86, {"the loss of a zone"}),
     ("one zone", "bids-in-ten-ms", {"zones": 1}, 86, {"the loss of a zone"}),
     ("one region", "payments-in-two-regions", {"regions": 1}, 86, {"the loss of a region"}),
@@ -22,7 +23,8 @@ PLANTED: list[tuple[str, str, dict[str, Any], float, set[str]]] = [
     ("stale answers", "flash-sale", {"cache.lifetime_s": 600}, 80, {"on time, all day"}),
     ("no canary", "flash-sale", {"canary.steps": []}, 88, {"the bad release"}),
     ("no canary", "payments-in-two-regions", {"canary.steps": []}, 88, {"the bad release"}),
-    ("a canary that proves nothing", "credit-decisions", {"canary.steps": [1.0], "canary.minutes": 1}, 86, {"the bad release"}),
+    ("a canary that proves nothing", "credit-decisions", {"canary.steps": [1.0], "canary.minutes": 1}, 86,
+     {"the bad release"}),
     ("autoscaling too slow", "flash-sale", {"autoscaling.target": 0.8}, 92, {"the spike"}),
     ("autoscaling too slow", "bids-in-ten-ms", {"autoscaling.target": 0.85}, 90, {"the loss of a zone"}),
     ("overspending", "shop-at-scale", {"servers.replicas": 60, "autoscaling.max_replicas": 90}, 80, {"the bill"}),
@@ -30,7 +32,8 @@ PLANTED: list[tuple[str, str, dict[str, Any], float, set[str]]] = [
     ("too many queues", "bids-in-ten-ms",
      {"servers.cores": 1, "servers.replicas": 40, "autoscaling.max_replicas": 200, "autoscaling.target": 0.75}, 70,
      {"on time, all day"}),
-    ("a batch that is waited for", "bids-in-ten-ms", {"batch.size": 64, "batch.delay_ms": 20}, 50, {"on time, all day"}),
+    ("a batch that is waited for", "bids-in-ten-ms", {"batch.size": 64, "batch.delay_ms": 20}, 50,
+     {"on time, all day"}),
 ]  # fmt: skip
 
 

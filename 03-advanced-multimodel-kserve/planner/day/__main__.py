@@ -56,13 +56,12 @@ def _score(options: argparse.Namespace) -> int:
     from planner.day.day_picture import draw_day  # noqa: PLC0415
     from planner.day.score_table import print_verdict  # noqa: PLC0415
     from planner.day.verdict import judge_day  # noqa: PLC0415
-    from planner.day.whole_day import run_day  # noqa: PLC0415
+    from planner.day.whole_day import DaySetting, run_day  # noqa: PLC0415
 
     calibration, _ = load([REFERENCE])
     reference_design = load_design(options.reference, needs, instances, prices.valkey_node)
-    day, reference = (
-        run_day(each, needs, calibration, prices, instances, options.seed) for each in (design, reference_design)
-    )
+    setting = DaySetting(needs, calibration, prices, instances)
+    day, reference = (run_day(each, setting, options.seed) for each in (design, reference_design))
     verdict = judge_day(design, needs, day, reference_design, reference)
     console = make_console()
     print_verdict(console, verdict, needs)

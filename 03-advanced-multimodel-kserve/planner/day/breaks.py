@@ -36,7 +36,7 @@ class DayBreak(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def first_break(day: DayRun, design: FleetDesign, needs: DayRequirements) -> DayBreak | None:
-    """The first step in which more than 0.5 % failed, or more than 2 % were late or too old; None when there is none."""
+    """The first step in which more than 0.5 % failed, or more than 2 % were late or too old, if any."""
     for moment in day.moments:
         if moment.failed > _MANY_FAILED or moment.late + moment.stale > _MANY_LATE:
             return _explained(moment, day, design, needs)
@@ -70,8 +70,6 @@ def _cause(step: RegionStep, event: EventWindow | None, design: FleetDesign, nee
     bad = needs.bad_release
     if step.dead:
         return _gone(step, design, needs)
-    if not step.ready:
-        return f"{step.name} had no ready replica", "raise servers.replicas"
     if step.bad_share * bad.errors > max(step.load.refused, step.late + step.stale):
         return (
             f"a bad version got {step.bad_share:.0%} of the traffic, and {bad.errors:.0%} of its answers are errors",
@@ -82,7 +80,7 @@ def _cause(step: RegionStep, event: EventWindow | None, design: FleetDesign, nee
             f"the cache's nodes were too busy for {step.bypassed:.0%} of the look-ups",
             "raise cache.nodes: each answers about 8,000 look-ups a second",
         )
-    if step.load.refused > 0:
+    if step.load.refused > 0 or not step.ready:
         return _overload(step, event, design, needs)
     if step.stale > step.late:
         return (
@@ -108,7 +106,9 @@ def _overload(
 ) -> tuple[str, str]:
     """Why the replicas were too few, and what would have helped."""
     scaling = design.autoscaling
-    why = f"{step.rate_rps:,.0f} requests/s met {step.ready} ready replicas in {step.name}, which hold {step.holds_rps:,.0f}/s"
+    replicas = f"{step.ready} ready replica{'' if step.ready == 1 else 's'} in {step.name}"
+    holds = f"{'holds' if step.ready == 1 else 'hold'} {step.holds_rps:,.0f}/s"
+    why = f"{step.rate_rps:,.0f} requests/s met {replicas}, which {holds}"
     if step.lost_zone:
         why += "; those of the lost zone were missing"
     if event and event.name == "cold cache":
@@ -146,7 +146,7 @@ def _late(step: RegionStep, design: FleetDesign, needs: DayRequirements) -> tupl
         )
     if design.batch.size > 1:
         return (
-            f"p99 was {load.p99_ms:.3g} ms though the cores were only {load.busy:.0%} busy: requests waited for their batch",
+            f"p99 was {load.p99_ms:.3g} ms though the cores were {load.busy:.0%} busy: requests waited for their batch",
             "lower batch.delay_ms or batch.size",
         )
     return f"p99 was {load.p99_ms:.3g} ms with the cores {load.busy:.0%} busy", "more cores a replica, more replicas"

@@ -108,9 +108,9 @@ def load_design(
         InvalidValueError: there is no such file, or it is no design, or one that is free or infinite.
     """
     document = _read(path)
-    for name, value in _numbers(document):
-        if not math.isfinite(value):
-            raise InvalidValueError(name, value, "expected a finite number: nothing of this can be bought or built")
+    for name, number in _numbers(document):
+        if not math.isfinite(number):
+            raise InvalidValueError(name, number, "expected a finite number: nothing of this can be bought or built")
     for where, name, known in _strangers(document):
         near = get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -169,10 +169,8 @@ def _strangers(document: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str
     yield from (("", name, known) for name in document if name not in known)
     for part, kind in parts.items():
         inside = document.get(part)
-        names = list(kind.__struct_fields__)
-        yield from (
-            (f"{part}.", name, names) for name in (inside if isinstance(inside, dict) else ()) if name not in names
-        )
+        names, given = list(kind.__struct_fields__), inside if isinstance(inside, dict) else {}
+        yield from ((f"{part}.", name, names) for name in given if name not in names)
 
 
 def _impossible(
@@ -185,12 +183,12 @@ def _impossible(
         return
     machine = instances[servers.instance]
     if not replicas_per_node(design, needs, machine):
-        yield (
-            "servers.cores", servers.cores,
-            f"expected a replica that fits on {machine.name}: {machine.vcpus * NODE_USABLE:g} of its {machine.vcpus} cores and "
-            f"{machine.memory_gib * NODE_USABLE:.3g} GiB are usable, a replica takes {servers.cores} and "
-            f"{replica_gib(needs):.3g} GiB",
-        )  # fmt: skip
+        reason = (
+            f"expected a replica that fits on {machine.name}: {machine.vcpus * NODE_USABLE:g} of its {machine.vcpus} "
+            f"cores and {machine.memory_gib * NODE_USABLE:.3g} GiB are usable, a replica takes {servers.cores} and "
+            f"{replica_gib(needs):.3g} GiB"
+        )
+        yield "servers.cores", servers.cores, reason
     for name, wanted, most, of in (
         ("regions", design.regions, len(needs.regions), "the task names so many"),
         ("zones", design.zones, needs.zones, "a region has no more"),
@@ -205,11 +203,11 @@ def _impossible(
         yield "autoscaling.max_replicas", scaling.max_replicas, f"expected at least the {servers.replicas} of servers"
     room = cache.nodes * valkey.memory_gib * VALKEY_USABLE
     if cache.gib * cache.copies > room:
-        yield (
-            "cache.gib", cache.gib,
-            f"expected at most {room / cache.copies:.3g}: {cache.nodes} nodes of {valkey.memory_gib:g} GiB, three quarters of "
-            f"which are for data, hold {cache.copies} × that",
-        )  # fmt: skip
+        reason = (
+            f"expected at most {room / cache.copies:.3g}: {cache.nodes} nodes of {valkey.memory_gib:g} GiB, three "
+            f"quarters of which are for data, hold {cache.copies} × that"
+        )
+        yield "cache.gib", cache.gib, reason
     if cache.copies > max(cache.nodes, 1):
         yield "cache.copies", cache.copies, f"expected at most the {cache.nodes} nodes: two copies on one die together"
     if sorted(set(design.canary.steps)) != design.canary.steps:

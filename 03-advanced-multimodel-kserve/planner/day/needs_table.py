@@ -50,7 +50,8 @@ def _rows(needs: DayRequirements) -> Iterator[tuple[str, str]]:
     yield (
         "spike",
         (
-            f"{needs.spike.factor:g} times the traffic within {needs.spike.ramp_s:g} s, for {needs.spike.minutes:g} minutes, "
+            f"{needs.spike.factor:g} times the traffic within {needs.spike.ramp_s:g} s, "
+            f"for {needs.spike.minutes:g} minutes, "
             "near the peak"
         ),
     )
@@ -82,11 +83,9 @@ def _profile(needs: DayRequirements) -> str:
 
 def _model(model: ServedModel) -> str:
     heavy = "as heavy as" if model.work == 1 else f"{model.work:g} times as heavy as"
-    kind = {"recommendations": "a recommendation", "search": "a ranking of 100", "payments": "a fraud score"}[
-        model.like
-    ]
+    kinds = {"recommendations": "a recommendation", "search": "a ranking of 100", "payments": "a fraud score"}
     keys = f"{model.keys:,} different requests (Zipf {model.skew:g})" if model.keys else "never from a cache"
-    return f"{model.share:.0%} of the requests; {heavy} {kind}; {keys}; {model.memory_gib:g} GiB"
+    return f"{model.share:.0%} of the requests; {heavy} {kinds[model.like]}; {keys}; {model.memory_gib:g} GiB"
 
 
 def _place(needs: DayRequirements, number: int) -> str:

@@ -119,10 +119,11 @@ class Pace:
     def paths(self, hits: tuple[float, ...], busy: float) -> list[RequestPath]:
         """The paths of requests through one station called ``server``, for the simulation request by request."""
         index = int(np.argmin(np.abs(_BUSY - busy)))
+        batches = self._solve(hits, 1.0)[1][index]
         return [
             RequestPath(
                 model.name, result, share,
-                (Visit("server", self._work(kind, result, index, self._batched(hits, 1.0)[index, place]), kind.scv),), (),
+                (Visit("server", self._work(kind, result, index, batches[place]), kind.scv),), (),
                 tuple(value + kind.stores_s + 3 * _NETWORK_S for value in kind.delay_s),
             )
             for place, model, result, kind, share in self._mix(hits)
@@ -145,9 +146,6 @@ class Pace:
         if key not in self._rates:
             self._rates[key] = self._solve(key[:-1], key[-1])[0]
         return self._rates[key]
-
-    def _batched(self, hits: tuple[float, ...], slower: float) -> Floats:
-        return self._solve(hits, slower)[1]
 
     def _solve(self, hits: tuple[float, ...], slower: float) -> tuple[Floats, Floats]:
         """The rate at each utilisation, and the mean batch of each model there; each depends on the other."""

@@ -11,13 +11,12 @@ from planner.day.pace import Load
 from planner.day.timetable import STEP_S
 
 if TYPE_CHECKING:
-    from planner.calibration import Calibration
     from planner.day.day_bill import Meter
     from planner.day.fleet_design import FleetDesign
     from planner.day.pace import Pace
     from planner.day.requirements import DayRequirements
 
-__all__ = ["RegionRun", "RegionStep"]
+__all__ = ["RegionRun", "RegionStep", "Rig"]
 
 _EVICTED_S: Final = 300.0
 """Kubernetes replaces the pods of a node that is gone after five minutes."""
@@ -30,8 +29,8 @@ _NOTHING: Final = Load(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 class RegionStep(NamedTuple):
     """One region in one step; the shares are of its requests.
 
-    ``bypassed`` is the share of look-ups that the cache's nodes were too busy for, ``bad_share`` what a bad version got,
-    ``by_release`` the share that failed because of it.
+    ``bypassed`` is the share of look-ups that the cache's nodes were too busy for, ``bad_share`` what a bad version
+    got, ``by_release`` the share that failed because of it.
     """
 
     name: str
@@ -52,17 +51,25 @@ class RegionStep(NamedTuple):
     dead: bool
 
 
+class Rig(NamedTuple):
+    """What all regions of a design have in common: it, its task, how fast it is, what it costs, an answer's bytes."""
+
+    design: FleetDesign
+    needs: DayRequirements
+    pace: Pace
+    meter: Meter
+    answer_bytes: float
+
+
 class RegionRun:
     """The state of one region."""
 
-    def __init__(
-        self, name: str, design: FleetDesign, needs: DayRequirements, pace: Pace, meter: Meter, calibration: Calibration
-    ) -> None:
+    def __init__(self, name: str, rig: Rig) -> None:
         self.name, self.dollars = name, 0.0
-        self._design, self._needs, self._pace, self._meter = design, needs, pace, meter
-        self.cache = AnswerCache(design.cache, needs, calibration.cache.bytes_per_key)
-        self._scaler = Autoscaler(design)
-        self._ready = self._wanted = design.servers.replicas
+        self._design, self._needs, self._pace, self._meter, answer_bytes = rig
+        self.cache = AnswerCache(rig.design.cache, rig.needs, answer_bytes)
+        self._scaler = Autoscaler(rig.design)
+        self._ready = self._wanted = rig.design.servers.replicas
         self._starting: list[tuple[float, int]] = []
         self._lost_zone_until_s = self._dead_until_s = self._blocked_until_s = -math.inf
 

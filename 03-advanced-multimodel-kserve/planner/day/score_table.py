@@ -65,7 +65,8 @@ def _checked(verdict: DayVerdict, needs: DayRequirements) -> str:
     if not verdict.simulated_requests:
         return f"Computed in steps of 15 s from the calibration; the loss of a {needs.survive} likewise."
     return (
-        f"Computed in steps of 15 s from the calibration. The loss of the zone: {verdict.simulated_requests:,} requests "
-        f"simulated one by one; just before it p99 was {verdict.simulated_p99_ms:g} ms there, "
+        "Computed in steps of 15 s from the calibration. The loss of the zone: "
+        f"{verdict.simulated_requests:,} requests simulated one by one; just before it p99 was "
+        f"{verdict.simulated_p99_ms:g} ms there, "
         f"{verdict.formula_p99_ms:g} ms by the formula."
     )

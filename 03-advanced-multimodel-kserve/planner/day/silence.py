@@ -10,10 +10,7 @@ from planner.pods import ZoneLoss
 from planner.simulation import FleetShape, Scenario, simulate_fleet
 
 if TYPE_CHECKING:
-    from planner.day.fleet_design import FleetDesign
-    from planner.day.pace import Pace
-    from planner.day.region_run import RegionStep
-    from planner.day.requirements import DayRequirements
+    from planner.day.region_run import RegionStep, Rig
 
 __all__ = ["NOTICE_S", "Silence", "simulate_silence"]
 
@@ -36,14 +33,9 @@ class Silence(NamedTuple):
     formula_p99_ms: float
 
 
-def simulate_silence(before: RegionStep, design: FleetDesign, needs: DayRequirements, pace: Pace, seed: int) -> Silence:
-    """Simulates the loss of one of the zones on a slice of the region as it was just before.
-
-    Args:
-        before: the region's last whole step.
-        design, needs, pace: as in the rest of the day.
-        seed: of the simulated run.
-    """
+def simulate_silence(before: RegionStep, rig: Rig, seed: int) -> Silence:
+    """Simulates the loss of one of the zones on a slice of the region as it was in its last whole step."""
+    design, needs = rig.design, rig.needs
     zones = design.zones
     each_rps = before.rate_rps / before.ready
     per_zone = min(max(1, round(_SIMULATED_RPS / each_rps / zones)), max(1, before.ready // zones))
@@ -52,7 +44,7 @@ def simulate_silence(before: RegionStep, design: FleetDesign, needs: DayRequirem
     end_s = _BEFORE_S + NOTICE_S + _SETTLING_S
     rate_rps = each_rps * per_zone * zones
     scenario = Scenario(rate_rps, end_s, warmup_s=_WARM_UP_S, seed=seed, lost=lost)
-    answers = simulate_fleet(pace.paths(before.hits, before.load.busy), shape, scenario)
+    answers = simulate_fleet(rig.pace.paths(before.hits, before.load.busy), shape, scenario)
     hit = answers.at_s >= _BEFORE_S
     late = (answers.latency_s > needs.p99_ms * 1e-3) & ~answers.failed
     return Silence(

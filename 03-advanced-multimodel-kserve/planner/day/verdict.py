@@ -98,17 +98,10 @@ def _criteria(design: FleetDesign, needs: DayRequirements, day: DayRun, referenc
         measured, theirs = (_share(run, event, fields) for run in (day, reference))
         points = _points(measured, allowed, of)
         broke = worst_break(day, design, needs, event, fields) if points < of else None
-        found.append(
-            Criterion(
-                name=name,
-                points=round(points, 1),
-                of=of,
-                measured=measured,
-                allowed=allowed,
-                reference=theirs,
-                broke=broke,
-            )  # fmt: skip
+        criterion = Criterion(
+            name=name, points=round(points, 1), of=of, measured=measured, allowed=allowed, reference=theirs, broke=broke
         )
+        found.append(criterion)
     found[-1] = _in_time(found[-1], needs, day)
     kept = sum(each.points for each in found[:2]) / sum(each.of for each in found[:2])
     return [*found, _cost(needs, day, reference, kept)]
@@ -121,10 +114,11 @@ def _share(run: DayRun, event: EventWindow | None, fields: tuple[str, ...]) -> f
     """
     mine = [moment for moment in run.moments if _belongs(moment, run, event)]
     answered = "late" in fields
-    total = sum(moment.rate_rps * (1 - moment.failed if answered else 1.0) for moment in mine)
+    total: float = sum(moment.rate_rps * (1 - moment.failed if answered else 1.0) for moment in mine)
     if not total:
         return 1.0
-    return sum(moment.rate_rps * getattr(moment, name) for moment in mine for name in fields) / total
+    broken: float = sum(moment.rate_rps * getattr(moment, name) for moment in mine for name in fields)
+    return broken / total
 
 
 def _belongs(moment: DayMoment, run: DayRun, event: EventWindow | None) -> bool:
@@ -141,7 +135,8 @@ def _in_time(found: Criterion, needs: DayRequirements, day: DayRun) -> Criterion
     asked_s, planned_s = needs.bad_release.within_h * 3600, day.rollout.planned_s
     if planned_s <= asked_s:
         return found
-    note = f"a good version needs {planned_s / 3600:.3g} h until it is everywhere, {needs.bad_release.within_h:g} h are asked"
+    asked = f"{needs.bad_release.within_h:g} h are asked"
+    note = f"a good version needs {planned_s / 3600:.3g} h until it is everywhere, {asked}"
     return msgspec.structs.replace(found, points=round(max(found.points - _SLOW_RELEASE, 0.0), 1), note=note)
 
 

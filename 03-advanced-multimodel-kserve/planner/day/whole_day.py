@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numpy as np
+
 from planner.day.canary_release import roll_out
 from planner.day.day_bill import Meter
 from planner.day.pace import Pace
-from planner.day.region_run import RegionRun
+from planner.day.region_run import RegionRun, Rig
 from planner.day.silence import simulate_silence
 from planner.day.timetable import STEP_S, make_timetable, rates
 
@@ -21,11 +23,21 @@ if TYPE_CHECKING:
     from planner.day.timetable import Timetable
     from planner.prices import InstanceType, Prices
 
-__all__ = ["DayMoment", "DayRun", "run_day"]
+__all__ = ["DayMoment", "DayRun", "DaySetting", "run_day"]
 
+_SHARES: Final = ("failed", "late", "stale", "by_release")
 _WARM_UP_STEPS: Final = 240
 _MOVED_S: Final = 90.0
 """Until the users of a lost region are sent elsewhere: health checks, DNS, and what browsers remember."""
+
+
+class DaySetting(NamedTuple):
+    """What a design is judged by: its task, what was measured, what things cost, what may be rented."""
+
+    needs: DayRequirements
+    calibration: Calibration
+    prices: Prices
+    instances: dict[str, InstanceType]
 
 
 class DayMoment(NamedTuple):
@@ -56,28 +68,22 @@ class DayRun(NamedTuple):
     silence: Silence | None
 
 
-def run_day(
-    design: FleetDesign,
-    needs: DayRequirements,
-    calibration: Calibration,
-    prices: Prices,
-    instances: dict[str, InstanceType],
-    seed: int,
-) -> DayRun:
+def run_day(design: FleetDesign, setting: DaySetting, seed: int) -> DayRun:
     """Runs the day of a design that `planner.day.fleet_design.load_design` let through; the same for the same seed."""
+    needs = setting.needs
     events = make_timetable(needs, seed)
     users = rates(needs, events, seed)
-    pace = Pace(calibration, needs, design)
-    meter = Meter(design, needs, instances[design.servers.instance], prices, calibration)
-    rollout = roll_out(design.canary, needs.bad_release, events, sum(users), seed)  # type: ignore[arg-type]
-    runs = [RegionRun(place.name, design, needs, pace, meter, calibration) for place in needs.regions[: design.regions]]
+    rig = _rig(design, setting)
+    rollout = roll_out(design.canary, needs.bad_release, events, np.sum(users, axis=0), seed)
+    runs = [RegionRun(place.name, rig) for place in needs.regions[: design.regions]]
     _warm_up(runs, [float(each[0]) for each in users], events)
-    moments, silence, happened = [], None, set[str]()
+    moments: list[DayMoment] = []
+    silence, happened = None, set[str]()
     for index in range(len(users[0])):
         now_s = float(index * STEP_S)
         if now_s >= events.loss.at_s and "loss" not in happened:
             happened.add("loss")
-            silence = _lose(runs[0], moments[-1], design, needs, pace, events, seed)
+            silence = _lose(runs[0], moments[-1], rig, events, seed)
         if now_s >= events.cold.at_s and "cold" not in happened:
             happened.add("cold")
             for run in runs:
@@ -98,18 +104,21 @@ def _warm_up(runs: list[RegionRun], users: list[float], events: Timetable) -> No
         run.dollars = 0.0
 
 
-def _lose(  # noqa: PLR0913 - what a loss meets
-    run: RegionRun, before: DayMoment, design: FleetDesign, needs: DayRequirements, pace: Pace, events: Timetable,
-    seed: int,
-) -> Silence | None:  # fmt: skip
+def _rig(design: FleetDesign, setting: DaySetting) -> Rig:
+    needs, calibration, prices, instances = setting
+    meter = Meter(design, needs, instances[design.servers.instance], prices, calibration)
+    return Rig(design, needs, Pace(calibration, needs, design), meter, calibration.cache.bytes_per_key)
+
+
+def _lose(run: RegionRun, before: DayMoment, rig: Rig, events: Timetable, seed: int) -> Silence | None:
     """Takes a zone or all of the first region away; where a zone is silent, what the simulation says of that."""
     begin, until = before.at_s + STEP_S, events.loss.over_s
-    if needs.survive == "region":
+    if rig.needs.survive == "region":
         run.die(begin, until)
         return None
     silent = None
-    if design.zones > 1 and before.regions[0].ready >= design.zones:
-        silent = simulate_silence(before.regions[0], design, needs, pace, seed)
+    if 1 < rig.design.zones <= before.regions[0].ready:
+        silent = simulate_silence(before.regions[0], rig, seed)
     run.lose_zone(begin, until)
     return silent
 
@@ -136,8 +145,7 @@ def _moment(now_s: float, users: list[float], runs: list[RegionRun], bad_share: 
 def _summed(now_s: float, steps: list[RegionStep]) -> DayMoment:
     total = sum(step.rate_rps for step in steps)
     failed, late, stale, by_release = (
-        sum(step.rate_rps * getattr(step, name) for step in steps) / total
-        for name in ("failed", "late", "stale", "by_release")
+        sum(step.rate_rps * getattr(step, name) for step in steps) / total for name in _SHARES
     )
     return DayMoment(now_s, total, failed, late, stale, by_release, sum(step.holds_rps for step in steps), tuple(steps))
 

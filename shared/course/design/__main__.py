@@ -38,15 +38,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not options.id and options.seed is None:
             return _list(designs, console)
         name = options.id or random.Random(options.seed).choice(sorted(designs))  # noqa: S311 - not a secret
-        if name not in designs:
-            raise DesignError(f"design {name}: expected one of {', '.join(designs)}")
-        return _work_on(designs[name], console, day=options.day, task=options.task)
+        return _work_on(_named(designs, name), console, day=options.day, task=options.task)
     except DesignError as error:
         return _failed(str(error))
     except OSError as error:
         return _failed(f"{error.filename}: {error.strerror}: free some space, or make the folder writable")
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _named(designs: dict[str, Design], name: str) -> Design:
+    if name not in designs:
+        raise DesignError(f"design {name}: expected one of {', '.join(designs)}")
+    return designs[name]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,8 +89,9 @@ def _work_on(design: Design, console: Console, *, day: int, task: bool) -> int:
     print_requirements(design.id, console)
     if new:
         console.print(
-            f"[bold]Next:[/] think, draw, then write your design into [cyan]{file}[/] (a starter lies there, which explains "
-            f"each line) and run [cyan]make design ID={design.id}[/] again: it runs a day of traffic against your design.\n"
+            f"[bold]Next:[/] think, draw, then write your design into [cyan]{file}[/] (a starter lies there, which "
+            f"explains each line) and run [cyan]make design ID={design.id}[/] again: it runs a day of traffic against "
+            "your design.\n"
         )
         _rubric(design, console, "Enter shows the rubric of the whiteboard, when you have drawn it; Ctrl-D leaves it: ")
         return 0
@@ -97,9 +102,8 @@ def _work_on(design: Design, console: Console, *, day: int, task: bool) -> int:
         return _WRONG
     keep_score(design.id, score)
     if score >= _GOOD:
-        console.print(
-            f"The reference design, with its reasons: interview/design/references/{design.id}.toml", markup=False
-        )
+        place = f"interview/design/references/{design.id}.toml"
+        console.print(f"The reference design, with its reasons: {place}", markup=False)
     _rubric(design, console, "Enter shows the rubric of the whiteboard; Ctrl-D leaves it: ")
     return 0
 

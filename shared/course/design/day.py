@@ -55,7 +55,6 @@ def _run(console: Console, *words: str | Path) -> int:
     try:
         done = subprocess.run([sys.executable, "-m", "planner.day", *map(str, words)], check=False, timeout=_LIMIT_S)
     except subprocess.TimeoutExpired:
-        raise DesignError(
-            f"{words[0]}: took longer than {_LIMIT_S} s, expected some seconds: is the machine busy?"
-        ) from None
+        reason = f"took longer than {_LIMIT_S} s, expected some seconds: is the machine busy?"
+        raise DesignError(f"{words[0]}: {reason}") from None
     return done.returncode

@@ -102,9 +102,8 @@ def test_at_first_a_starter_is_laid_out_and_what_comes_next_is_said(
 ) -> None:
     assert main([TASK]) == 0
     printed = capfd.readouterr().out
-    places = [
-        printed.index(words) for words in ("Prompt", "Ask before", "promise", "Next:", "Rubric", "What the repository")
-    ]
+    parts = ("Prompt", "Ask before", "promise", "Next:", "Rubric", "What the repository")
+    places = [printed.index(words) for words in parts]
     assert places == sorted(places)
     file = tmp_path / ".learn" / "designs" / f"{TASK}.toml"
     assert file.read_text() == (ROOT / "interview/design/starter.toml").read_text()

@@ -12,7 +12,7 @@ from planner.calibration import REFERENCE, load
 from planner.day.fleet_design import FleetDesign, load_design
 from planner.day.requirements import DayRequirements, load_instances, load_requirements
 from planner.day.verdict import DayVerdict, judge_day
-from planner.day.whole_day import DayRun, run_day
+from planner.day.whole_day import DayRun, DaySetting, run_day
 from planner.prices import load_prices
 from workbench.versions import ROOT
 
@@ -47,7 +47,7 @@ def changed(task: str, changes: dict[str, Any]) -> FleetDesign:
 
 def run(task: str, design: FleetDesign, seed: int = 1) -> DayRun:
     """A design's day."""
-    return run_day(design, needs(task), _CALIBRATION, _PRICES, _INSTANCES, seed)
+    return run_day(design, DaySetting(needs(task), _CALIBRATION, _PRICES, _INSTANCES), seed)
 
 
 @cache

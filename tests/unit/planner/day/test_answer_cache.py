@@ -14,7 +14,8 @@ BYTES = 1000.0
 
 def needs(skew: float, keys: int = KEYS) -> DayRequirements:
     return DayRequirements(
-        peak_rps=100, night=0.5, p99_ms=50, budget_per_day=1, spike=DaySpike(factor=2), bad_release=BadRelease(errors=0.1),
+        peak_rps=100, night=0.5, p99_ms=50, budget_per_day=1, spike=DaySpike(factor=2),
+        bad_release=BadRelease(errors=0.1),
         regions=[Place(name="here", share=1)],
         models=[ServedModel(name="any", like="search", share=1, keys=keys, skew=skew)],
     )  # fmt: skip

@@ -31,7 +31,8 @@ def one_model(like: str) -> DayRequirements:
 @pytest.mark.parametrize(("cores", "busy"), [(1, 0.5), (4, 0.8)])
 def test_the_formula_agrees_with_a_simulation_request_by_request(cores: int, busy: float) -> None:
     of = pace(cores)
-    rate = float(np.interp(busy, *reversed(curve(of))))
+    rates, shares = curve(of)
+    rate = float(np.interp(busy, shares, rates))
     scenario = Scenario(rate * 3, 12000 / (rate * 3), seed=4)
     answers = simulate_fleet(of.paths(COLD, busy), FleetShape({"server": 3}, choices=1, cores=cores), scenario)
     p50, p99 = answers.percentiles_ms([0.5, 0.99])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ def test_no_two_events_of_a_day_meet_and_all_are_within_it(task: object, seed: i
     events = make_timetable(load_requirements(task), seed)  # type: ignore[arg-type]
     ends = [(event.at_s, event.end_s) for event in events]
     assert ends == sorted(ends)
-    assert all(end <= begin for (_, end), (begin, _) in zip(ends, ends[1:], strict=False))
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(ends))
     assert ends[0][0] >= 0
     assert ends[-1][1] <= DAY_S
     assert events.at(events.cold.at_s) == events.cold

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -72,13 +72,13 @@ def test_a_fleet_that_does_not_serve_is_not_cheap() -> None:
     assert points(found)["the bill"] < 0.2
     assert found.score < 30
     assert found.first is not None
-    assert re.search(r"requests/s met 1 ready replicas in .*; nothing adds replicas", found.first.why)
+    assert re.search(r"requests/s met 1 ready replica in .*; nothing adds replicas", found.first.why)
 
 
 def test_the_picture_is_well_formed_and_shows_all_events() -> None:
     day = run(SMALL, reference(SMALL))
     picture = draw_day("A <day>", day, day)
-    words = "".join(ElementTree.fromstring(picture).itertext())  # noqa: S314 - our own text
+    words = "".join(ET.fromstring(picture).itertext())  # noqa: S314 - our own text
     assert "A <day>" in words
     for event in day.events:
         assert event.name in words
