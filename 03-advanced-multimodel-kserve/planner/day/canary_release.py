@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from planner.day.requirements import BadRelease
     from planner.day.timetable import Floats, Timetable
 
-__all__ = ["Rollout", "roll_out"]
+__all__ = ["DayRollout", "roll_out"]
 
 _LOOK_S: Final = 60.0
 _PROOF: Final = 12
@@ -23,7 +23,7 @@ _PEOPLE_S: Final = 1500.0
 """Without a canary an alert fires, somebody wakes up, looks, and rolls back by hand."""
 
 
-class Rollout(NamedTuple):
+class DayRollout(NamedTuple):
     """The candidate's share of the traffic in every step, when it was taken back and by what, and its plan's length."""
 
     share: Floats
@@ -32,7 +32,7 @@ class Rollout(NamedTuple):
     planned_s: float
 
 
-def roll_out(canary: CanaryChoice, bad: BadRelease, events: Timetable, rate_rps: Floats, seed: int) -> Rollout:
+def roll_out(canary: CanaryChoice, bad: BadRelease, events: Timetable, rate_rps: Floats, seed: int) -> DayRollout:
     """The release of the day: its steps until a look finds enough bad answers, else everywhere until people act.
 
     Each step is judged by its own answers; a step in which too few were bad to prove anything leads to the next.
@@ -51,12 +51,12 @@ def roll_out(canary: CanaryChoice, bad: BadRelease, events: Timetable, rate_rps:
             _fill(share, now, now + span, step / 100)
             now += span
             if found >= _PROOF:
-                return Rollout(share, now, f"the canary's judge, at {step:g} %", planned)
+                return DayRollout(share, now, f"the canary's judge, at {step:g} %", planned)
     start = begin + planned
     back = min(start + _ALERT_S + _PEOPLE_S, events.release.end_s)
     _fill(share, start, back, 1.0)
     why = "people, woken by an alert" if start < events.release.end_s else "nobody: it was never everywhere"
-    return Rollout(share, back, why, planned)
+    return DayRollout(share, back, why, planned)
 
 
 def _fill(share: Floats, start_s: float, end_s: float, value: float) -> None:

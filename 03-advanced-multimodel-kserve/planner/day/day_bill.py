@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from planner.day.requirements import DayRequirements
     from planner.prices import InstanceType, Prices
 
-__all__ = ["Meter"]
+__all__ = ["DayMeter"]
 
 _GB: Final = 1e9
 
 
-class Meter:
+class DayMeter:
     """The prices of one design, by the hour and by the request."""
 
     def __init__(

@@ -11,7 +11,7 @@ from planner.day.pace import Load
 from planner.day.timetable import STEP_S
 
 if TYPE_CHECKING:
-    from planner.day.day_bill import Meter
+    from planner.day.day_bill import DayMeter
     from planner.day.fleet_design import FleetDesign
     from planner.day.pace import Pace
     from planner.day.requirements import DayRequirements
@@ -22,7 +22,6 @@ _EVICTED_S: Final = 300.0
 """Kubernetes replaces the pods of a node that is gone after five minutes."""
 _NEW_SHARD_S: Final = 120.0
 _CACHE_FULL: Final = 0.9
-_LOOK_UP_S: Final = 118e-6
 _NOTHING: Final = Load(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -52,13 +51,19 @@ class RegionStep(NamedTuple):
 
 
 class Rig(NamedTuple):
-    """What all regions of a design have in common: it, its task, how fast it is, what it costs, an answer's bytes."""
+    """What all regions of a design have in common: it, its task, how fast it is, and what it costs.
+
+    ``answer_bytes`` is the memory of an answer in the cache; a look-up takes a cache node ``hit_s`` when it finds an
+    answer, ``miss_s`` when it does not and the answer is put there later.
+    """
 
     design: FleetDesign
     needs: DayRequirements
     pace: Pace
-    meter: Meter
+    meter: DayMeter
     answer_bytes: float
+    hit_s: float
+    miss_s: float
 
 
 class RegionRun:
@@ -66,8 +71,9 @@ class RegionRun:
 
     def __init__(self, name: str, rig: Rig) -> None:
         self.name, self.dollars = name, 0.0
-        self._design, self._needs, self._pace, self._meter, answer_bytes = rig
-        self.cache = AnswerCache(rig.design.cache, rig.needs, answer_bytes)
+        self._design, self._needs, self._pace, self._meter = rig[:4]
+        self._hit_s, self._miss_s = rig.hit_s, rig.miss_s
+        self.cache = AnswerCache(rig.design.cache, rig.needs, rig.answer_bytes)
         self._scaler = Autoscaler(rig.design)
         self._ready = self._wanted = rig.design.servers.replicas
         self._starting: list[tuple[float, int]] = []
@@ -124,9 +130,12 @@ class RegionRun:
         hits = self.cache.hits(rate_rps, now_s)
         if self.cache.none:
             return hits, 0.0
-        asked = sum(model.share for model in self._needs.models if model.keys)
-        primaries = self._design.cache.nodes / self._design.cache.copies
-        busy = rate_rps * asked * _LOOK_UP_S / primaries
+        work_s = sum(
+            model.share * (hit * self._hit_s + (1 - hit) * self._miss_s)
+            for model, hit in zip(self._needs.models, hits, strict=True)
+            if model.keys
+        )
+        busy = rate_rps * work_s * self._design.cache.copies / self._design.cache.nodes
         bypassed = max(0.0, 1 - _CACHE_FULL / busy) if busy > 0 else 0.0
         return tuple(hit * (1 - bypassed) for hit in hits), bypassed
 

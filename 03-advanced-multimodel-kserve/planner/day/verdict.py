@@ -25,7 +25,7 @@ _IN_EVENTS: Final = 0.01
 """While something goes wrong, so many may be failed, late or too old."""
 _MOVING: Final = 0.015
 """Likewise while a region is lost, whose users need a while to be moved."""
-_NONE_LEFT: Final = 10.0
+_NONE_LEFT: Final = 5.0
 """No points are left at so many times what is allowed; in between they fall with the logarithm."""
 _SLOW_RELEASE: Final = 5.0
 _AS_CHEAP: Final = 1.05

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from planner.day.canary_release import roll_out
-from planner.day.day_bill import Meter
+from planner.day.day_bill import DayMeter
 from planner.day.pace import Pace
 from planner.day.region_run import RegionRun, Rig
-from planner.day.silence import simulate_silence
+from planner.day.silence import NOTICE_S, simulate_silence
 from planner.day.timetable import STEP_S, make_timetable, rates
 
 if TYPE_CHECKING:
     from planner.calibration import Calibration
-    from planner.day.canary_release import Rollout
+    from planner.day.canary_release import DayRollout
     from planner.day.fleet_design import FleetDesign
     from planner.day.region_run import RegionStep
     from planner.day.requirements import DayRequirements
@@ -64,7 +64,7 @@ class DayRun(NamedTuple):
     moments: list[DayMoment]
     dollars: float
     events: Timetable
-    rollout: Rollout
+    rollout: DayRollout
     silence: Silence | None
 
 
@@ -106,8 +106,12 @@ def _warm_up(runs: list[RegionRun], users: list[float], events: Timetable) -> No
 
 def _rig(design: FleetDesign, setting: DaySetting) -> Rig:
     needs, calibration, prices, instances = setting
-    meter = Meter(design, needs, instances[design.servers.instance], prices, calibration)
-    return Rig(design, needs, Pace(calibration, needs, design), meter, calibration.cache.bytes_per_key)
+    meter = DayMeter(design, needs, instances[design.servers.instance], prices, calibration)
+    hit_s, miss_s = (
+        calibration.profile("recommendations", result).busy.cpu_us["cache"] * 1e-6 for result in ("hit", "miss")
+    )
+    pace = Pace(calibration, needs, design)
+    return Rig(design, needs, pace, meter, calibration.cache.bytes_per_key, hit_s, miss_s)
 
 
 def _lose(run: RegionRun, before: DayMoment, rig: Rig, events: Timetable, seed: int) -> Silence | None:
@@ -151,7 +155,7 @@ def _summed(now_s: float, steps: list[RegionStep]) -> DayMoment:
 
 
 def _with_silence(moment: DayMoment, silence: Silence) -> DayMoment:
-    part = min(silence.seconds / STEP_S, 1.0) * moment.regions[0].rate_rps / moment.rate_rps
+    part = NOTICE_S / STEP_S * moment.regions[0].rate_rps / moment.rate_rps
     return moment._replace(
         failed=moment.failed * (1 - part) + part * silence.failed,
         late=moment.late * (1 - part) + part * silence.late,

@@ -13,6 +13,7 @@ from course.design.day import print_requirements, score_design
 from course.design.prompts import SECTIONS, DesignError, read_designs
 from course.design.results import best_scores, design_file, keep_score, open_design, read_scores
 from course.prose import prose
+from workbench.arguments import count
 from workbench.terminal import make_console, make_table
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m course.design", description=__doc__)
     parser.add_argument("id", nargs="?", help="the design; without one, all are listed")
     parser.add_argument("--seed", type=int, help="choose a design by this number instead")
-    parser.add_argument("--day", type=int, default=1, help="another day: other times, another traffic (default: 1)")
+    parser.add_argument("--day", type=count, default=1, help="another day: other times, another traffic (default: 1)")
     parser.add_argument("--task", action="store_true", help="show the whole task again")
     return parser
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from planner.day.canary_release import Rollout, roll_out
+from planner.day.canary_release import DayRollout, roll_out
 from planner.day.fleet_design import CanaryChoice
 from planner.day.requirements import BadRelease, load_requirements
 from planner.day.timetable import DAY_S, STEP_S, make_timetable
@@ -13,7 +13,7 @@ EVENTS = make_timetable(load_requirements(ROOT / "interview/design/credit-decisi
 BEGIN = EVENTS.release.at_s
 
 
-def released(steps: list[float], minutes: float, rate: float, errors: float = 0.1, seed: int = 1) -> Rollout:
+def released(steps: list[float], minutes: float, rate: float, errors: float = 0.1, seed: int = 1) -> DayRollout:
     rates = np.full(DAY_S // STEP_S, rate)
     return roll_out(CanaryChoice(steps=steps, minutes=minutes), BadRelease(errors=errors), EVENTS, rates, seed)
 

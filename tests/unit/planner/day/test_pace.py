@@ -58,7 +58,7 @@ def test_more_traffic_is_busier_later_and_in_the_end_refused() -> None:
     assert of.load(0.0, COLD).busy == 0.0
 
 
-def test_who_is_served_far_away_waits_for_the_way_too() -> None:
+def test_users_who_are_served_far_away_wait_for_the_way_besides() -> None:
     load = pace(4).load(500, COLD)
     assert load.late_near < 0.001
     assert load.late_far == 1.0, "60 ms on the way, 50 promised"
