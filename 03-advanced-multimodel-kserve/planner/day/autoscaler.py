@@ -51,6 +51,8 @@ class Autoscaler:
         value = sum(getattr(each, choice.metric) for each in window) / len(window)
         ratio = value / choice.target
         asked = wanted if abs(ratio - 1) <= _TOLERANCE else math.ceil(max(ready, 1) * min(ratio, 1e6) - 1e-9)
+        if ratio > 1:
+            asked = max(asked, wanted)  # replicas that are starting will take their part
         asked = min(asked, max(2 * wanted, wanted + _AT_ONCE))
         asked = min(max(asked, self._least), max(choice.max_replicas, self._least))
         self._wanted.append(asked)

@@ -22,11 +22,12 @@ _STYLE: Final = (
     ".event{fill:#f2b84b;opacity:.18}</style>"
 )
 _LEGEND: Final = (
-    ("#1f6fd6", "requests/s"), ("#157a3c", "held by the ready replicas"), ("#9aa3ad", "held by the reference's"),
-    ("#c02d2d", "broken promises: failed, late, too old"),
+    ("#1f6fd6", ""), ("#157a3c", "held by the ready replicas"), ("#9aa3ad", "held by the reference's"),
+    ("#c02d2d", "failed, late or too old, per cent"),
 )  # fmt: skip
 _HEIGHT: Final = 380
 _HEAD: Final = 48
+_MANY_RPS: Final = 10_000
 _STEPS_DRAWN: Final = 4
 _LEFT: Final = 52
 _PLOT: Final = WIDE - _LEFT - 16
@@ -36,14 +37,17 @@ _LEAST: Final = 1e-3
 def draw_day(title: str, day: DayRun, reference: DayRun) -> str:
     """The day of a design, with the reference's behind it, as the text of an SVG document that stands alone."""
     hours = Axis(lambda at: at / 24, [(n, f"{n:02}:00") for n in range(0, 25, 3)], "hour of the day")
-    held = [_line(run, lambda each: each.holds_rps) for run in (day, reference)]
-    asked = _line(day, lambda each: each.rate_rps)
-    most = max(height for line in (asked, held[0]) for _, height in line)
-    held[1] = [(at, min(height, most)) for at, height in held[1]]
+    most = max(max(each.rate_rps, each.holds_rps) for each in day.moments)
+    unit, words = (1000.0, "thousand requests/s") if most > _MANY_RPS else (1.0, "requests/s")
+    most /= unit
+    held = [_line(run, lambda each: -each.holds_rps / unit) for run in (day, reference)]
+    held[0] = [(at, -height) for at, height in held[0]]
+    asked = _line(day, lambda each: each.rate_rps / unit)
+    held[1] = [(at, min(-height, most)) for at, height in held[1]]
     upper = line_chart(
         f"{title}: requests and what the replicas hold",
         hours,
-        linear(most, "requests/s"),
+        linear(most, words),
         [Series("reference", held[1], style="s2"), Series("held", held[0], style="s1"), Series("asked", asked)],
         width=WIDE,
     )
@@ -59,7 +63,7 @@ def draw_day(title: str, day: DayRun, reference: DayRun) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {_HEAD + 2 * _HEIGHT}">{_STYLE}',
         f'<text x="{_LEFT}" y="18">{escape(title)}</text>',
-        *_keys(),
+        *_keys(words),
         *_shades(day),
         _placed(upper, _HEAD),
         _placed(lower, _HEAD + _HEIGHT),
@@ -69,7 +73,7 @@ def draw_day(title: str, day: DayRun, reference: DayRun) -> str:
 
 
 def _line(run: DayRun, of: Callable[[DayMoment], float]) -> list[tuple[float, float]]:
-    """Every fourth step, which is one a minute: the worst of the four, so that nothing short is lost."""
+    """One point a minute: the largest of its four steps, so that nothing short is lost."""
     moments = run.moments
     return [
         (moments[index].at_s / 3600, max(of(each) for each in moments[index : index + _STEPS_DRAWN]))
@@ -81,10 +85,10 @@ def _placed(chart: str, top: int) -> str:
     return chart.replace("<svg ", f'<svg y="{top}" width="{WIDE}" height="{_HEIGHT}" ', 1)
 
 
-def _keys() -> list[str]:
+def _keys(unit: str) -> list[str]:
     return [
         f'<circle cx="{_LEFT + 6 + 230 * place}" cy="36" r="4" fill="{colour}"/>'
-        f'<text x="{_LEFT + 16 + 230 * place}" y="40">{words}</text>'
+        f'<text x="{_LEFT + 16 + 230 * place}" y="40">{words or unit}</text>'
         for place, (colour, words) in enumerate(_LEGEND)
     ]
 

@@ -150,7 +150,21 @@ class RegionRun:
             if missing > 0:
                 self._starting.append((now_s + self._needs.start_s, missing))
         elif self._wanted < have:
-            self._ready -= min(have - self._wanted, max(self._ready - 1, 0))
+            self._remove(have - self._wanted)
+
+    def _remove(self, count: int) -> None:
+        """Takes replicas away: first those that are starting, the latest first; one that is ready stays."""
+        left = count
+        for at_s, starting in reversed(self._starting):
+            gone = min(left, starting)
+            left -= gone
+            self._starting.remove((at_s, starting))
+            if starting > gone:
+                self._starting.append((at_s, starting - gone))
+            if not left:
+                break
+        self._starting.sort()
+        self._ready -= min(left, max(self._ready - 1, 0))
 
     def _answered(  # noqa: PLR0913 - a step is its parts
         self, rate_rps: float, hits: tuple[float, ...], load: Load, now_s: float, *, failed: float, late: float = 0.0,

@@ -53,3 +53,7 @@ def test_cpu_is_seen_a_minute_late_and_a_queue_at_once() -> None:
     busy = sighting(cpu=1.0, in_flight=40)
     assert late.decide(10, 10, busy) == 10
     assert soon.decide(10, 10, busy) == 20
+
+
+def test_while_replicas_are_starting_a_busy_fleet_does_not_want_fewer() -> None:
+    assert scaler("cpu", 0.85).decide(2, 4, sighting(cpu=0.98)) == 4
