@@ -25,7 +25,7 @@ PLANTED: list[tuple[str, str, dict[str, Any], float, set[str]]] = [
     ("no canary", "payments-in-two-regions", {"canary.steps": []}, 88, {"the bad release"}),
     ("a canary that proves nothing", "credit-decisions", {"canary.steps": [1.0], "canary.minutes": 1}, 86,
      {"the bad release"}),
-    ("autoscaling too slow", "flash-sale", {"autoscaling.target": 0.8}, 92, {"the spike"}),
+    ("autoscaling too slow", "flash-sale", {"autoscaling.target": 0.8}, 91, {"the spike"}),
     ("autoscaling too slow", "bids-in-ten-ms", {"autoscaling.target": 0.85}, 90, {"the loss of a zone"}),
     ("overspending", "shop-at-scale", {"servers.replicas": 60, "autoscaling.max_replicas": 90}, 80, {"the bill"}),
     ("overspending", "credit-decisions", {"servers.replicas": 15}, 76, {"the bill"}),

@@ -30,8 +30,8 @@ def test_traffic_has_its_peak_its_night_and_its_spike() -> None:
     (found,) = rates(needs, events, 1)
     hour = np.arange(0, DAY_S, STEP_S) / 3600
     calm = found[(hour > needs.peak_hour + 1.5) & (hour < needs.peak_hour + 2)]
-    assert found[np.abs(hour - (needs.peak_hour - 12)) < 0.2].mean() == pytest.approx(800, rel=0.1)
-    assert 6000 < calm.mean() < 8200
+    assert found[np.abs(hour - (needs.peak_hour - 12)) < 0.2].mean() == pytest.approx(1500, rel=0.1)
+    assert 11_000 < calm.mean() < 15_500
     assert found.max() == pytest.approx(needs.peak_rps * needs.spike.factor, rel=0.15)
     assert clock(events.spike.at_s)[2] == ":"
 
