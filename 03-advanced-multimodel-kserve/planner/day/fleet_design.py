@@ -75,7 +75,7 @@ class ScalingChoice(_Part, frozen=True, kw_only=True):
     """
 
     metric: Literal["none", "cpu", "requests", "in_flight"] = "none"
-    target: Annotated[float, msgspec.Meta(gt=0)] = 0.6
+    target: Annotated[float, msgspec.Meta(ge=0.001)] = 0.6
     max_replicas: Count = 1
     stabilisation_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 300.0
 

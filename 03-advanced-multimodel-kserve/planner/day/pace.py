@@ -110,7 +110,9 @@ class Pace:
         low, high = (self._lateness(index, hits, slower) for index in (left, right))
         near, far, p99_s, mean_s = (one + weight * (other - one) for one, other in zip(low, high, strict=True))
         inside = min(rate_rps, float(held[-1])) * mean_s
-        return Load(busy, refused, float(near), float(far), float(p99_s) * 1e3, inside if not refused else 3 * inside)
+        return Load(
+            busy, refused, float(near), float(far), float(p99_s) * 1e3, float(inside if not refused else 3 * inside)
+        )
 
     def most_rps(self, hits: tuple[float, ...], slower: float = 1.0) -> float:
         """The rate at which a replica begins to refuse."""

@@ -58,5 +58,6 @@ def read_design(path: Path) -> Design:
 
 
 def read_designs(folder: Path = FOLDER) -> dict[str, Design]:
-    """All prompts of a folder, by their names; raises as `read_design` does."""
-    return {path.stem: read_design(path) for path in sorted(folder.glob("*.md"))}
+    """All prompts of a folder by their names, the easiest level first; raises as `read_design` does."""
+    found = [read_design(path) for path in sorted(folder.glob("*.md"))]
+    return {design.id: design for design in sorted(found, key=lambda design: design.level)}

@@ -94,7 +94,7 @@ def test_without_a_name_all_are_listed_with_the_best_score_of_each(capsys: pytes
     printed = capsys.readouterr().out
     assert re.search(rf"{TASK} .* 1 +45 +71\.5", printed)
     assert all(name in printed for name in read_designs())
-    assert "Choose one: make design ID=bids-in-ten-ms" in printed
+    assert "Choose one: make design ID=iris-everywhere" in printed
 
 
 def test_at_first_a_starter_is_laid_out_and_what_comes_next_is_said(

@@ -57,7 +57,7 @@ REFUSED = [
     ("replicas = 3", "replicas = true", "Expected `int`, got `bool`"),
     ("max_replicas = 30", "max_replicas = 100_000", "autoscaling.max_replicas 100000: expected at most 200"),
     ("max_replicas = 30", "max_replicas = 2", "autoscaling.max_replicas 2: expected at least the 3 of servers"),
-    ("target = 0.5", "target = 0", "Expected `float` > 0"),
+    ("target = 0.5", "target = 0", "Expected `float` >= 0.001"),
     ("target = 0.5", "target = nan", "autoscaling.target nan: expected a finite number"),
     ("target = 0.5", "target = 60", "autoscaling.target 60.0: expected at most 1: a share of the cores"),
     ("gib = 20", "gib = inf", "cache.gib inf: expected a finite number: nothing of this can be bought or built"),

@@ -89,3 +89,18 @@ def test_points_are_of_a_hundred_and_the_reference_has_them() -> None:
     found = verdict(SMALL)
     assert sum(each.of for each in found.criteria) == 100
     assert found.score == found.reference_score == 100
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"autoscaling.metric": "in_flight", "autoscaling.target": 0.001, "autoscaling.max_replicas": 20},
+        {"canary.steps": [float(step) for step in range(1, 21)], "canary.minutes": 1440.0},
+        {"batch.size": 128, "batch.delay_ms": 1000.0, "cache.nodes": 500, "cache.gib": 1e-9, "cache.lifetime_s": 1e-6},
+    ],
+    ids=["a tiny target", "a canary of twenty days", "the largest batch and a cache that holds nothing"],
+)
+def test_an_extreme_design_gets_a_score_like_any_other(changes: dict[str, object]) -> None:
+    found = verdict(SMALL, changes)
+    assert 0 <= found.score < 100
+    assert all(0 <= each.points <= each.of for each in found.criteria)
