@@ -162,6 +162,12 @@ test-2: $(SYNCED) $(SELDON)
 test-3: $(SYNCED) $(TRITON)
 	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k "shop or planner"
 
+exam-%: $(SYNCED) $$(ARTEFACT_$$*) ## examine it: 100 points, a certificate (URL=…, CONTEXT=…, YES=1)
+	@$(THERE) $(WITH_ARGS) $(LEVEL).commands.exam
+
+exam-2: $(SELDON)
+exam-3: $(TRITON) .run/3/optimize.json
+
 grade-%: $(SYNCED) $$(GRADED_$$*) ## check your answers to the exercises (ARGS=3: the third)
 	@$(WITH_ARGS) course.exercises grade $(FOLDER)/exercises
 

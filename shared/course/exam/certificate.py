@@ -1,0 +1,67 @@
+"""``.run/exam/N.html``: the certificate, a page that loads nothing from anywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.sla.page import page, stamp_list, table, tiles
+
+if TYPE_CHECKING:
+    from course.exam.result import ExamResult
+
+__all__ = ["render_certificate"]
+
+_PASSED = 80
+
+
+def render_certificate(result: ExamResult) -> str:
+    """The certificate of an exam: points, every criterion, what to fix first, machine, and digest of the code."""
+    figures = [
+        ("Points", f"{result.points} of {result.of}", _share(result), "kept" if result.points >= _PASSED else "missed"),
+        ("Criteria met", f"{_count(result, 'earned')}", f"of {len(result.criteria)}", ""),
+        ("Left out", f"{_count(result, 'left out')}", "refused, or not to be judged", ""),
+        ("Took", f"{result.seconds:.0f} s", f"on {result.date[:10]}", ""),
+    ]
+    body = [tiles(figures), _criteria(result)]
+    if result.first_fixes:
+        rows = [(each.title, str(each.of), each.fix) for each in result.first_fixes]
+        body.append(table("What to fix first", ("criterion", "points", "what to do"), rows))
+    body.append(stamp_list(result.hardware, _facts(result)))
+    verdict = f"{result.points} of {result.of} points"
+    status = "met" if result.points >= _PASSED else "broken"
+    lead = ["An exam of a running deployment. A criterion earns all its points or none.", *_notes(result)]
+    return page(f"Level {result.level} exam · {result.title}", status, verdict, lead, body)
+
+
+def _criteria(result: ExamResult) -> str:
+    rows = [
+        (each.title, f"{each.points}/{each.of}" if each.outcome != "left out" else "left out", each.asked, each.seen)
+        for each in result.criteria
+    ]
+    return table("The rubric, and what was seen", ("criterion", "points", "asked", "seen"), rows)
+
+
+def _facts(result: ExamResult) -> list[tuple[str, str]]:
+    code = result.code
+    return [
+        ("Address", result.target),
+        ("Date", result.date),
+        ("Code examined", f"SHA-256 {code['sha256']} over {code['files']} files in {', '.join(code['folders'])}"),
+        ("Commit", code["commit"] or "unknown"),
+        ("Seed", str(result.seed)),
+    ]
+
+
+def _notes(result: ExamResult) -> list[str]:
+    notes = [] if result.complete else ["Only some criteria were asked: this is no whole exam."]
+    if result.left_out:
+        notes.append(f"Left out of the total: {', '.join(result.left_out)}.")
+    return notes
+
+
+def _share(result: ExamResult) -> str:
+    return f"{result.earned} of the {result.judged} that could be judged"
+
+
+def _count(result: ExamResult, outcome: str) -> int:
+    return sum(each.outcome == outcome for each in result.criteria)

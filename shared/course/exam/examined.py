@@ -1,0 +1,107 @@
+"""What is examined, and how a check says what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from servekit.loopback import client
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import httpx
+
+    from workbench.stack import Stack
+
+__all__ = ["Check", "Examined", "LevelExam", "NotJudgedError", "ShortfallError", "demand"]
+
+_PATIENCE_S = 10.0
+
+
+class ShortfallError(Exception):
+    """The level does not do what a criterion asks; the text is what was seen instead."""
+
+
+class NotJudgedError(Exception):
+    """A criterion cannot be judged here; the text says why. Its points leave the total."""
+
+
+def demand(condition: object, otherwise: str) -> None:
+    """Raises `ShortfallError` with that text unless the condition holds."""
+    if not condition:
+        raise ShortfallError(otherwise)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A running level as the checks see it.
+
+    Args:
+        level: its number.
+        url: where clients reach it, without a slash at the end.
+        stack: its processes, where it runs from this very folder; None for a level elsewhere.
+        seed: of everything that is drawn, so that an exam can be taken again with the same questions.
+        metrics: the addresses that its metrics are read from; for a level elsewhere ``url/metrics`` alone.
+        facts: whatever else a level's checks need, by name.
+    """
+
+    level: int
+    url: str
+    stack: Stack | None = None
+    seed: int = 0
+    metrics: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """A client of the level, which gives up a request after ten seconds."""
+        return client(base_url=self.url, timeout=_PATIENCE_S)
+
+    @property
+    def processes(self) -> Stack:
+        """The stack of a level that runs here.
+
+        Raises:
+            NotJudgedError: the level runs elsewhere.
+        """
+        if self.stack is None:
+            raise NotJudgedError("the level runs elsewhere: its processes and files are not in reach")
+        return self.stack
+
+    @property
+    def home(self) -> Path:
+        """The run folder of a level that runs here; raises as `processes` does."""
+        return self.processes.home
+
+    def draw(self, purpose: str) -> Random:
+        """Random numbers of one check's own: another check draws the same ones whatever this one did."""
+        return Random(f"{self.seed}/{purpose}")  # noqa: S311 - questions of an exam, no secrets
+
+
+Check = Callable[[Examined], str]
+"""Judges one criterion: returns what was seen, raises `ShortfallError` or `NotJudgedError`."""
+
+
+@dataclass(frozen=True)
+class LevelExam:
+    """The exam of one level.
+
+    Args:
+        level: its number.
+        package: of the level, whose ``commands.stack`` starts and stops it.
+        code: the folders that answer requests; their digest is on the certificate.
+        checks: by the criterion's id in the rubric, in the order in which they are made.
+        here: the level that this folder started.
+        elsewhere: the level at an address that ``URL`` names.
+    """
+
+    level: int
+    package: str
+    code: tuple[str, ...]
+    checks: Mapping[str, Check]
+    here: Callable[[int], Examined]
+    elsewhere: Callable[[str, int], Examined]

@@ -1,0 +1,80 @@
+"""Goes through the criteria of an exam, one after the other."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from course.exam.examined import NotJudgedError, ShortfallError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from course.exam.examined import Check, Examined
+    from course.exam.rubric import Criterion, Rubric
+
+__all__ = ["ELSEWHERE", "REFUSED", "Judged", "examine"]
+
+REFUSED = "refused: it would stop processes or change data of the level; grant it with YES=1"
+ELSEWHERE = "the level runs elsewhere: its processes and files are not in reach"
+
+
+class Judged(NamedTuple):
+    """One criterion and what became of it.
+
+    Attributes:
+        criterion: its row of the rubric.
+        outcome: ``earned``, ``lost``, or ``left out`` of the total.
+        seen: what was seen, or why nothing could be.
+        seconds: that it took.
+    """
+
+    criterion: Criterion
+    outcome: Literal["earned", "lost", "left out"]
+    seen: str
+    seconds: float = 0.0
+
+    @property
+    def points(self) -> int:
+        """The points that it earned."""
+        return self.criterion.points if self.outcome == "earned" else 0
+
+
+def examine(
+    rubric: Rubric,
+    checks: Mapping[str, Check],
+    examined: Examined,
+    *,
+    granted: bool,
+    begin: Callable[[Criterion], object] = lambda _: None,
+) -> Iterator[Judged]:
+    """Judges every criterion, in the rubric's order.
+
+    Args:
+        rubric: the criteria.
+        checks: by their ids.
+        examined: the level.
+        granted: whether processes may be stopped and data changed.
+        begin: is told of each criterion before it is judged.
+    """
+    for criterion in rubric.criterion:
+        begin(criterion)
+        if examined.stack is None and (criterion.here or criterion.rights):
+            yield Judged(criterion, "left out", ELSEWHERE)
+        elif criterion.rights and not granted:
+            yield Judged(criterion, "left out", REFUSED)
+        else:
+            yield _judge(criterion, checks[criterion.id], examined)
+
+
+def _judge(criterion: Criterion, check: Check, examined: Examined) -> Judged:
+    began = monotonic()
+    try:
+        seen = check(examined)
+    except NotJudgedError as reason:
+        return Judged(criterion, "left out", str(reason), monotonic() - began)
+    except ShortfallError as shortfall:
+        return Judged(criterion, "lost", str(shortfall), monotonic() - began)
+    except Exception as error:  # noqa: BLE001 - a level may answer anything: what a check cannot read is no point
+        return Judged(criterion, "lost", f"{type(error).__name__}: {error}", monotonic() - began)
+    return Judged(criterion, "earned", seen, monotonic() - began)
