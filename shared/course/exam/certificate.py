@@ -53,10 +53,7 @@ def _facts(result: ExamResult) -> list[tuple[str, str]]:
 
 
 def _notes(result: ExamResult) -> list[str]:
-    notes = [] if result.complete else ["Only some criteria were asked: this is no whole exam."]
-    if result.left_out:
-        notes.append(f"Left out of the total: {', '.join(result.left_out)}.")
-    return notes
+    return [f"Left out of the total: {', '.join(result.left_out)}."] if result.left_out else []
 
 
 def _share(result: ExamResult) -> str:

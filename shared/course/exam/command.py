@@ -67,7 +67,7 @@ def _hold(exam: LevelExam, rubric: Rubric, options: argparse.Namespace, console:
         judged = _judge_all(exam, asked, examined, console, yes=options.yes)
     code = digest_code(exam.code)
     whole = len(asked.criterion) == len(rubric.criterion)
-    result = make_result(asked, judged, examined, code, seconds=monotonic() - began, complete=whole)
+    result = make_result(asked, judged, examined, code, monotonic() - began)
     print_result(console, result)
     if whole:
         path = options.out / f"{exam.level}.html"

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
     from workbench.stack import Stack
 
-__all__ = ["Check", "Examined", "LevelExam", "NotJudgedError", "ShortfallError", "demand"]
+__all__ = ["PATIENCE_S", "Check", "Examined", "LevelExam", "NotJudgedError", "ShortfallError", "demand"]
 
-_PATIENCE_S = 10.0
+PATIENCE_S = 20.0
+"""How long a level may take to answer again after a process was lost."""
+
+_CALL_S = 10.0
 
 
 class ShortfallError(Exception):
@@ -47,6 +50,8 @@ class Examined:
         seed: of everything that is drawn, so that an exam can be taken again with the same questions.
         metrics: the addresses that its metrics are read from; for a level elsewhere ``url/metrics`` alone.
         facts: whatever else a level's checks need, by name.
+        load_s: how long the load of the SLA lasts.
+        patience_s: how long it may take to answer again after a process was lost.
     """
 
     level: int
@@ -55,11 +60,13 @@ class Examined:
     seed: int = 0
     metrics: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    load_s: float = 8.0
+    patience_s: float = PATIENCE_S
 
     @cached_property
     def http(self) -> httpx.Client:
         """A client of the level, which gives up a request after ten seconds."""
-        return client(base_url=self.url, timeout=_PATIENCE_S)
+        return client(base_url=self.url, timeout=_CALL_S)
 
     @property
     def processes(self) -> Stack:

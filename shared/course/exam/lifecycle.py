@@ -49,7 +49,9 @@ def _stack(exam: LevelExam, verb: str, *, check: bool = True) -> None:
     command = [sys.executable, "-m", f"{exam.package}.commands.stack", verb]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
     if check and done.returncode:
-        raise StackError(f"level {exam.level}: does not start, so there is nothing to examine: run make up-{exam.level}")
+        raise StackError(
+            f"level {exam.level}: does not start, so there is nothing to examine: run make up-{exam.level}"
+        )
 
 
 @contextmanager

@@ -44,7 +44,6 @@ class ExamResult(msgspec.Struct, frozen=True, kw_only=True):
         earned: points of the criteria that were met.
         judged: points of the criteria that could be judged; less than 100 where some were refused or out of reach.
         left_out: the ids of the others.
-        complete: whether every criterion of the rubric was part of it.
         target: the address that was asked.
         seed: of everything that was drawn.
         seconds: that the exam took.
@@ -59,7 +58,6 @@ class ExamResult(msgspec.Struct, frozen=True, kw_only=True):
     earned: int
     judged: int
     left_out: list[str]
-    complete: bool
     criteria: list[CriterionResult]
     target: str
     seed: int
@@ -74,7 +72,7 @@ class ExamResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_result(
-    rubric: Rubric, judged: Sequence[Judged], examined: Examined, code: CodeDigest, *, seconds: float, complete: bool
+    rubric: Rubric, judged: Sequence[Judged], examined: Examined, code: CodeDigest, seconds: float
 ) -> ExamResult:
     """The result of an exam whose criteria were judged."""
     counted = sum(each.criterion.points for each in judged if each.outcome != "left out")
@@ -88,7 +86,6 @@ def make_result(
         earned=earned,
         judged=counted,
         left_out=[each.criterion.id for each in judged if each.outcome == "left out"],
-        complete=complete,
         criteria=[_row(each) for each in judged],
         target=examined.url,
         seed=examined.seed,

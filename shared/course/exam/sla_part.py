@@ -33,7 +33,7 @@ class _Quiet:
         """Takes note of nothing."""
 
 
-def keep_sla(examined: Examined, path: Path, seconds: float = 8.0) -> str:
+def keep_sla(examined: Examined, path: Path) -> str:
     """Sends the rate that ``sla.toml`` states, and holds p99, errors and throughput against its limits.
 
     The best of three runs counts: a neighbour on the machine may spoil one, and no luck makes a slow level fast.
@@ -45,7 +45,7 @@ def keep_sla(examined: Examined, path: Path, seconds: float = 8.0) -> str:
     if not examined.url.startswith("http:"):
         raise NotJudgedError(f"{examined.url}: the load is sent without TLS")
     sla = overridden(load_sla(path), server__url=examined.url, generator__check_ratio=0.0)
-    window = Window(sla.rate_rps, sla.warmup_s, seconds)
+    window = Window(sla.rate_rps, sla.warmup_s, examined.load_s)
     results: list[Result] = []
     for turn in range(_TRIES):
         result, load = attempt(path, _fresh(sla, examined, turn), window, Path(f".run/exam/sla-{sla.level}"), _Quiet())

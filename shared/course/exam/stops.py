@@ -1,4 +1,4 @@
-"""The parts of an exam that stop processes under load: one that is killed comes back, one that is told loses nothing."""
+"""The parts of an exam that stop processes under load: one that is killed comes back, one that is told loses none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 from rich.console import Console
 
-from course.exam.examined import ShortfallError, demand
+from course.exam.examined import PATIENCE_S, ShortfallError, demand
 from workbench.load import Engine, Phase, Send, arrivals, describe_outcome, encode, open_loop
 from workbench.stack import StackError, control, up
 
@@ -32,7 +32,6 @@ __all__ = ["CallLog", "calling", "judge_drain", "kill", "mended", "process_of"]
 _OK: Final = 200
 _CONNECTIONS: Final = 8
 _BEFORE: Final = 20
-_PATIENCE_S: Final = 20.0
 _CALL_S: Final = 10.0
 _QUIET_S: Final = 1.5
 
@@ -62,7 +61,7 @@ def mended(examined: Examined) -> Iterator[None]:
 class CallLog:
     """Counts what callers got since a moment, and when it was last not well."""
 
-    def __init__(self, quiet_s: float = _QUIET_S, patience_s: float = _PATIENCE_S) -> None:
+    def __init__(self, quiet_s: float = _QUIET_S, patience_s: float = PATIENCE_S) -> None:
         self.outcomes: Counter[str] = Counter()
         self.bodies: list[bytes] = []
         self.slowest_s = 0.0
@@ -168,7 +167,7 @@ def judge_drain(examined: Examined, name: str, path: str, body: bytes) -> str:
     with mended(examined):
         for each in callers:
             each.thread.start()
-        until = time.monotonic() + _PATIENCE_S
+        until = time.monotonic() + examined.patience_s
         while min(each.answered for each in callers) < _BEFORE and time.monotonic() < until:
             time.sleep(0.01)
         began = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,7 +44,7 @@ class Metrics:
     """
 
     def __init__(self, examined: Examined) -> None:
-        self._samples: Counter[tuple[str, frozenset[tuple[str, str]]]] = Counter()
+        self._samples: dict[tuple[str, frozenset[tuple[str, str]]], float] = defaultdict(float)
         for url in examined.metrics:
             try:
                 answer = ask(url, 5)
@@ -123,7 +123,9 @@ def judge_logs(examined: Examined, ask_with: Ask, secret: str) -> str:
     demand(trace, "the answer has no x-trace-id that a line could be found by")
     line = _wait(lambda: next((each for each in _lines(examined, trace)), None))
     if line is None:
-        raise ShortfallError(f"no JSON line with trace.id {trace[:8]}… in {examined.home / 'logs'} within {_WAIT_S:g} s")
+        raise ShortfallError(
+            f"no JSON line with trace.id {trace[:8]}… in {examined.home / 'logs'} within {_WAIT_S:g} s"
+        )
     missing = [name for name in _FIELDS if line.get(name) in (None, "")]
     demand(not missing, f"the request's line lacks {', '.join(missing)}")
     status = line.get("http.response.status_code")

@@ -20,8 +20,9 @@ from servekit.oip import rpc
 from workbench.conformance import Outcome, Requirement, run
 
 if TYPE_CHECKING:
-    from course.exam import Examined
     from numpy.typing import NDArray
+
+    from course.exam import Examined
 
 __all__ = ["agreement", "bad_input", "conformance", "correctness", "flowers"]
 

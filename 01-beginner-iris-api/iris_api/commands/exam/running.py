@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import httpx
+
     from course.exam import Examined
 
 __all__ = ["audit", "comes_back", "drain", "logs", "metrics", "sla", "traces"]
@@ -42,7 +43,7 @@ def drain(examined: Examined) -> str:
 
 def comes_back(examined: Examined) -> str:
     """SIGKILL under load: the process is started again, and answers."""
-    log = CallLog()
+    log = CallLog(patience_s=examined.patience_s)
     with mended(examined):
         with calling(examined, Request(_PREDICT, _body(examined)), log):
             kill(examined, _PROCESS)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
     from recommender.domain.catalogue import Catalogue
     from recommender.settings import RecommenderSettings
 
@@ -50,9 +51,7 @@ class Oracle:
 
     def inventory(self) -> Inventory:
         """The inventory, with the rights to change it."""
-        return Inventory(
-            self.settings.inventory_url, self.catalogue, timeout_s=5, login=self.settings.inventory_login
-        )
+        return Inventory(self.settings.inventory_url, self.catalogue, timeout_s=5, login=self.settings.inventory_login)
 
     def check(self, ratings: Mapping[int, float], k: int, answer: Any) -> str | None:
         """None for the right items with the right scores, else the first place that is wrong."""
@@ -81,4 +80,5 @@ class Oracle:
         features = preparation.prepare(RecommendationRequest(ratings=ratings)).features
         session = self._sessions[version]
         (scores,) = session.run(None, {session.get_inputs()[0].name: features})
-        return np.asarray(scores)[0]
+        row: NDArray[np.float32] = np.asarray(scores)[0]
+        return row

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import httpx
+
     from course.exam import Examined
 
 __all__ = ["drain", "logs", "metrics", "sla", "step_failure", "stock", "traces"]
@@ -59,7 +60,7 @@ def _ids(examined: Examined, user: int) -> list[int]:
 
 def step_failure(examined: Examined) -> str:
     """The model's servers are killed under load: callers are told which step is lost, at once, until it is back."""
-    log, step = CallLog(), _model(examined)
+    log, step = CallLog(patience_s=examined.patience_s), _model(examined)
     with mended(examined):
         with calling(examined, Request(PATH, _body()), log, 20):
             kill(examined, step, inside=True)

@@ -64,7 +64,9 @@ def cache(examined: Examined) -> str:
     after.demand_rise(before, _HITS, "serving_cache_requests_total", **labels)
     strange = model_answer(examined, msgspec.structs.replace(other, k=one.k)).content
     demand(strange != first, f"users {one.user} and {other.user} get the same answer: whose is it?")
-    hits = after.total("serving_cache_requests_total", **labels) - before.total("serving_cache_requests_total", **labels)
+    hits = after.total("serving_cache_requests_total", **labels) - before.total(
+        "serving_cache_requests_total", **labels
+    )
     return f"{hits:g} of {_REPEATS} repeated questions were answered from the cache, and nobody got another's answer"
 
 

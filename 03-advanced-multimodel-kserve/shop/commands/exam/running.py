@@ -37,7 +37,6 @@ _SECONDS: Final = 3.0
 _SHED: Final = 0.05
 _ACCEPTED_S: Final = 0.5
 _RIGHT, _WRONG = 12, 3
-_RECOVERY_S: Final = 20.0
 _SECRET: Final = 731.0968
 
 
@@ -72,7 +71,9 @@ def overload(examined: Examined) -> str:
     good = calm.count(200)
     demand(good >= 0.9 * len(calm.answers), f"afterwards only {good} of {len(calm.answers)} calm requests are answered")
     share = offered.shed / len(offered.answers)
-    return f"at {rate:g}/s {share:.0%} turned away with 429, the rest within {offered.accepted_p99_s * 1e3:.0f} ms (p99)"
+    return (
+        f"at {rate:g}/s {share:.0%} turned away with 429, the rest within {offered.accepted_p99_s * 1e3:.0f} ms (p99)"
+    )
 
 
 def _stands(offered: Offered) -> None:
@@ -88,13 +89,14 @@ def lost_model(examined: Examined) -> str:
     with mended(examined):
         outage = cause(examined.processes, "triton", load, quiet_s=2)
     demand(not outage.failed, f"without Triton {outage.failed} of {outage.requests} requests failed")
-    demand(outage.recovery_s <= _RECOVERY_S, f"the models are not back {outage.recovery_s:.0f} s after a kill")
-    return f"Triton killed: {outage.degraded} of {outage.requests} answers a fallback's, whole again in {outage.recovery_s:.1f} s"
+    demand(outage.recovery_s <= examined.patience_s, f"the models are not back {outage.recovery_s:.0f} s after a kill")
+    degraded = f"{outage.degraded} of {outage.requests} answers a fallback's"
+    return f"Triton killed: {degraded}, whole again in {outage.recovery_s:.1f} s"
 
 
 def drain(examined: Examined) -> str:
     """One gateway of two is stopped and started under load: the edge's callers notice nothing."""
-    process, log = process_of(examined, "gateway-0"), CallLog(quiet_s=8)
+    process, log = process_of(examined, "gateway-0"), CallLog(8, examined.patience_s)
     question = Questions(examined.facts["addresses"], examined.draw("drain")).recommendation()
     request = Request(RECOMMENDATIONS.path, msgspec.json.encode(question))
     with mended(examined), calling(examined, request, log):

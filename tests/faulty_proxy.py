@@ -1,0 +1,102 @@
+"""A reverse proxy with a planted defect, in front of a real server: what a bad hop does to requests and answers."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Asked", "Replied", "faulty"]
+
+_HOPS = {"connection", "content-length", "date", "server", "transfer-encoding"}
+_CLAIM = 1 << 23
+"""A body that is announced to be larger is not waited for: the server behind is to refuse it by its head."""
+
+
+class Asked(NamedTuple):
+    """A request as the client sent it."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Replied(NamedTuple):
+    """An answer as the server gave it."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def _as_asked(asked: Asked) -> Asked:
+    return asked
+
+
+def _as_replied(_: Asked, replied: Replied) -> Replied:
+    return replied
+
+
+@contextmanager
+def faulty(
+    url: str,
+    *,
+    ask: Callable[[Asked], Asked] = _as_asked,
+    reply: Callable[[Asked, Replied], Replied] = _as_replied,
+) -> Iterator[str]:
+    """The address of a proxy that passes everything on, changed by these two functions."""
+    where = urlsplit(url)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def _pass(self) -> None:
+            length = int(self.headers.get("content-length") or 0)
+            claimed = length >= _CLAIM
+            body = b"" if claimed else self.rfile.read(length)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked = ask(Asked(self.command, self.path, headers, body))
+            sent = {name: value for name, value in asked.headers.items() if name not in _HOPS}
+            sent["content-length"] = str(length if claimed else len(asked.body))
+            with closing(HTTPConnection(where.hostname or "", where.port, timeout=30)) as server:
+                server.request(asked.method, asked.path, asked.body, sent)
+                answer = server.getresponse()
+                got = {name.lower(): value for name, value in answer.getheaders()}
+                replied = reply(asked, Replied(answer.status, got, answer.read()))
+            self.close_connection = claimed
+            self.send_response(replied.status)
+            for name, value in replied.headers.items():
+                if name not in _HOPS:
+                    self.send_header(name, value)
+            self.send_header("content-length", str(len(replied.body)))
+            self.end_headers()
+            self.wfile.write(replied.body)
+
+        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _pass  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing: a test looks at answers."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+        def handle_error(self, *_: object) -> None:
+            """Clients may go away: some tests are about that."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()

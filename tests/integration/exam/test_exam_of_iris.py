@@ -1,0 +1,240 @@
+"""Level 1's exam: the reference gets 100 points, and each planted defect loses its own criterion and no other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from course.exam.command import main
+from iris_api.adapters.artefact import read_artefact, write_artefact
+from iris_api.commands.exam.__main__ import EXAM, here
+from iris_api.commands.stack import stack
+from tests.exam_taking import SEED, lost
+from tests.faulty_proxy import Asked, Replied, faulty
+from tests.ports import free_ports
+from workbench.stack import down, up
+from workbench.stack.started import write_started
+from workbench.terminal import make_console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from course.exam import Examined
+
+pytestmark = pytest.mark.slow
+
+MODEL = Path(".run/1/models/iris/1")
+QUICK = ("conformance", "correctness", "agreement", "bad-input", "metrics", "traces", "logs", "audit")
+"""What takes a second or less, and stops nothing."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def place(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder with the trained model, and ports of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, port in zip(("IRIS_PORT", "IRIS_GRPC_PORT"), free_ports(2), strict=True):
+            patch.setenv(variable, str(port))
+        patch.setenv("COLUMNS", "80")
+        patch.chdir(tmp_path_factory.mktemp("exam"))
+        shutil.copytree(model_dir, MODEL)
+        yield
+
+
+@contextmanager
+def running(*before: str, after: str = "", **settings: str) -> Iterator[Examined]:
+    """The level as it is started, by this command and with these settings; up anew for each block."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        level = stack()
+        (process,) = level.processes
+        command = [*before, *process.command]
+        if after:
+            command = ["sh", "-c", f'exec "$0" "$@" {after}', *command]
+        level = replace(level, processes=[replace(process, command=command)])
+        up(level, make_console())
+        try:
+            patch.delenv("IRIS_MODEL_DIR", raising=False)
+            yield replace(here(SEED), stack=level, load_s=2.0, patience_s=8.0)
+        finally:
+            down(level, make_console())
+
+
+@pytest.fixture(scope="module")
+def level(place: None) -> Iterator[Examined]:
+    """The level without a defect."""
+    del place
+    with running() as examined:
+        yield examined
+
+
+def test_the_reference_gets_every_point(
+    level: Examined, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert level.stack is not None
+    write_started(level.stack)
+    monkeypatch.setenv("YES", "1")
+    assert main(EXAM, ["--seed", str(SEED)]) == 0, capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "level 1: 100 of 100 points, in " in printed
+    assert max(map(len, printed.splitlines())) <= 80 or ".run/exam/1.html" in printed
+    result = json.loads(Path(".run/exam/1.json").read_text())
+    assert (result["points"], result["of"], result["left_out"]) == (100, 100, [])
+    assert result["date"].startswith("20")
+    assert "100 of 100 points" in Path(".run/exam/1.html").read_text()
+
+
+def as_dead(asked: Asked, replied: Replied) -> Replied:
+    """Says that the server is not alive, by the protocol's own path for that."""
+    return replied._replace(status=404) if asked.path == "/v2/health/live" else replied
+
+
+def backwards(asked: Asked, replied: Replied) -> Replied:
+    """Answers a batch in the opposite order."""
+    if asked.path != "/v1/predict" or replied.status != 200:
+        return replied
+    answer = json.loads(replied.body)
+    return replied._replace(body=json.dumps({**answer, "predictions": answer["predictions"][::-1]}).encode())
+
+
+def fails_on_nothing(asked: Asked, replied: Replied) -> Replied:
+    """Answers an empty batch as a server does that divides by its size."""
+    return replied._replace(status=500) if asked.body == b"[]" else replied
+
+
+def uncounted(asked: Asked, replied: Replied) -> Replied:
+    """Has no counter of requests among the metrics."""
+    if asked.path != "/metrics":
+        return replied
+    lines = replied.body.splitlines(keepends=True)
+    return replied._replace(body=b"".join(each for each in lines if b"serving_requests_total" not in each))
+
+
+def forgets_the_trace(asked: Asked) -> Asked:
+    """Drops the header by which a trace goes on."""
+    return asked._replace(headers={key: value for key, value in asked.headers.items() if key != "traceparent"})
+
+
+@pytest.mark.parametrize(
+    ("criterion", "fault", "seen"),
+    [
+        ("conformance", {"reply": as_dead}, "MUST failed"),
+        ("agreement", {"reply": backwards}, "JSON, one batch answers"),
+        ("bad-input", {"reply": fails_on_nothing}, "1 of 17 wrong requests: an empty batch: 500, expected 422"),
+        ("metrics", {"reply": uncounted}, "no metric serving_requests_total{endpoint=/v1/predict, result=answered}"),
+        ("traces", {"ask": forgets_the_trace}, "the traceparent is lost"),
+    ],
+)
+def test_a_hop_with_a_defect_loses_one_criterion(
+    level: Examined, criterion: str, fault: dict[str, Any], seen: str
+) -> None:
+    with faulty(level.url, **fault) as url:
+        found = lost(EXAM, replace(level, url=url, metrics=(f"{url}/metrics",)), QUICK)
+    assert list(found) == [criterion], found
+    assert seen in found[criterion]
+
+
+def test_a_slow_hop_loses_the_sla(level: Examined) -> None:
+    turns, never = count(), Event()
+
+    def slow(asked: Asked) -> Asked:
+        if next(turns) % 20 == 0:
+            never.wait(0.1)
+        return asked
+
+    with faulty(level.url, ask=slow) as url:
+        examined = replace(level, url=url, metrics=(f"{url}/metrics",))
+        found = lost(EXAM, examined, ["sla", "correctness", "metrics"])
+    assert list(found) == ["sla"], found
+    assert "p99_ms" in found["sla"]
+
+
+def test_a_line_of_the_audit_log_that_was_changed_loses_the_audit(level: Examined) -> None:
+    assert lost(EXAM, level, ["audit"]) == {}
+    (path,) = (level.home / "audit").glob("worker-*.000001.jsonl")
+    at = path.read_bytes().index(b'"latency_s":0') + len('"latency_s":')
+    change(path, at, b"9")
+    try:
+        found = lost(EXAM, level, QUICK)
+    finally:
+        change(path, at, b"0")
+    assert list(found) == ["audit"], found
+    assert "not intact" in found["audit"]
+
+
+def change(path: Path, at: int, to: bytes) -> None:
+    """Writes over one place of a file that somebody else appends to."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(to)
+
+
+def test_a_model_that_answers_everybody_the_same_loses_correctness() -> None:
+    graph, card = read_artefact(MODEL)
+    constant = Path("constant/iris/1")
+    shutil.copytree(MODEL, constant)
+    same = constant_graph(graph)
+    write_artefact(constant, same, msgspec.structs.replace(card, sha256=hashlib.sha256(same).hexdigest()))
+    with running(IRIS_MODEL_DIR=str(constant)) as examined:
+        found = lost(EXAM, examined, QUICK)
+    assert list(found) == ["correctness"], found
+    assert "of 40 answers are wrong" in found["correctness"]
+
+
+def test_logs_that_go_nowhere_lose_the_logs() -> None:
+    with running(after=">/dev/null") as examined:
+        found = lost(EXAM, examined, QUICK)
+    assert list(found) == ["logs"], found
+    assert "no JSON line with trace.id" in found["logs"]
+
+
+def test_a_wrapper_that_kills_instead_of_passing_the_signal_on_loses_the_drain() -> None:
+    Path("wrapper.py").write_text(KILLS)
+    with running(sys.executable, "wrapper.py") as examined:
+        found = lost(EXAM, examined, ("correctness", "drain", "kill", "metrics"))
+    assert list(found) == ["drain"], found
+    assert "connections lost a request when iris-api was stopped" in found["drain"]
+
+
+def test_a_server_that_does_not_start_a_second_time_loses_the_kill() -> None:
+    with running("sh", "-c", 'test -e once && exit 1; touch once; exec "$0" "$@"') as examined:
+        found = lost(EXAM, examined, ("correctness", "metrics", "kill"))
+        Path("once").unlink()
+    assert list(found) == ["kill"], found
+    assert "still not answering 8 s later" in found["kill"]
+
+
+KILLS = """
+import signal, subprocess, sys
+child = subprocess.Popen(sys.argv[1:])
+def stop(*_):
+    child.kill()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+sys.exit(child.wait())
+"""
+
+
+def constant_graph(graph: bytes) -> bytes:
+    """The model with every flower replaced by one whose lengths are 0."""
+    model = onnx.load_from_string(graph)
+    (features,) = [each.name for each in model.graph.input]
+    for node in model.graph.node:
+        node.input[:] = ["nothing" if name == features else name for name in node.input]
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(0), "zero"))
+    model.graph.node.insert(0, helper.make_node("Mul", [features, "zero"], ["nothing"]))
+    return bytes(model.SerializeToString())
