@@ -423,6 +423,7 @@ setup: $(SYNCED) $(SELDON) $(TRITON) $(CI_CHECKS) ## create .venvs/ (every targe
 
 skills: $(SYNCED) ## write the map of the course from its exercises and lessons
 	@$(PY) -m course.skills
+	@$(PY) -m course.exam
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
 	@cd infra/requirements && for f in $$(basename -s .in frameworks-*.in) uv main triton bench kubeflow airflow ci mlflow iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway release; do \
