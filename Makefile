@@ -162,7 +162,7 @@ test-2: $(SYNCED) $(SELDON)
 test-3: $(SYNCED) $(TRITON)
 	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k "shop or planner"
 
-exam-%: $(SYNCED) $$(ARTEFACT_$$*) ## examine it: 100 points, a certificate (URL=…, CONTEXT=…, YES=1)
+exam-%: $(SYNCED) $$(ARTEFACT_$$*) ## examine it: 100 points and a certificate (URL=…, YES=1)
 	@$(THERE) $(WITH_ARGS) $(LEVEL).commands.exam
 
 exam-2: $(SELDON)

@@ -1,8 +1,8 @@
 """A level as an exam of the learner's own deployment: 100 points with a published rubric, and a certificate.
 
 ``make exam-N`` goes through the level's criteria. A criterion is judged as a whole: it earns all its points or none,
-and what was seen is said either way. Criteria that stop processes or change data are asked for first; criteria that read
-the level's own files need a level of this folder. What is refused, or cannot be judged, is taken out of the total.
+and what was seen is said either way. Criteria that stop processes or change data are asked for first; criteria that
+read the level's own files need a level of this folder. What is refused, or cannot be judged, leaves the total.
 
 Here is what all levels share. What is asked of a level is in its own package (``iris_api.commands.exam``), and what a
 criterion is worth in ``interview/exams/level-N.toml``.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from course.exam.examined import Examined, LevelExam
     from course.exam.rubric import Rubric
-    from course.exam.runner import Judged
+    from course.exam.runner import JudgedCriterion
 
 __all__ = ["main"]
 
@@ -79,7 +79,9 @@ def _hold(exam: LevelExam, rubric: Rubric, options: argparse.Namespace, console:
     return _NOT_HELD if not result.judged else _ALL if result.points == result.of else _SOME_LOST
 
 
-def _judge_all(exam: LevelExam, rubric: Rubric, examined: Examined, console: Console, *, yes: bool) -> list[Judged]:
+def _judge_all(
+    exam: LevelExam, rubric: Rubric, examined: Examined, console: Console, *, yes: bool
+) -> list[JudgedCriterion]:
     console.print(f"level {exam.level} at {examined.url}, questions drawn with seed {examined.seed}", soft_wrap=True)
     granted = _granted(rubric, examined, yes=yes)
     with ExamProgress(console, rubric) as progress:

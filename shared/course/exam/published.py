@@ -18,9 +18,9 @@ PUBLISHED: Final = RUBRICS / "README.md"
 
 _HEAD: Final = """# The rubrics of the exams
 
-What `make exam-N` asks, and for how many points. A criterion earns all of its points or none. 🔑 marks those that stop a
-process or change data of the level, and are asked for first; 📁 those that read the level's files, which takes a level
-that runs from this folder. `make skills` writes this page from the TOML files beside it.
+What `make exam-1` to `exam-3` ask, and for how many points. A criterion earns all of its points or none. 🔑 marks those
+that stop a process or change data of the level, and are asked for first; 📁 those that read the level's files, which
+takes a level that runs from this folder. `make skills` writes this page from the TOML files beside it.
 """
 _FILE: Final = re.compile(r"level-(\d+)\.toml")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from course.exam.digest import CodeDigest
     from course.exam.examined import Examined
     from course.exam.rubric import Rubric
-    from course.exam.runner import Judged
+    from course.exam.runner import JudgedCriterion
 
 __all__ = ["CriterionResult", "ExamResult", "make_result"]
 
@@ -72,7 +72,7 @@ class ExamResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_result(
-    rubric: Rubric, judged: Sequence[Judged], examined: Examined, code: CodeDigest, seconds: float
+    rubric: Rubric, judged: Sequence[JudgedCriterion], examined: Examined, code: CodeDigest, seconds: float
 ) -> ExamResult:
     """The result of an exam whose criteria were judged."""
     counted = sum(each.criterion.points for each in judged if each.outcome != "left out")
@@ -95,7 +95,7 @@ def make_result(
     )
 
 
-def _row(judged: Judged) -> CriterionResult:
+def _row(judged: JudgedCriterion) -> CriterionResult:
     criterion = judged.criterion
     return CriterionResult(
         criterion.id, criterion.title, judged.points, criterion.points, judged.outcome, criterion.asked, judged.seen,

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from course.exam.examined import Check, Examined
     from course.exam.rubric import Criterion, Rubric
 
-__all__ = ["ELSEWHERE", "REFUSED", "Judged", "examine"]
+__all__ = ["ELSEWHERE", "REFUSED", "JudgedCriterion", "examine"]
 
 REFUSED = "refused: it would stop processes or change data of the level; grant it with YES=1"
 ELSEWHERE = "the level runs elsewhere: its processes and files are not in reach"
 
 
-class Judged(NamedTuple):
+class JudgedCriterion(NamedTuple):
     """One criterion and what became of it.
 
     Attributes:
@@ -47,7 +47,7 @@ def examine(
     *,
     granted: bool,
     begin: Callable[[Criterion], object] = lambda _: None,
-) -> Iterator[Judged]:
+) -> Iterator[JudgedCriterion]:
     """Judges every criterion, in the rubric's order.
 
     Args:
@@ -60,21 +60,21 @@ def examine(
     for criterion in rubric.criterion:
         begin(criterion)
         if examined.stack is None and (criterion.here or criterion.rights):
-            yield Judged(criterion, "left out", ELSEWHERE)
+            yield JudgedCriterion(criterion, "left out", ELSEWHERE)
         elif criterion.rights and not granted:
-            yield Judged(criterion, "left out", REFUSED)
+            yield JudgedCriterion(criterion, "left out", REFUSED)
         else:
             yield _judge(criterion, checks[criterion.id], examined)
 
 
-def _judge(criterion: Criterion, check: Check, examined: Examined) -> Judged:
+def _judge(criterion: Criterion, check: Check, examined: Examined) -> JudgedCriterion:
     began = monotonic()
     try:
         seen = check(examined)
     except NotJudgedError as reason:
-        return Judged(criterion, "left out", str(reason), monotonic() - began)
+        return JudgedCriterion(criterion, "left out", str(reason), monotonic() - began)
     except ShortfallError as shortfall:
-        return Judged(criterion, "lost", str(shortfall), monotonic() - began)
+        return JudgedCriterion(criterion, "lost", str(shortfall), monotonic() - began)
     except Exception as error:  # noqa: BLE001 - a level may answer anything: what a check cannot read is no point
-        return Judged(criterion, "lost", f"{type(error).__name__}: {error}", monotonic() - began)
-    return Judged(criterion, "earned", seen, monotonic() - began)
+        return JudgedCriterion(criterion, "lost", f"{type(error).__name__}: {error}", monotonic() - began)
+    return JudgedCriterion(criterion, "earned", seen, monotonic() - began)
