@@ -1,0 +1,265 @@
+"""Level 3's exam: the reference gets 100 points, and each planted defect loses its own criterion and no other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from course.exam.command import main
+from shop.addresses import Addresses
+from shop.commands.exam.__main__ import EXAM, here
+from shop.commands.stack import stack
+from tests.clones import LEVELS, make_models
+from tests.exam_taking import SEED, lost
+from tests.faulty_proxy import Asked, Replied, faulty
+from tests.once import once
+from tests.patience import until
+from tests.ports import free_block, free_ports
+from workbench.stack import Process, control, down, up
+from workbench.stack.started import write_started
+from workbench.terminal import make_console
+from workbench.versions import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from course.exam import Examined
+
+pytestmark = pytest.mark.slow
+
+QUICK = ("conformance", "correctness", "bad-input", "cache", "gate", "metrics", "traces", "logs", "audit")
+"""What takes a second or two, and stops nothing."""
+
+PORTS = (
+    "PORT", "ENVOY_ADMIN_PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT", "FEATURES_PORT",
+    "CACHE_PORT",
+)  # fmt: skip
+WITHOUT_LIMITS = {
+    "SHOP_LIMIT": "256", "SHOP_LIMIT_MIN": "256", "SHOP_TARGET_MS": "100000", "SHOP_DEADLINE_MS": "10000",
+    "SHOP_EDGE_CONCURRENCY": "5000", "SHOP_EDGE_CONCURRENCY_MIN": "5000", "SHOP_EDGE_SLOW_MS": "100000",
+    "SHOP_EDGE_TIMEOUT_S": "10",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A run folder with what training and the gate left, and ports."""
+
+    def make(_: Path) -> None:
+        make_models(LEVELS[2])
+        if not (ROOT / ".run/3/optimize.json").exists():
+            subprocess.run([sys.executable, "-m", "shop.commands.optimize", "--quick"], cwd=ROOT, check=True)
+
+    once(tmp_path_factory, "optimised-shop", make)
+    folder = tmp_path_factory.mktemp("exam")
+    for name in ("features", "world"):
+        (folder / name).symlink_to(ROOT / ".run/3" / name)
+    shutil.copytree(ROOT / ".run/3/models", folder / "models")
+    shutil.copy(ROOT / ".run/3/optimize.json", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
+            patch.setenv(f"SHOP_{name}", str(port))
+        patch.setenv("SHOP_GATEWAY_PORT", str(free_block(2)))
+        patch.setenv("SHOP_RUN_DIR", str(folder))
+        patch.setenv("COLUMNS", "80")
+        yield
+
+
+def as_it_is(process: Process) -> Process:
+    """The process without a defect."""
+    return process
+
+
+@contextmanager
+def running(change: Callable[[Process], Process] = as_it_is, **settings: str) -> Iterator[Examined]:
+    """The level as it is started, with changed processes and settings; up anew for each block."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        whole = stack(renew=True)
+        level = replace(whole, processes=[change(each) for each in whole.processes])
+        up(level, make_console())
+        try:
+            write_started(level)
+            yield replace(here(SEED), stack=level, load_s=2.0)
+        finally:
+            down(level, make_console())
+
+
+@pytest.fixture(scope="module")
+def level(place: None) -> Iterator[Examined]:
+    """The level without a defect."""
+    del place
+    with running() as examined:
+        yield examined
+
+
+def test_the_reference_gets_every_point(
+    level: Examined, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert level.url
+    monkeypatch.setenv("YES", "1")
+    code = main(EXAM, ["--seed", str(SEED), "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert code == 0, printed
+    assert "level 3: 100 of 100 points, in " in printed
+    result = json.loads((tmp_path / "3.json").read_text())
+    assert (result["points"], result["of"], result["left_out"]) == (100, 100, [])
+    assert not (Addresses().models_dir / "ranking" / "909").exists()
+
+
+def as_dead(asked: Asked, replied: Replied) -> Replied:
+    """Says that the server is not alive, by the protocol's own path for that."""
+    return replied._replace(status=404) if asked.path == "/v2/health/live" else replied
+
+
+def in_other_units(asked: Asked, replied: Replied) -> Replied:
+    """Gives the scores of a search in other units, as after a change on one side alone."""
+    if asked.path != "/v1/search" or replied.status != 200:
+        return replied
+    document = json.loads(replied.body)
+    for item in document["items"]:
+        item["score"] = None if item["score"] is None else item["score"] * 100 + 1
+    return replied._replace(body=json.dumps(document).encode())
+
+
+def in_its_own_words(asked: Asked, replied: Replied) -> Replied:
+    """Answers an empty body in the words of the server in front."""
+    plain = b"<html><h1>400 Bad Request</h1></html>"
+    return replied._replace(body=plain) if replied.status == 400 and asked.body == b"" else replied
+
+
+def forgets_the_trace(asked: Asked) -> Asked:
+    """Drops the header by which a trace goes on."""
+    return asked._replace(headers={key: value for key, value in asked.headers.items() if key != "traceparent"})
+
+
+@pytest.mark.parametrize(
+    ("criterion", "fault", "seen"),
+    [
+        ("conformance", {"reply": as_dead}, "MUST failed: ranking: "),
+        ("correctness", {"reply": in_other_units}, "of 90 answers are wrong"),
+        ("bad-input", {"reply": in_its_own_words}, "1 of 20 wrong requests: no body: 400 without a reason in JSON"),
+        ("traces", {"ask": forgets_the_trace}, "the traceparent is lost"),
+    ],
+)
+def test_a_hop_with_a_defect_loses_one_criterion(
+    level: Examined, criterion: str, fault: dict[str, Any], seen: str
+) -> None:
+    with faulty(level.url, **fault) as url:
+        found = lost(EXAM, replace(level, url=url), QUICK)
+    assert list(found) == [criterion], found
+    assert seen in found[criterion]
+
+
+def test_a_metric_that_is_missing_loses_the_metrics(level: Examined) -> None:
+    def without_limit(_: Asked, replied: Replied) -> Replied:
+        lines = replied.body.splitlines(keepends=True)
+        return replied._replace(body=b"".join(each for each in lines if b"serving_concurrency_limit" not in each))
+
+    first, second = (each.removesuffix("/metrics") for each in level.metrics)
+    with faulty(first, reply=without_limit) as one, faulty(second, reply=without_limit) as other:
+        found = lost(EXAM, replace(level, metrics=(f"{one}/metrics", f"{other}/metrics")), QUICK)
+    assert found == {"metrics": "no metric serving_concurrency_limit"}
+
+
+def test_a_slow_hop_loses_the_sla(level: Examined) -> None:
+    turns, never = count(), Event()
+
+    def slow(asked: Asked) -> Asked:
+        if next(turns) % 10 == 0:
+            never.wait(0.2)
+        return asked
+
+    with faulty(level.url, ask=slow) as url:
+        found = lost(EXAM, replace(level, url=url), ["sla", "gate", "metrics"])
+    assert list(found) == ["sla"], found
+    assert "p99_ms" in found["sla"]
+
+
+def test_a_version_that_is_served_past_the_gate_loses_the_gate(level: Examined) -> None:
+    path = Addresses().run_dir / "optimize.json"
+    kept = path.read_bytes()
+    report = json.loads(kept)
+    report["models"]["ranking"]["gate"]["passed"] = False
+    path.write_text(json.dumps(report))
+    try:
+        found = lost(EXAM, level, QUICK)
+    finally:
+        path.write_bytes(kept)
+    assert found == {"gate": "version 2 of ranking is served, and the gate refused it"}
+
+
+def test_a_line_of_the_audit_log_that_was_changed_loses_the_audit(level: Examined) -> None:
+    assert lost(EXAM, level, ["audit"]) == {}
+    path = next(each for each in (level.home / "audit").glob("*.000001.jsonl") if b'"latency_s":0' in each.read_bytes())
+    at = path.read_bytes().index(b'"latency_s":0') + len('"latency_s":')
+    change(path, at, b"9")
+    try:
+        found = lost(EXAM, level, QUICK)
+    finally:
+        change(path, at, b"0")
+    assert list(found) == ["audit"], found
+    assert "not intact" in found["audit"]
+
+
+def change(path: Path, at: int, to: bytes) -> None:
+    """Writes over one place of a file that somebody else appends to."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(to)
+
+
+def test_traffic_that_goes_around_the_edge_loses_the_shift(level: Examined) -> None:
+    around = level.metrics[0].removesuffix("/metrics")
+    found = lost(EXAM, replace(level, url=around), ["correctness", "gate", "shift", "logs", "audit"])
+    assert list(found) == ["shift"], found
+    assert found["shift"].startswith("at 50 % of 80 searches: version 1 80")
+
+
+def test_a_canary_that_nobody_judges_loses_the_roll_back(level: Examined) -> None:
+    by_hand = ("shop.commands.canary", "ranking", "--weight", "50")
+    examined = replace(level, facts={**level.facts, "rollout": by_hand})
+    found = lost(EXAM, examined, ["correctness", "shift", "roll-back", "metrics"])
+    assert found == {"roll-back": "a version that ranks the worst first has 50 % of the traffic after the roll-out"}
+
+
+def test_a_cache_that_is_away_loses_the_cache(level: Examined) -> None:
+    (cache,) = [each for each in level.processes.processes if each.name == "cache"]
+    control.halt(level.processes, cache)
+    try:
+        found = lost(EXAM, level, QUICK)
+    finally:
+        control.launch(level.processes, cache)
+        until(lambda: cache.ready.missing() is None, "the cache is back")
+    assert list(found) == ["cache"], found
+    assert "rose by 0, expected 5" in found["cache"]
+
+
+def test_no_limits_no_logs_one_gateway_and_a_model_that_stays_away_each_lose_their_own() -> None:
+    once_alone = ["sh", "-c", 'test -e "$SHOP_RUN_DIR/once" && exit 1; touch "$SHOP_RUN_DIR/once"; exec "$0" "$@"']
+
+    def spoil(process: Process) -> Process:
+        if process.name == "triton":
+            return replace(process, command=[*once_alone, *process.command], retries=0)
+        if process.name.startswith("gateway"):
+            return replace(process, command=["sh", "-c", 'exec "$0" "$@" >/dev/null', *process.command])
+        return process
+
+    with running(spoil, SHOP_GATEWAYS="1", **WITHOUT_LIMITS) as examined:
+        asked = ("correctness", "cache", "gate", "overload", "metrics", "traces", "logs", "audit", "drain", "kill")
+        found = lost(EXAM, replace(examined, patience_s=10.0), asked)
+    assert list(found) == ["overload", "logs", "drain", "kill"], found
+    assert "no JSON line with trace.id" in found["logs"]
+    assert "while gateway-0 was stopped, callers got" in found["drain"]
+    assert "the models are not back" in found["kill"]
