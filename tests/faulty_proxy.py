@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Asked", "Replied", "faulty"]
+__all__ = ["Asked", "Replied", "as_dead", "faulty", "forgets_the_trace", "in_its_own_words"]
 
 _HOPS = {"connection", "content-length", "date", "server", "transfer-encoding"}
 _CLAIM = 1 << 23
@@ -100,3 +100,19 @@ def faulty(
         finally:
             server.shutdown()
             thread.join()
+
+
+def as_dead(asked: Asked, replied: Replied) -> Replied:
+    """Says that the server is not alive, by the path that the Open Inference Protocol has for that."""
+    return replied._replace(status=404) if asked.path == "/v2/health/live" else replied
+
+
+def in_its_own_words(asked: Asked, replied: Replied) -> Replied:
+    """Refuses an empty body in the words of a server in front, which are no JSON."""
+    plain = b"<html><h1>400 Bad Request</h1></html>"
+    return replied._replace(body=plain) if replied.status == 400 and asked.body == b"" else replied
+
+
+def forgets_the_trace(asked: Asked) -> Asked:
+    """Drops the header by which a trace goes on."""
+    return asked._replace(headers={key: value for key, value in asked.headers.items() if key != "traceparent"})

@@ -17,11 +17,10 @@ from recommender.commands.exam.__main__ import EXAM, here
 from recommender.commands.operator import write
 from recommender.commands.processes import GRAPH, placed, render, stack_of
 from recommender.settings import RecommenderSettings
-from tests.exam_taking import SEED, lost
-from tests.faulty_proxy import Asked, Replied, faulty
+from tests.exam_taking import KILLS, SEED, as_it_is, lost
+from tests.faulty_proxy import Asked, Replied, faulty, forgets_the_trace, in_its_own_words
 from tests.ports import free_block
 from workbench.stack import Process, Stack, down, up
-from workbench.stack.started import write_started
 from workbench.terminal import make_console
 from workbench.versions import ROOT
 
@@ -52,36 +51,36 @@ def place(recommender_models: Path, tmp_path_factory: pytest.TempPathFactory) ->
         (folder / ".venvs").symlink_to(ROOT / ".venvs")
         patch.chdir(folder)
         yield
+        down(prepared(), make_console())
 
 
-def as_it_is(process: Process) -> Process:
-    """The process without a defect."""
-    return process
-
-
-@contextmanager
-def running(change: Callable[[Process], Process] = as_it_is) -> Iterator[Examined]:
-    """The level as it is started, with changed processes; up anew for each block."""
+def prepared(change: Callable[[Process], Process] = as_it_is) -> Stack:
+    """The level as ``up`` would start it, with changed processes."""
     settings = RecommenderSettings()
     deployment = placed(render(settings), settings)
     (Path(".run/2/inventory")).mkdir(parents=True, exist_ok=True)
     whole = stack_of(deployment, settings)
     write(deployment, GRAPH)
-    level: Stack = replace(whole, processes=[change(each) for each in whole.processes])
+    return replace(whole, processes=[change(each) for each in whole.processes])
+
+
+@contextmanager
+def running(change: Callable[[Process], Process]) -> Iterator[Examined]:
+    """The level with a defect, for a block."""
+    level = prepared(change)
     up(level, make_console())
     try:
-        write_started(level)
         yield replace(here(SEED), stack=level, load_s=2.0, patience_s=8.0)
     finally:
         down(level, make_console())
 
 
-@pytest.fixture(scope="module")
-def level(place: None) -> Iterator[Examined]:
-    """The level without a defect."""
+@pytest.fixture
+def level(place: None) -> Examined:
+    """The level without a defect; it stays up from one test to the next, unless one in between had a defect."""
     del place
-    with running() as examined:
-        yield examined
+    up(prepared(), make_console())
+    return replace(here(SEED), load_s=2.0, patience_s=8.0)
 
 
 def test_the_reference_gets_every_point(
@@ -133,23 +132,12 @@ def without_path(_: Asked, replied: Replied) -> Replied:
     return changed(replied, lambda it: it["meta"].update(requestPath={}))
 
 
-def in_its_own_words(asked: Asked, replied: Replied) -> Replied:
-    """Answers what is no JSON in the words of the server in front."""
-    plain = b"<html><h1>400 Bad Request</h1></html>"
-    return replied._replace(body=plain) if replied.status == 400 and asked.body == b"" else replied
-
-
 def without_steps(asked: Asked, replied: Replied) -> Replied:
     """Has no duration of the steps among the metrics."""
     if asked.path != "/metrics":
         return replied
     lines = replied.body.splitlines(keepends=True)
     return replied._replace(body=b"".join(each for each in lines if b'step="model"' not in each))
-
-
-def forgets_the_trace(asked: Asked) -> Asked:
-    """Drops the header by which a trace goes on."""
-    return asked._replace(headers={key: value for key, value in asked.headers.items() if key != "traceparent"})
 
 
 def remembering() -> Callable[[Asked, Replied], Replied]:
@@ -215,14 +203,3 @@ def test_logs_that_go_nowhere_a_killing_wrapper_and_a_step_that_stays_away_each_
     assert "no JSON line with trace.id" in found["logs"]
     assert "connections lost a request when router was stopped" in found["drain"]
     assert "model killed: still not answering 8 s later" in found["step-failure"]
-
-
-KILLS = """
-import signal, subprocess, sys
-child = subprocess.Popen(sys.argv[1:])
-def stop(*_):
-    child.kill()
-    sys.exit(0)
-signal.signal(signal.SIGTERM, stop)
-sys.exit(child.wait())
-"""

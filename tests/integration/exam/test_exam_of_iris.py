@@ -23,11 +23,10 @@ from course.exam.command import main
 from iris_api.adapters.artefact import read_artefact, write_artefact
 from iris_api.commands.exam.__main__ import EXAM, here
 from iris_api.commands.stack import stack
-from tests.exam_taking import SEED, lost
-from tests.faulty_proxy import Asked, Replied, faulty
+from tests.exam_taking import KILLS, SEED, lost, overwrite
+from tests.faulty_proxy import Asked, Replied, as_dead, faulty, forgets_the_trace
 from tests.ports import free_ports
 from workbench.stack import down, up
-from workbench.stack.started import write_started
 from workbench.terminal import make_console
 
 if TYPE_CHECKING:
@@ -52,6 +51,7 @@ def place(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patch.chdir(tmp_path_factory.mktemp("exam"))
         shutil.copytree(model_dir, MODEL)
         yield
+        down(stack(), make_console())
 
 
 @contextmanager
@@ -74,19 +74,18 @@ def running(*before: str, after: str = "", **settings: str) -> Iterator[Examined
             down(level, make_console())
 
 
-@pytest.fixture(scope="module")
-def level(place: None) -> Iterator[Examined]:
-    """The level without a defect."""
+@pytest.fixture
+def level(place: None) -> Examined:
+    """The level without a defect; it stays up from one test to the next, unless one in between had a defect."""
     del place
-    with running() as examined:
-        yield examined
+    up(stack(), make_console())
+    return replace(here(SEED), load_s=2.0, patience_s=8.0)
 
 
 def test_the_reference_gets_every_point(
     level: Examined, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert level.stack is not None
-    write_started(level.stack)
+    assert level.url
     monkeypatch.setenv("YES", "1")
     assert main(EXAM, ["--seed", str(SEED)]) == 0, capsys.readouterr().out
     printed = capsys.readouterr().out
@@ -96,11 +95,6 @@ def test_the_reference_gets_every_point(
     assert (result["points"], result["of"], result["left_out"]) == (100, 100, [])
     assert result["date"].startswith("20")
     assert "100 of 100 points" in Path(".run/exam/1.html").read_text()
-
-
-def as_dead(asked: Asked, replied: Replied) -> Replied:
-    """Says that the server is not alive, by the protocol's own path for that."""
-    return replied._replace(status=404) if asked.path == "/v2/health/live" else replied
 
 
 def backwards(asked: Asked, replied: Replied) -> Replied:
@@ -122,11 +116,6 @@ def uncounted(asked: Asked, replied: Replied) -> Replied:
         return replied
     lines = replied.body.splitlines(keepends=True)
     return replied._replace(body=b"".join(each for each in lines if b"serving_requests_total" not in each))
-
-
-def forgets_the_trace(asked: Asked) -> Asked:
-    """Drops the header by which a trace goes on."""
-    return asked._replace(headers={key: value for key, value in asked.headers.items() if key != "traceparent"})
 
 
 @pytest.mark.parametrize(
@@ -167,20 +156,13 @@ def test_a_line_of_the_audit_log_that_was_changed_loses_the_audit(level: Examine
     assert lost(EXAM, level, ["audit"]) == {}
     (path,) = (level.home / "audit").glob("worker-*.000001.jsonl")
     at = path.read_bytes().index(b'"latency_s":0') + len('"latency_s":')
-    change(path, at, b"9")
+    overwrite(path, at, b"9")
     try:
         found = lost(EXAM, level, QUICK)
     finally:
-        change(path, at, b"0")
+        overwrite(path, at, b"0")
     assert list(found) == ["audit"], found
     assert "not intact" in found["audit"]
-
-
-def change(path: Path, at: int, to: bytes) -> None:
-    """Writes over one place of a file that somebody else appends to."""
-    with path.open("r+b") as file:
-        file.seek(at)
-        file.write(to)
 
 
 def test_a_model_that_answers_everybody_the_same_loses_correctness() -> None:
@@ -218,23 +200,12 @@ def test_a_server_that_does_not_start_a_second_time_loses_the_kill() -> None:
     assert "still not answering 8 s later" in found["kill"]
 
 
-KILLS = """
-import signal, subprocess, sys
-child = subprocess.Popen(sys.argv[1:])
-def stop(*_):
-    child.kill()
-    sys.exit(0)
-signal.signal(signal.SIGTERM, stop)
-sys.exit(child.wait())
-"""
-
-
 def constant_graph(graph: bytes) -> bytes:
     """The model with every flower replaced by one whose lengths are 0."""
     model = onnx.load_from_string(graph)
     (features,) = [each.name for each in model.graph.input]
     for node in model.graph.node:
         node.input[:] = ["nothing" if name == features else name for name in node.input]
-    model.graph.initializer.append(numpy_helper.from_array(np.float32(0), "zero"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(0, np.float32), "zero"))
     model.graph.node.insert(0, helper.make_node("Mul", [features, "zero"], ["nothing"]))
     return bytes(model.SerializeToString())

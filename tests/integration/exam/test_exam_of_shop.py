@@ -19,13 +19,12 @@ from shop.addresses import Addresses
 from shop.commands.exam.__main__ import EXAM, here
 from shop.commands.stack import stack
 from tests.clones import LEVELS, make_models
-from tests.exam_taking import SEED, lost
-from tests.faulty_proxy import Asked, Replied, faulty
+from tests.exam_taking import SEED, lost, overwrite
+from tests.faulty_proxy import Asked, Replied, as_dead, faulty, forgets_the_trace, in_its_own_words
 from tests.once import once
 from tests.patience import until
 from tests.ports import free_block, free_ports
 from workbench.stack import Process, control, down, up
-from workbench.stack.started import write_started
 from workbench.terminal import make_console
 from workbench.versions import ROOT
 
@@ -73,16 +72,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("SHOP_RUN_DIR", str(folder))
         patch.setenv("COLUMNS", "80")
         yield
-
-
-def as_it_is(process: Process) -> Process:
-    """The process without a defect."""
-    return process
+        down(stack(renew=False), make_console())
 
 
 @contextmanager
-def running(change: Callable[[Process], Process] = as_it_is, **settings: str) -> Iterator[Examined]:
-    """The level as it is started, with changed processes and settings; up anew for each block."""
+def running(change: Callable[[Process], Process], **settings: str) -> Iterator[Examined]:
+    """The level with defects, for a block."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)
@@ -90,18 +85,17 @@ def running(change: Callable[[Process], Process] = as_it_is, **settings: str) ->
         level = replace(whole, processes=[change(each) for each in whole.processes])
         up(level, make_console())
         try:
-            write_started(level)
             yield replace(here(SEED), stack=level, load_s=2.0)
         finally:
             down(level, make_console())
 
 
-@pytest.fixture(scope="module")
-def level(place: None) -> Iterator[Examined]:
-    """The level without a defect."""
+@pytest.fixture
+def level(place: None) -> Examined:
+    """The level without a defect; it stays up from one test to the next, unless one in between had a defect."""
     del place
-    with running() as examined:
-        yield examined
+    up(stack(renew=True), make_console())
+    return replace(here(SEED), load_s=2.0)
 
 
 def test_the_reference_gets_every_point(
@@ -118,11 +112,6 @@ def test_the_reference_gets_every_point(
     assert not (Addresses().models_dir / "ranking" / "909").exists()
 
 
-def as_dead(asked: Asked, replied: Replied) -> Replied:
-    """Says that the server is not alive, by the protocol's own path for that."""
-    return replied._replace(status=404) if asked.path == "/v2/health/live" else replied
-
-
 def in_other_units(asked: Asked, replied: Replied) -> Replied:
     """Gives the scores of a search in other units, as after a change on one side alone."""
     if asked.path != "/v1/search" or replied.status != 200:
@@ -131,17 +120,6 @@ def in_other_units(asked: Asked, replied: Replied) -> Replied:
     for item in document["items"]:
         item["score"] = None if item["score"] is None else item["score"] * 100 + 1
     return replied._replace(body=json.dumps(document).encode())
-
-
-def in_its_own_words(asked: Asked, replied: Replied) -> Replied:
-    """Answers an empty body in the words of the server in front."""
-    plain = b"<html><h1>400 Bad Request</h1></html>"
-    return replied._replace(body=plain) if replied.status == 400 and asked.body == b"" else replied
-
-
-def forgets_the_trace(asked: Asked) -> Asked:
-    """Drops the header by which a trace goes on."""
-    return asked._replace(headers={key: value for key, value in asked.headers.items() if key != "traceparent"})
 
 
 @pytest.mark.parametrize(
@@ -204,20 +182,13 @@ def test_a_line_of_the_audit_log_that_was_changed_loses_the_audit(level: Examine
     assert lost(EXAM, level, ["audit"]) == {}
     path = next(each for each in (level.home / "audit").glob("*.000001.jsonl") if b'"latency_s":0' in each.read_bytes())
     at = path.read_bytes().index(b'"latency_s":0') + len('"latency_s":')
-    change(path, at, b"9")
+    overwrite(path, at, b"9")
     try:
         found = lost(EXAM, level, QUICK)
     finally:
-        change(path, at, b"0")
+        overwrite(path, at, b"0")
     assert list(found) == ["audit"], found
     assert "not intact" in found["audit"]
-
-
-def change(path: Path, at: int, to: bytes) -> None:
-    """Writes over one place of a file that somebody else appends to."""
-    with path.open("r+b") as file:
-        file.seek(at)
-        file.write(to)
 
 
 def test_traffic_that_goes_around_the_edge_loses_the_shift(level: Examined) -> None:
