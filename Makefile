@@ -391,8 +391,8 @@ verdicts: $(SYNCED) ## simulate how often each verdict is right (1 minute)
 	@$(WITH_ARGS) workbench.verdicts $(VERDICTS)
 
 test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) ## run the tests that take long
-	@$(WITH_ARGS) pytest -m "slow and not images" tests/course/test_readmes.py || [ $$? -eq 5 ] # lessons measure time
-	@$(WITH_ARGS) pytest -n 2 -m "slow and not images" --ignore=tests/course/test_readmes.py || [ $$? -eq 5 ]
+	@$(WITH_ARGS) pytest -m "slow and not images" tests/course/test_readmes.py tests/integration/exam || [ $$? -eq 5 ] # lessons and exams measure time
+	@$(WITH_ARGS) pytest -n 2 -m "slow and not images" --ignore=tests/course/test_readmes.py --ignore=tests/integration/exam || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the images and prove that they run (needs Docker)
 	@$(WITH_ARGS) pytest -m images tests/images

@@ -63,7 +63,10 @@ def _facts(result: ExamResult) -> list[tuple[str, str]]:
     return [
         ("Address", result.target),
         ("Date", result.date),
-        ("Code examined", f"SHA-256 {code['sha256']} over {code['files']} files in {', '.join(code['folders'])}"),
+        (
+            result.code_is.capitalize(),
+            f"SHA-256 {code['sha256']} over {code['files']} files in {', '.join(code['folders'])}",
+        ),
         ("Commit", code["commit"] or "unknown"),
         ("Seed", str(result.seed)),
     ]

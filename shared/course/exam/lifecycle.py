@@ -8,6 +8,9 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import httpx
+
+from servekit.errors import NotReadyError
 from workbench.stack import StackError, elsewhere, find_started, own, run_folder, take_over
 
 if TYPE_CHECKING:
@@ -27,10 +30,11 @@ def reached(exam: LevelExam, seed: int, console: Console) -> Iterator[Examined]:
     Raises:
         StackError: the level does not start, or another server is on its port.
         InvalidValueError: ``URL`` is no address of a server.
+        NotReadyError: nothing answers there.
     """
     url = elsewhere()
     if url is not None:
-        yield exam.elsewhere(url, seed)
+        yield _answering(exam.elsewhere(url, seed))
     elif find_started(exam.level, run_folder(exam.level)) is not None:
         own(exam.level, run_folder(exam.level))
         yield exam.here(seed)
@@ -45,6 +49,14 @@ def reached(exam: LevelExam, seed: int, console: Console) -> Iterator[Examined]:
                 _stack(exam, "down", check=False)
 
 
+def _answering(examined: Examined) -> Examined:
+    try:
+        examined.http.get("/")
+    except httpx.HTTPError as problem:
+        raise NotReadyError(examined.url, None, f"{problem}: is level {examined.level} there?") from None
+    return examined
+
+
 def _stack(exam: LevelExam, verb: str, *, check: bool = True) -> None:
     command = [sys.executable, "-m", f"{exam.package}.commands.stack", verb]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
@@ -56,12 +68,13 @@ def _stack(exam: LevelExam, verb: str, *, check: bool = True) -> None:
 
 @contextmanager
 def interrupted_by_termination() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, so that everything is put back."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM and a closed terminal end the block as Ctrl-C does, so that everything is put back."""
+    before = {each: signal.signal(each, signal.default_int_handler) for each in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 @contextmanager

@@ -45,9 +45,10 @@ class ExamResult(msgspec.Struct, frozen=True, kw_only=True):
         judged: points of the criteria that could be judged; less than 100 where some were refused or out of reach.
         left_out: the ids of the others.
         target: the address that was asked.
+        here: whether the level ran from this folder; else the code may be another than this folder's.
         seed: of everything that was drawn.
         seconds: that the exam took.
-        code: the digest of the code examined.
+        code: the digest of this folder's code, which is the code examined where the level ran from here.
     """
 
     level: int
@@ -60,10 +61,16 @@ class ExamResult(msgspec.Struct, frozen=True, kw_only=True):
     left_out: list[str]
     criteria: list[CriterionResult]
     target: str
+    here: bool
     seed: int
     seconds: float
     code: dict[str, Any]
     hardware: HardwareStamp
+
+    @property
+    def code_is(self) -> str:
+        """What the digest is about, in words."""
+        return "code examined" if self.here else "code of this folder (the level ran elsewhere)"
 
     @property
     def first_fixes(self) -> list[CriterionResult]:
@@ -88,6 +95,7 @@ def make_result(
         left_out=[each.criterion.id for each in judged if each.outcome == "left out"],
         criteria=[_row(each) for each in judged],
         target=examined.url,
+        here=examined.stack is not None,
         seed=examined.seed,
         seconds=round(seconds, 1),
         code=code._asdict(),

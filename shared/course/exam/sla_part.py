@@ -45,7 +45,7 @@ def keep_sla(examined: Examined, path: Path) -> str:
     if not examined.url.startswith("http:"):
         raise NotJudgedError(f"{examined.url}: the load is sent without TLS")
     sla = overridden(load_sla(path), server__url=examined.url, generator__check_ratio=0.0)
-    window = Window(sla.rate_rps, sla.warmup_s, examined.load_s)
+    window = Window(sla.rate_rps, min(sla.warmup_s, examined.load_s), examined.load_s)
     results: list[Result] = []
     for turn in range(_TRIES):
         result, load = attempt(path, _fresh(sla, examined, turn), window, Path(f".run/exam/sla-{sla.level}"), _Quiet())

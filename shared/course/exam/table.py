@@ -63,7 +63,7 @@ def print_result(console: Console, result: ExamResult) -> None:
         console.print(Text(f"left out of the total: {names} (the table says why)", "dim"))
     _print_fixes(console, result.first_fixes)
     console.print(Text(describe(result.hardware), "dim"))
-    console.print(Text(f"code examined: sha256 {result.code['sha256'][:16]}…, {result.code['files']} files", "dim"))
+    console.print(Text(f"{result.code_is}: sha256 {result.code['sha256'][:16]}…, {result.code['files']} files", "dim"))
 
 
 def _print_fixes(console: Console, lost: list[CriterionResult]) -> None:

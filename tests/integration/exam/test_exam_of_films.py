@@ -70,7 +70,7 @@ def running(change: Callable[[Process], Process]) -> Iterator[Examined]:
     level = prepared(change)
     up(level, make_console())
     try:
-        yield replace(here(SEED), stack=level, load_s=2.0, patience_s=8.0)
+        yield replace(here(SEED), stack=level, load_s=1.0, patience_s=8.0)
     finally:
         down(level, make_console())
 
@@ -80,7 +80,7 @@ def level(place: None) -> Examined:
     """The level without a defect; it stays up from one test to the next, unless one in between had a defect."""
     del place
     up(prepared(), make_console())
-    return replace(here(SEED), load_s=2.0, patience_s=8.0)
+    return replace(here(SEED), load_s=1.0, patience_s=8.0)
 
 
 def test_the_reference_gets_every_point(

@@ -69,7 +69,7 @@ def running(*before: str, after: str = "", **settings: str) -> Iterator[Examined
         up(level, make_console())
         try:
             patch.delenv("IRIS_MODEL_DIR", raising=False)
-            yield replace(here(SEED), stack=level, load_s=2.0, patience_s=8.0)
+            yield replace(here(SEED), stack=level, load_s=1.0, patience_s=8.0)
         finally:
             down(level, make_console())
 
@@ -79,7 +79,7 @@ def level(place: None) -> Examined:
     """The level without a defect; it stays up from one test to the next, unless one in between had a defect."""
     del place
     up(stack(), make_console())
-    return replace(here(SEED), load_s=2.0, patience_s=8.0)
+    return replace(here(SEED), load_s=1.0, patience_s=8.0)
 
 
 def test_the_reference_gets_every_point(

@@ -85,7 +85,7 @@ def running(change: Callable[[Process], Process], **settings: str) -> Iterator[E
         level = replace(whole, processes=[change(each) for each in whole.processes])
         up(level, make_console())
         try:
-            yield replace(here(SEED), stack=level, load_s=2.0)
+            yield replace(here(SEED), stack=level, load_s=1.0)
         finally:
             down(level, make_console())
 
@@ -95,7 +95,7 @@ def level(place: None) -> Examined:
     """The level without a defect; it stays up from one test to the next, unless one in between had a defect."""
     del place
     up(stack(renew=True), make_console())
-    return replace(here(SEED), load_s=2.0)
+    return replace(here(SEED), load_s=1.0)
 
 
 def test_the_reference_gets_every_point(

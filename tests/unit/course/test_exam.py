@@ -321,10 +321,21 @@ def test_on_a_terminal_it_is_asked(
 
 
 def test_a_level_elsewhere_is_examined_without_its_files(exam: LevelExam, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("URL", "http://10.0.0.1:8100/")
-    assert main(exam, ["--yes"]) == 0
-    assert result()["target"] == "http://10.0.0.1:8100"
+    with Served(200, b"{}").running() as url:
+        monkeypatch.setenv("URL", f"{url}/")
+        assert main(exam, ["--yes"]) == 0
+    assert (result()["target"], result()["here"]) == (url, False)
     assert result()["left_out"] == ["traces", "logs", "audit", "drain", "kill"]
+
+
+def test_where_nothing_answers_there_is_no_exam(
+    exam: LevelExam, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("URL", "http://127.0.0.1:9")
+    assert main(exam, []) == 2
+    assert "http://127.0.0.1:9: " in (printed := capsys.readouterr().err)
+    assert printed.endswith("is level 1 there?\n")
+    assert not Path(".run/exam").exists()
 
 
 def test_some_criteria_alone_leave_the_last_certificate_as_it_is(
