@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["interrupted_by_termination", "reached"]
 
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
 
 @contextmanager
 def reached(exam: LevelExam, seed: int, console: Console) -> Iterator[Examined]:
@@ -69,7 +71,7 @@ def _stack(exam: LevelExam, verb: str, *, check: bool = True) -> None:
 @contextmanager
 def interrupted_by_termination() -> Iterator[None]:
     """SIGTERM and a closed terminal end the block as Ctrl-C does, so that everything is put back."""
-    before = {each: signal.signal(each, signal.default_int_handler) for each in (signal.SIGTERM, signal.SIGHUP)}
+    before = {each: signal.signal(each, signal.default_int_handler) for each in _ENDING}
     try:
         yield
     finally:
@@ -79,8 +81,9 @@ def interrupted_by_termination() -> Iterator[None]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, *_ENDING)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -103,7 +103,8 @@ class CallLog:
         return now - self._last_bad > self._quiet_s or now - self._since > self._patience_s
 
     def demand_recovery(self, what: str) -> None:
-        """Raises `ShortfallError` where the callers were not answered well again in time."""
+        """Raises `ShortfallError` where the callers were not answered well again, and in time."""
+        demand(self.outcomes["ok"], f"{what}: nobody was answered again ({self.said()})")
         late = time.monotonic() - self._since > self._patience_s and self.recovered_s > self._patience_s - self._quiet_s
         demand(not late, f"{what}: still not answering {self._patience_s:g} s later ({self.said()})")
 

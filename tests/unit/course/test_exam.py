@@ -270,6 +270,10 @@ def test_a_process_that_does_not_come_back_is_said() -> None:
     log = CallLog(quiet_s=1.0, patience_s=0.0)
     log.begin()
     log.heard(Answer(0, 0, 0.01, Failure.REFUSED))
+    with pytest.raises(ShortfallError, match="killed: nobody was answered again"):
+        log.demand_recovery("killed")
+    log.heard(Answer(0, 0, 0.01, 200))
+    log.heard(Answer(0, 0, 0.01, Failure.REFUSED))
     with pytest.raises(ShortfallError, match="killed: still not answering 0 s later"):
         log.demand_recovery("killed")
 
