@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from iris_api.commands.stack import stack
-from iris_api.domain.flower import as_dict
+from iris_api.domain.flower import CLASS_NAMES, as_dict
 from iris_api.settings import IrisSettings
 from iris_api.training.golden import Golden, read_golden
 from servekit.loopback import client
@@ -84,9 +84,14 @@ class Level1:
 
     def flowers(self, count: int, scale: float = 1.0) -> list[dict[str, float]]:
         """The next flowers of the data set, each length times `scale`."""
+        return self.labelled(count, scale)[0]
+
+    def labelled(self, count: int, scale: float = 1.0) -> tuple[list[dict[str, float]], list[str]]:
+        """The next flowers, and the species that scikit-learn's model finds for each, from lengths in cm."""
         first = next(self._turns) * count
-        rows = [self.golden.features[(first + n) % len(self.golden.labels)] for n in range(count)]
-        return [as_dict(row * scale) for row in rows]
+        rows = [(first + n) % len(self.golden.labels) for n in range(count)]
+        flowers = [as_dict(self.golden.features[row] * scale) for row in rows]
+        return flowers, [CLASS_NAMES[int(self.golden.labels[row])] for row in rows]
 
     def ask(self, count: int = 1, scale: float = 1.0) -> httpx.Response:
         """Asks for the species of the next flowers."""

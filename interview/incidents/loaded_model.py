@@ -47,7 +47,7 @@ class TritonPythonModel:
 class _LoadedModel:
     def __init__(self) -> None:
         self._level = Level3()
-        self._caller = Caller(self._ask, _RATE_RPS)
+        self.caller = Caller(self._ask, _RATE_RPS)
         self._places: deque[tuple[SearchRequest, int]] = deque(maxlen=100)
         self._versions: set[str] = set()
         self._planted = False
@@ -71,16 +71,16 @@ class _LoadedModel:
         )  # fmt: skip
         if answer.status != HTTPStatus.OK:
             raise OSError(f"Triton loads nothing: {answer.body.decode(errors='replace')}")
-        self._caller.start()
+        self._places.clear()
 
     def symptoms(self) -> list[str]:
         seen = list(self._places)
-        if len(seen) < _SHOWS_AFTER:
-            return []
+        if not seen:
+            return ["no search was answered yet"]
         first = median(self._price(item) for _, item in seen)
         page = median(self._price(item) for search, _ in seen for item in search.candidates)
         return [
-            f"the callers of the last 10 s say: {self._caller.summary()}",
+            f"the callers of the last 10 s say: {self.caller.summary()}",
             f"the first item of {len(seen)} searches costs {first:,.2f} (median), all that they could find {page:,.2f}",
             f"the answers name version {', '.join(sorted(self._versions))} of the model, as ever",
         ]
@@ -97,12 +97,17 @@ class _LoadedModel:
             *self._running(),
         ]
 
+    def breach(self) -> str | None:
+        return self.caller.breach()
+
+    def fix(self) -> None:
+        self._level.triton.load(_MODEL)
+
     def restore(self) -> None:
         if not self._planted:
             return
-        self._caller.stop()
         self._level.heal()
-        self._level.triton.load(_MODEL)
+        self.fix()
         deadline = time.monotonic() + _SETTLES_WITHIN_S
         while not self._is_right():
             if time.monotonic() > deadline:
@@ -113,14 +118,15 @@ class _LoadedModel:
     def _triton(self) -> str:
         return f"http://127.0.0.1:{self._level.addresses.triton_http_port}"
 
-    def _ask(self) -> int:
+    def _ask(self) -> int | str:
         search = self._level.search()
         answer = self._level.ask(search)
         items: list[dict[str, Any]] = answer.json().get("items", [])
         if items:
             self._places.append((search, items[0]["id"]))
             self._versions.add(answer.headers["x-model-version"])
-        return answer.status_code
+        wrong = answer.is_success and self._level.oracle.check(search, answer.content)
+        return "wrong answer" if wrong else answer.status_code
 
     def _is_right(self) -> bool:
         search = self._level.search()

@@ -10,16 +10,14 @@ from iris_api.adapters.artefact import ArtefactError, read_artefact
 
 __all__ = ["fault"]
 
-_DOWN = {"backoff", "fatal"}
-
 
 class _RestartLoop:
     def __init__(self) -> None:
         self._level = Level1()
-        self._caller = Caller(lambda: self._level.ask().status_code)
+        self.caller = Caller(lambda: self._level.ask().status_code)
         self._model = self._level.settings.model_dir / "model.onnx"
         self._kept = self._level.stack.home / "model.onnx.kept"
-        self._planted = self._shown = False
+        self._planted = False
 
     def obstacle(self) -> str | None:
         self._put_back()
@@ -27,7 +25,6 @@ class _RestartLoop:
 
     def plant(self) -> None:
         self._planted = True
-        self._caller.start()
         onnx = bytearray(self._model.read_bytes())
         self._kept.write_bytes(onnx)
         onnx[len(onnx) // 2] ^= 0xFF
@@ -36,11 +33,7 @@ class _RestartLoop:
 
     def symptoms(self) -> list[str]:
         state = self._level.state().status
-        calls = self._caller.summary()
-        if not self._shown and (state not in _DOWN or not calls.outcomes):
-            return []
-        self._shown = True
-        return [f"the callers of the last 10 s say: {calls}", f"make status-1 says: {state}"]
+        return [f"the callers of the last 10 s say: {self.caller.summary()}", f"make status-1 says: {state}"]
 
     def evidence(self) -> list[str]:
         try:
@@ -49,10 +42,16 @@ class _RestartLoop:
             return [str(error)]
         return ["model.onnx is whole again: well repaired"]
 
+    def breach(self) -> str | None:
+        return self.caller.breach()
+
+    def fix(self) -> None:
+        self._put_back()
+        self._level.heal()
+
     def restore(self) -> None:
         if not self._planted:
             return
-        self._caller.stop()
         self._put_back()
         self._level.heal()
 

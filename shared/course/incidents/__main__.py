@@ -1,4 +1,4 @@
-"""``make incident`` plants a fault, lets the learner find it, explains it, and restores the level."""
+"""``make incident`` plants a fault, waits for the alert, lets you find and repair it, and gives marks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ import random
 import sys
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from course.incidents.catalogue import read_catalogue
+from course.incidents.drill import Clock, Drill
 from course.incidents.held import IncidentError, PlantedFault
+from course.incidents.score import best_scores, record
 from course.incidents.story import StoryError, read_stories
-from course.prose import prose
+from course.incidents.watch import SPEED, AlertWatch, level_targets
 from servekit.json_file import write_json
+from workbench.stack import StackError, find_started, run_folder
 from workbench.terminal import make_console, make_table
 from workbench.versions import ROOT
 
@@ -25,17 +30,22 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from course.incidents.catalogue import Catalogue
+    from course.incidents.score import Outcome
     from course.incidents.story import Story
 
-__all__ = ["PAGER", "announced", "main"]
+__all__ = ["DONE", "PAGER", "announced", "main"]
 
 _FOLDER = ROOT / "interview" / "incidents"
 PAGER = Path(".learn/incident.json")
 """What the console reads of an incident that is open."""
 
+DONE = Path(".learn/incidents.json")
+"""The drills that were done: a list, a drill with its score and times each."""
+
 _CANNOT = 2
 _INTERRUPTED = 130
-_ASK = "[cyan]Enter[/] when you know, or give up · [cyan]s[/] the symptoms again: "
+_BAR = 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,11 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     console = make_console()
     try:
-        stories = read_stories(_FOLDER)
+        stories, catalogue = read_stories(_FOLDER), read_catalogue(_FOLDER / "catalogue.toml")
         if options.list:
             return _list(stories, console)
-        return _drill(_choose(stories, options.id, options.seed), console, agreed=options.yes)
-    except (StoryError, IncidentError) as error:
+        clock = Clock(hold_s=options.hold_s)
+        return _drill(_choose(stories, options.id, options.seed), catalogue, console, clock, agreed=options.yes)
+    except (StoryError, IncidentError, StackError) as error:
         make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
         return _CANNOT if isinstance(error, StoryError) else 1
     except KeyboardInterrupt:
@@ -57,41 +68,60 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m course.incidents", description=__doc__)
-    parser.add_argument("id", nargs="?", help="the incident (default: any)")
+    parser.add_argument("id", nargs="?", help="the incident (default: any of a level that is up)")
     parser.add_argument("--list", action="store_true", help="list the incidents, without their causes")
     parser.add_argument("--yes", action="store_true", help="plant the fault without asking")
     parser.add_argument("--seed", type=int, help="seed of the random choice")
+    parser.add_argument("--hold-s", type=float, default=Clock.hold_s, help="seconds for which the repair must hold")
     return parser
 
 
 def _choose(stories: dict[str, Story], wanted: str | None, seed: int | None) -> Story:
     if wanted and wanted not in stories:
         raise StoryError(f"incident {wanted}: expected one of {', '.join(stories)}")
-    return stories[wanted or random.Random(seed).choice(sorted(stories))]  # noqa: S311 - not a secret
+    up = [story.id for story in stories.values() if find_started(story.level, run_folder(story.level))]
+    return stories[wanted or random.Random(seed).choice(sorted(up or stories))]  # noqa: S311 - not a secret
 
 
 def _list(stories: dict[str, Story], console: Console) -> int:
-    table = make_table(console, "id", "level", "what you are told")
-    for story in stories.values():
-        table.add_row(story.id, str(story.level), story.title)
+    table = make_table(console, "id", "level", "alert", "what you are told", "difficulty", "best score")
+    longest, best = max(story.reference_s for story in stories.values()), best_scores(DONE)
+    for story in sorted(stories.values(), key=lambda story: (story.level, story.reference_s)):
+        bar = "█" * max(1, round(_BAR * story.reference_s / longest))
+        score = str(best[story.id]) if story.id in best else ""
+        table.add_row(story.id, str(story.level), story.alert, story.title, f"{bar} {story.reference_s} s", score)
     console.print(table)
+    console.print("difficulty: the seconds that the reference takes, from the alert to the repair", style="dim")
     return 0
 
 
-def _drill(story: Story, console: Console, *, agreed: bool) -> int:
-    console.print(f"[bold]{story.title}[/]")
+def _drill(story: Story, catalogue: Catalogue, console: Console, clock: Clock, *, agreed: bool) -> int:
+    catalogue.check(story)
     question = f"This breaks the level {story.level} that runs here, and repairs it at the end. Go on? [y/N] "
-    if not agreed and _answer(console, Text(question)) not in {"y", "yes"}:
+    if not agreed and _answer(console, Text(question)).lower() not in {"y", "yes"}:
         console.print("nothing was broken")
         return 0
-    with console.status("planting the fault") as status:
-        held = PlantedFault(story.id, story.level)
-        with held, announced(story):
-            status.stop()
-            _investigate(story, held, console)
-            console.print("restoring …", style="dim")
+    console.print(
+        f"The alert rules are those of infra/prometheus/rules; here their windows and waits are {SPEED:g} times "
+        f"shorter, so that 5m is {300 / SPEED:g} s.",
+        style="dim",
+    )
+    drill = Drill(story, catalogue, console, lambda prompt: _answer(console, prompt), clock)
+    outcome = _held(drill, story, console)
     console.print(f"[bold green]restored[/]: level {story.level} is healthy")
+    record(DONE, story, outcome, datetime.now(UTC))
     return 0
+
+
+def _held(drill: Drill, story: Story, console: Console) -> Outcome:
+    with AlertWatch([story.alert], level_targets(story.level)) as watch:
+        with console.status("starting the users, and breaking the level") as status:
+            held = PlantedFault(story.id, story.level)
+            with held, announced(story):
+                status.stop()
+                outcome = drill.run(held, watch, time.monotonic())
+                console.print("restoring …", style="dim")
+        return outcome
 
 
 @contextmanager
@@ -105,36 +135,13 @@ def announced(story: Story, file: Path = PAGER) -> Iterator[None]:
         file.unlink(missing_ok=True)
 
 
-def _investigate(story: Story, held: PlantedFault, console: Console) -> None:
-    console.print(prose(story.sections["What you are told"]))
-    _bullets(console, "what you see", held.first_symptoms)
-    _section(console, story, "Where to look")
-    while _answer(console, Text.from_markup(_ASK)) == "s":
-        _bullets(console, "what you see", held.ask("symptoms"))
-    _section(console, story, "Cause")
-    _bullets(console, "at this moment", held.ask("evidence"))
-    for heading in ("Evidence", "Fix", "Never again"):
-        _section(console, story, heading)
-
-
-def _section(console: Console, story: Story, heading: str) -> None:
-    console.print(f"\n[bold]{heading}[/]")
-    console.print(prose(story.sections[heading]))
-
-
-def _bullets(console: Console, heading: str, lines: list[str]) -> None:
-    console.print(f"\n[bold]{heading}[/]")
-    for line in lines:
-        console.print(Text(f" • {line}"))
-
-
 def _answer(console: Console, prompt: Text) -> str:
-    """The typed line in lower case; empty without a terminal."""
+    """The typed line; "g", which gives up, without a terminal."""
     try:
-        return console.input(prompt).strip().lower()
+        return console.input(prompt).strip()
     except EOFError:
         console.print()
-        return ""
+        return "g"
 
 
 if __name__ == "__main__":

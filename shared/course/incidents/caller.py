@@ -11,9 +11,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Caller", "Summary"]
+__all__ = ["Caller", "Objective", "Summary"]
 
 _PATIENT = 32
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What users are promised, as a drill judges it: over seconds, so with more room than over a month.
+
+    Attributes:
+        ok: this share of the calls gets what `send` calls good.
+        fast: this share of them is answered in time.
+        within_s: what is in time, from when a call was due.
+        window_s: the calls that were due in these last seconds are judged.
+    """
+
+    ok: float = 0.99
+    fast: float = 0.95
+    within_s: float = 0.25
+    window_s: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -54,12 +71,16 @@ class Caller:
     """Makes calls at a steady rate until it is stopped, whether or not earlier calls were answered.
 
     Args:
-        send: makes one call and returns its status; may raise what its client raises.
+        send: makes one call and returns its status, or what is wrong with the answer; may raise what its client raises.
         rate_rps: calls a second.
+        objective: what `breach` judges.
     """
 
-    def __init__(self, send: Callable[[], int], rate_rps: float = 20.0) -> None:
+    def __init__(
+        self, send: Callable[[], int | str], rate_rps: float = 20.0, objective: Objective | None = None
+    ) -> None:
         self._send = send
+        self._objective = objective or Objective()
         self._interval_s = 1 / rate_rps
         self._calls: list[_Call] = []
         self._over = Event()
@@ -78,7 +99,7 @@ class Caller:
     def summary(self, window_s: float = 10.0) -> Summary:
         """The summary of the calls that were due in the last `window_s` seconds."""
         now = time.monotonic()
-        calls = [call for call in self._calls[-int(window_s / self._interval_s) :] if call.due_s > now - window_s]
+        calls = self._recent(window_s, now)
         waits = [call.waited_s(now) for call in calls]
         outcomes: dict[str, int] = {}
         for call in calls:
@@ -86,6 +107,28 @@ class Caller:
                 outcomes[call.outcome] = outcomes.get(call.outcome, 0) + 1
         ok = sum(call.outcome.startswith("2") for call in calls)
         return Summary(len(calls), ok, sum(wait > 1 for wait in waits), max(waits, default=0.0), outcomes)
+
+    def breach(self) -> str | None:
+        """What of the objective the recent calls missed, or None; no call is a breach, as nothing is known then."""
+        now, promised = time.monotonic(), self._objective
+        calls = self._recent(promised.window_s, now)
+        settled = [call for call in calls if call.ended_s is not None or call.waited_s(now) > promised.within_s]
+        if not settled:
+            return "no call has ended yet"
+        failed = [call for call in settled if call.outcome and not call.outcome.startswith("2")]
+        late = [call for call in settled if call.waited_s(now) > promised.within_s]
+        if len(failed) > (1 - promised.ok) * len(settled):
+            return f"{len(failed)} of {len(settled)} calls were not answered well; {promised.ok:.0%} are promised"
+        if len(late) > (1 - promised.fast) * len(settled):
+            return (
+                f"{len(late)} of {len(settled)} calls took longer than {promised.within_s * 1000:g} ms; "
+                f"{promised.fast:.0%} in time are promised"
+            )
+        return None
+
+    def _recent(self, window_s: float, now: float) -> list[_Call]:
+        count = int(window_s / self._interval_s) + 1
+        return [call for call in self._calls[-count:] if call.due_s > now - window_s]
 
     def _run(self) -> None:
         with ThreadPoolExecutor(_PATIENT) as pool:

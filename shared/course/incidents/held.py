@@ -34,7 +34,6 @@ class PlantedFault:
     def __init__(self, incident: str, level: int) -> None:
         self._incident = incident
         self._remedy = f"make down-{level} train-{level} up-{level} repairs the level"
-        self.first_symptoms: list[str] = []
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -42,7 +41,7 @@ class PlantedFault:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
         try:
-            self.first_symptoms = self._read("symptoms")
+            self._read("planted")
         except BaseException:
             with suppress(IncidentError):
                 self._leave()
@@ -53,7 +52,11 @@ class PlantedFault:
         self._leave()
 
     def ask(self, what: str) -> list[str]:
-        """The lines of ``symptoms`` or ``evidence`` at this moment."""
+        """The lines of ``symptoms``, ``evidence`` or ``breach`` at this moment; none after ``fix``, the reference fix.
+
+        Raises:
+            IncidentError: the holder is gone, or could not do it.
+        """
         if self._process.stdin is None:
             raise IncidentError(f"incident {self._incident}: its process has no input")
         with suppress(BrokenPipeError):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AlertBoard", "Raised"]
 
+_WITH = re.compile(r"\{\{-?\s*with \$labels\.(\w+)\s*-?\}\}(.*?)\{\{-?\s*end\s*-?\}\}", re.DOTALL)
+_ITSELF = re.compile(r"\{\{\s*\.\s*\}\}")
 _LABEL = re.compile(r"\{\{\s*\$labels\.(\w+)\s*\}\}")
 _VALUE = re.compile(r"\{\{\s*\$value\b[^}]*\}\}")
 
@@ -100,6 +102,7 @@ def _active(evaluator: Evaluator, rule: Alert, now: float) -> Iterator[tuple[Lab
 
 def _raised(rule: Alert, labels: dict[str, str], value: float, since: float, *, firing: bool) -> Raised:
     summary = rule.annotations.get("summary", rule.name)
+    summary = _WITH.sub(lambda found: _ITSELF.sub(labels[found[1]], found[2]) if labels.get(found[1]) else "", summary)
     summary = _LABEL.sub(lambda found: labels.get(found[1], ""), _VALUE.sub(f"{value:.3g}", summary))
     runbook = rule.annotations.get("runbook_url", "")
     return Raised(rule.name, {**labels, **rule.labels}, summary, runbook, since, firing)

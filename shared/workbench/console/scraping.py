@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ScrapeTarget", "Scraper", "targets_of"]
 
 _ANSWERS_WITHIN_S = 2.0
-_UP = "up"
+_UP, _DURATION = "up", "scrape_duration_seconds"
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class Scraper:
 
     async def _scrape(self, target: ScrapeTarget, now: float) -> None:
         values: dict[str, float] = {}
+        began = time.monotonic()
         try:
             answer = await self._client.get(f"http://{target.instance}{target.path}")
             values = dict(read_exposition(answer.text)) if answer.is_success else {}
@@ -112,6 +113,7 @@ class Scraper:
             return  # it was never there: nothing to tell
         history = self._histories.setdefault(target, History())
         values[_UP] = 1.0 if values else 0.0
+        values[_DURATION] = time.monotonic() - began
         history.add(now, {_place(history, series, target): value for series, value in values.items()})
 
 
