@@ -67,7 +67,7 @@ THERE = $(if $(CONTEXT),$(PY) -m workbench.cluster.reach $(N) $(SERVICES_$*) --)
 
 # Values that people give are text, never commands. make expands nothing in them, and recipes read them only from the
 # environment, as "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
-GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL VERSION WHY WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER ONLY E MINUTES MOCK STATS
+GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL VERSION WHY WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER ONLY E MINUTES MOCK STATS SEED
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
@@ -257,8 +257,8 @@ progress: $(SYNCED) ## say where you stand on every level, and what comes next
 drill: $(SYNCED) ## ask interview questions (MINUTES=20, MOCK=45, STATS=1)
 	@$(WITH_ARGS) course.drill $(if $(MINUTES),--minutes="$$MINUTES") $(if $(MOCK),--mock="$$MOCK") $(if $(STATS),--stats)
 
-incident: $(SYNCED) ## plant a fault in the running level for you to find (ID=…)
-	@$(WITH_ARGS) course.incidents $(if $(ID),"$$ID")
+incident: $(SYNCED) ## break the running level for you to repair (SEED=7, LIST=1)
+	@$(WITH_ARGS) course.incidents $(if $(SEED),--seed="$$SEED") $(if $(LIST),--list) $(if $(ID),"$$ID")
 
 design: $(SYNCED) ## list systems to design; score yours in a simulated day (ID=…)
 	@$(WITH_ARGS) course.design $(if $(ID),"$$ID")

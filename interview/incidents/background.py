@@ -33,7 +33,7 @@ class Background:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts it."""
+        """Starts the script, and writes its process id down."""
         self._process = subprocess.Popen([sys.executable, str(self._script)], stdin=subprocess.PIPE)
         self._pid_file.write_text(f"{self._process.pid}\n")
 

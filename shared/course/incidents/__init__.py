@@ -7,16 +7,17 @@ or when whoever started it is gone. ``interview/incidents/catalogue.toml`` has t
 
 from __future__ import annotations
 
-from course.incidents.caller import Caller, Objective, Summary
-from course.incidents.catalogue import Catalogue, Choice, read_catalogue
+from course.incidents.caller import Caller, Summary
+from course.incidents.caller import Promise as Objective
+from course.incidents.catalogue import Choice, Diagnoses, read_catalogue
 from course.incidents.fault import Fault
 from course.incidents.held import IncidentError, PlantedFault
 from course.incidents.story import Story, StoryError, read_stories
 
 __all__ = [
     "Caller",
-    "Catalogue",
     "Choice",
+    "Diagnoses",
     "Fault",
     "IncidentError",
     "Objective",

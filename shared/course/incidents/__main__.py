@@ -21,6 +21,7 @@ from course.incidents.score import best_scores, record
 from course.incidents.story import StoryError, read_stories
 from course.incidents.watch import SPEED, AlertWatch, level_targets
 from servekit.json_file import write_json
+from workbench.arguments import positive
 from workbench.stack import StackError, find_started, run_folder
 from workbench.terminal import make_console, make_table
 from workbench.versions import ROOT
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from course.incidents.catalogue import Catalogue
-    from course.incidents.score import Outcome
+    from course.incidents.catalogue import Diagnoses
+    from course.incidents.score import DrillOutcome
     from course.incidents.story import Story
 
 __all__ = ["DONE", "PAGER", "announced", "main"]
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stories, catalogue = read_stories(_FOLDER), read_catalogue(_FOLDER / "catalogue.toml")
         if options.list:
             return _list(stories, console)
-        clock = Clock(hold_s=options.hold_s)
+        clock = Clock(hold_s=options.hold_s, settle_s=options.settle_s)
         return _drill(_choose(stories, options.id, options.seed), catalogue, console, clock, agreed=options.yes)
     except (StoryError, IncidentError, StackError) as error:
         make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
@@ -72,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the incidents, without their causes")
     parser.add_argument("--yes", action="store_true", help="plant the fault without asking")
     parser.add_argument("--seed", type=int, help="seed of the random choice")
-    parser.add_argument("--hold-s", type=float, default=Clock.hold_s, help="seconds for which the repair must hold")
+    parser.add_argument("--hold-s", type=positive, default=Clock.hold_s, help="seconds for which the repair must hold")
+    parser.add_argument("--settle-s", type=positive, default=Clock.settle_s, help="seconds within which it must work")
     return parser
 
 
@@ -95,7 +97,7 @@ def _list(stories: dict[str, Story], console: Console) -> int:
     return 0
 
 
-def _drill(story: Story, catalogue: Catalogue, console: Console, clock: Clock, *, agreed: bool) -> int:
+def _drill(story: Story, catalogue: Diagnoses, console: Console, clock: Clock, *, agreed: bool) -> int:
     catalogue.check(story)
     question = f"This breaks the level {story.level} that runs here, and repairs it at the end. Go on? [y/N] "
     if not agreed and _answer(console, Text(question)).lower() not in {"y", "yes"}:
@@ -113,7 +115,7 @@ def _drill(story: Story, catalogue: Catalogue, console: Console, clock: Clock, *
     return 0
 
 
-def _held(drill: Drill, story: Story, console: Console) -> Outcome:
+def _held(drill: Drill, story: Story, console: Console) -> DrillOutcome:
     with AlertWatch([story.alert], level_targets(story.level)) as watch:
         with console.status("starting the users, and breaking the level") as status:
             held = PlantedFault(story.id, story.level)

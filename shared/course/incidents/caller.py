@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Caller", "Objective", "Summary"]
+__all__ = ["Caller", "Promise", "Summary"]
 
 _PATIENT = 32
 
 
 @dataclass(frozen=True)
-class Objective:
+class Promise:
     """What users are promised, as a drill judges it: over seconds, so with more room than over a month.
 
     Attributes:
@@ -76,11 +76,9 @@ class Caller:
         objective: what `breach` judges.
     """
 
-    def __init__(
-        self, send: Callable[[], int | str], rate_rps: float = 20.0, objective: Objective | None = None
-    ) -> None:
+    def __init__(self, send: Callable[[], int | str], rate_rps: float = 20.0, objective: Promise | None = None) -> None:
         self._send = send
-        self._objective = objective or Objective()
+        self._objective = objective or Promise()
         self._interval_s = 1 / rate_rps
         self._calls: list[_Call] = []
         self._over = Event()

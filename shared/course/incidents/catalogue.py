@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from course.incidents.story import Story
 
-__all__ = ["Catalogue", "Choice", "read_catalogue"]
+__all__ = ["Choice", "Diagnoses", "read_catalogue"]
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +30,7 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     levels: tuple[int, ...]
 
 
-class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Diagnoses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All components and causes."""
 
     component: tuple[Choice, ...]
@@ -59,14 +59,14 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise StoryError(f"{story.id}: {kind} {wanted}: expected one of {', '.join(known)} (catalogue.toml)")
 
 
-def read_catalogue(path: Path) -> Catalogue:
+def read_catalogue(path: Path) -> Diagnoses:
     """The catalogue in a file.
 
     Raises:
         StoryError: it is not of the form, or an id is there twice.
     """
     try:
-        catalogue = msgspec.toml.decode(path.read_bytes(), type=Catalogue)
+        catalogue = msgspec.toml.decode(path.read_bytes(), type=Diagnoses)
     except (OSError, msgspec.DecodeError) as error:
         raise StoryError(f"{path}: {error}") from None
     for kind, choices in (("component", catalogue.component), ("cause", catalogue.cause)):

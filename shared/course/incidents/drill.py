@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from course.incidents.held import IncidentError
-from course.incidents.score import Outcome, marks_of
+from course.incidents.score import DrillOutcome, marks_of
 from course.prose import prose
 from workbench.terminal import make_table
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from course.incidents.catalogue import Catalogue, Choice
+    from course.incidents.catalogue import Choice, Diagnoses
     from course.incidents.held import PlantedFault
     from course.incidents.story import Story
     from course.incidents.watch import AlertWatch
@@ -60,14 +60,14 @@ class Drill:
     """
 
     def __init__(
-        self, story: Story, catalogue: Catalogue, console: Console, answer: Callable[[Text], str], clock: Clock
+        self, story: Story, catalogue: Diagnoses, console: Console, answer: Callable[[Text], str], clock: Clock
     ) -> None:
         self._story, self._catalogue = story, catalogue
         self._console, self._answer, self._clock = console, answer, clock
-        self._outcome = Outcome()
+        self._outcome = DrillOutcome()
         self._stated: tuple[str, str, str] | None = None
 
-    def run(self, held: PlantedFault, watch: AlertWatch, planted_at: float) -> Outcome:
+    def run(self, held: PlantedFault, watch: AlertWatch, planted_at: float) -> DrillOutcome:
         """Waits for the alert, lets the trainee work, and tells the answer; the fault is still planted if they gave up.
 
         Raises:

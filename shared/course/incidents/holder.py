@@ -70,11 +70,13 @@ def hold(fault: Fault, questions: Iterable[str], replies: TextIO, warm_up_s: flo
 
 
 def _answer(fault: Fault, question: str) -> list[str]:
+    if question == "fix":
+        fault.fix()
+        return []
     answers: dict[str, Callable[[], list[str]]] = {
         "symptoms": fault.symptoms,
         "evidence": fault.evidence,
         "breach": lambda: [breach] if (breach := fault.breach()) else [],
-        "fix": lambda: fault.fix() or [],
     }
     return answers[question]()
 

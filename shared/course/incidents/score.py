@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from course.incidents.story import Story
 
-__all__ = ["Marks", "Outcome", "best_scores", "marks_of", "record"]
+__all__ = ["DrillOutcome", "Marks", "best_scores", "marks_of", "record"]
 
 _ACKNOWLEDGED_S, _TOO_LATE_S = 60.0, 300.0
 _DIAGNOSED_AT = 2 / 3
@@ -23,7 +23,7 @@ _NOTHING_AT = 4.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DrillOutcome:
     """What a trainee did. Seconds count from the alert; None: it did not happen.
 
     Attributes:
@@ -53,7 +53,7 @@ class Marks:
         return sum(points for _, points, _ in self.lines)
 
 
-def marks_of(outcome: Outcome, story: Story) -> Marks:
+def marks_of(outcome: DrillOutcome, story: Story) -> Marks:
     """The points of an outcome; times are held against the story's reference."""
     reference_s = float(story.reference_s)
     diagnosed_s = reference_s * _DIAGNOSED_AT
@@ -78,7 +78,7 @@ def _timely(seconds: float | None, full_s: float, nothing_s: float, points: int)
     return round(points * min(1.0, max(0.0, share)))
 
 
-def record(file: Path, story: Story, outcome: Outcome, when: datetime) -> None:
+def record(file: Path, story: Story, outcome: DrillOutcome, when: datetime) -> None:
     """Adds a drill to the list in the file; a damaged file is kept beside the new one."""
     entry = {
         "id": story.id,

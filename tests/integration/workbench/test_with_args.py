@@ -100,6 +100,7 @@ WHOLE = {
     "P99_MS": ["plan-3"],
     "ID": ["incident"],
     "E": ["hint"],
+    "SEED": ["incident"],
     "CI": ["test"],
     "CONTEXT": ["deploy-1"],
     "URL": ["client-1"],
