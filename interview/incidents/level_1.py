@@ -15,7 +15,7 @@ from iris_api.domain.flower import CLASS_NAMES, as_dict
 from iris_api.settings import IrisSettings
 from iris_api.training.golden import Golden, read_golden
 from servekit.loopback import client
-from workbench.stack import StackError, control, take_over, up
+from workbench.stack import StackError, control, down, take_over, up
 
 if TYPE_CHECKING:
     import signal
@@ -81,6 +81,17 @@ class Level1:
             StackError: it does not get ready.
         """
         up(self.stack, Console(file=io.StringIO()))
+
+    def start_anew(self) -> None:
+        """Does what ``make down-1 up-1`` does, with the settings that this process has in its environment.
+
+        Raises:
+            StackError: it does not stop, or does not get ready.
+        """
+        quiet = Console(file=io.StringIO())
+        down(self.stack, quiet)
+        self.stack = stack()
+        up(self.stack, quiet)
 
     def flowers(self, count: int, scale: float = 1.0) -> list[dict[str, float]]:
         """The next flowers of the data set, each length times `scale`."""
