@@ -26,15 +26,17 @@ class Background:
     Args:
         script: it must end when its standard input does, or on SIGTERM.
         pid_file: where its id is written.
+        arguments: of the script.
     """
 
-    def __init__(self, script: Path, pid_file: Path) -> None:
-        self._script, self._pid_file = script, pid_file
+    def __init__(self, script: Path, pid_file: Path, *arguments: str) -> None:
+        self._script, self._pid_file, self._arguments = script, pid_file, arguments
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Starts the script, and writes its process id down."""
-        self._process = subprocess.Popen([sys.executable, str(self._script)], stdin=subprocess.PIPE)
+        command = [sys.executable, str(self._script), *self._arguments]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
         self._pid_file.write_text(f"{self._process.pid}\n")
 
     @property

@@ -1,41 +1,45 @@
-"""A CPU limiter of the crude kind: it stops the iris API for most of the time (SIGSTOP), and lets it go on (SIGCONT).
+"""A CPU limiter of the crude kind: it stops a process for most of the time (SIGSTOP), and lets it go on (SIGCONT).
 
-The fault of ``timeouts`` starts it. It ends when it is told to (SIGTERM), or when its standard input ends.
+``cpu_limiter.py LEVEL NAME STOPPED_S RUNNING_S``. Faults start it. It ends when it is told to (SIGTERM), or when its
+standard input ends.
 """
 
 from __future__ import annotations
 
-import os
 import select
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 
-from iris_api.commands.stack import stack
-from workbench.stack import StackError, control, take_over
+import psutil
+
+from workbench.processes import family
+from workbench.stack import Stack, StackError, control, run_folder
 
 __all__ = ["main"]
 
-_STOPPED_S, _RUNNING_S = 3.0, 1.5
 
-
-def main() -> None:
+def main(level: str, name: str, stopped_s: str, running_s: str) -> None:
     """Stops and goes on until it is over; the process runs when it returns."""
-    take_over(1)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    while not _over(_RUNNING_S):
-        with suppress(StackError, ProcessLookupError):  # somebody restarts it: the next round finds the new one
-            pid = control.ask(stack())["iris-api"].pid or 0
+    stack = Stack(int(level), [], Path(run_folder(int(level))).resolve())
+    while not _over(float(running_s)):
+        with suppress(StackError, KeyError, psutil.Error):  # somebody restarts it: the next round finds the new one
+            pid = control.ask(stack)[name].pid
             if pid:
-                _pause(pid)
+                _pause(family(pid), float(stopped_s))
 
 
-def _pause(pid: int) -> None:
-    os.kill(pid, signal.SIGSTOP)
+def _pause(processes: list[psutil.Process], seconds: float) -> None:
+    for process in processes:
+        process.suspend()
     try:
-        _over(_STOPPED_S)
+        _over(seconds)
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for process in processes:
+            with suppress(psutil.Error):
+                process.resume()
 
 
 def _over(seconds: float) -> bool:
@@ -44,4 +48,4 @@ def _over(seconds: float) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

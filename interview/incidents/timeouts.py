@@ -16,12 +16,14 @@ from workbench.stack import logs
 __all__ = ["fault"]
 
 _LIMITER = Path(__file__).with_name("cpu_limiter.py")
+_STOPPED_S, _RUNNING_S = "3", "1.5"
 
 
 class _Timeouts:
     def __init__(self) -> None:
         self._level = Level1()
-        self._limiter = Background(_LIMITER, self._level.stack.home / "cpu_limiter.pid")
+        pid_file = self._level.stack.home / "cpu_limiter.pid"
+        self._limiter = Background(_LIMITER, pid_file, "1", "iris-api", _STOPPED_S, _RUNNING_S)
         self._planted = False
         self.caller = Caller(lambda: self._level.ask().status_code)
 
