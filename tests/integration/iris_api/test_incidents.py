@@ -34,6 +34,8 @@ SEEN = {
     "timeouts": "cpu_limiter.py has ended",
     "restart-loop": "model.onnx is whole again: well repaired",
     "all-green": "wrong species",
+    "second-opinion": "test_accuracy",
+    "false-start": "drift is in alarm: ",
     "paper-trail": "Max file size of the process: unlimited",
     "one-caller": "IRIS_MAX_BODY_BYTES of the process: not set",
 }
