@@ -223,6 +223,17 @@ def test_an_alert_is_pending_until_it_has_held_for_long_enough() -> None:
     assert samples.values[0, -2:].tolist()[0] == 1.0
 
 
+def test_a_summary_names_the_container_where_there_is_one() -> None:
+    held: dict[Labels, list[float]] = {
+        (("__name__", "up"), ("job", "iris")): [0.0],
+        (("__name__", "up"), ("container", "model"), ("job", "pod")): [0.0],
+    }
+    summary = "{{ with $labels.container }}{{ . }} of {{ end }}{{ $labels.job }} is down."
+    board = AlertBoard([Alert("Down", "up == 0", 0.0, {}, {"summary": summary})], Evaluator(Memory(held, np.zeros(1))))
+    board.evaluate(0.0)
+    assert sorted(each.summary for each in board.raised) == ["iris is down.", "model of pod is down."]
+
+
 def test_a_rule_that_cannot_be_evaluated_is_a_problem_and_no_silence() -> None:
     board = AlertBoard([Alert("Odd", "topk(1, a)", 0.0, {}, {})], Evaluator(Memory({}, np.array([]))))
     board.evaluate(0.0)
