@@ -106,7 +106,7 @@ class Drill:
 
     def _turn(self, held: PlantedFault, began: float) -> bool:
         """One thing that the trainee does; whether they gave up."""
-        typed = self._answer(Text.from_markup(_ASK))
+        typed = self._answer(Text.from_markup(_ASK)).lower()
         if typed == "g":
             return True
         if typed == "d" and self._stated is None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from tests.incident_trainee import incidents_of, prove
 from tests.ports import free_ports
 from workbench.drift.terminal import main as drift
 from workbench.stack import down, up
+from workbench.stack.control import ask
 from workbench.stack.inspection import members
 from workbench.terminal import make_console
 
@@ -89,20 +91,47 @@ def test_an_incident_breaks_its_level_until_its_fix_and_no_sooner(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGHUP, signal.SIGINT])
-def test_a_drill_that_is_killed_or_interrupted_leaves_the_level_healthy(sent: signal.Signals, level: str) -> None:
-    command = [sys.executable, "-u", "-m", "course.incidents", "restart-loop", "--yes"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stopped:
-        assert stopped.stdout
-        assert any("PAGE TargetDown" in line for line in stopped.stdout)
+def test_a_drill_that_is_killed_leaves_the_level_healthy(level: str) -> None:
+    with started("restart-loop", "TargetDown") as (killed, holder):
         with pytest.raises(ArtefactError, match=r"expected .*, as model\.json says"):
             read_artefact(MODEL)
-        holder = psutil.Process(stopped.pid).children()[0]
-        stopped.send_signal(sent)
-    _, alive = psutil.wait_procs([holder], timeout=60)
-    assert alive == []
+        killed.kill()
+    assert ended(holder)
     assert healthy(level)
     assert not KEPT.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGHUP, signal.SIGINT])
+def test_a_drill_that_is_interrupted_or_loses_its_terminal_leaves_the_level_healthy(
+    sent: signal.Signals, level: str
+) -> None:
+    with started("paper-trail", "AuditLogWaiting") as (stopped, holder):
+        assert limit() != psutil.RLIM_INFINITY
+        stopped.send_signal(sent)
+    assert ended(holder)
+    assert limit() == psutil.RLIM_INFINITY
+    assert healthy(level)
+
+
+@contextmanager
+def started(incident: str, alert: str) -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
+    """A drill whose alert has fired, and the process that holds its fault."""
+    command = [sys.executable, "-u", "-m", "course.incidents", incident, "--yes"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as drill:
+        assert drill.stdout
+        assert any(f"PAGE {alert}" in line for line in drill.stdout)
+        yield drill, psutil.Process(drill.pid).children()[0]
+
+
+def ended(holder: psutil.Process) -> bool:
+    """Whether the holder ends by itself, which it does after it has restored the level."""
+    return psutil.wait_procs([holder], timeout=60)[1] == []
+
+
+def limit() -> int:
+    """The largest file that the server may write."""
+    return psutil.Process(ask(stack())["iris-api"].pid).rlimit(psutil.RLIMIT_FSIZE)[0]
 
 
 def test_what_the_learner_repairs_stays_repaired(level: str) -> None:
