@@ -46,7 +46,7 @@ DONE = Path(".learn/incidents.json")
 
 _CANNOT = 2
 _INTERRUPTED = 130
-_BAR = 10
+_BAR = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,12 +86,14 @@ def _choose(stories: dict[str, Story], wanted: str | None, seed: int | None) -> 
 
 
 def _list(stories: dict[str, Story], console: Console) -> int:
-    table = make_table(console, "id", "level", "alert", "what you are told", "difficulty", "best score")
+    table = make_table(console, "level", "id", "difficulty", "best", "what you are told", numbers=(0, 3))
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     longest, best = max(story.reference_s for story in stories.values()), best_scores(DONE)
     for story in sorted(stories.values(), key=lambda story: (story.level, story.reference_s)):
         bar = "█" * max(1, round(_BAR * story.reference_s / longest))
         score = str(best[story.id]) if story.id in best else ""
-        table.add_row(story.id, str(story.level), story.alert, story.title, f"{bar} {story.reference_s} s", score)
+        table.add_row(str(story.level), story.id, f"{bar:{_BAR}} {story.reference_s} s", score, story.title)
     console.print(table)
     console.print("difficulty: the seconds that the reference takes, from the alert to the repair", style="dim")
     return 0
