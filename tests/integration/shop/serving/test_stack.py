@@ -123,11 +123,12 @@ def test_a_process_has_the_secrets_that_it_needs_and_no_other(level: Stack, edge
     }, "supervisord hands on what it has"
 
 
+@pytest.mark.slow
 def test_the_incident_of_a_loaded_model_shows_in_answers_and_processes_alone(
     level: Stack, edge: httpx.Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert edge
-    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n\ns\ng\n"))
     assert incident(["loaded-model"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "the answers name version 1 of the model, as ever" in printed
