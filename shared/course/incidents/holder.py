@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["hold", "load_fault", "main"]
 
 _WARM_UP_S = 5.0
-_WELL_WITHIN_S = 30.0
+_WELL_WITHIN_S = 60.0
 _POLL_S = 0.2
 
 
