@@ -1,9 +1,11 @@
-"""Level 3 as the faults see it: its processes, its searches, its Triton."""
+"""Level 3 as the faults see it: its processes, its people, its metrics, its Triton."""
 
 from __future__ import annotations
 
 import io
 import random
+import time
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,8 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
+from servekit.errors import ServingError
+from servekit.http_ask import ask
 from servekit.loopback import client
 from shop.addresses import Addresses
 from shop.commands.stack import stack
@@ -18,20 +22,25 @@ from shop.features import store
 from shop.gateway.domain.contracts import SearchQuery, SearchRequest
 from shop.gateway.settings import GatewaySettings
 from shop.load.oracle import Oracle
+from shop.load.world_traffic import WorldTraffic
 from shop.serving.control import Control
+from workbench.console.exposition import read_exposition, read_labels
 from workbench.stack import StackError, control, take_over, up
 
 if TYPE_CHECKING:
     import httpx
     from numpy.typing import NDArray
 
-    from workbench.stack import Stack
+    from workbench.load import Request
+    from workbench.stack import Process, Stack
 
-__all__ = ["Level3"]
+__all__ = ["Level3", "outcome"]
 
 _PATIENCE_S = 10.0
+_READY_WITHIN_S = 60.0
 _CANDIDATES = 60
 _JSON = {"content-type": "application/json"}
+_OK = 200
 
 
 class Level3:
@@ -50,19 +59,32 @@ class Level3:
         """Its processes, as they were started."""
         return stack(renew=False)
 
+    @property
+    def gateway_ports(self) -> range:
+        """Where its gateways listen, which show their metrics there too."""
+        return range(self.addresses.gateway_port, self.addresses.gateway_port + self.addresses.gateways)
+
     @cached_property
     def items(self) -> NDArray[np.float32]:
         """(items, width): each item's block of features."""
         table: NDArray[np.float32] = np.load(self.addresses.features_dir / store.FILES["i:"], mmap_mode="r")
         return table
 
+    @cached_property
+    def traffic(self) -> WorldTraffic:
+        """What the world's people ask; raises `ServingError` where none was recorded."""
+        return WorldTraffic(self.addresses, afresh=True)
+
     def obstacle(self) -> str | None:
         """Why no fault can be planted here, or None."""
         try:
             running = self.stack
             missing = next(filter(None, (process.ready.missing() for process in running.processes)), None)
-            return f"level 3 is not up ({missing}): run make up-3" if missing else self._stranger(running)
-        except (StackError, OSError) as error:
+            if missing:
+                return f"level 3 is not up ({missing}): run make up-3"
+            self.request("search")
+            return self._stranger(running)
+        except (StackError, ServingError, OSError) as error:
             return f"level 3 was not started from here ({error}): run make up-3"
 
     def _stranger(self, running: Stack) -> str | None:
@@ -77,6 +99,45 @@ class Level3:
         """
         up(self.stack, Console(file=io.StringIO()))
 
+    def restart_with(self, name: str, **environment: str) -> None:
+        """Starts one process anew with other settings, as who edits its unit file does; returns once it is ready.
+
+        ``make up-3`` finds that the configuration is not its own, and starts the level as it should be.
+
+        Raises:
+            StackError: supervisord refuses, or the process does not get ready.
+        """
+        running = self.stack
+        old = next(process for process in running.processes if process.name == name)
+        new = replace(old, environment={**old.environment, **environment})
+        changed = replace(running, processes=[new if each is old else each for each in running.processes])
+        control.remove(changed, [old])
+        control.add(changed, [new])
+        _await(new)
+
+    def pid(self, name: str) -> int:
+        """The process id of one of its processes.
+
+        Raises:
+            StackError: it does not run, or supervisord does not answer.
+        """
+        found = control.ask(self.stack)[name].pid
+        if found is None:
+            raise StackError(f"{name}: does not run: make up-3")
+        return found
+
+    def counts(self, name: str, ports: range, **labels: str) -> list[float]:
+        """For each of some ports, the sum of a metric's series that have these labels; 0 where nobody answers."""
+        return [_count(name, port, labels.items()) for port in ports]
+
+    def request(self, kind: str) -> Request:
+        """The next request of a kind, as people ask it."""
+        return self.traffic.request(kind, self._draw)
+
+    def send(self, request: Request) -> httpx.Response:
+        """The edge's answer to a request."""
+        return self.http.post(request.path, content=request.body, headers=_JSON)
+
     def search(self) -> SearchRequest:
         """The next search; nobody asked it before, so no cache has its answer."""
         candidates = self._draw.sample(range(len(self.items)), _CANDIDATES)
@@ -86,3 +147,29 @@ class Level3:
     def ask(self, search: SearchRequest) -> httpx.Response:
         """The edge's answer."""
         return self.http.post("/v1/search", content=msgspec.json.encode(search), headers=_JSON)
+
+
+def outcome(answer: httpx.Response) -> int | str:
+    """What a caller makes of an answer: its status, or that it is a fallback's."""
+    degraded = answer.headers.get("x-degraded")
+    return f"degraded ({degraded})" if answer.status_code == _OK and degraded else answer.status_code
+
+
+def _await(process: Process) -> None:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while missing := process.ready.missing():
+        if time.monotonic() > deadline:
+            raise StackError(f"{process.name}: not ready within {_READY_WITHIN_S:g} s: {missing}")
+        time.sleep(0.05)
+
+
+def _count(name: str, port: int, labels: object) -> float:
+    try:
+        text = ask(f"http://127.0.0.1:{port}/metrics", 2).body.decode()
+    except OSError:
+        return 0.0
+    found = 0.0
+    for series, value in read_exposition(text):
+        if series.partition("{")[0] == name and dict(read_labels(series)).items() >= labels:
+            found += value
+    return found
