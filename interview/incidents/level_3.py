@@ -28,6 +28,8 @@ from workbench.console.exposition import read_exposition, read_labels
 from workbench.stack import StackError, control, take_over, up
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
     from numpy.typing import NDArray
 
@@ -63,6 +65,16 @@ class Level3:
     def gateway_ports(self) -> range:
         """Where its gateways listen, which show their metrics there too."""
         return range(self.addresses.gateway_port, self.addresses.gateway_port + self.addresses.gateways)
+
+    @property
+    def triton_ports(self) -> range:
+        """Where Triton shows its metrics."""
+        return range(self.addresses.triton_metrics_port, self.addresses.triton_metrics_port + 1)
+
+    @property
+    def stack_home(self) -> Path:
+        """Its run folder."""
+        return self.addresses.run_dir.resolve()
 
     @cached_property
     def items(self) -> NDArray[np.float32]:

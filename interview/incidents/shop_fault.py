@@ -6,8 +6,7 @@ from collections.abc import Mapping  # noqa: TC003 - a class attribute's type
 from random import Random
 from typing import ClassVar
 
-from course.incidents import Caller
-from course.incidents.caller import Objective
+from course.incidents import Caller, Objective
 from interview.incidents.level_3 import Level3, outcome
 from shop.world.recorded_traffic import MIX
 
@@ -65,7 +64,6 @@ class ShopFault:
 
     def restore(self) -> None:
         """Restores the level, whatever the trainee did, and returns once it is healthy."""
-        self.caller.stop()
         if self._planted:
             self.fix()
             self.level.heal()
