@@ -47,8 +47,7 @@ class _Fallbacks(ShopFault):
     def fix(self) -> None:
         self._report.kill()
 
-    def restore(self) -> None:
-        super().restore()
+    def clean(self) -> None:
         self._report.stop()
 
 

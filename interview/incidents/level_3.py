@@ -67,11 +67,6 @@ class Level3:
         return range(self.addresses.gateway_port, self.addresses.gateway_port + self.addresses.gateways)
 
     @property
-    def triton_ports(self) -> range:
-        """Where Triton shows its metrics."""
-        return range(self.addresses.triton_metrics_port, self.addresses.triton_metrics_port + 1)
-
-    @property
     def stack_home(self) -> Path:
         """Its run folder."""
         return self.addresses.run_dir.resolve()
@@ -127,6 +122,18 @@ class Level3:
         control.add(changed, [new])
         _await(new)
 
+    def settle(self) -> None:
+        """Returns once every process is ready; raises `StackError` where one does not get so."""
+        for process in self.stack.processes:
+            _await(process)
+
+    def triton_ms(self, model: str, version: str, seconds: float) -> tuple[float, float]:
+        """What a request of a model's version spends in Triton's queue and in the model, over the next seconds."""
+        before = self._triton_us(model, version)
+        time.sleep(seconds)
+        queue, compute, count = (now - then for now, then in zip(self._triton_us(model, version), before, strict=True))
+        return queue / max(count, 1) / 1e3, compute / max(count, 1) / 1e3
+
     def pid(self, name: str) -> int:
         """The process id of one of its processes.
 
@@ -142,13 +149,18 @@ class Level3:
         """For each of some ports, the sum of a metric's series that have these labels; 0 where nobody answers."""
         return [_count(name, port, labels.items()) for port in ports]
 
+    def _triton_us(self, model: str, version: str) -> list[float]:
+        names = ("queue_duration_us", "compute_infer_duration_us", "request_success")
+        ports = range(self.addresses.triton_metrics_port, self.addresses.triton_metrics_port + 1)
+        return [sum(self.counts(f"nv_inference_{name}", ports, model=model, version=version)) for name in names]
+
     def request(self, kind: str) -> Request:
         """The next request of a kind, as people ask it."""
         return self.traffic.request(kind, self._draw)
 
-    def send(self, request: Request) -> httpx.Response:
+    def send(self, request: Request, headers: dict[str, str] | None = None) -> httpx.Response:
         """The edge's answer to a request."""
-        return self.http.post(request.path, content=request.body, headers=_JSON)
+        return self.http.post(request.path, content=request.body, headers={**_JSON, **(headers or {})})
 
     def search(self) -> SearchRequest:
         """The next search; nobody asked it before, so no cache has its answer."""

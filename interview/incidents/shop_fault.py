@@ -17,16 +17,19 @@ class ShopFault:
     """A fault of level 3; a subclass plants it (`spoil`), takes it away (`fix`), and says what of it is seen.
 
     `fix` does what a trainee does by command. It may be called at any time, and more than once.
+
+    Attributes:
+        planted: whether `plant` was called.
     """
 
     rate_rps: ClassVar[float] = 20.0
-    objective: ClassVar[Objective] = Objective()
+    objective: ClassVar[Objective] = Objective(ok=0.97)
     mix: ClassVar[Mapping[str, float]] = MIX
 
     def __init__(self) -> None:
         self.level = Level3()
         self.caller = Caller(self.call, self.rate_rps, self.objective)
-        self._planted = False
+        self.planted = False
         self._draw = Random(1)  # noqa: S311 - a sample, not a secret
 
     def obstacle(self) -> str | None:
@@ -35,7 +38,7 @@ class ShopFault:
 
     def plant(self) -> None:
         """Plants the fault; returns before it shows."""
-        self._planted = True
+        self.planted = True
         self.spoil()
 
     def spoil(self) -> None:
@@ -64,12 +67,21 @@ class ShopFault:
 
     def restore(self) -> None:
         """Restores the level, whatever the trainee did, and returns once it is healthy."""
-        if self._planted:
-            self.fix()
+        if self.planted:
             self.level.heal()
+            self.fix()
+            self.clean()
+            self.level.settle()
         self.level.http.close()
+
+    def clean(self) -> None:
+        """Takes away what the fault left and a repair does not, once the level is up."""
 
     def call(self) -> int | str:
         """Makes one call as the world's people do, and says what came of it."""
+        return outcome(self.level.send(self.level.request(self.kind())))
+
+    def kind(self) -> str:
+        """Of the next request, by the mix."""
         (kind,) = self._draw.choices(list(self.mix), list(self.mix.values()))
-        return outcome(self.level.send(self.level.request(kind)))
+        return kind

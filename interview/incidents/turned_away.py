@@ -37,7 +37,7 @@ class _TurnedAway(ShopFault):
     def signs(self) -> list[str]:
         shed = sum(self.level.counts("serving_shed_total", self.level.gateway_ports, reason="limit"))
         busy = sum(self._cpu(number) for number in range(self.level.addresses.gateways))
-        return [f"the gateways have shed {shed:.0f} requests, reason limit", f"together they use {busy:.0%} of a core"]
+        return [f"the gateways have shed {shed:.0f} requests, reason limit", f"together they use {busy:.1%} of a core"]
 
     def evidence(self) -> list[str]:
         limits = self.level.counts("serving_concurrency_limit", self.level.gateway_ports)
@@ -53,7 +53,7 @@ class _TurnedAway(ShopFault):
         super().restore()
 
     def _cpu(self, number: int) -> float:
-        return float(psutil.Process(self.level.pid(f"gateway-{number}")).cpu_percent(0.2)) / 100
+        return float(psutil.Process(self.level.pid(f"gateway-{number}")).cpu_percent(0.5)) / 100
 
 
 def fault() -> Fault:

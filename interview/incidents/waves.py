@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
 
 from redis.exceptions import RedisError
 
@@ -25,8 +28,15 @@ __all__ = ["fault"]
 _WARMER = Path(__file__).with_name("cache_warmer.py")
 _PEOPLE = 120
 _LEAST = 0.5
-_LOOKS, _APART_S = 8, 0.5
-_KEPT = 20
+_APART_S, _KEPT, _SHOWN = 0.5, 20, 11
+
+
+class _Look(NamedTuple):
+    """The cache's counters at a moment: answers that it had, and all that it was asked for."""
+
+    at_s: float
+    hits: float
+    asked: float
 
 
 class _Waves(ShopFault):
@@ -35,24 +45,22 @@ class _Waves(ShopFault):
     def __init__(self) -> None:
         super().__init__()
         self._warmer = Background(_WARMER, self.level.stack_home / "cache_warmer.pid")
-        self._looks: list[tuple[float, float, float]] = []
+        self._looks: deque[_Look] = deque(maxlen=_KEPT)
+        self._looking = Lock()
 
     def spoil(self) -> None:
         self._warmer.start()
 
     def call(self) -> int | str:
         """One of a few people, who come back all the time, asks for recommendations."""
+        self._look_now_and_then()
         body = json.dumps({"user": self._draw.randrange(_PEOPLE), "k": 10}).encode()
         return outcome(self.level.send(Request("/v1/recommendations", body)))
 
     def signs(self) -> list[str]:
-        before, waves = self._misses(), []
-        for _ in range(_LOOKS):
-            time.sleep(_APART_S)
-            now = self._misses()
-            waves.append(f"{now - before:.0f}")
-            before = now
-        return [f"answers that Triton had to compute, every half second: {', '.join(waves)}"]
+        misses = [look.asked - look.hits for look in self._looks]
+        waves = ", ".join(f"{now - before:.0f}" for before, now in pairwise(misses[-_SHOWN:]))
+        return [f"answers that Triton had to compute, every half second: {waves}"]
 
     def evidence(self) -> list[str]:
         with suppress(RedisError, OSError), connect(self.level.addresses, "cache") as client:
@@ -67,35 +75,37 @@ class _Waves(ShopFault):
         return ["the cache does not answer"]
 
     def breach(self) -> str | None:
-        """The hit ratio of the last seconds, as planned: people wait a little longer, and Triton works for nothing."""
+        """What the cache was planned for: people wait a little longer, and Triton works for nothing."""
         found = self.caller.breach()
-        hits, all_of_them = self._looked_up()
-        self._looks = [*self._looks, (time.monotonic(), hits, all_of_them)][-_KEPT:]
-        recent = [look for look in self._looks if look[0] > time.monotonic() - self.objective.window_s]
-        asked = all_of_them - recent[0][2]
-        if found or asked <= 0:
+        recent = [look for look in list(self._looks) if look.at_s > time.monotonic() - self.objective.window_s]
+        asked = recent[-1].asked - recent[0].asked if recent else 0
+        if found or not asked:
             return found
-        ratio = (hits - recent[0][1]) / asked
-        return f"the cache answered {ratio:.0%} of {asked:.0f} requests; {_LEAST:.0%} are planned" if ratio < _LEAST else None
+        ratio = (recent[-1].hits - recent[0].hits) / asked
+        missed = f"the cache answered {ratio:.0%} of {asked:.0f} requests; {_LEAST:.0%} are planned"
+        return missed if ratio < _LEAST else None
 
     def fix(self) -> None:
         self._warmer.kill()
 
-    def restore(self) -> None:
-        super().restore()
+    def clean(self) -> None:
         self._warmer.stop()
 
-    def _looked_up(self) -> tuple[float, float]:
-        ports = self.level.gateway_ports
-        results = {
-            result: sum(self.level.counts("serving_cache_requests_total", ports, model="personalisation", result=result))
-            for result in ("hit", "stale", "miss")
-        }
-        return results["hit"] + results["stale"], sum(results.values())
+    def _look_now_and_then(self) -> None:
+        if self._looking.acquire(blocking=False):
+            try:
+                if not self._looks or time.monotonic() - self._looks[-1].at_s >= _APART_S:
+                    self._looks.append(self._look())
+            finally:
+                self._looking.release()
 
-    def _misses(self) -> float:
-        hits, asked = self._looked_up()
-        return asked - hits
+    def _look(self) -> _Look:
+        ports, name = self.level.gateway_ports, "serving_cache_requests_total"
+        hit, stale, miss = (
+            sum(self.level.counts(name, ports, model="personalisation", result=result))
+            for result in ("hit", "stale", "miss")
+        )
+        return _Look(time.monotonic(), hit + stale, hit + stale + miss)
 
 
 def fault() -> Fault:
