@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from interview.incidents.shop_fault import ShopFault
 from servekit.whole_file import write_whole
 from shop.serving.repository import versions, write_repository
 from shop.serving.settings import TritonSettings
+from workbench.processes import cpu_s
 from workbench.stack.inspection import members
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ __all__ = ["fault"]
 _MODEL = "ranking"
 _ONE = b"intra_op_num_threads = 1"
 _TIMES = 16
+_LOOK_S = 2.0
 _STUB = "triton_python_backend_stub"
 
 
@@ -64,7 +67,10 @@ class _BusyCores(ShopFault):
                     yield process
 
     def _cores(self) -> float:
-        return sum(each.cpu_percent(1.0) for each in self._stubs()) / 100
+        stubs = list(self._stubs())
+        before = cpu_s(stubs)
+        time.sleep(_LOOK_S)
+        return max(0.0, cpu_s(stubs) - before) / _LOOK_S
 
 
 def fault() -> Fault:
