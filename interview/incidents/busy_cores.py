@@ -44,7 +44,9 @@ class _BusyCores(ShopFault):
         return [f"{self._cores():.1f} of {os.cpu_count()} cores are busy with {_MODEL}"]
 
     def evidence(self) -> list[str]:
-        return [f"process {each.pid}, which computes {_MODEL}, has {each.num_threads()} threads" for each in self._stubs()]
+        return [
+            f"process {each.pid}, which computes {_MODEL}, has {each.num_threads()} threads" for each in self._stubs()
+        ]
 
     def fix(self) -> None:
         addresses = self.level.addresses

@@ -1,17 +1,18 @@
-"""A version of ranking that was released by mistake: made from the stable one, loaded, and given a share of the traffic."""
+"""A version of ranking that was released by mistake: made from the stable one, and given a share of the traffic."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from shop.artefact import Artefact, ArtefactError, write_artefact
 from shop.canary.edge import Edge
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from interview.incidents.level_3 import Level3
 
-__all__ = ["Candidate", "MODEL", "other_way_round", "with_a_forgotten_branch"]
+__all__ = ["MODEL", "Candidate", "other_way_round", "with_a_forgotten_branch"]
 
 MODEL = "ranking"
 
@@ -53,7 +54,8 @@ class Candidate:
             return "level 3 serves signed models only, and SHOP_SIGN_WITH names no key: set it, or unset SHOP_SIGNED_BY"
         split = self.split.split
         if split.weight:
-            return f"version {split.candidate} of {MODEL} has {split.weight} %: run make canary-3 MODEL={MODEL} WEIGHT=0"
+            remedy = f"run make canary-3 MODEL={MODEL} WEIGHT=0"
+            return f"version {split.candidate} of {MODEL} has {split.weight} %: {remedy}"
         return None
 
     def release(self, change: Callable[[bytes], bytes], weight: int) -> str:
@@ -61,8 +63,8 @@ class Candidate:
         self._forget()
         traffic = self.split
         stable = Artefact(self._folder / traffic.split.stable)
-        number = max(versions(self._folder)) + 1
-        card = replace(stable.card(), version=str(number), algorithm=f"{stable.card().algorithm}, {_MADE}", parameters={})
+        number, card = max(versions(self._folder)) + 1, stable.card()
+        card = replace(card, version=str(number), algorithm=f"{card.algorithm}, {_MADE}", parameters={})
         write_artefact(self._folder / str(number), change(stable.onnx()), card)
         self._level.triton.add(MODEL, number)
         traffic.nominate(str(number))
@@ -86,10 +88,8 @@ class Candidate:
     def _forget(self) -> None:
         for number in versions(self._folder):
             if self._is_made(number):
-                try:
+                with suppress(ControlError):  # it was never loaded
                     self._level.triton.remove(MODEL, number)
-                except ControlError:
-                    pass  # it was never loaded
                 shutil.rmtree(self._folder / str(number))
 
     def _is_made(self, version: int) -> bool:
@@ -104,8 +104,8 @@ def other_way_round(graph: bytes) -> bytes:
     model = onnx.load_from_string(graph)
     (output,) = model.graph.output
     _rename(model, output.name, "right_scores")
-    model.graph.initializer.append(numpy_helper.from_array(np.float32(-1), "turned"))
-    model.graph.initializer.append(numpy_helper.from_array(np.float32(4), "lower"))
+    for name, value in (("turned", -1), ("lower", 4)):
+        model.graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), name))
     model.graph.node.append(helper.make_node("Mul", ["right_scores", "turned"], ["turned_scores"]))
     model.graph.node.append(helper.make_node("Sub", ["turned_scores", "lower"], [output.name]))
     onnx.checker.check_model(model)
@@ -123,16 +123,13 @@ def _slower(graph: bytes, times: int) -> bytes:
     model = onnx.load_from_string(graph)
     (source,), (output,) = model.graph.input, model.graph.output
     _rename(model, output.name, "scores_alone")
-    constants = {"forgotten": np.eye(_SIZE, dtype=np.float32), "nought": np.float32(0)}
+    constants = {"forgotten": np.eye(_SIZE, dtype=np.float32), "nought": np.array(0, np.float32)}
     model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     nodes = [
         helper.make_node("ReduceMean", [source.name], ["branch_mean"], keepdims=0),
         helper.make_node("Mul", ["branch_mean", "nought"], ["branch_nought"]),
         helper.make_node("Add", ["forgotten", "branch_nought"], ["branch_0"]),
-        *(
-            helper.make_node("MatMul", [f"branch_{step}", "forgotten"], [f"branch_{step + 1}"])
-            for step in range(times)
-        ),
+        *(helper.make_node("MatMul", [f"branch_{step}", "forgotten"], [f"branch_{step + 1}"]) for step in range(times)),
         helper.make_node("ReduceMean", [f"branch_{times}"], ["branch_end"], keepdims=0),
         helper.make_node("Mul", ["branch_end", "nought"], ["branch_slack"]),
         helper.make_node("Add", ["scores_alone", "branch_slack"], [output.name]),

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from interview.incidents.level_3 import outcome
+from interview.incidents.level_3 import outcome, search_of
 from interview.incidents.shop_fault import ShopFault
 from servekit.json_file import write_json
 from servekit.whole_file import write_whole
 from shop.features.ranking import ITEM
 from shop.features.store import FILES, GENERATION, MANIFEST
-from shop.load.scenario import asked
 from shop.serving.envoy.splits import read_splits
 from shop.serving.stores import connect
 
@@ -46,7 +45,7 @@ class _CheapLast(ShopFault):
         self.fix()  # a drill that was cut off with the machine's power
         obstacle = super().obstacle()
         if obstacle is None:
-            search = asked(self.level.request("search"))
+            search = search_of(self.level.request("search"))
             self.level.oracle.relevance(search, self._stable, search.candidates)  # from now on it keeps these features
         return obstacle
 
@@ -63,7 +62,7 @@ class _CheapLast(ShopFault):
         came = outcome(answer)
         if came != HTTPStatus.OK:
             return came
-        wrong = self.level.oracle.check(asked(request), answer.content)  # with the features that it read first
+        wrong = self.level.oracle.check(search_of(request), answer.content)  # with the features that it read first
         return "not what the right prices give" if wrong else came
 
     def signs(self) -> list[str]:
@@ -86,7 +85,6 @@ class _CheapLast(ShopFault):
         for path in sorted(self._kept.iterdir(), key=lambda path: path.name == MANIFEST):
             write_whole(self._folder / path.name, path.read_bytes())
         shutil.rmtree(self._kept)
-
 
     @property
     def _stable(self) -> str:

@@ -28,6 +28,7 @@ from workbench.console.exposition import read_exposition, read_labels
 from workbench.stack import StackError, control, take_over, up
 
 if TYPE_CHECKING:
+    from collections.abc import ItemsView
     from pathlib import Path
 
     import httpx
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from workbench.load import Request
     from workbench.stack import Process, Stack
 
-__all__ = ["Level3", "outcome"]
+__all__ = ["Level3", "outcome", "search_of"]
 
 _PATIENCE_S = 10.0
 _READY_WITHIN_S = 60.0
@@ -179,6 +180,11 @@ def outcome(answer: httpx.Response) -> int | str:
     return f"degraded ({degraded})" if answer.status_code == _OK and degraded else answer.status_code
 
 
+def search_of(request: Request) -> SearchRequest:
+    """What a request for a search asks."""
+    return msgspec.json.decode(request.body, type=SearchRequest)
+
+
 def _await(process: Process) -> None:
     deadline = time.monotonic() + _READY_WITHIN_S
     while missing := process.ready.missing():
@@ -187,7 +193,7 @@ def _await(process: Process) -> None:
         time.sleep(0.05)
 
 
-def _count(name: str, port: int, labels: object) -> float:
+def _count(name: str, port: int, labels: ItemsView[str, str]) -> float:
     try:
         text = ask(f"http://127.0.0.1:{port}/metrics", 2).body.decode()
     except OSError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from interview.incidents.level_3 import outcome
 from interview.incidents.shop_fault import ShopFault
 from servekit.whole_file import OWNER_ALONE, write_whole
+from workbench.stack import StackError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +23,7 @@ _OLD, _NEW = "web-2025:k-of-last-year", "web-2026:k-of-this-year"
 class _LockedOut(ShopFault):
     def obstacle(self) -> str | None:
         if self.level.stack.guarded:
-            return "level 3 asks for keys of its own already: run make up-3 without SHOP_API_KEYS and SHOP_API_KEYS_FILE"
+            return "level 3 asks for keys already: run make up-3 without SHOP_API_KEYS and SHOP_API_KEYS_FILE"
         return super().obstacle()
 
     def spoil(self) -> None:
@@ -52,10 +54,17 @@ class _LockedOut(ShopFault):
         ]
 
     def fix(self) -> None:
-        """Lets the old key in again, until its owner has changed over; the gateways read the file every second or two."""
+        """Lets the old key in again, until its owner has changed over; gateways read the file every second or two."""
         if self._keys.exists() and self._withdrawn.exists():
             lines = [*self._lines(self._keys), *self._lines(self._withdrawn)]
             write_whole(self._keys, "".join(f"{line}\n" for line in dict.fromkeys(lines)).encode(), OWNER_ALONE)
+
+    def restore(self) -> None:
+        if self.planted:
+            with suppress(StackError):  # whatever is left of it, `make up-3` repairs
+                for number in range(self.level.addresses.gateways):
+                    self.level.restart_with(f"gateway-{number}")
+        super().restore()
 
     def clean(self) -> None:
         for path in (self._keys, self._withdrawn):

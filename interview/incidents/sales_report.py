@@ -1,7 +1,7 @@
 """A report that counts active people in the feature store, in one script, again and again.
 
-The fault of ``fallbacks`` starts it. Valkey does one thing at a time: a script of 60 ms holds up everything else as long.
-It ends on SIGTERM, when its standard input ends, or when the store is gone.
+The fault of ``fallbacks`` starts it. Valkey does one thing at a time: a script of 60 ms holds up all else as long. It
+ends on SIGTERM, when its standard input ends, or when the store is gone.
 """
 
 from __future__ import annotations

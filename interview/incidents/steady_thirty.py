@@ -38,8 +38,7 @@ class _SteadyThirty(ShopFault):
         stable = read_splits(self.level.addresses.canary_state)[_MODEL].stable
         queue_ms, compute_ms = self.level.triton_ms(_MODEL, stable, _LOOK_S)
         return [
-            f"in {_LOOK_S:g} s a request for {_MODEL} spent {queue_ms:.1f} ms in Triton's queue and {compute_ms:.1f} ms "
-            "in the model"
+            f"a request for {_MODEL} spends {queue_ms:.1f} ms in Triton's queue and {compute_ms:.1f} ms in the model"
         ]
 
     def evidence(self) -> list[str]:

@@ -6,9 +6,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from interview.incidents.candidate import MODEL, Candidate, other_way_round
-from interview.incidents.level_3 import outcome
+from interview.incidents.level_3 import outcome, search_of
 from interview.incidents.shop_fault import ShopFault
-from shop.load.scenario import asked
 from shop.serving.envoy.splits import read_splits
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class _TwoAnswers(ShopFault):
         came = outcome(answer)
         if came != HTTPStatus.OK:
             return came
-        search, first = asked(request), answer.json()["items"][0]["id"]
+        search, first = search_of(request), answer.json()["items"][0]["id"]
         stable = read_splits(self.level.addresses.canary_state)[MODEL].stable
         right = self.level.oracle.relevance(search, stable, search.candidates)
         return came if right[first] > max(right.values()) - _AS_GOOD else "another order"

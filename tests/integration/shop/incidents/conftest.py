@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from interview.incidents.level_3 import search_of
 from shop.addresses import Addresses
 from shop.artefact import Artefact
 from shop.commands.stack import stack
 from shop.features import ranking, store
 from shop.features.watched import PROFILE
-from shop.load.scenario import asked
 from shop.load.world_traffic import WorldTraffic
 from shop.models.drift_reference import reference
 from tests.ports import free_block
@@ -64,10 +64,10 @@ def write_ranking_profile(addresses: Addresses) -> None:
     """Writes the reference of ranking's traffic; so small a world has too few searches for one of its own."""
     from onnxruntime import InferenceSession  # noqa: PLC0415 - only who starts a level needs it
 
-    traffic, draw, rows = WorldTraffic(addresses), Random(5), []  # noqa: S311 - a sample, not a secret
+    traffic, draw, rows = WorldTraffic(addresses), Random(5), []
     users, items = (np.load(addresses.features_dir / store.FILES[prefix]) for prefix in ("u:", "i:"))
     for _ in range(ROWS):
-        search = asked(traffic.request("search", draw))
+        search = search_of(traffic.request("search", draw))
         query = ranking.Query(search.query.category, search.query.price)
         features = ranking.build(query, users[search.user][: store.USER_WIDTH], items[search.candidates])
         rows.append(features[draw.randrange(len(features))])

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 STORIES = read_stories(FOLDER)
-SPEED = 75.0
-"""5 minutes of a rule are 4 seconds here: a fault shows as soon, and all of them are to be proven in three minutes."""
-WARM_UP_S, NOTHING_DONE_S, HELD_S = 3.0, 1.0, 2.0
+SPEED = 100.0
+"""5 minutes of a rule are 3 seconds here: a fault shows as soon, and all of them are to be proven in three minutes."""
+WARM_UP_S, NOTHING_DONE_S, HELD_S = 2.5, 0.5, 1.0
 SEEN = {
     "fallbacks": "sales-report is connected",
     "steady-thirty": "max_queue_delay_microseconds: 30000",
