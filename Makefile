@@ -390,9 +390,12 @@ VERDICTS := workbench.sla.characteristics workbench.drift.characteristics workbe
 verdicts: $(SYNCED) ## simulate how often each verdict is right (1 minute)
 	@$(WITH_ARGS) workbench.verdicts $(VERDICTS)
 
+# They measure time, so they run one at a time.
+TIMED := tests/course/test_readmes.py tests/integration/exam tests/integration/shop/incidents
+
 test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) ## run the tests that take long
-	@$(WITH_ARGS) pytest -m "slow and not images" tests/course/test_readmes.py tests/integration/exam || [ $$? -eq 5 ] # lessons and exams measure time
-	@$(WITH_ARGS) pytest -n 2 -m "slow and not images" --ignore=tests/course/test_readmes.py --ignore=tests/integration/exam || [ $$? -eq 5 ]
+	@$(WITH_ARGS) pytest -m "slow and not images" $(TIMED) || [ $$? -eq 5 ]
+	@$(WITH_ARGS) pytest -n 2 -m "slow and not images" $(TIMED:%=--ignore=%) || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the images and prove that they run (needs Docker)
 	@$(WITH_ARGS) pytest -m images tests/images

@@ -22,6 +22,8 @@ _REPORT = Path(__file__).with_name("sales_report.py")
 
 
 class _Fallbacks(ShopFault):
+    rate_rps = 40.0
+
     def __init__(self) -> None:
         super().__init__()
         self._report = Background(_REPORT, self.level.stack_home / "sales_report.pid")

@@ -41,7 +41,7 @@ SEEN = {
     "cheap-last": "in the set before",
     "locked-out": "key web-2026: 0 requests",
     "busy-cores": "threads",
-    "loaded-model": "model.onnx is what its card vouches for",
+    "loaded-model": "1/model.py",
 }
 """What the evidence of each says."""
 
