@@ -50,7 +50,10 @@ class _CheapLast(ShopFault):
         return obstacle
 
     def spoil(self) -> None:
-        shutil.copytree(self._folder, self._kept)
+        part = self._kept.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(self._folder, part)
+        part.rename(self._kept)  # it is whole, or not there
         items = np.load(self._folder / _ITEMS)
         items[:, ITEM["price"]] += np.log(_CENTS).astype(items.dtype)
         _deliver(self._folder, items)
