@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["fault"]
 
 _NO_MORE_BYTES = 1
-_AUDIT = re.compile(r"audit log \S+: .*?(?=\"|$)")
+_AUDIT = re.compile(r'audit log \S+: [^"]+')
 
 
 class _MissingLines(ShopFault):
