@@ -123,6 +123,11 @@ class Level3:
         control.add(changed, [new])
         _await(new)
 
+    def restart_gateways(self) -> None:
+        """Starts the gateways anew, one after the other: their windows for drift forget what a fault put into them."""
+        for number in range(self.addresses.gateways):
+            self.restart_with(f"gateway-{number}")
+
     def settle(self) -> None:
         """Returns once every process is ready; raises `StackError` where one does not get so."""
         for process in self.stack.processes:

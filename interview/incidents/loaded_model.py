@@ -112,6 +112,7 @@ class _LoadedModel:
         while not self._is_right():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{_MODEL} is not the trained model after {_SETTLES_WITHIN_S:g} s")
+        self._level.restart_gateways()
         self._level.http.close()
 
     @property

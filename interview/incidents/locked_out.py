@@ -62,8 +62,7 @@ class _LockedOut(ShopFault):
     def restore(self) -> None:
         if self.planted:
             with suppress(StackError):  # whatever is left of it, `make up-3` repairs
-                for number in range(self.level.addresses.gateways):
-                    self.level.restart_with(f"gateway-{number}")
+                self.level.restart_gateways()
         super().restore()
 
     def clean(self) -> None:
