@@ -19,7 +19,7 @@ from servekit.loopback import client
 from shop.addresses import Addresses
 from shop.commands.stack import stack
 from shop.features import store
-from shop.gateway.domain.contracts import SearchQuery, SearchRequest
+from shop.gateway.domain.contracts import SearchRequest
 from shop.gateway.settings import GatewaySettings
 from shop.load.oracle import Oracle
 from shop.load.world_traffic import WorldTraffic
@@ -41,7 +41,6 @@ __all__ = ["Level3", "outcome", "search_of"]
 
 _PATIENCE_S = 10.0
 _READY_WITHIN_S = 60.0
-_CANDIDATES = 60
 _JSON = {"content-type": "application/json"}
 _OK = 200
 
@@ -167,12 +166,6 @@ class Level3:
     def send(self, request: Request, headers: dict[str, str] | None = None) -> httpx.Response:
         """The edge's answer to a request."""
         return self.http.post(request.path, content=request.body, headers={**_JSON, **(headers or {})})
-
-    def search(self) -> SearchRequest:
-        """The next search; nobody asked it before, so no cache has its answer."""
-        candidates = self._draw.sample(range(len(self.items)), _CANDIDATES)
-        query = SearchQuery(category=self._draw.randrange(16), price=round(self._draw.uniform(5, 500), 6))
-        return SearchRequest(user=self._draw.randrange(100), query=query, candidates=candidates, k=10)
 
     def ask(self, search: SearchRequest) -> httpx.Response:
         """The edge's answer."""

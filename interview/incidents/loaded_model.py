@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 
 from course.incidents import Caller, Fault
-from interview.incidents.level_3 import Level3
+from interview.incidents.level_3 import Level3, search_of
 from servekit.http_ask import ask
 from shop.artefact import Artefact
 from shop.features.ranking import ITEM
@@ -86,7 +86,7 @@ class _LoadedModel:
         ]
 
     def evidence(self) -> list[str]:
-        searches = [self._level.search() for _ in range(_SHOWS_AFTER)]
+        searches = [search_of(self._level.request("search")) for _ in range(_SHOWS_AFTER)]
         answers = [self._level.ask(search).raise_for_status().content for search in searches]
         wrong = [self._level.oracle.check(*each) for each in zip(searches, answers, strict=True)]
         found = [each for each in wrong if each]
@@ -120,7 +120,7 @@ class _LoadedModel:
         return f"http://127.0.0.1:{self._level.addresses.triton_http_port}"
 
     def _ask(self) -> int | str:
-        search = self._level.search()
+        search = search_of(self._level.request("search"))
         answer = self._level.ask(search)
         items: list[dict[str, Any]] = answer.json().get("items", [])
         if items:
@@ -130,7 +130,7 @@ class _LoadedModel:
         return "wrong answer" if wrong else answer.status_code
 
     def _is_right(self) -> bool:
-        search = self._level.search()
+        search = search_of(self._level.request("search"))
         answer = self._level.ask(search)
         return answer.is_success and self._level.oracle.check(search, answer.content) is None
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
 import shutil
 import signal
 import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import psutil
 import pytest
 
-from course.incidents.__main__ import main as incident
 from shop.addresses import Addresses
 from shop.commands import conformance, erase
 from shop.commands.stack import stack
@@ -121,31 +117,6 @@ def test_a_process_has_the_secrets_that_it_needs_and_no_other(level: Stack, edge
         "SHOP_API_KEYS": {"supervisord", *gateways},
         "PLANTED_TOKEN": {"supervisord"},
     }, "supervisord hands on what it has"
-
-
-@pytest.mark.slow
-def test_the_incident_of_a_loaded_model_shows_in_answers_and_processes_alone(
-    level: Stack, edge: httpx.Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert edge
-    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n\ns\ng\n"))
-    assert incident(["loaded-model"]) == 0
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "the answers name version 1 of the model, as ever" in printed
-    assert re.search(r"of 20 answers \d+ are not what ONNX Runtime computes", printed)
-    assert "model.onnx is what its card vouches for" in printed
-    assert re.search(r"runs \S+/folder\w+/1/model\.py", printed)
-    assert "restored: level 3 is healthy" in printed
-    until(lambda: not unpacked(level), "the code that was loaded is gone")
-
-
-def unpacked(level: Stack) -> list[str]:
-    """Code that a process runs from where Triton unpacks what a request brought."""
-    found = []
-    for process in members(level.home):
-        with suppress(psutil.NoSuchProcess):
-            found += [word for word in process.cmdline() if re.search(r"/folder\w+/\d+/model\.py", word)]
-    return found
 
 
 def test_every_process_listens_on_this_machine_alone_and_on_its_own_ports(level: Stack) -> None:
