@@ -120,12 +120,15 @@ def _overload(
     if step.ready + step.starting >= scaling.max_replicas:
         return f"{why}; max_replicas is {scaling.max_replicas}", "raise autoscaling.max_replicas"
     if step.lost_zone:
-        return why, "leave more room in the zones that remain: a lower autoscaling.target, or more replicas"
+        return why, "leave more room in the zones that remain: lower autoscaling.target, or raise servers.replicas"
     if event and event.name == "spike":
-        return why, "a lower autoscaling.target or more replicas are there before the spike, in_flight sees it soonest"
+        return (
+            why,
+            "lower autoscaling.target or raise servers.replicas, so that room is there before; in_flight sees a spike soonest",
+        )
     if event and event.name == "cold cache" and scaling.metric == "requests":
         return f"{why}; the requests did not grow, only their cost", "scale on cpu or in_flight, or leave more room"
-    return why, "a lower autoscaling.target, or more servers.replicas"
+    return why, "lower autoscaling.target, or raise servers.replicas"
 
 
 def _hit(step: RegionStep, needs: DayRequirements) -> float:
@@ -142,11 +145,14 @@ def _late(step: RegionStep, design: FleetDesign, needs: DayRequirements) -> tupl
     if load.busy >= _CROWDED:
         return (
             f"the cores in {step.name} were {load.busy:.0%} busy, so requests queued: p99 {load.p99_ms:.3g} ms",
-            "a lower autoscaling.target, more replicas, or more cores for each (they share a queue)",
+            "lower autoscaling.target, add replicas, or give each more cores (they share a queue)",
         )
     if design.batch.size > 1:
         return (
             f"p99 was {load.p99_ms:.3g} ms though the cores were {load.busy:.0%} busy: requests waited for their batch",
             "lower batch.delay_ms or batch.size",
         )
-    return f"p99 was {load.p99_ms:.3g} ms with the cores {load.busy:.0%} busy", "more cores a replica, more replicas"
+    return (
+        f"p99 was {load.p99_ms:.3g} ms with the cores {load.busy:.0%} busy",
+        "give each replica more cores, or add replicas",
+    )

@@ -84,7 +84,7 @@ def _total(criteria: Iterable[Criterion]) -> float:
 
 def _criteria(design: FleetDesign, needs: DayRequirements, day: DayRun, reference: DayRun) -> list[Criterion]:
     lost = needs.survive
-    failed = 1 - needs.answered
+    failed = round(1 - needs.answered, 6)
     rows = (
         ("on time, all day", 13.0, None, ("late", "stale"), _LATE),
         ("answered, all day", 12.0, None, ("failed",), failed),
@@ -95,7 +95,7 @@ def _criteria(design: FleetDesign, needs: DayRequirements, day: DayRun, referenc
     )
     found = []
     for name, of, event, fields, allowed in rows:
-        measured, theirs = (_share(run, event, fields) for run in (day, reference))
+        measured, theirs = (round(_share(run, event, fields), 6) for run in (day, reference))
         points = _points(measured, allowed, of)
         broke = worst_break(day, design, needs, event, fields) if points < of else None
         criterion = Criterion(
