@@ -124,7 +124,7 @@ def _overload(
     if event and event.name == "spike":
         return (
             why,
-            "lower autoscaling.target or raise servers.replicas, so that room is there before; in_flight sees a spike soonest",
+            "lower autoscaling.target or raise servers.replicas: room must be there before; in_flight sees it soonest",
         )
     if event and event.name == "cold cache" and scaling.metric == "requests":
         return f"{why}; the requests did not grow, only their cost", "scale on cpu or in_flight, or leave more room"
