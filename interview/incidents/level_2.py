@@ -52,12 +52,12 @@ class Level2:
 
     @cached_property
     def golden(self) -> Golden:
-        """The oracle."""
+        """The right answers, computed by the models that are served."""
         return Golden(self.settings.served_dirs)
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """The items."""
+        """The items of the stable version."""
         return Artefact(self.settings.stable_dir).catalogue()
 
     @cached_property

@@ -34,9 +34,12 @@ class ScreenedConsole(Console):
             yield segment if segment.control else Segment(_screened(segment.text), segment.style)
 
 
-def make_console(*, stderr: bool = False) -> Console:
-    """A console as wide as the terminal, or as COLUMNS says; piped, wide enough that no table cell is cut."""
-    console = ScreenedConsole(stderr=stderr, highlight=False)
+def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """A console as wide as the terminal, or as COLUMNS says; piped, wide enough that no table cell is cut.
+
+    A quiet one prints nothing.
+    """
+    console = ScreenedConsole(stderr=stderr, highlight=False, quiet=quiet)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PIPED_WIDTH
     return console

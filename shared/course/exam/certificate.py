@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Final
 
-from workbench.sla.page import page, stamp_list, tiles
+from workbench.sla.page import page, stamp_list, table, tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from course.exam.result import ExamResult
 
 __all__ = ["render_certificate"]
 
 _PASSED: Final = 80
-_WORDS: Final = 'style="white-space: normal; text-align: left; vertical-align: top"'
-"""A cell of sentences; those of the page's own tables are figures, on one line."""
 
 
 def render_certificate(result: ExamResult) -> str:
@@ -30,7 +25,7 @@ def render_certificate(result: ExamResult) -> str:
     body = [tiles(figures), _criteria(result)]
     if result.first_fixes:
         rows = [(each.title, str(each.of), each.fix) for each in result.first_fixes]
-        body.append(_in_words("What to fix first", ("criterion", "points", "what to do"), rows))
+        body.append(table("What to fix first", ("criterion", "points", "what to do"), rows, sentences=True))
     body.append(stamp_list(result.hardware, _facts(result)))
     verdict = f"{result.points} of {result.of} points"
     status = "met" if result.points >= _PASSED else "broken"
@@ -43,19 +38,8 @@ def _criteria(result: ExamResult) -> str:
         (each.title, f"{each.points}/{each.of}" if each.outcome != "left out" else "left out", each.asked, each.seen)
         for each in result.criteria
     ]
-    return _in_words(
-        "The rubric, and what was seen", ("the level …", "points", "what was asked", "what was seen"), rows
-    )
-
-
-def _in_words(heading: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose cells are sentences."""
-    head = "".join(f"<th {_WORDS}>{escape(column)}</th>" for column in columns)
-    lines = "".join("<tr>" + "".join(f"<td {_WORDS}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return (
-        f'<section><h2>{escape(heading)}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{lines}</tbody></table></div></section>"
-    )
+    columns = ("the level …", "points", "what was asked", "what was seen")
+    return table("The rubric, and what was seen", columns, rows, sentences=True)
 
 
 def _facts(result: ExamResult) -> list[tuple[str, str]]:

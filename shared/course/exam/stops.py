@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import time
@@ -14,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import psutil
-from rich.console import Console
 
 from course.exam.examined import PATIENCE_S, ShortfallError, demand
 from workbench.load import Engine, Phase, Send, arrivals, describe_outcome, encode, open_loop
 from workbench.stack import StackError, control, up
+from workbench.terminal import make_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +54,7 @@ def mended(examined: Examined) -> Iterator[None]:
         yield
     finally:
         with suppress(StackError):
-            up(examined.processes, Console(file=io.StringIO()))
+            up(examined.processes, make_console(quiet=True))
 
 
 class CallLog:

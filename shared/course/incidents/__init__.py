@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from course.incidents.caller import Caller, Summary
 from course.incidents.caller import Promise as Objective
-from course.incidents.catalogue import Choice, Diagnoses, read_catalogue
+from course.incidents.catalogue import Diagnoses, DiagnosisChoice, read_catalogue
 from course.incidents.fault import Fault
 from course.incidents.held import IncidentError, PlantedFault
 from course.incidents.story import Story, StoryError, read_stories
 
 __all__ = [
     "Caller",
-    "Choice",
     "Diagnoses",
+    "DiagnosisChoice",
     "Fault",
     "IncidentError",
     "Objective",

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from course.incidents.story import Story
 
-__all__ = ["Choice", "Diagnoses", "read_catalogue"]
+__all__ = ["Diagnoses", "DiagnosisChoice", "read_catalogue"]
 
 
-class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DiagnosisChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A component or a cause.
 
     Attributes:
@@ -33,14 +33,14 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Diagnoses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All components and causes."""
 
-    component: tuple[Choice, ...]
-    cause: tuple[Choice, ...]
+    component: tuple[DiagnosisChoice, ...]
+    cause: tuple[DiagnosisChoice, ...]
 
-    def components(self, level: int) -> list[Choice]:
+    def components(self, level: int) -> list[DiagnosisChoice]:
         """Those of a level, in the order of the file."""
         return [choice for choice in self.component if level in choice.levels]
 
-    def causes(self, level: int) -> list[Choice]:
+    def causes(self, level: int) -> list[DiagnosisChoice]:
         """Those that a level may have, in the order of the file."""
         return [choice for choice in self.cause if level in choice.levels]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from course.incidents.catalogue import Choice, Diagnoses
+    from course.incidents.catalogue import Diagnoses, DiagnosisChoice
     from course.incidents.held import PlantedFault
     from course.incidents.story import Story
     from course.incidents.watch import AlertWatch
@@ -131,7 +131,7 @@ class Drill:
         )  # fmt: skip
         self._console.print("noted; whether it is right, you learn at the end\n", style="dim")
 
-    def _choose(self, question: str, choices: Sequence[Choice]) -> str:
+    def _choose(self, question: str, choices: Sequence[DiagnosisChoice]) -> str:
         """The id of the chosen one; empty when nobody chooses."""
         self._console.print(f"\n[bold]{question}[/]")
         for number, choice in enumerate(choices, 1):

@@ -18,6 +18,7 @@ __all__ = ["Tile", "figure", "page", "stamp_list", "table", "tiles"]
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 """The browser holds it too: nothing runs, nothing is loaded."""
+_SENTENCES: Final = ' style="white-space: normal; text-align: left; vertical-align: top"'
 _STYLE: Final = Path(__file__).with_name("report.css")
 
 Tile = tuple[str, str, str, str]
@@ -67,10 +68,11 @@ def figure(heading: str, legend: Sequence[tuple[str, str]], picture: str, captio
     return f"<figure><h2>{escape(heading)}</h2>{keys}{picture}{words}</figure>"
 
 
-def table(heading: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose first column is words and whose others are figures."""
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+def table(heading: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, sentences: bool = False) -> str:
+    """A table whose first column is words and whose others are figures, or else sentences, which wrap."""
+    style = _SENTENCES if sentences else ""
+    head = "".join(f"<th{style}>{escape(column)}</th>" for column in columns)
+    lines = "".join("<tr>" + "".join(f"<td{style}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return (
         f'<section><h2>{escape(heading)}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{lines}</tbody></table></div></section>"

@@ -134,7 +134,7 @@ def test_no_page_of_the_repository_names_another_host() -> None:
 
 
 def test_nothing_else_writes_html() -> None:
-    known = {"page.py", "chart.py", "report.py", "picture.py", "budget_picture.py", "docs.py"}
+    known = {"page.py", "chart.py", "report.py", "picture.py", "budget_picture.py", "day_picture.py", "docs.py"}
     element = re.compile(r"(?<!\?P)<(?:html|body|div|p|li|td|svg|text)[ >]")
     files = [*(ROOT / "shared").rglob("*.py"), *ROOT.glob("0?-*/*/**/*.py")]
     assert {path.name for path in files if element.search(path.read_text())} <= known
