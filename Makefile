@@ -370,7 +370,7 @@ licences: $(SYNCED) ## list each dependency's licence; fail on one not accepted
 	@$(PY) -m workbench.licences
 
 # Nothing rebuilds the registered models, the decisions about them and their evidence, the audit logs, and who was erased.
-KEPT := \( -path '.run/mlflow.db*' -o -path .run/registry -o -path '.run/[0-9]/audit' -o -path '.run/[0-9]/canary' -o -path '.run/[0-9]/erased.json' \) -prune
+KEPT := \( -path '.run/mlflow.db*' -o -path .run/registry -o -path '.run/[0-9]/audit' -o -path '.run/[0-9]/canary' -o -path '.run/[0-9]/erased.json' -o -path '.run/exam/[0-9].*' \) -prune
 
 clean: ## stop every level and delete what can be rebuilt
 	@$(foreach n,$(LEVELS),test ! -x $(PY) || $(PY) -m $(PACKAGE_$(n)).commands.stack down;)
