@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
+import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,8 +27,9 @@ from iris_api.commands.exam.__main__ import EXAM, here
 from iris_api.commands.stack import stack
 from tests.exam_taking import KILLS, SEED, lost, overwrite
 from tests.faulty_proxy import Asked, Replied, as_dead, faulty, forgets_the_trace
+from tests.patience import GENEROUS_S, until
 from tests.ports import free_ports
-from workbench.stack import down, up
+from workbench.stack import down, find_started, up
 from workbench.terminal import make_console
 
 if TYPE_CHECKING:
@@ -95,6 +98,24 @@ def test_the_reference_gets_every_point(
     assert (result["points"], result["of"], result["left_out"]) == (100, 100, [])
     assert result["date"].startswith("20")
     assert "100 of 100 points" in Path(".run/exam/1.html").read_text()
+
+
+def test_ctrl_c_leaves_a_level_that_was_not_up_as_it_was(place: None) -> None:
+    del place
+    down(stack(), make_console())
+    written = Path("interrupted.log")
+    with written.open("w") as output:
+        command = [sys.executable, "-u", "-m", "iris_api.commands.exam", "--yes", "--out", "interrupted"]
+        exam = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        until(lambda: "questions drawn with seed" in written.read_text(), written.read_text)
+        exam.send_signal(signal.SIGINT)
+        assert exam.wait(GENEROUS_S) == 130, written.read_text()
+    finally:
+        exam.kill()
+    assert find_started(1) is None
+    assert "the exam starts it, and stops it afterwards" in written.read_text()
+    assert not Path("interrupted").exists()
 
 
 def backwards(asked: Asked, replied: Replied) -> Replied:
