@@ -32,7 +32,8 @@ REBUILT = (
     ".venvs/triton/.synced",
 )
 SAID = (
-    "clean: kept .run/1/audit .run/3/canary .run/3/erased.json .run/exam/1.html .run/exam/1.json .run/mlflow.db .run/mlflow.db-wal .run/registry "
+    "clean: kept .run/1/audit .run/3/canary .run/3/erased.json .run/exam/1.html .run/exam/1.json "
+    ".run/mlflow.db .run/mlflow.db-wal .run/registry "
     "because nothing can rebuild it; rm -rf .run deletes that, too"
 )
 
