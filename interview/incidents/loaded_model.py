@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["fault"]
 
 _MODEL = "ranking"
-_RATE_RPS = 10.0
+_RATE_RPS = 20.0
 _SHOWS_AFTER = 20
 _SETTLES_WITHIN_S = 60.0
 _CODE = f"""

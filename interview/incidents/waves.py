@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["fault"]
 
 _WARMER = Path(__file__).with_name("cache_warmer.py")
-_PEOPLE = 120
+_PEOPLE = 200
 _LEAST = 0.5
 _APART_S, _KEPT, _SHOWN = 0.5, 20, 11
 
