@@ -23,6 +23,7 @@ _REPORT = Path(__file__).with_name("sales_report.py")
 
 class _Fallbacks(ShopFault):
     rate_rps = 40.0
+    mix = {"search": 0.6, "payments": 0.2, "recommendations": 0.2}  # noqa: RUF012 - read only, as the base class says
 
     def __init__(self) -> None:
         super().__init__()

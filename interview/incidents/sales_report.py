@@ -22,7 +22,7 @@ __all__ = ["NAME", "main"]
 NAME = "sales-report"
 """What Valkey's ``CLIENT LIST`` shows."""
 
-_LONG_S, _PAUSE_S = 0.06, 0.15
+_LONG_S, _PAUSE_S = 0.06, 0.12
 _COUNT_ACTIVE = """
 local active = 0
 for row = 1, tonumber(ARGV[1]) do

@@ -23,7 +23,7 @@ class ShopFault:
     """
 
     rate_rps: ClassVar[float] = 20.0
-    objective: ClassVar[Objective] = Objective(ok=0.97)
+    objective: ClassVar[Objective] = Objective(ok=0.95)
     mix: ClassVar[Mapping[str, float]] = MIX
 
     def __init__(self) -> None:
