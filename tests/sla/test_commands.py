@@ -14,6 +14,7 @@ import pytest
 from servekit.errors import NotReadyError
 from tests.patience import until
 from tests.ports import free_ports
+from tests.unmeasured import unmeasured
 from workbench.load import Failure
 from workbench.sla import load_sla
 from workbench.sla.cli import main
@@ -238,7 +239,7 @@ def test_ctrl_c_leaves_a_partial_report_that_says_so(
         [sys.executable, "-m", "workbench.sla", "run", str(path), "--out", str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**unmeasured(), "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     samples = tmp_path / "7" / "samples.bin"
     until(lambda: samples.exists() and samples.stat().st_size >= 32 * 100, "100 samples")

@@ -10,6 +10,7 @@ import pytest
 
 from course.demo import main
 from tests.patience import until
+from tests.unmeasured import unmeasured
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,7 +147,7 @@ def test_a_level_that_does_not_stop_or_leaves_no_result_fails(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_stops_the_level(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "course.demo", "1", "2", "--make", "make SLEEP=600"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=unmeasured()) as process:
         until(lambda: (tmp_path / "calls").exists() and "client-1" in calls(tmp_path), "at the client")
         process.send_signal(number)
         output, _ = process.communicate(timeout=120)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from course.drill import Choice, Memory, Question
 from course.drill.dialogue import Dialogue
 from course.drill.numeric import Draw, Numeric, numeric
+from tests.unmeasured import unmeasured
 from workbench.terminal import make_console
 from workbench.versions import ROOT
 
@@ -76,7 +77,7 @@ def dialogue(monkeypatch: pytest.MonkeyPatch, typed: str) -> Dialogue:
 
 def start_drill(folder: Path, *options: str) -> subprocess.Popen[str]:
     """``python -m course.drill`` in a folder, 80 columns wide, with its input and output in pipes."""
-    environment = os.environ | {"COLUMNS": "80", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "shared")])}
+    environment = unmeasured() | {"COLUMNS": "80", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "shared")])}
     return subprocess.Popen(
         [sys.executable, "-u", "-m", "course.drill", *options], cwd=folder, env=environment, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.workbench.stack.toy_level import RUN_DIR, get, serving
 from tests.patience import until
+from tests.unmeasured import unmeasured
 from workbench.stack import HttpReady, Process, Stack, TcpReady, control
 from workbench.stack.inspection import is_taken, members
 
@@ -210,7 +211,7 @@ def test_ctrl_c_while_waiting_stops_what_was_started(server: str, ports: tuple[i
         f"web = Process('web', [sys.executable, {server!r}, '{ports[0]}', 'deaf'], HttpReady('http://127.0.0.1:{ports[0]}'))\n"
         "sys.exit(main(Stack(7, [web], Path('.run/7'))))\n"
     )
-    command = subprocess.Popen([sys.executable, level, "up"], stdout=subprocess.DEVNULL)
+    command = subprocess.Popen([sys.executable, level, "up"], stdout=subprocess.DEVNULL, env=unmeasured())
     until(lambda: answers(ports[0]))
     command.send_signal(signal.SIGINT)
     assert command.wait(120) == 130
