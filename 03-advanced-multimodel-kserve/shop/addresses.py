@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +26,8 @@ class Addresses(BaseSettings):
     triton_metrics_port: int = Field(8322, ge=1, le=65535, description="Triton's Prometheus metrics.")
     features_port: int = Field(8340, ge=1, le=65535, description="Valkey as the feature store.")
     cache_port: int = Field(8341, ge=1, le=65535, description="Valkey as the inference cache.")
+    extras: Literal["", "assistant"] = Field("", description="What runs beside the three models: make up-3 WITH=…")
+    assistant_port: int = Field(8350, ge=1, le=65535, description="The assistant, where it runs.")
 
     @property
     def models_dir(self) -> Path:

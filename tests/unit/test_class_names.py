@@ -14,7 +14,11 @@ PACKAGES = {
     "shared": ("shared",),
     "level 1": ("01-beginner-iris-api/iris_api",),
     "level 2": ("02-intermediate-seldon-pipeline/recommender", "02-intermediate-seldon-pipeline/graph_router"),
-    "level 3": ("03-advanced-multimodel-kserve/shop", "03-advanced-multimodel-kserve/planner"),
+    "level 3": (
+        "03-advanced-multimodel-kserve/shop",
+        "03-advanced-multimodel-kserve/planner",
+        "03-advanced-multimodel-kserve/assistant",
+    ),
 }
 
 

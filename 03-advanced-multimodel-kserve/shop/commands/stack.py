@@ -54,7 +54,7 @@ def stack(*, renew: bool) -> Stack:
         raise StackError(str(error)) from None
     edge = EdgeSettings()
     gateways = [_gateway(addresses, number, run_dir) for number in range(addresses.gateways)]
-    processes = [*stores, _triton(addresses), *gateways, _edge(addresses)]
+    processes = [*stores, _triton(addresses), *gateways, *_extras(addresses, check=renew), _edge(addresses)]
     return Stack(
         3,
         processes,
@@ -71,10 +71,12 @@ def stack(*, renew: bool) -> Stack:
 
 
 def _scraped(addresses: Addresses) -> dict[str, list[int]]:
+    extras = {addresses.extras: [addresses.assistant_port]} if addresses.extras else {}
     return {
         "gateway": [addresses.gateway_port + number for number in range(addresses.gateways)],
         "triton": [addresses.triton_metrics_port],
         "envoy": [addresses.envoy_admin_port],
+        **extras,
     }
 
 
@@ -135,6 +137,15 @@ def _gateway(addresses: Addresses, number: int, run_dir: Path) -> Process:
         },
         inherits=_OF_A_GATEWAY,
     )
+
+
+def _extras(addresses: Addresses, *, check: bool) -> list[Process]:
+    """What runs beside the models, if anything."""
+    if not addresses.extras:
+        return []
+    from assistant.processes import assistant_processes  # noqa: PLC0415 - who runs level 3 alone needs nothing of it
+
+    return assistant_processes(addresses, _chosen(), check=check)
 
 
 def _edge(addresses: Addresses) -> Process:

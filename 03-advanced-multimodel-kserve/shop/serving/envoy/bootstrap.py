@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shop.serving.envoy import assistant
 from shop.serving.envoy.admin import admin, admin_cluster, admin_listener
 from shop.serving.envoy.filters import http_filters, local_replies
 from shop.serving.envoy.routes import CLUSTER, NAME, routes_file
@@ -56,7 +57,7 @@ def bootstrap(addresses: Addresses, settings: EdgeSettings, splits: Mapping[str,
         "admin": admin(addresses),
         "static_resources": {
             "listeners": [_listener(addresses, settings), admin_listener(addresses)],
-            "clusters": [_gateways(addresses, settings), admin_cluster(addresses)],
+            "clusters": [_gateways(addresses, settings), *assistant.clusters(addresses), admin_cluster(addresses)],
         },
         "layered_runtime": {
             "layers": [
@@ -76,7 +77,11 @@ def bootstrap(addresses: Addresses, settings: EdgeSettings, splits: Mapping[str,
             ]
         },
         "stats_config": {
-            "stats_matcher": {"inclusion_list": {"patterns": [{"prefix": prefix} for prefix in _STATISTICS]}}
+            "stats_matcher": {
+                "inclusion_list": {
+                    "patterns": [{"prefix": prefix} for prefix in (*_STATISTICS, *assistant.statistics(addresses))]
+                }
+            }
         },
         "stats_flush_on_admin": True,
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from servekit.json_file import write_json
 from shop.endpoints import ENDPOINTS, PAYMENTS
+from shop.serving.envoy import assistant
 from shop.serving.envoy.splits import read_splits
 
 if TYPE_CHECKING:
@@ -38,8 +39,10 @@ _OTHER_HOST = {
 Route = dict[str, Any]
 
 
-def route_configuration(splits: Mapping[str, Split], settings: EdgeSettings) -> dict[str, Any]:
-    """Envoy's RouteConfiguration for these versions and weights."""
+def route_configuration(
+    splits: Mapping[str, Split], settings: EdgeSettings, addresses: Addresses | None = None
+) -> dict[str, Any]:
+    """Envoy's RouteConfiguration for these versions and weights; with the addresses, what runs beside the models, too."""
     v1 = [route for each in ENDPOINTS for route in _of_model(each.model, {"path": each.path}, splits[each.model])]
     v2 = [
         route
@@ -49,6 +52,7 @@ def route_configuration(splits: Mapping[str, Split], settings: EdgeSettings) -> 
     routes = [
         *(_forward(route, settings.timeout_s, settings) for route in v1),
         *(_forward(route, settings.tensor_timeout_s, settings) for route in v2),
+        *(assistant.routes(addresses) if addresses is not None else []),
         _forward({"match": {"prefix": "/v1/"}}, settings.timeout_s, settings),
         *(_forward({"match": match}, settings.tensor_timeout_s, settings) for match in _V2),
         *(_health(path, settings) for path in ("/healthz", "/readyz")),
@@ -73,7 +77,7 @@ def write_routes(addresses: Addresses, settings: EdgeSettings) -> Path:
         ValueError: the canary's state is not what it should be.
     """
     path = routes_file(addresses)
-    resources = [route_configuration(read_splits(addresses.canary_state), settings)]
+    resources = [route_configuration(read_splits(addresses.canary_state), settings, addresses)]
     write_json(path, {"version_info": "0", "resources": resources})
     return path
 

@@ -1,0 +1,76 @@
+"""The composition root: settings in, an assistant out."""
+
+from __future__ import annotations
+
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from prometheus_client import REGISTRY
+
+from assistant.adapters.engine import EngineLink
+from assistant.adapters.facts import ItemFacts
+from assistant.adapters.metrics import ChatMetrics, EngineCollector
+from assistant.adapters.spans import ChatSpans
+from assistant.domain.admission import TokenAdmission, TokenBudgets
+from assistant.entrypoints.app import CHAT, QUIET, AssistantApp, AssistantReady
+from assistant.service.chat import Chat
+from assistant.settings import socket_path
+from assistant.weights import model_name
+from servekit.telemetry import Telemetry
+from shop.gateway.adapters.valkey import Valkey
+from shop.gateway.domain.api_keys import ApiKeys, parse_keys
+from shop.serving.logins import read_login
+
+if TYPE_CHECKING:
+    from assistant.settings import AssistantSettings
+    from servekit.telemetry import TelemetrySettings
+    from shop.addresses import Addresses
+
+__all__ = ["Assistant", "build_assistant"]
+
+
+class Assistant(NamedTuple):
+    """A wired assistant: the application, and what says whether it is ready."""
+
+    app: AssistantApp
+    ready: AssistantReady
+
+
+def build_assistant(
+    settings: AssistantSettings, addresses: Addresses, observed: TelemetrySettings, **telemetry: Any
+) -> Assistant:
+    """Wires an assistant; nothing is connected yet.
+
+    Raises:
+        KeysError: the API keys are not what they should be.
+        OSError: the feature store's password may not be read.
+    """
+    watch = Telemetry("assistant", "3", observed, quiet=QUIET, **telemetry)
+    link = EngineLink(socket_path(addresses.run_dir))
+    store = Valkey(settings.features_host, addresses.features_port, read_login(addresses, "features", "gateway"))
+    metrics = ChatMetrics(telemetry.get("registry", REGISTRY))
+    chat = Chat(
+        model_name(settings.model),
+        settings,
+        link,
+        ItemFacts(store, settings.lookup_s),
+        TokenAdmission(settings.room_tokens, settings.first_token_s, settings.prefill_rate, monotonic),
+        TokenBudgets(settings.key_tokens, monotonic),
+        metrics,
+    )
+    watch.register(EngineCollector(link))
+    watch.metrics.expect(CHAT)
+    watch.metrics.expect(CHAT, chat.model, "1", timed=True)
+    ready = AssistantReady(lambda: link.hello is not None)
+    keys = ApiKeys(parse_keys(settings.api_keys.get_secret_value()))
+    spans = ChatSpans(observed)
+    life = link.start, partial(_close, link, store, spans, watch)
+    return Assistant(AssistantApp(chat, keys, watch, spans, ready, life), ready)
+
+
+async def _close(link: EngineLink, store: Valkey, spans: ChatSpans, watch: Telemetry) -> None:
+    await link.stop()
+    store.close()
+    spans.shutdown()
+    watch.shutdown()

@@ -1,0 +1,1 @@
+"""The make targets of the assistant, each a module that is run."""

@@ -1,0 +1,99 @@
+"""``python -m assistant.engine SOCKET``: holds the model and runs it until SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from assistant.domain.wire import Generate, Hello, Turn
+from assistant.engine.server import EngineServer
+from assistant.engine.settings import EngineSettings
+from assistant.weights import WeightsError, digest, find_weights
+from servekit.startup import setting_problems
+from servekit.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from assistant.engine.batch import Batch
+
+_log = logging.getLogger("assistant.engine")
+_PAGE = resource.getpagesize()
+
+
+def main() -> int:
+    """Runs until told to stop: 0 after a clean stop, 1 with a one-line reason."""
+    try:
+        settings, path = EngineSettings(), Path(sys.argv[1])
+        weights = find_weights(settings.model)
+    except WeightsError as error:
+        sys.stderr.write(f"engine cannot start: {error}\n")
+        return 1
+    except ValidationError as error:
+        for problem in setting_problems(error, EngineSettings):
+            sys.stderr.write(f"engine cannot start: {problem}\n")
+        return 1
+    configure_logging("assistant-engine")
+    began = time.monotonic()
+    try:
+        batch = _batch(weights, settings)
+    except RuntimeError as error:
+        sys.stderr.write(f"engine cannot start: weights {weights}: {str(error).splitlines()[0]}\n")
+        return 1
+    hello = Hello(_version(), digest(weights), min(settings.context, settings.kv_tokens), settings.kv_tokens)
+    with _listener(path) as listener:
+        server = EngineServer(batch, listener, hello, _measure, settings.stuck_s)
+        signal.signal(signal.SIGTERM, lambda *_: setattr(server, "stopping", True))
+        _log.info("%s loaded in %.1f s, weights %.12s", weights.name, time.monotonic() - began, hello.sha256)
+        server.run()
+    path.unlink(missing_ok=True)
+    return 0
+
+
+def _batch(weights: Path, settings: EngineSettings) -> Batch:
+    """The model, warm: its first steps compile code, which no caller is to wait for."""
+    from assistant.engine.batch import Batch  # noqa: PLC0415 - takes a second, and a wrong setting is said without it
+
+    batch = Batch(weights, settings)
+    for words in (1, settings.step_tokens):
+        batch.add(0, Generate(0, [Turn("user", "hello " * words)], 4))
+        while batch.busy:
+            batch.step()
+    return batch
+
+
+def _listener(path: Path) -> socket.socket:
+    """Only this user may connect: the socket has no other lock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    listener.listen(16)
+    return listener
+
+
+def _version() -> str:
+    import openvino_genai  # noqa: PLC0415 - as above
+
+    return f"openvino-genai {openvino_genai.__version__.partition('-')[0]}"
+
+
+def _measure() -> tuple[float, int]:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return used.ru_utime + used.ru_stime, pages * _PAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What is called from outside: OpenAI's API over HTTP, with answers whole or streamed."""

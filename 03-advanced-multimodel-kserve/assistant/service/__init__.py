@@ -1,0 +1,1 @@
+"""What becomes of a chat request: facts, prompt, admission, and the pieces of the answer."""
