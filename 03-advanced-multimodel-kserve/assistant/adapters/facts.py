@@ -59,13 +59,13 @@ class ItemFacts:
             raise NotReadyError("features", None, "not loaded yet")
         if block is None:
             raise ParameterError("metadata.item", named, "no such item in the shop")
-        facts = facts_of(item, store.decode(block, store.ITEM_WIDTH))
+        facts = facts_of(store.decode(block, store.ITEM_WIDTH))
         if text:
-            facts["seller_text"] = text.decode("utf-8", "replace")[:_MOST_TEXT]
+            facts["text of the seller"] = text.decode("utf-8", "replace")[:_MOST_TEXT]
         return facts
 
 
-def facts_of(item: int, block: NDArray[Any]) -> dict[str, Any]:
+def facts_of(block: NDArray[Any]) -> dict[str, Any]:
     """What a block of ranking features says of its item; prices and counts are logarithms there."""
 
     def value(name: str) -> float:
@@ -73,11 +73,10 @@ def facts_of(item: int, block: NDArray[Any]) -> dict[str, Any]:
 
     category = int(block[_CATEGORY : _CATEGORY + CATEGORIES].argmax())
     return {
-        "item": item,
         "category": NAMES[category],
         "price": f"{exp(value('price')):.2f} EUR",
         "rating": f"{value('rating'):.1f} of 5 stars",
-        "reviews": round(expm1(value("reviews"))),
-        "bought": round(expm1(value("purchases"))),
-        "days_in_shop": round(expm1(value("age"))),
+        "number of reviews": round(expm1(value("reviews"))),
+        "times bought": round(expm1(value("purchases"))),
+        "days in the shop": round(expm1(value("age"))),
     }

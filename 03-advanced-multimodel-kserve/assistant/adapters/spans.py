@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from servekit.telemetry import RequestRecord
 from servekit.telemetry.traces import span_log
@@ -13,12 +13,21 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from assistant.domain.contracts import ChatRequest
-    from assistant.service.chat import Answer
     from servekit.telemetry import TelemetrySettings
 
-__all__ = ["ChatSpans"]
+__all__ = ["ChatSpans", "Told"]
 
 _log = logging.getLogger("assistant")
+
+
+class Told(Protocol):
+    """What is told of an answer: its own words, its tokens, and how it ended."""
+
+    about: dict[str, Any]
+    prompt_tokens: int
+    answer_tokens: int
+    tokens: int
+    end: str
 
 
 class ChatSpans:
@@ -31,7 +40,7 @@ class ChatSpans:
     def __init__(self, settings: TelemetrySettings) -> None:
         self._spans = span_log("assistant", settings)
 
-    def write(self, record: RequestRecord, request: ChatRequest, answer: Answer, *, failed: bool) -> None:
+    def write(self, record: RequestRecord, request: ChatRequest, answer: Told, *, failed: bool) -> None:
         """Tells of an answer that has ended."""
         took_ns = perf_counter_ns() - record.started_ns
         _log.info(

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from assistant.domain.errors import ParameterError
 from servekit.errors import MalformedError
 
-__all__ = ["ChatMessage", "ChatRequest", "StreamOptions", "Usage", "chunk", "completion", "read_chat"]
+__all__ = ["ChatMessage", "ChatRequest", "StreamOptions", "TokenUsage", "chunk", "completion", "read_chat"]
 
 _MOST_TURNS = 32
 
@@ -119,7 +119,7 @@ def _named(problem: str) -> ParameterError:
     return ParameterError(at or "body", None, (text[0].lower() + text[1:]).replace("`", ""))
 
 
-class Usage(msgspec.Struct, frozen=True):
+class TokenUsage(msgspec.Struct, frozen=True):
     """The tokens of a request."""
 
     prompt_tokens: int
@@ -136,7 +136,7 @@ class _Delta(msgspec.Struct, omit_defaults=True):
     content: str | UnsetType = UNSET
 
 
-def completion(about: dict[str, Any], text: str, reason: str, usage: Usage) -> bytes:
+def completion(about: dict[str, Any], text: str, reason: str, usage: TokenUsage) -> bytes:
     """A whole answer; ``about`` has its id, time, model and fingerprint."""
     choice = {
         "index": 0,
@@ -153,7 +153,7 @@ def chunk(
     reason: str | None = None,
     *,
     first: bool = False,
-    usage: Usage | None = None,
+    usage: TokenUsage | None = None,
 ) -> bytes:
     """One chunk of a stream: a text, the reason of the end, or, without a choice, the tokens."""
     delta = _Delta("assistant" if first else UNSET, UNSET if text is None else text)

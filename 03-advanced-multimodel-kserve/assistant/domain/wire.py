@@ -11,8 +11,21 @@ from typing import Literal, TypeAlias
 import msgspec
 
 __all__ = [
-    "Accepted", "Cancel", "Command", "EngineEvent", "Finished", "Generate", "Hello", "Poll", "Refused", "Report", "Said", "Turn",
-    "decode_command", "decode_event", "encode",
+    "Accepted",
+    "Cancel",
+    "Command",
+    "EngineEvent",
+    "EngineReport",
+    "Finished",
+    "Generate",
+    "Hello",
+    "Poll",
+    "Refused",
+    "Said",
+    "Turn",
+    "decode_command",
+    "decode_event",
+    "encode",
 ]  # fmt: skip
 
 
@@ -42,7 +55,7 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
 
 
 class Poll(msgspec.Struct, frozen=True, tag="poll"):
-    """Ask for a `Report`."""
+    """Ask for a `EngineReport`."""
 
 
 Command: TypeAlias = Generate | Cancel | Poll
@@ -72,7 +85,7 @@ class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
 
 
 class Said(msgspec.Struct, frozen=True, tag="said"):
-    """A piece of the answer, of whole characters; ``text`` is empty while a character or a stop string is incomplete."""
+    """A piece of the answer, of whole characters; empty while a character or a stop string is incomplete."""
 
     id: int
     text: str
@@ -94,7 +107,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     problem: str
 
 
-class Report(msgspec.Struct, frozen=True, tag="report"):
+class EngineReport(msgspec.Struct, frozen=True, tag="report"):
     """How the engine does; counters count from its start.
 
     Attributes:
@@ -118,11 +131,11 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     kv_bytes: int
 
 
-EngineEvent: TypeAlias = Hello | Accepted | Said | Finished | Refused | Report
+EngineEvent: TypeAlias = Hello | Accepted | Said | Finished | Refused | EngineReport
 
 _encoder = msgspec.json.Encoder()
-_commands = msgspec.json.Decoder(Command)
-_events = msgspec.json.Decoder(EngineEvent)
+_commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+_events: msgspec.json.Decoder[EngineEvent] = msgspec.json.Decoder(EngineEvent)
 
 
 def encode(message: Command | EngineEvent) -> bytes:

@@ -26,7 +26,7 @@ __all__ = ["Batch", "BatchUsage"]
 
 
 class BatchUsage(NamedTuple):
-    """The sequences and memory of a batch, as `Report` has them."""
+    """The sequences and memory of a batch, as `EngineReport` has them."""
 
     running: int
     waiting: int

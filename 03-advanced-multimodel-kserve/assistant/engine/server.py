@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from assistant.domain.wire import Cancel, Finished, Generate, Refused, Report, Said, decode_command, encode
+from assistant.domain.wire import Cancel, EngineReport, Finished, Generate, Refused, Said, decode_command, encode
 
 if TYPE_CHECKING:
     import socket
@@ -154,9 +154,9 @@ class EngineServer:
         else:
             peer.say(self._report())
 
-    def _report(self) -> Report:
+    def _report(self) -> EngineReport:
         usage, (cpu_s, resident) = self._batch.usage(), self._measure()
-        return Report(
+        return EngineReport(
             usage.running, usage.waiting, usage.kv_used, usage.preemptions, self._steps, cpu_s, resident, usage.kv_bytes
         )
 

@@ -73,6 +73,7 @@ class AssistantApp:
         keys: ApiKeys,
         watch: Telemetry,
         spans: ChatSpans,
+        *,
         ready: AssistantReady,
         life: tuple[Callable[[], None], Callable[[], Awaitable[None]]],
     ) -> None:

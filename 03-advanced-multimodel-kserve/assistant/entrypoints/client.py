@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from servekit.asgi import send_answer
+from servekit.asgi import begin_stream, send_answer
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -70,7 +71,7 @@ class Client:
             self._trace,
         ]
         self._streaming = True
-        await self._within(self._send({"type": "http.response.start", "status": 200, "headers": headers}))
+        await self._within(begin_stream(self._send, HTTPStatus.OK, headers))
 
     async def write(self, body: bytes) -> None:
         """Sends a part of the stream."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 from assistant.domain.admission import estimated_tokens
-from assistant.domain.contracts import Usage
+from assistant.domain.contracts import TokenUsage
 from assistant.domain.errors import (
     EngineFailedError,
     LateTokenError,
@@ -126,7 +126,7 @@ class Answer:
             "system_fingerprint": hello.sha256[:12] if hello else "",
         }
 
-    def __enter__(self) -> Answer:
+    def __enter__(self) -> Self:
         chat, cost = self._chat, self.prompt_tokens + self.answer_tokens
         chat.budgets.take(self._key, cost)
         self._reserved = cost
@@ -158,9 +158,9 @@ class Answer:
             metrics.per_token.observe((self._last - self._began - self._first_s) / (self.tokens - 1))
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> TokenUsage:
         """The tokens so far."""
-        return Usage(self.prompt_tokens, self.tokens)
+        return TokenUsage(self.prompt_tokens, self.tokens)
 
     async def pieces(self) -> AsyncIterator[Piece]:
         """The answer in pieces of whole characters; ends after `Ended`.

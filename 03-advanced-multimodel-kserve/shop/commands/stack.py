@@ -71,7 +71,7 @@ def stack(*, renew: bool) -> Stack:
 
 
 def _scraped(addresses: Addresses) -> dict[str, list[int]]:
-    extras = {addresses.extras: [addresses.assistant_port]} if addresses.extras else {}
+    extras = {"assistant": [addresses.assistant_port]} if addresses.extras else {}
     return {
         "gateway": [addresses.gateway_port + number for number in range(addresses.gateways)],
         "triton": [addresses.triton_metrics_port],

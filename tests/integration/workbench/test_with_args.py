@@ -30,7 +30,7 @@ os._exit(0)
 MADE = (
     ".venvs/uv/bin/uv", ".venvs/main/.synced", ".venvs/seldon/.synced", ".venvs/triton/.synced", ".venvs/bench/.synced",
     ".venvs/gpu/.synced", ".venvs/ci/.synced", ".venvs/kubeflow/.synced", ".venvs/airflow/.synced",
-    ".venvs/mlflow/.synced",
+    ".venvs/mlflow/.synced", ".venvs/assistant/.synced",
     ".venvs/frameworks/litserve/.synced",
     ".run/1/models/iris/1/model.json", ".run/2/models/recommender/2/model.json", ".run/3/models/ranking/1/model.json",
     ".run/3/optimize.json",
@@ -115,11 +115,12 @@ WHOLE = {
     "MINUTES": ["drill"],
     "MOCK": ["drill"],
     "STATS": ["drill"],
+    "WITH": ["client-3"],
 }
 """Each variable whose value is one word, or only there or not, and what takes it."""
 IN_ENVIRONMENT = {
     "SQL", "ANCHOR", "LIST", "AUTO", "CI", "CONTEXT", "URL", "YES", "REGISTRY", "RELEASE", "ENVIRONMENT", "PROVIDER",
-    "IMAGES", "DRIVER", "ONLY", "STATS",
+    "IMAGES", "DRIVER", "ONLY", "STATS", "WITH",
 }  # fmt: skip
 """Those that a command reads there, or that only change which words it gets."""
 

@@ -1,8 +1,8 @@
 """The edge's part for the assistant: its routes and its cluster, where it runs (``make up-3 WITH=assistant``).
 
-An answer of a language model is a stream of seconds. So its route has no time limit for the whole, only one for silence,
-which the assistant breaks with comments; nothing is sent again once the assistant has it; and its requests are kept out
-of the concurrency limit, which would take their length for a sign of overload.
+An answer of a language model is a stream of seconds. So its route has no time limit for the whole, only one for
+silence, which the assistant breaks with comments; nothing is sent again once the assistant has it; and its requests are
+kept out of the concurrency limit, which would take their length for a sign of overload.
 """
 
 from __future__ import annotations

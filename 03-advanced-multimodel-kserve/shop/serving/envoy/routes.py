@@ -42,7 +42,7 @@ Route = dict[str, Any]
 def route_configuration(
     splits: Mapping[str, Split], settings: EdgeSettings, addresses: Addresses | None = None
 ) -> dict[str, Any]:
-    """Envoy's RouteConfiguration for these versions and weights; with the addresses, what runs beside the models, too."""
+    """Envoy's RouteConfiguration for these versions and weights; by the addresses it knows what runs besides."""
     v1 = [route for each in ENDPOINTS for route in _of_model(each.model, {"path": each.path}, splits[each.model])]
     v2 = [
         route
