@@ -142,6 +142,9 @@ def _near(folder: Path) -> dict[str, str]:
 
 def main() -> int:
     """``make weights-assistant``: fetches and checks; 0 when they are there, 1 with the reason."""
+    if (asked := os.environ.get("WITH", "assistant")) not in {"assistant", ""}:
+        sys.stderr.write(f"error: WITH {asked}: expected assistant\n")
+        return 1
     try:
         model = os.environ.get("ASSISTANT_MODEL", "")
         path = find_weights(model) if model else fetch_weights()
