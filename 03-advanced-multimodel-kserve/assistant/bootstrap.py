@@ -15,6 +15,7 @@ from assistant.adapters.spans import ChatSpans
 from assistant.domain.admission import TokenAdmission, TokenBudgets
 from assistant.entrypoints.app import CHAT, QUIET, AssistantApp, AssistantReady
 from assistant.service.chat import Chat
+from assistant.service.warmth import Warmth
 from assistant.settings import socket_path
 from assistant.weights import model_name
 from servekit.telemetry import Telemetry
@@ -62,14 +63,21 @@ def build_assistant(
     watch.register(EngineCollector(link))
     watch.metrics.expect(CHAT)
     watch.metrics.expect(CHAT, chat.model, "1", timed=True)
-    ready = AssistantReady(lambda: link.hello is not None)
+    warmth = Warmth(link)
+    ready = AssistantReady(warmth)
     keys = ApiKeys(parse_keys(settings.api_keys.get_secret_value()))
     spans = ChatSpans(observed)
-    life = link.start, partial(_close, link, store, spans, watch)
+
+    def start() -> None:
+        link.start()
+        warmth.start()
+
+    life = start, partial(_close, warmth, link, store, spans, watch)
     return Assistant(AssistantApp(chat, keys, watch, spans, ready=ready, life=life), ready)
 
 
-async def _close(link: EngineLink, store: Valkey, spans: ChatSpans, watch: Telemetry) -> None:
+async def _close(warmth: Warmth, link: EngineLink, store: Valkey, spans: ChatSpans, watch: Telemetry) -> None:
+    await warmth.stop()
     await link.stop()
     store.close()
     spans.shutdown()

@@ -10,18 +10,13 @@ import msgspec
 from servekit.errors import ServingError
 
 __all__ = [
-    "BudgetError",
-    "BusyError",
-    "EngineFailedError",
-    "EngineLostError",
-    "LateTokenError",
-    "ParameterError",
-    "PromptTooLongError",
-    "UnknownChatModelError",
-    "WrongMethodError",
-    "as_error",
-    "render",
+    "BudgetError", "BusyError", "ClientGoneError", "EngineFailedError", "EngineLostError", "LateTokenError",
+    "ParameterError", "PromptTooLongError", "UnknownChatModelError", "WrongMethodError", "as_error", "render",
 ]  # fmt: skip
+
+
+class ClientGoneError(Exception):
+    """The caller has left, or has read nothing for too long: nobody is there to be answered."""
 
 
 class ParameterError(ServingError):

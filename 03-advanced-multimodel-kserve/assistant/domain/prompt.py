@@ -6,10 +6,9 @@ breaks escaped; and the marks with which a chat template parts the turns are bro
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from assistant.domain.wire import Turn
 
@@ -24,7 +23,7 @@ _MARK = re.compile(r"<(?=\|)|\|(?=>)|<(?=/?s>)|\[(?=/?INST\])")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 
 _INSTRUCTIONS = "You are the assistant of an online shop. Answer in one short sentence, using only the facts."
-_EXAMPLE = {
+_TOYS = {
     "category": "toys",
     "price": "8.50 EUR",
     "rating": "4.2 of 5 stars",
@@ -32,11 +31,19 @@ _EXAMPLE = {
     "times bought": 95,
     "days in the shop": 300,
 }
+_KITCHEN = {
+    "category": "kitchen",
+    "price": "61.27 EUR",
+    "rating": "3.6 of 5 stars",
+    "number of reviews": 0,
+    "times bought": 2,
+    "days in the shop": 44,
+}
 _SHOTS = (
-    ("What is the price?", "It costs 8.50 EUR."),
-    ("How many reviews are there?", "It has 40 reviews."),
-    ("What is it?", "It is an item of the category toys."),
-    ("Which colour is it?", "The facts do not say that."),
+    (_TOYS, "What is the price?", "It costs 8.50 EUR."),
+    (_KITCHEN, "How many reviews are there?", "It has 0 reviews."),
+    (_KITCHEN, "What does it cost?", "It costs 61.27 EUR."),
+    (_KITCHEN, "What is it?", "It is an item of the category kitchen."),
 )
 """Examples of answers: a model of this size follows them better than it follows instructions. They are the same for
 every request, so with prefix caching they are computed once."""
@@ -50,8 +57,8 @@ def make_turns(messages: Sequence[ChatMessage], facts: Mapping[str, Any] | None)
         facts: of the item that the question is about; None where none was named.
     """
     turns = [Turn("system", _INSTRUCTIONS)]
-    for question, answer in _SHOTS:
-        turns += [Turn("user", _asked(_EXAMPLE, question)), Turn("assistant", answer)]
+    for example, question, answer in _SHOTS:
+        turns += [Turn("user", _asked(example, question)), Turn("assistant", answer)]
     first, *rest = messages
     if first.role == "user":
         turns.append(Turn("user", _asked(facts or {}, first.text)))
@@ -61,7 +68,7 @@ def make_turns(messages: Sequence[ChatMessage], facts: Mapping[str, Any] | None)
 
 
 def _asked(facts: Mapping[str, Any], question: str) -> str:
-    return f"Facts: {harmless(msgspec.json.encode(facts).decode())}\nQuestion: {harmless(question)}"
+    return f"Facts: {harmless(json.dumps(facts, ensure_ascii=False))}\nQuestion: {harmless(question)}"
 
 
 def harmless(text: str) -> str:

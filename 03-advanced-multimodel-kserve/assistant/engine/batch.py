@@ -7,12 +7,13 @@ holds Python's interpreter lock from its start to its end, which is why nothing 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import openvino_genai
 
 from assistant.domain.decoding import TextDecoder
 from assistant.domain.wire import Accepted, Finished, Refused, Said
+from assistant.engine.batch_usage import BatchUsage
 from assistant.engine.settings import BLOCK_TOKENS
 
 if TYPE_CHECKING:
@@ -22,17 +23,7 @@ if TYPE_CHECKING:
     from assistant.domain.wire import EngineEvent, Generate, Turn
     from assistant.engine.settings import EngineSettings
 
-__all__ = ["Batch", "BatchUsage"]
-
-
-class BatchUsage(NamedTuple):
-    """The sequences and memory of a batch, as `EngineReport` has them."""
-
-    running: int
-    waiting: int
-    kv_used: float
-    kv_bytes: int
-    preemptions: int
+__all__ = ["Batch"]
 
 
 class _Sequence:

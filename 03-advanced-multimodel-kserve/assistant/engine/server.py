@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from assistant.domain.wire import Command, EngineEvent, Hello
-    from assistant.engine.batch import BatchUsage
+    from assistant.engine.batch_usage import BatchUsage
 
 __all__ = ["EngineServer", "Steps"]
 
@@ -95,6 +95,12 @@ class EngineServer:
         while not self.stopping:
             self.turn(0.0 if self._batch.busy else _IDLE_S)
 
+    def close(self) -> None:
+        """Closes every connection."""
+        for peer in self._peers():
+            self._lose(peer)
+        self._selector.close()
+
     def turn(self, timeout_s: float) -> None:
         """Reads what has come, runs one step if there is anything to do, and writes."""
         for key, events in self._selector.select(timeout_s):
@@ -109,7 +115,7 @@ class EngineServer:
             self._steps += 1
             for number, event in said:
                 self._pass_on(number, event)
-        for peer in {id(peer): peer for peer in self._peers()}.values():
+        for peer in self._peers():
             self._send(peer)
 
     def _peers(self) -> list[_Peer]:

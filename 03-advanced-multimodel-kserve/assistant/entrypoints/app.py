@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from assistant.domain.contracts import completion, read_chat
-from assistant.domain.errors import EngineLostError, WrongMethodError, as_error, render
-from assistant.entrypoints.client import Client, ClientGoneError
+from assistant.domain.errors import ClientGoneError, WrongMethodError, as_error, render
+from assistant.entrypoints.client import Client
 from assistant.entrypoints.stream import send_stream
 from assistant.service.chat import Ended, Words
 from servekit.asgi import check_media_type, run_lifespan
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from assistant.adapters.spans import ChatSpans
     from assistant.service.chat import Answer, Chat
+    from assistant.service.warmth import Warmth
     from servekit.telemetry import RequestRecord, Telemetry
     from shop.gateway.domain.api_keys import ApiKeys
 
@@ -37,22 +38,25 @@ _log = logging.getLogger("assistant")
 
 
 class AssistantReady:
-    """Whether requests should come: the engine is there, which it is once warm, and the process does not drain.
+    """Whether requests should come: the engine is there and warm, and the process does not drain.
+
+    Args:
+        warmth: of the engine.
 
     Attributes:
         draining: set once the process has been told to stop.
     """
 
-    def __init__(self, connected: Callable[[], bool]) -> None:
+    def __init__(self, warmth: Warmth) -> None:
         self.draining = False
-        self._connected = connected
+        self._warmth = warmth
 
     def check(self) -> None:
         """Raises `NotReadyError` with the reason."""
         if self.draining:
             raise NotReadyError("server", "draining", "call another replica")
-        if not self._connected():
-            raise EngineLostError
+        if missing := self._warmth.missing:
+            raise NotReadyError("engine", None, missing)
 
 
 class AssistantApp:

@@ -6,18 +6,15 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from assistant.domain.errors import ClientGoneError
 from servekit.asgi import begin_stream, send_answer
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
-__all__ = ["Client", "ClientGoneError"]
+__all__ = ["Client"]
 
 _Headers = list[tuple[bytes, bytes]]
-
-
-class ClientGoneError(Exception):
-    """The caller has left, or has read nothing for too long."""
 
 
 class Client:

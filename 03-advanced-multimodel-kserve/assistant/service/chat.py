@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 from assistant.domain.admission import estimated_tokens
 from assistant.domain.contracts import TokenUsage
 from assistant.domain.errors import (
+    ClientGoneError,
     EngineFailedError,
     LateTokenError,
     ParameterError,
@@ -143,7 +144,7 @@ class Answer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and not issubclass(kind, Exception):
+        if kind is not None and (issubclass(kind, ClientGoneError) or not issubclass(kind, Exception)):
             self.end = "cancelled"
         if self._generation is not None:
             self._generation.close()

@@ -1,0 +1,119 @@
+"""The real model behind the real API: its answers, its client, and what frees what."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.assistant.conftest import PRICES, PYTHON
+from tests.integration.assistant.streams import MODEL, idle, metric, post, read_until, stream, text
+from tests.patience import until
+
+if TYPE_CHECKING:
+    from tests.integration.assistant.conftest import Running
+
+pytestmark = pytest.mark.slow
+
+
+def test_prices_of_the_shop_are_told(running: Running) -> None:
+    for item, price in PRICES.items():
+        status, answer = post(running, metadata={"item": str(item)}, temperature=0)
+        assert status == 200
+        assert f"{price:.2f}" in text(answer), item
+
+
+def test_a_seller_who_writes_orders_into_a_description_does_not_change_the_price(running: Running) -> None:
+    _, answer = post(running, metadata={"item": "9"}, temperature=0)
+    assert "5.75" in text(answer)
+    assert "free" not in text(answer).lower()
+
+
+def test_an_item_that_the_shop_has_not_is_told(running: Running) -> None:
+    status, answer = post(running, metadata={"item": "77"})
+    assert (status, answer["error"]["param"]) == (400, "metadata.item")
+
+
+def test_greedy_answers_are_the_same_alone_and_in_a_batch(running: Running) -> None:
+    def answer(item: int) -> str:
+        return text(post(running, metadata={"item": str(item)}, temperature=0, max_tokens=24)[1])
+
+    alone = {item: answer(item) for item in PRICES}
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(answer, [*PRICES, *PRICES]))
+    assert together == [*alone.values(), *alone.values()]
+
+
+def test_a_stop_string_ends_the_answer(running: Running) -> None:
+    _, whole = post(running, metadata={"item": "7"}, temperature=0)
+    _, ended = post(running, metadata={"item": "7"}, temperature=0, stop=["12"])
+    assert text(ended) == text(whole).split("12")[0]
+    assert ended["choices"][0]["finish_reason"] == "stop"
+
+
+def test_a_client_who_leaves_frees_its_slot_within_a_fifth_of_a_second_or_the_step_that_runs(running: Running) -> None:
+    with stream(running) as connection:
+        read_until(connection, b"content")
+        assert not idle(running) or until(lambda: not idle(running), "counted")
+        steps = metric(running, "assistant_engine_steps_total")
+    until(lambda: idle(running), "free", 20)
+    assert metric(running, "assistant_engine_steps_total") - steps < 100, "it went on to the 256th token"
+    assert metric(running, "assistant_reserved_tokens") == 0
+
+
+def test_the_openai_client_talks_with_it(running: Running) -> None:
+    program = f"""
+import sys
+from openai import BadRequestError, NotFoundError, OpenAI
+client = OpenAI(base_url={running.url + "/v1"!r}, api_key="none", max_retries=0)
+ask = dict(model={MODEL!r}, messages=[{{"role": "user", "content": "What does it cost?"}}], metadata={{"item": "8"}}, temperature=0)
+whole = client.chat.completions.create(**ask)
+chunks = list(client.chat.completions.create(**ask, stream=True, stream_options={{"include_usage": True}}))
+streamed = "".join(each.choices[0].delta.content or "" for each in chunks if each.choices)
+assert whole.choices[0].message.content == streamed, (whole, streamed)
+assert "250.00" in streamed, streamed
+assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens
+assert [each.id for each in client.models.list()] == [{MODEL!r}]
+for wrong, kind in (({{"model": "gpt-9"}}, NotFoundError), ({{"n": 3}}, BadRequestError)):
+    try:
+        client.chat.completions.create(**(ask | wrong))
+    except kind as error:
+        assert error.body["message"], error
+    else:
+        sys.exit(f"{{wrong}} was taken")
+"""
+    done = subprocess.run([str(PYTHON), "-c", program], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_many_half_open_streams_leave_room_for_an_honest_request(running: Running) -> None:
+    host, port = running.url.removeprefix("http://").split(":")
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{"
+    halves = [socket.create_connection((host, int(port)), timeout=30) for _ in range(200)]
+    try:
+        for each in halves:
+            each.sendall(head)
+        began = time.monotonic()
+        status, _ = post(running, max_tokens=4)
+        assert status == 200
+        assert time.monotonic() - began < 60
+    finally:
+        for each in halves:
+            each.close()
+
+
+def test_a_client_that_reads_nothing_holds_up_nobody(running: Running) -> None:
+    with stream(running):
+        assert post(running, max_tokens=4)[0] == 200
+    until(lambda: idle(running), "free")
+
+
+def test_of_the_prompt_and_the_answer_no_word_is_in_the_log(running: Running) -> None:
+    _, answer = post(running, messages=[{"role": "user", "content": "Where is the marmalade?"}])
+    log = (running.run_dir / "log").read_text()
+    assert "marmalade" not in log
+    assert text(answer) not in log
