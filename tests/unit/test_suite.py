@@ -27,6 +27,7 @@ UNSEEDED = {"tests/ports.py": "two runs on one machine are to begin at different
 SLEEPING = {
     "tests/cluster/load.py": "sends at a constant rate",
     "tests/cluster/test_recommender_on_a_cluster.py": "an operator at rest changes nothing for a while",
+    "tests/scripted_batch.py": "a step of a model takes time",
     "tests/patience.py": "waits for a condition",
     "tests/integration/recommender/units/Letter.py": "a component that is as slow as it is told",
     "tests/integration/servekit/test_audit_crash.py": "a program under test",

@@ -44,8 +44,10 @@ def main() -> int:
     began = time.monotonic()
     try:
         batch = _batch(weights, settings)
-    except RuntimeError as error:
-        sys.stderr.write(f"engine cannot start: weights {weights}: {str(error).splitlines()[0]}\n")
+    except Exception as error:  # noqa: BLE001 - the library raises whatever it met in the file
+        sys.stderr.write(
+            f"engine cannot start: weights {weights}: {str(error).splitlines()[0]}: expected a GGUF file of a Llama or Qwen\n"
+        )
         return 1
     hello = Hello(_version(), digest(weights), min(settings.context, settings.kv_tokens), settings.kv_tokens)
     with _listener(path) as listener:

@@ -54,7 +54,9 @@ def test_an_engine_that_is_killed_ends_the_stream_with_an_error_and_the_next_is_
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"none of it", "expected a GGUF file"), (b"GGUF" + bytes(64), "weights")]
+    ("content", "said"),
+    [(b"none", "which begins with GGUF"), (b"GGUF" + bytes(64), "expected a GGUF file of")],
+    ids=["no GGUF", "damaged"],
 )
 def test_weights_that_are_none_stop_the_engine_with_a_sentence(
     tmp_path: Path, weights: Path, content: bytes, said: str

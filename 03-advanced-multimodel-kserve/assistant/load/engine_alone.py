@@ -1,0 +1,104 @@
+"""The engine, asked without the gateway: its own answers, and when it has forgotten one whose reader left."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import numpy as np
+
+from assistant.adapters.facts import facts_of
+from assistant.domain.contracts import ChatMessage
+from assistant.domain.prompt import make_turns
+from assistant.domain.wire import EngineReport, Finished, Generate, Poll, Refused, Said, decode_event, encode
+from shop.features.store import FILES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from assistant.domain.wire import Command, EngineEvent
+    from assistant.load.streams import Asked
+
+__all__ = ["cancellations", "own_answers"]
+
+_PAUSE_S = 0.01
+_TIMEOUT_S = 60.0
+
+
+class _Direct:
+    """A connection to the engine of its own."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def to(cls, path: Path) -> _Direct:
+        return cls(*await asyncio.open_unix_connection(str(path)))
+
+    async def ask(self, command: Command) -> AsyncIterator[EngineEvent]:
+        self._writer.write(encode(command))
+        while line := await self._reader.readline():
+            yield decode_event(line)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+async def own_answers(path: Path, features: Path, asked: Sequence[Asked]) -> dict[Asked, str]:
+    """What the engine answers to each question when nobody else asks.
+
+    Args:
+        path: the engine's socket.
+        features: the folder with the features from which the store was filled.
+        asked: the questions.
+
+    Raises:
+        OSError: there is no engine, or there are no features.
+    """
+    items: Any = np.load(features / FILES["i:"], mmap_mode="r", allow_pickle=False)
+    engine, answers = await _Direct.to(path), {}
+    for number, each in enumerate(dict.fromkeys(asked)):
+        turns = make_turns([ChatMessage("user", each.question)], facts_of(items[each.item]))
+        texts = []
+        async for event in engine.ask(Generate(number, turns, each.most)):
+            if isinstance(event, Said):
+                texts.append(event.text)
+            elif isinstance(event, Finished | Refused):
+                break
+        answers[each] = "".join(texts)
+    engine.close()
+    return answers
+
+
+async def cancellations(url: str, path: Path, asked: Asked, times: int) -> list[float]:
+    """Seconds from a reader's leaving until the engine has no sequence any more, so many times.
+
+    Raises:
+        httpx.HTTPError: nothing answers.
+        OSError: there is no engine.
+    """
+    engine, took = await _Direct.to(path), []
+    body = asked.body() | {"messages": [{"role": "user", "content": "Tell me all about it, at length."}]}
+    async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S, trust_env=False) as http:
+        for _ in range(times):
+            async with http.stream("POST", "/v1/chat/completions", json=body | {"max_tokens": 200}) as answer:
+                async for line in answer.aiter_lines():
+                    if '"content":"' in line and '"content":""' not in line:
+                        break
+            left = perf_counter()
+            while await _sequences(engine):
+                await asyncio.sleep(_PAUSE_S)
+            took.append(perf_counter() - left)
+    engine.close()
+    return took
+
+
+async def _sequences(engine: _Direct) -> int:
+    async for event in engine.ask(Poll()):
+        if isinstance(event, EngineReport):
+            return event.running + event.waiting
+    raise ConnectionResetError("the engine has ended")
