@@ -45,9 +45,8 @@ def main() -> int:
     try:
         batch = _batch(weights, settings)
     except Exception as error:  # noqa: BLE001 - the library raises whatever it met in the file
-        sys.stderr.write(
-            f"engine cannot start: weights {weights}: {str(error).splitlines()[0]}: expected a GGUF file of a Llama or Qwen\n"
-        )
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        sys.stderr.write(f"engine cannot start: {weights}: {reason}: expected a GGUF file of a Llama or Qwen\n")
         return 1
     hello = Hello(_version(), digest(weights), min(settings.context, settings.kv_tokens), settings.kv_tokens)
     with _listener(path) as listener:

@@ -90,7 +90,7 @@ async def cancellations(url: str, path: Path, asked: Asked, times: int) -> list[
                     if '"content":"' in line and '"content":""' not in line:
                         break
             left = perf_counter()
-            while await _sequences(engine):
+            while await _sequences(engine):  # noqa: ASYNC110 - the engine is another process
                 await asyncio.sleep(_PAUSE_S)
             took.append(perf_counter() - left)
     engine.close()

@@ -70,7 +70,8 @@ def test_the_openai_client_talks_with_it(running: Running) -> None:
 import sys
 from openai import BadRequestError, NotFoundError, OpenAI
 client = OpenAI(base_url={running.url + "/v1"!r}, api_key="none", max_retries=0)
-ask = dict(model={MODEL!r}, messages=[{{"role": "user", "content": "What does it cost?"}}], metadata={{"item": "8"}}, temperature=0)
+ask = dict(model={MODEL!r}, metadata={{"item": "8"}}, temperature=0)
+ask["messages"] = [{{"role": "user", "content": "What does it cost?"}}]
 whole = client.chat.completions.create(**ask)
 chunks = list(client.chat.completions.create(**ask, stream=True, stream_options={{"include_usage": True}}))
 streamed = "".join(each.choices[0].delta.content or "" for each in chunks if each.choices)
@@ -92,7 +93,8 @@ for wrong, kind in (({{"model": "gpt-9"}}, NotFoundError), ({{"n": 3}}, BadReque
 
 def test_many_half_open_streams_leave_room_for_an_honest_request(running: Running) -> None:
     host, port = running.url.removeprefix("http://").split(":")
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{"
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\n"
+    head += b"content-length: 900\r\n\r\n{"
     halves = [socket.create_connection((host, int(port)), timeout=30) for _ in range(200)]
     try:
         for each in halves:
