@@ -89,6 +89,9 @@ class EngineCollector(Collector):
             ("resident_bytes", "Memory of the engine.", report.resident_bytes),
         ):
             yield GaugeMetricFamily(f"assistant_{name}", documentation, value=float(value))
+        if report.prefix_tokens is not None:
+            cached = "Tokens of prompts that were found in the prefix cache."
+            yield CounterMetricFamily("assistant_prefix_cache_tokens", cached, value=float(report.prefix_tokens))
         for name, documentation, value in (
             ("preemptions", "Running sequences that had to give up their blocks.", report.preemptions),
             ("engine_steps", "Steps of the model.", report.steps),

@@ -118,7 +118,8 @@ class EngineReport(msgspec.Struct, frozen=True, tag="report"):
         steps: of the model.
         cpu_s: processor time of the process.
         resident_bytes: its memory.
-        kv_bytes: of the KV cache.
+        kv_bytes: of the KV cache; 0 where the library does not tell.
+        prefix_tokens: of prompts, that were found in the prefix cache; None where the library does not tell.
     """
 
     running: int
@@ -129,6 +130,7 @@ class EngineReport(msgspec.Struct, frozen=True, tag="report"):
     cpu_s: float
     resident_bytes: int
     kv_bytes: int
+    prefix_tokens: int | None = None
 
 
 EngineEvent: TypeAlias = Hello | Accepted | Said | Finished | Refused | EngineReport

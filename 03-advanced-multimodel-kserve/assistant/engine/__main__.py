@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from servekit.startup import setting_problems
 from servekit.telemetry import configure_logging
 
 if TYPE_CHECKING:
-    from assistant.engine.batch import Batch
+    from assistant.engine.server import Steps
 
 _log = logging.getLogger("assistant.engine")
 _PAGE = resource.getpagesize()
@@ -48,7 +49,9 @@ def main() -> int:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         sys.stderr.write(f"engine cannot start: {weights}: {reason}: expected a GGUF file of a Llama or Qwen\n")
         return 1
-    hello = Hello(_version(), digest(weights), min(settings.context, settings.kv_tokens), settings.kv_tokens)
+    hello = Hello(
+        _version(settings.engine), digest(weights), min(settings.context, settings.kv_tokens), settings.kv_tokens
+    )
     with _listener(path) as listener:
         server = EngineServer(batch, listener, hello, _measure, settings.stuck_s)
         signal.signal(signal.SIGTERM, lambda *_: setattr(server, "stopping", True))
@@ -58,11 +61,17 @@ def main() -> int:
     return 0
 
 
-def _batch(weights: Path, settings: EngineSettings) -> Batch:
+def _batch(weights: Path, settings: EngineSettings) -> Steps:
     """The model, warm: its first steps compile code, which no caller is to wait for."""
-    from assistant.engine.batch import Batch  # noqa: PLC0415 - takes a second, and a wrong setting is said without it
+    batch: Steps
+    if settings.engine == "openvino":
+        from assistant.engine.batch import Batch  # noqa: PLC0415 - takes a second, and a wrong setting is said without
 
-    batch = Batch(weights, settings)
+        batch = Batch(weights, settings)
+    else:
+        from assistant.engine.llama_slots import Slots  # noqa: PLC0415 - as above
+
+        batch = Slots(weights, settings)
     for words in (1, settings.step_tokens):
         batch.add(0, Generate(0, [Turn("user", "hello " * words)], 4))
         while batch.busy:
@@ -84,10 +93,9 @@ def _listener(path: Path) -> socket.socket:
     return listener
 
 
-def _version() -> str:
-    import openvino_genai  # noqa: PLC0415 - as above
-
-    return f"openvino-genai {openvino_genai.__version__.partition('-')[0]}"
+def _version(engine: str) -> str:
+    package = {"openvino": "openvino-genai", "llamacpp": "xllamacpp"}[engine]
+    return f"{package} {version(package)}"
 
 
 def _measure() -> tuple[float, int]:

@@ -15,3 +15,4 @@ class BatchUsage(NamedTuple):
     kv_used: float
     kv_bytes: int
     preemptions: int
+    prefix_tokens: int | None = None

@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from assistant.domain.wire import Cancel, EngineReport, Finished, Generate, Refused, Said, decode_command, encode
+from assistant.domain.wire import (
+    Accepted,
+    Cancel,
+    EngineReport,
+    Finished,
+    Generate,
+    Refused,
+    Said,
+    decode_command,
+    encode,
+)
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from assistant.domain.wire import Command, EngineEvent, Hello
     from assistant.engine.batch_usage import BatchUsage
@@ -32,13 +42,13 @@ class Steps(Protocol):
     def busy(self) -> bool:
         """Whether a step has anything to do."""
 
-    def add(self, number: int, request: Generate) -> EngineEvent:
-        """Takes a request in, or refuses it."""
+    def add(self, number: int, request: Generate) -> EngineEvent | None:
+        """Takes a request in, or refuses it; None where the number of its tokens comes with a step."""
 
     def cancel(self, number: int) -> None:
         """Forgets a sequence, whether it is there or not."""
 
-    def step(self) -> list[tuple[int, Said | Finished]]:
+    def step(self) -> Sequence[tuple[int, Accepted | Said | Finished | Refused]]:
         """One pass through the model."""
 
     def usage(self) -> BatchUsage:
@@ -152,7 +162,8 @@ class EngineServer:
             if not isinstance(event, Refused):
                 peer.numbers[command.id] = number
                 self._owners[number] = peer, command.id
-            peer.say(event)
+            if event is not None:
+                peer.say(event)
         elif isinstance(command, Cancel):
             number = peer.numbers.pop(command.id, -1)
             self._owners.pop(number, None)
@@ -163,14 +174,22 @@ class EngineServer:
     def _report(self) -> EngineReport:
         usage, (cpu_s, resident) = self._batch.usage(), self._measure()
         return EngineReport(
-            usage.running, usage.waiting, usage.kv_used, usage.preemptions, self._steps, cpu_s, resident, usage.kv_bytes
+            usage.running,
+            usage.waiting,
+            usage.kv_used,
+            usage.preemptions,
+            self._steps,
+            cpu_s,
+            resident,
+            usage.kv_bytes,
+            usage.prefix_tokens,
         )
 
-    def _pass_on(self, number: int, event: Said | Finished) -> None:
+    def _pass_on(self, number: int, event: Accepted | Said | Finished | Refused) -> None:
         peer, name = self._owners.get(number, (None, 0))
         if peer is None:
             return
-        if isinstance(event, Finished):
+        if isinstance(event, Finished | Refused):
             del self._owners[number]
             peer.numbers.pop(name, None)
         peer.say(msgspec.structs.replace(event, id=name))

@@ -51,16 +51,21 @@ def weights() -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:  # noqa: ARG001 - checked
+def running(
+    request: pytest.FixtureRequest, weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Everything, with OpenVINO as the engine or the one that a test names."""
+    assert weights.exists()
     run_dir = tmp_path_factory.mktemp("run")
     features, port = free_ports(2)
     environment = os.environ | {
         "SHOP_RUN_DIR": str(run_dir),
         "SHOP_FEATURES_PORT": str(features),
         "SHOP_ASSISTANT_PORT": str(port),
+        "ASSISTANT_ENGINE": getattr(request, "param", "openvino"),
         "ASSISTANT_STUCK_S": "60",
         "ASSISTANT_STALL_S": "3",
-        "ASSISTANT_FIRST_TOKEN_S": "30",
+        "ASSISTANT_FIRST_TOKEN_S": "300",  # the machine may be busy
         "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
     }
     commands = {
