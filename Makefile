@@ -78,7 +78,7 @@ export SHOP_EXTRAS := $(value WITH)
 endif
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
-.PHONY: help setup demo weights-assistant sla-assistant assistant-parts test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry learn hint solution reset
+.PHONY: help setup demo weights-assistant sla-assistant ladder-assistant assistant-parts test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry learn hint solution reset
 .PHONY: skills console console-down console-picture up-console down-console cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
 
 help:
@@ -168,7 +168,7 @@ test-2: $(SYNCED) $(SELDON)
 	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k "recommender or graph_router"
 
 test-3: $(SYNCED) $(TRITON)
-	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k "shop or planner"
+	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k "shop or planner or assistant"
 
 exam-%: $(SYNCED) $$(ARTEFACT_$$*) ## examine it: 100 points and a certificate (URL=…, YES=1)
 	@$(THERE) $(WITH_ARGS) $(LEVEL).commands.exam
@@ -252,6 +252,9 @@ weights-assistant: $(SYNCED) ## fetch the assistant's weights (93 MB) and check 
 
 sla-assistant: $(SYNCED) ## hold the assistant to its promise (after up-3 WITH=assistant)
 	@$(WITH_ARGS) assistant.commands.sla
+
+ladder-assistant: $(SYNCED) $(ASSISTANT) weights-assistant ## measure each way to run it, both engines (4 minutes)
+	@$(WITH_ARGS) assistant.commands.ladder
 
 assistant-parts: $(ASSISTANT)
 	@$(PY) -m assistant.weights

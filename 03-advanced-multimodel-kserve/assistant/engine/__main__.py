@@ -105,4 +105,6 @@ def _measure() -> tuple[float, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # llama.cpp's threads cannot be ended in an orderly way

@@ -140,6 +140,7 @@ TAKES_ARGS = (
     "test", "test-slow", "test-images", "up-1", "up-3", "logs-1", "trace-2", "calibrate-3", "budget-3", "overload-3",
     "failures-3", "delays-3", "transport-3", "gateways-3", "conformance-3", "sla-1", "fuzz-1", "test-1", "test-2",
     "test-3", "capacity-2", "release-1", "grade-1", "drill", "incident", "design", "plan-3",
+    "sla-assistant", "ladder-assistant",
 )  # fmt: skip
 
 
