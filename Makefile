@@ -78,7 +78,7 @@ export SHOP_EXTRAS := $(value WITH)
 endif
 WITH_ARGS := $(PY) -I -S shared/workbench/with_args.py
 
-.PHONY: help setup demo weights-assistant sla-assistant ladder-assistant assistant-parts test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry learn hint solution reset
+.PHONY: help setup demo weights-assistant sla-assistant ladder-assistant assistant-parts test test-slow lint format licences doctor lock proto-code clean test-images test-cluster crds bench progress drill incident design model-keys registry policy registry-up registry-down up-registry down-registry learn hint solution reset plan-assistant calibrate-assistant
 .PHONY: skills console console-down console-picture up-console down-console cluster-login install-ci release-tools observe up-observe observe-down down-observe dashboards verdicts
 
 help:
@@ -255,6 +255,12 @@ sla-assistant: $(SYNCED) ## hold the assistant to its promise (after up-3 WITH=a
 
 ladder-assistant: $(SYNCED) $(ASSISTANT) weights-assistant ## measure each way to run it, both engines (4 minutes)
 	@$(WITH_ARGS) assistant.commands.ladder
+
+plan-assistant: $(SYNCED) ## say how many replicas of it USERS=10000 need, and their price
+	@$(WITH_ARGS) assistant.commands.plan --users="$${USERS:-10000}"
+
+calibrate-assistant: assistant-parts ## measure the engine's steps that plan-assistant uses
+	@$(WITH_ARGS) assistant.commands.calibrate
 
 assistant-parts: $(ASSISTANT)
 	@$(PY) -m assistant.weights

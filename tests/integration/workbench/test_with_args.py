@@ -116,6 +116,7 @@ WHOLE = {
     "MOCK": ["drill"],
     "STATS": ["drill"],
     "WITH": ["client-3"],
+    "USERS": ["plan-assistant"],
 }
 """Each variable whose value is one word, or only there or not, and what takes it."""
 IN_ENVIRONMENT = {
