@@ -18,7 +18,7 @@ from workbench.terminal import make_console, make_table, printable, say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Reading", "ask", "main"]
+__all__ = ["StreamReading", "ask", "main"]
 
 _QUESTIONS: Final = (
     (7, "What does it cost?"),
@@ -30,7 +30,7 @@ _QUESTIONS: Final = (
 _TIMEOUT_S: Final = 30.0
 
 
-class Reading(NamedTuple):
+class StreamReading(NamedTuple):
     """A streamed answer as its reader had it.
 
     Attributes:
@@ -75,7 +75,7 @@ def main() -> int:
     return 0
 
 
-def ask(http: httpx.Client, question: str, item: int, most: int = 48) -> Reading:
+def ask(http: httpx.Client, question: str, item: int, most: int = 48) -> StreamReading:
     """Asks one question and reads the stream of its answer.
 
     Raises:
@@ -103,7 +103,7 @@ def ask(http: httpx.Client, question: str, item: int, most: int = 48) -> Reading
                 if text := choice["delta"].get("content"):
                     first_s = first_s or perf_counter() - began
                     texts.append(text)
-    return Reading("".join(texts), first_s, perf_counter() - began, tokens)
+    return StreamReading("".join(texts), first_s, perf_counter() - began, tokens)
 
 
 def _chunks(answer: httpx.Response) -> Iterator[dict[str, Any]]:

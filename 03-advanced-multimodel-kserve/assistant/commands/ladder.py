@@ -15,6 +15,7 @@ import msgspec
 
 from assistant.ladder.measured import Measured
 from assistant.load.promise import percentile
+from assistant.weights import WeightsError, fetch_weights
 from servekit.json_file import write_json
 from workbench.arguments import count
 from workbench.hardware import hardware_stamp
@@ -51,14 +52,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     runs: dict[str, list[Measured]] = defaultdict(list)
     try:
+        if not os.environ.get("ASSISTANT_MODEL"):
+            fetch_weights()
         for number in range(options.rounds):
             order = list(RUNGS.items())
             for name, spec in order if number % 2 == 0 else reversed(order):
                 runs[name].append(_run(spec))
                 say(f"round {number + 1}: {name}: {runs[name][-1].rate:.0f} tokens/s", stderr=True)
-    except (subprocess.SubprocessError, OSError, msgspec.DecodeError) as error:
+    except (WeightsError, subprocess.SubprocessError, OSError, msgspec.DecodeError) as error:
         said = getattr(error, "stderr", "") or str(error)
-        say(f"ladder: {said.strip().splitlines()[-1]}: run make weights-assistant", stderr=True)
+        say(f"ladder: {said.strip().splitlines()[-1]}", stderr=True)
         return 1
     _show(runs)
     return 0

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from assistant.load.engine_alone import cancellations, own_answers
-from assistant.load.promise import Promise, judge, percentile, read_promise
+from assistant.load.promise import StreamPromise, judge, percentile, read_promise
 from assistant.load.streams import QUESTIONS, Asked, Seen, offer
 from assistant.settings import socket_path
 from servekit.json_file import write_json
@@ -25,7 +25,7 @@ from workbench.terminal import make_console, make_table, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from assistant.load.promise import Row
+    from assistant.load.promise import PromiseLine
 
 __all__ = ["main", "questions"]
 
@@ -67,7 +67,7 @@ def questions(answer_tokens: int) -> list[Asked]:
     return [Asked(item, question, answer_tokens) for item in _ITEMS for question in QUESTIONS]
 
 
-async def _measure(promise: Promise) -> tuple[list[Row], list[Seen]]:
+async def _measure(promise: StreamPromise) -> tuple[list[PromiseLine], list[Seen]]:
     addresses, load = Addresses(), promise.load
     url, path = f"http://127.0.0.1:{addresses.port}", socket_path(addresses.run_dir)
     asked = questions(load.answer_tokens)
@@ -77,7 +77,7 @@ async def _measure(promise: Promise) -> tuple[list[Row], list[Seen]]:
     return judge(promise, seen, expected, took), seen
 
 
-def _show(promise: Promise, rows: Sequence[Row], seen: Sequence[Seen]) -> None:
+def _show(promise: StreamPromise, rows: Sequence[PromiseLine], seen: Sequence[Seen]) -> None:
     console, load = make_console(), promise.load
     answered = [each for each in seen if each.status == _OK]
     tokens = sum(each.tokens[1] for each in answered), sum(each.tokens[0] for each in answered)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from assistant.load.streams import Asked, Seen
 
-__all__ = ["Load", "Promise", "Row", "judge", "percentile", "read_promise"]
+__all__ = ["Load", "PromiseLine", "StreamPromise", "judge", "percentile", "read_promise"]
 
 _OK = 200
 
@@ -26,7 +26,7 @@ class Load(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer_tokens: int
 
 
-class Promise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StreamPromise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The promise; times in milliseconds.
 
     Attributes:
@@ -46,7 +46,7 @@ class Promise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cancel_ms: float
 
 
-class Row(NamedTuple):
+class PromiseLine(NamedTuple):
     """A line of the verdict: what, as measured, as promised, and whether it was kept."""
 
     what: str
@@ -55,14 +55,14 @@ class Row(NamedTuple):
     kept: bool
 
 
-def read_promise(path: Path) -> Promise:
+def read_promise(path: Path) -> StreamPromise:
     """The promise in a file.
 
     Raises:
         ValueError: the file is not what it should be.
     """
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Promise)
+        return msgspec.toml.decode(path.read_bytes(), type=StreamPromise)
     except msgspec.DecodeError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -73,8 +73,8 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def judge(
-    promise: Promise, seen: Sequence[Seen], expected: Mapping[Asked, str], cancel_s: Sequence[float]
-) -> list[Row]:
+    promise: StreamPromise, seen: Sequence[Seen], expected: Mapping[Asked, str], cancel_s: Sequence[float]
+) -> list[PromiseLine]:
     """The verdict's lines. A request that was refused or broke off has met no limit.
 
     Args:
@@ -90,14 +90,16 @@ def judge(
     correct = sum(each.text == expected.get(each.asked) for each in answered) / max(1, len(answered))
     cancelled = max(cancel_s, default=float("inf")) * 1e3
     return [
-        Row("first token, p99 (ms)", first, promise.first_token_p99_ms, first <= promise.first_token_p99_ms),
-        Row("per output token, p99 (ms)", per_token, promise.per_token_p99_ms, per_token <= promise.per_token_p99_ms),
-        Row("goodput (share that met both)", good, promise.goodput, good >= promise.goodput),
-        Row("answers as the engine's own", correct, promise.correct, correct >= promise.correct),
-        Row("cancelled within, worst (ms)", cancelled, promise.cancel_ms, cancelled <= promise.cancel_ms),
+        PromiseLine("first token, p99 (ms)", first, promise.first_token_p99_ms, first <= promise.first_token_p99_ms),
+        PromiseLine(
+            "per output token, p99 (ms)", per_token, promise.per_token_p99_ms, per_token <= promise.per_token_p99_ms
+        ),
+        PromiseLine("goodput (share that met both)", good, promise.goodput, good >= promise.goodput),
+        PromiseLine("answers as the engine's own", correct, promise.correct, correct >= promise.correct),
+        PromiseLine("cancelled within, worst (ms)", cancelled, promise.cancel_ms, cancelled <= promise.cancel_ms),
     ]
 
 
-def _met(promise: Promise, seen: Seen) -> bool:
+def _met(promise: StreamPromise, seen: Seen) -> bool:
     per_token_ms = (seen.per_token_s or 0.0) * 1e3
     return seen.first_s * 1e3 <= promise.first_token_p99_ms and per_token_ms <= promise.per_token_p99_ms

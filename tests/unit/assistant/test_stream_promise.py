@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assistant.commands import sla
+from assistant.load.promise import judge, percentile, read_promise
+from assistant.load.streams import Asked, Seen
+
+TOML = Path(sla.__file__).parents[1] / "sla.toml"
+ASKED = Asked(3, "What does it cost?", 8)
+
+
+def seen(first_s: float = 0.1, per_token_s: float = 0.01, status: int = 200, text: str = "right") -> Seen:
+    return Seen(ASKED, status, text, first_s, per_token_s, 1.0, (10, 5))
+
+
+def kept(run: list[Seen], cancel_s: tuple[float, ...] = (0.01,)) -> dict[str, bool]:
+    return {line.what: line.kept for line in judge(read_promise(TOML), run, {ASKED: "right"}, cancel_s)}
+
+
+def test_a_good_run_keeps_every_line_of_the_promise() -> None:
+    assert all(kept([seen()] * 100).values())
+
+
+@pytest.mark.parametrize(
+    ("run", "broken"),
+    [
+        ([seen()] * 90 + [seen(first_s=60)] * 10, "first token, p99 (ms)"),
+        ([seen()] * 90 + [seen(per_token_s=9)] * 10, "per output token, p99 (ms)"),
+        ([seen()] * 90 + [seen(status=429)] * 10, "goodput (share that met both)"),
+        ([seen()] * 99 + [seen(text="wrong")], "answers as the engine's own"),
+    ],
+)
+def test_each_line_can_be_broken(run: list[Seen], broken: str) -> None:
+    assert not kept(run)[broken]
+
+
+def test_a_cancellation_that_takes_too_long_breaks_the_promise() -> None:
+    assert not kept([seen()] * 100, (0.01, 5.0))["cancelled within, worst (ms)"]
+
+
+def test_a_run_without_an_answer_keeps_nothing() -> None:
+    assert not any(kept([], ()).values())
+    assert not any(kept([seen(status=0)] * 3, ()).values())
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    assert percentile([3.0, 1.0, 2.0], 0.5) == 2.0
+    assert percentile([3.0, 1.0, 2.0], 0.99) == 3.0
