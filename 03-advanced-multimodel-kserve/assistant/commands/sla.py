@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 
-from assistant.load.engine_alone import cancellations, own_answers
+from assistant.load.engine_alone import cancellations, item_facts, own_answers
 from assistant.load.promise import StreamPromise, judge, percentile, read_promise
+from assistant.load.quality import right
 from assistant.load.streams import QUESTIONS, Asked, Seen, offer
 from assistant.settings import socket_path
 from servekit.json_file import write_json
@@ -31,7 +32,7 @@ __all__ = ["main", "questions"]
 
 _TOML = Path(__file__).parents[1] / "sla.toml"
 _RESULT = Path(".run/sla/assistant.json")
-_ITEMS = range(3, 1003, 100)
+_ITEMS = range(3, 1303, 100)
 _CANCELLATIONS = 5
 _SEED = 11
 _OK = 200
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def questions(answer_tokens: int) -> list[Asked]:
-    """The questions of a run: four about each of ten items."""
+    """The questions of a run: four about each of thirteen items."""
     return [Asked(item, question, answer_tokens) for item in _ITEMS for question in QUESTIONS]
 
 
@@ -74,7 +75,8 @@ async def _measure(promise: StreamPromise) -> tuple[list[PromiseLine], list[Seen
     expected = await own_answers(path, addresses.features_dir, asked)
     took = await cancellations(url, path, asked[0], _CANCELLATIONS)
     seen = await offer(url, load.rate_rps, load.duration_s, asked, _SEED)
-    return judge(promise, seen, expected, took), seen
+    facts = item_facts(addresses.features_dir, _ITEMS)
+    return judge(promise, seen, expected, right(expected, facts), took), seen
 
 
 def _show(promise: StreamPromise, rows: Sequence[PromiseLine], seen: Sequence[Seen]) -> None:

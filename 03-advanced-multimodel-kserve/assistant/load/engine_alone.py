@@ -16,13 +16,13 @@ from assistant.domain.wire import EngineReport, Finished, Generate, Poll, Refuse
 from shop.features.store import FILES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
     from assistant.domain.wire import Command, EngineEvent
     from assistant.load.streams import Asked
 
-__all__ = ["cancellations", "own_answers"]
+__all__ = ["cancellations", "item_facts", "own_answers"]
 
 _PAUSE_S = 0.01
 _TIMEOUT_S = 60.0
@@ -59,10 +59,10 @@ async def own_answers(path: Path, features: Path, asked: Sequence[Asked]) -> dic
     Raises:
         OSError: there is no engine, or there are no features.
     """
-    items: Any = np.load(features / FILES["i:"], mmap_mode="r", allow_pickle=False)
+    facts = item_facts(features, [each.item for each in asked])
     engine, answers = await _Direct.to(path), {}
     for number, each in enumerate(dict.fromkeys(asked)):
-        turns = make_turns([ChatMessage("user", each.question)], facts_of(items[each.item]))
+        turns = make_turns([ChatMessage("user", each.question)], facts[each.item])
         texts = []
         async for event in engine.ask(Generate(number, turns, each.most)):
             if isinstance(event, Said):
@@ -72,6 +72,12 @@ async def own_answers(path: Path, features: Path, asked: Sequence[Asked]) -> dic
         answers[each] = "".join(texts)
     engine.close()
     return answers
+
+
+def item_facts(features: Path, items: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """The facts of items, from the file from which the store was filled; raises `OSError` where there is none."""
+    blocks: Any = np.load(features / FILES["i:"], mmap_mode="r", allow_pickle=False)
+    return {item: facts_of(blocks[item]) for item in items}
 
 
 async def cancellations(url: str, path: Path, asked: Asked, times: int) -> list[float]:

@@ -35,6 +35,7 @@ class StreamPromise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         per_token_p99_ms: of each answer's mean time per token after the first.
         goodput: share of all requests that met both of these limits.
         correct: share of the answers that are the engine's own.
+        right: share of the set's answers that tell their fact.
         cancel_ms: until the engine has forgotten an answer whose reader left.
     """
 
@@ -43,6 +44,7 @@ class StreamPromise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     per_token_p99_ms: float
     goodput: float
     correct: float
+    right: float
     cancel_ms: float
 
 
@@ -73,7 +75,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def judge(
-    promise: StreamPromise, seen: Sequence[Seen], expected: Mapping[Asked, str], cancel_s: Sequence[float]
+    promise: StreamPromise, seen: Sequence[Seen], expected: Mapping[Asked, str], right: float, cancel_s: Sequence[float]
 ) -> list[PromiseLine]:
     """The verdict's lines. A request that was refused or broke off has met no limit.
 
@@ -81,6 +83,7 @@ def judge(
         promise: what was promised.
         seen: all requests of the run.
         expected: the engine's own answers.
+        right: share of these that tell their fact.
         cancel_s: how long cancellations took.
     """
     answered = [each for each in seen if each.status == _OK]
@@ -96,6 +99,7 @@ def judge(
         ),
         PromiseLine("goodput (share that met both)", good, promise.goodput, good >= promise.goodput),
         PromiseLine("answers as the engine's own", correct, promise.correct, correct >= promise.correct),
+        PromiseLine("answers that tell their fact", right, promise.right, right >= promise.right),
         PromiseLine("cancelled within, worst (ms)", cancelled, promise.cancel_ms, cancelled <= promise.cancel_ms),
     ]
 
