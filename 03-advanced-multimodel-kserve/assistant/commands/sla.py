@@ -32,7 +32,7 @@ __all__ = ["main", "questions"]
 
 _TOML = Path(__file__).parents[1] / "sla.toml"
 _RESULT = Path(".run/sla/assistant.json")
-_ITEMS = range(3, 1303, 100)
+_ITEMS = range(3, 393, 30)
 _CANCELLATIONS = 5
 _SEED = 11
 _OK = 200

@@ -1,0 +1,110 @@
+"""``make up-3 WITH=assistant`` as it is: the whole level under supervision, with the assistant behind its edge."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from assistant.weights import model_name
+from shop.addresses import Addresses
+from shop.commands.stack import stack
+from tests.patience import until
+from tests.ports import free_block, free_ports
+from tests.tiny_shop import trained_once
+from workbench.stack import main
+from workbench.stack.control import ask
+from workbench.stack.inspection import members
+from workbench.versions import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from workbench.stack import Stack
+
+pytestmark = pytest.mark.slow
+
+PORTS = (
+    "PORT", "ENVOY_ADMIN_PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT", "FEATURES_PORT",
+    "CACHE_PORT", "ASSISTANT_PORT",
+)  # fmt: skip
+QUESTION = {
+    "model": model_name(),
+    "messages": [{"role": "user", "content": "What does it cost?"}],
+    "metadata": {"item": "8"},
+    "max_tokens": 8,
+}
+
+
+@pytest.fixture(scope="module")
+def level(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    assert weights.exists()
+    trained, run_dir = trained_once(tmp_path_factory), tmp_path_factory.mktemp("level") / "run"
+    run_dir.mkdir()
+    for name in ("models", "world", "features"):
+        (run_dir / name).symlink_to(trained / name)
+    settings = {f"SHOP_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
+    settings |= {"SHOP_RUN_DIR": str(run_dir), "SHOP_GATEWAY_PORT": str(free_block(2)), "SHOP_EXTRAS": "assistant"}
+    settings |= {"SHOP_TRITON_ENVIRONMENT": str(ROOT / ".venvs/triton"), "SHOP_DEADLINE_MS": "2000"}
+    settings |= {"ASSISTANT_FIRST_TOKEN_S": "60"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        running = stack(renew=True)
+        assert main(running, ["up", "--timeout", "240"]) == 0
+        yield running
+        assert main(stack(renew=False), ["down"]) == 0
+        assert members(running.home) == []
+
+
+@pytest.fixture
+def edge(level: Stack) -> Iterator[httpx.Client]:
+    assert level
+    with httpx.Client(base_url=f"http://127.0.0.1:{Addresses().port}", timeout=120, trust_env=False) as client:
+        yield client
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def test_the_assistant_answers_at_the_edge_and_the_models_go_on(edge: httpx.Client) -> None:
+    assert edge.post("/v1/chat/completions", json=QUESTION).json()["choices"][0]["message"]["content"]
+    assert edge.get("/v1/models").json()["data"][0]["id"] == model_name()
+    assert edge.post("/v1/recommendations", json={"user": 17, "k": 5}).status_code == 200
+
+
+def test_the_edge_passes_a_stream_on_piece_by_piece(edge: httpx.Client) -> None:
+    with edge.stream("POST", "/v1/chat/completions", json=QUESTION | {"stream": True}) as answer:
+        pieces = list(answer.iter_raw())
+    assert len(pieces) > 2
+    assert pieces[-1].endswith(b"data: [DONE]\n\n")
+
+
+def test_the_client_shows_answers_and_the_promise_is_judged(level: Stack) -> None:
+    assert level
+    client = command("assistant.commands.client")
+    assert client.returncode == 0, client.stderr
+    assert "Which colour is it?" in client.stdout
+    judged = command("assistant.commands.sla", "--rate", "0.5", "--duration", "4")
+    assert judged.returncode in {0, 1}, judged.stderr  # a busy machine may break it
+    assert "verdict: " in judged.stdout
+
+
+def test_an_engine_that_is_killed_is_started_anew_and_the_models_do_not_notice(
+    level: Stack, edge: httpx.Client
+) -> None:
+    pid = ask(level)["assistant-engine"].pid
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: edge.post("/v1/chat/completions", json=QUESTION).status_code == 503, "refused")
+    assert edge.post("/v1/recommendations", json={"user": 17, "k": 5}).status_code == 200
+    until(lambda: edge.post("/v1/chat/completions", json=QUESTION).status_code == 200, "back")
