@@ -113,7 +113,7 @@ class TokenBudgets:
     A request takes its prompt's and its answer's most tokens when it comes; what it did not use is given back.
 
     Args:
-        per_minute: tokens that come back in a minute; 0: nobody has a limit.
+        per_minute: tokens that come back in a minute; 0: nobody has a limit. Who has no key has none either.
         clock: seconds, from anywhere.
     """
 
@@ -129,7 +129,7 @@ class TokenBudgets:
         Raises:
             BudgetError: the key has not as many left.
         """
-        if self._most == inf:
+        if not key or self._most == inf:
             return
         left = self._now(key)
         if tokens > left:
@@ -140,7 +140,7 @@ class TokenBudgets:
 
     def give_back(self, key: str, tokens: int) -> None:
         """Gives back what was not used; below 0, takes what was not reserved."""
-        if self._most != inf:
+        if key and self._most != inf:
             self._left[key] = min(self._most, self._now(key) + tokens), self._clock()
 
     def _now(self, key: str) -> float:

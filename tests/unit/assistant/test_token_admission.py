@@ -95,7 +95,8 @@ def test_what_was_not_used_is_given_back_and_never_more_than_the_bucket_holds() 
 
 
 def test_without_a_budget_nobody_is_refused() -> None:
-    TokenBudgets(0, Clock()).take("", 10**9)
+    TokenBudgets(0, Clock()).take("app", 10**9)
+    TokenBudgets(600, Clock()).take("", 10**9)
 
 
 def test_the_estimate_counts_bytes_so_that_other_scripts_are_not_underestimated() -> None:
