@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["stack"]
 
+_HOSTS = ("SHOP_HOST", "ASSISTANT_HOST")
 _OF_A_GATEWAY = ("SHOP_API_KEYS", "AUDIT_*", *OBSERVED)
 
 
@@ -64,7 +65,7 @@ def stack(*, renew: bool) -> Stack:
         metrics="gateway-0",
         prefix="SHOP_",
         scrape=_scraped(addresses),
-        hosts={"SHOP_EDGE_HOST": edge.host, "SHOP_HOST": os.environ.get("SHOP_HOST", "127.0.0.1")},
+        hosts={"SHOP_EDGE_HOST": edge.host} | {name: os.environ.get(name, "127.0.0.1") for name in _HOSTS},
         keys="SHOP_API_KEYS",
         guarded=any(os.environ.get(name) for name in ("SHOP_API_KEYS", "SHOP_API_KEYS_FILE")),
     )

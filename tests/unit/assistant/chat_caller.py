@@ -18,6 +18,7 @@ class Call:
     Attributes:
         status: once the answer has begun, else 0.
         body: what has come of it.
+        reads: whether it takes what is sent; a client that does not fills the connection's buffers.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Call:
         names = [(name.replace("_", "-").encode(), value.encode()) for name, value in sent.items()]
         scope = {"type": "http", "path": path, "method": method, "headers": names}
         self._given = False
+        self.reads = True
         self.task = asyncio.get_running_loop().create_task(app(scope, self._receive, self._send))
 
     def leave(self) -> None:
@@ -58,6 +60,8 @@ class Call:
         return {"type": "http.disconnect"}
 
     async def _send(self, message: dict[str, Any]) -> None:
+        if not self.reads:
+            await asyncio.Event().wait()
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.headers = dict(message["headers"])

@@ -60,6 +60,17 @@ async def test_a_client_that_leaves_frees_its_sequence_and_its_place(
     assert b'assistant_answers_total{end="cancelled"} 1.0' in call.body
 
 
+@pytest.mark.parametrize("limits", [{"unread_s": 0.1}])
+async def test_a_client_that_reads_nothing_is_given_up_and_its_sequence_is_freed(
+    app: Any, batch: ScriptedBatch
+) -> None:
+    call = Call(app, ASKED | {"max_tokens": 256, "stream": True})
+    await async_until(lambda: batch.said > 2, "begun")
+    batch.held, call.reads = True, False
+    await call.task
+    await async_until(lambda: batch.cancelled and not batch.busy, "cancelled")
+
+
 async def test_while_nothing_comes_a_stream_has_comments(app: Any, batch: ScriptedBatch) -> None:
     batch.held = True
     call = Call(app, ASKED | {"stream": True})
