@@ -76,18 +76,19 @@ class Slots:
     """
 
     def __init__(self, weights: Path, settings: EngineSettings) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="assistant-")
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(weights)
         parameters.verbosity = 0
-        parameters.hostnames = [str(Path(self._folder.name) / "llama.sock")]  # of this user alone, and used by nobody
         parameters.n_parallel = settings.sequences
         parameters.n_ctx = settings.kv_tokens
         parameters.kv_unified = True
         parameters.n_batch = parameters.n_ubatch = settings.step_tokens
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = settings.threads
         parameters.cache_ram_mib = _CACHE_MIB if settings.prefix_cache else 0
-        self._server = xllamacpp.Server(parameters)
+        with tempfile.TemporaryDirectory(prefix="assistant-") as folder:
+            # it must listen somewhere: on a socket that is then taken away, for nobody but this process is to ask it
+            parameters.hostnames = [str(Path(folder) / "llama.sock")]
+            self._server = xllamacpp.Server(parameters)
         self._prefix_cache = settings.prefix_cache
         self._context = min(settings.context, settings.kv_tokens)
         self._kv_tokens = settings.kv_tokens
