@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from servekit.http_ask import ask
 from tests.integration.assistant.conftest import PRICES, PYTHON
 from tests.integration.assistant.streams import MODEL, idle, metric, post, read_until, stream, text
 from tests.patience import until
@@ -38,6 +39,9 @@ def test_an_item_that_the_shop_has_not_is_told(running: Running) -> None:
 
 
 def test_greedy_answers_are_the_same_alone_and_in_a_batch(running: Running) -> None:
+    if b"xllamacpp" in ask(f"{running.url}/metrics", 5).body:
+        pytest.skip("llama.cpp's sums depend on the batch")
+
     def answer(item: int) -> str:
         return text(post(running, metadata={"item": str(item)}, temperature=0, max_tokens=24)[1])
 
