@@ -85,6 +85,7 @@ class TokenCalibration(msgspec.Struct, frozen=True, kw_only=True):
     hardware: HardwareStamp
     date: str
     command: str
+    note: str = ""
 
     def memory_bytes(self, kv_tokens: int) -> float:
         """Memory of one replica whose cache has room for so many tokens."""

@@ -236,19 +236,20 @@ def _survey(engine: _Engine, ask: MeasureAsk) -> Measured:
     """Rounds with the held-out traffic between them, so that both meet the same machine."""
     scenarios, runs = list[MeasuredScenario](), list[MeasuredRun]()
     order = [(count, prompt) for prompt in PROMPTS for count in COUNTS]
-    for number in range(max(ask.rounds, len(ask.rates) + 1)):
+    for number in range(ask.rounds):
         _say(f"round {number + 1}: {len(order)} scenarios of {COUNTS[0]} to {COUNTS[-1]} sequences")
         # in every second round backwards: a slow spell takes a little from each
         for count, prompt in order if number % 2 == 0 else reversed(order):
             scenarios.append(_together(engine, ask.shape, count, prompt))
-        runs += [_quietest(engine, ask, rate, seed=number + 1) for rate in ask.rates[number : number + 1]]
+        last = len(ask.rates) if number + 1 == ask.rounds else number + 1
+        runs += [_quietest(engine, ask, seed) for seed in range(number + 1, last + 1)]
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
     return Measured(engine.version, engine.kv_bytes, resident, _tight(ask), scenarios, runs)
 
 
-def _quietest(engine: _Engine, ask: MeasureAsk, rate: float, seed: int) -> MeasuredRun:
-    """The same traffic up to three times, until other programs leave the engine its core; else the quietest."""
-    runs = list[MeasuredRun]()
+def _quietest(engine: _Engine, ask: MeasureAsk, seed: int) -> MeasuredRun:
+    """The traffic of a rate up to three times, until other programs leave the engine its core; else the quietest."""
+    runs, rate = list[MeasuredRun](), ask.rates[seed - 1]
     requests = open_loop(rate, ask.seconds, ask.lengths, seed)
     while len(runs) < _TRIES and (not runs or runs[-1].stolen > QUIET):
         _say(f"held out: {rate:g} requests/s for {ask.seconds:g} s")
