@@ -234,6 +234,7 @@ def _assumptions(calibration: TokenCalibration, prices: Prices, ask: AssistantAs
         f"each user asks {ask.questions_per_hour:g} questions in the hour of the peak, at times of chance",
         f"prompts: {lengths.prompt:g} tokens on average, {lengths.most_prompt} at most",
         f"answers: {lengths.answer:g} tokens on average, {lengths.most_answer} at most",
+        "only the engine's process is counted, not the gateway in front of it",
         "no prompt begins like another: what the prefix cache saves is left as margin",
         "a balancer sends requests to replicas at random: what one that looks at queues saves is left as margin",
         f"{prices.cloud} {prices.region} list prices on demand, as of {prices.node.as_of}: to be checked",
