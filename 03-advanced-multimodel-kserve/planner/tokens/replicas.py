@@ -238,4 +238,5 @@ def _assumptions(calibration: TokenCalibration, prices: Prices, ask: AssistantAs
         "no prompt begins like another: what the prefix cache saves is left as margin",
         "a balancer sends requests to replicas at random: what one that looks at queues saves is left as margin",
         f"{prices.cloud} {prices.region} list prices on demand, as of {prices.node.as_of}: to be checked",
+        *([f"the calibration: {calibration.note}"] if calibration.note else []),
     ]
