@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"calibrate-assistant: {problem}", stderr=True)
         return 2
     print_calibration(console, calibration)
-    for path in _targets(options):
+    for path in _targets(options, calibration):
         write_json(path, calibration)
         console.print(f"written: {path}", style="dim", soft_wrap=True)
     return 0 if near(calibration, console) else 1
@@ -126,8 +126,13 @@ def _calibration(measured: Measured, ask: MeasureAsk) -> TokenCalibration:
     )
 
 
-def _targets(options: argparse.Namespace) -> list[Path]:
-    return [Addresses().run_dir / "assistant-calibration.json", *([REFERENCE] if options.write_reference else [])]
+def _targets(options: argparse.Namespace, calibration: TokenCalibration) -> list[Path]:
+    """The files to write; the shipped one is replaced only by what a quiet machine has confirmed."""
+    quiet = all(run.stolen <= QUIET for run in calibration.held_out)
+    if options.write_reference and not quiet:
+        say(f"{REFERENCE}: not written: others used the machine", stderr=True)
+    run = Addresses().run_dir / "assistant-calibration.json"
+    return [run, REFERENCE] if options.write_reference and quiet else [run]
 
 
 def near(calibration: TokenCalibration, console: Console) -> bool:
