@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from planner.tokens.measure import Measured
+    from planner.tokens.measure import MeasuredEngine
 
 __all__ = ["main", "near"]
 
@@ -89,7 +89,7 @@ def _ask(options: argparse.Namespace, settings: EngineSettings, weights: Path) -
     )
 
 
-def _measured(ask: MeasureAsk) -> Measured:
+def _measured(ask: MeasureAsk) -> MeasuredEngine:
     """What a process in the assistant's environment measures; its progress goes to the terminal.
 
     Raises:
@@ -104,7 +104,7 @@ def _measured(ask: MeasureAsk) -> Measured:
     return decode(done.stdout)
 
 
-def _calibration(measured: Measured, ask: MeasureAsk) -> TokenCalibration:
+def _calibration(measured: MeasuredEngine, ask: MeasureAsk) -> TokenCalibration:
     model, cost, stamp = ModelShape.from_gguf(Path(ask.model)), fit_measured(measured), hardware_stamp()
     known = model.weights_bytes + measured.kv_bytes
     return TokenCalibration(

@@ -11,7 +11,7 @@ from assistant.domain.errors import BudgetError, BusyError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Place", "TokenAdmission", "TokenBudgets", "estimated_tokens"]
+__all__ = ["TokenAdmission", "TokenBudgets", "TokenPlace", "estimated_tokens"]
 
 _BYTES_A_TOKEN = 3
 _TURN_TOKENS = 5
@@ -24,7 +24,7 @@ def estimated_tokens(texts: list[str]) -> int:
 
 
 @dataclass(eq=False)
-class Place:
+class TokenPlace:
     """What a request that was let in has reserved.
 
     Attributes:
@@ -65,7 +65,7 @@ class TokenAdmission:
         self.reserved = 0
         self.waiting = 0
 
-    def enter(self, prompt_tokens: int, answer_tokens: int) -> Place:
+    def enter(self, prompt_tokens: int, answer_tokens: int) -> TokenPlace:
         """Reserves; whoever enters must `leave`.
 
         Raises:
@@ -83,9 +83,9 @@ class TokenAdmission:
             raise BusyError("engine", None, late, expected_s - self._first_token_s)
         self.reserved += cost
         self.waiting += prompt_tokens
-        return Place(prompt_tokens, answer_tokens, self.waiting, self._clock())
+        return TokenPlace(prompt_tokens, answer_tokens, self.waiting, self._clock())
 
-    def counted(self, place: Place, prompt_tokens: int) -> None:
+    def counted(self, place: TokenPlace, prompt_tokens: int) -> None:
         """Puts the engine's number in the place of the estimate."""
         more = prompt_tokens - place.prompt_tokens
         self.reserved += more
@@ -93,14 +93,14 @@ class TokenAdmission:
         place.ahead += more
         place.prompt_tokens = prompt_tokens
 
-    def begun(self, place: Place) -> None:
+    def begun(self, place: TokenPlace) -> None:
         """The first token has come: how long it took says how quickly prompts are computed."""
         place.begun = True
         self.waiting -= place.prompt_tokens
         took = max(self._clock() - place.since, 1e-3)
         self._prefill_rate += _SMOOTHING * (max(1, place.ahead) / took - self._prefill_rate)
 
-    def leave(self, place: Place) -> None:
+    def leave(self, place: TokenPlace) -> None:
         """Gives back what was reserved, however the request ended."""
         self.reserved -= place.prompt_tokens + place.answer_tokens
         self.waiting -= 0 if place.begun else place.prompt_tokens

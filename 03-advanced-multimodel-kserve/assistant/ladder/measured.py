@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Measured", "Spec"]
+__all__ = ["RungFigures", "Spec"]
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -14,7 +14,7 @@ class Spec(msgspec.Struct, frozen=True):
     static: bool = False
 
 
-class Measured(msgspec.Struct, frozen=True):
+class RungFigures(msgspec.Struct, frozen=True):
     """What was measured.
 
     Attributes:

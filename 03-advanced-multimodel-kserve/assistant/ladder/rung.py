@@ -16,7 +16,7 @@ import msgspec
 
 from assistant.domain.wire import Finished, Generate, Refused, Said, Turn
 from assistant.engine.settings import EngineSettings
-from assistant.ladder.measured import Measured, Spec
+from assistant.ladder.measured import RungFigures, Spec
 from assistant.ladder.work import make_work
 from assistant.weights import find_weights
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["run_work"]
 
 
-def run_work(batch: Steps, spec: Spec, sequences: int) -> Measured:
+def run_work(batch: Steps, spec: Spec, sequences: int) -> RungFigures:
     """Runs the work on a batch that is warm."""
     waiting = make_work()
     began, cpu = time.perf_counter(), time.process_time()
@@ -48,7 +48,7 @@ def run_work(batch: Steps, spec: Spec, sequences: int) -> Measured:
                 under_way -= 1
         filled = under_way > 0
     per_token = [(each[-1] - each[0]) / (counts[number] - 1) for number, each in seen.items() if counts[number] > 1]
-    return Measured(
+    return RungFigures(
         sum(counts.values()),
         time.perf_counter() - began,
         [each[0] for each in seen.values() if each],

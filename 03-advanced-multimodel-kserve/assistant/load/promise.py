@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from assistant.load.streams import Asked, Seen
 
-__all__ = ["Load", "PromiseLine", "StreamPromise", "judge", "percentile", "read_promise"]
+__all__ = ["PromiseLine", "PromisedLoad", "StreamPromise", "judge", "percentile", "read_promise"]
 
 _OK = 200
 
 
-class Load(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PromisedLoad(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The load under which the promise holds."""
 
     rate_rps: float
@@ -39,7 +39,7 @@ class StreamPromise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         cancel_ms: until the engine has forgotten an answer whose reader left.
     """
 
-    load: Load
+    load: PromisedLoad
     first_token_p99_ms: float
     per_token_p99_ms: float
     goodput: float

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from assistant.adapters.engine import EngineLink, Generation
     from assistant.adapters.facts import ItemFacts
     from assistant.adapters.metrics import ChatMetrics
-    from assistant.domain.admission import Place, TokenAdmission, TokenBudgets
+    from assistant.domain.admission import TokenAdmission, TokenBudgets, TokenPlace
     from assistant.domain.contracts import ChatRequest
     from assistant.domain.wire import Turn
     from assistant.settings import AssistantSettings
@@ -111,7 +111,7 @@ class Answer:
         self._turns = turns
         self._key = key
         self._record = record
-        self._place: Place | None = None
+        self._place: TokenPlace | None = None
         self._generation: Generation | None = None
         self._began = self._last = monotonic()
         self._first_s: float | None = None

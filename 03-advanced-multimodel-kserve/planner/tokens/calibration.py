@@ -20,7 +20,7 @@ from workbench.hardware import HardwareStamp
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from planner.tokens.measure import Measured, MeasuredRun, MeasuredScenario
+    from planner.tokens.measure import MeasuredEngine, MeasuredRun, MeasuredScenario
 
 __all__ = ["REFERENCE", "HeldOutRate", "StepPoint", "TokenCalibration", "compare", "fit_measured", "load", "points"]
 
@@ -109,7 +109,7 @@ def load(paths: Sequence[Path]) -> tuple[TokenCalibration, Path]:
     raise InvalidValueError("calibration", None, f"expected one of {shown}: run make calibrate-assistant")
 
 
-def fit_measured(measured: Measured) -> StepCost:
+def fit_measured(measured: MeasuredEngine) -> StepCost:
     """The cost of a step, from the processor time of each: of a step's repetitions in all rounds, the median.
 
     The same step comes in every round, so whatever slowed one of them down falls away. Of the wall time, what other
@@ -121,7 +121,7 @@ def fit_measured(measured: Measured) -> StepCost:
     return fit_cost([step for same in _alike(measured).values() for step in _median_steps(same)])
 
 
-def points(measured: Measured, cost: StepCost) -> list[StepPoint]:
+def points(measured: MeasuredEngine, cost: StepCost) -> list[StepPoint]:
     """What was measured, for people; the median over the rounds."""
     return [_point(same, cost) for same in _alike(measured).values()]
 
@@ -158,7 +158,7 @@ def _figures(totals: Totals) -> Iterator[float]:
     yield totals.tpot_s(0.5) * 1e3
 
 
-def _alike(measured: Measured) -> dict[tuple[int, int], list[MeasuredScenario]]:
+def _alike(measured: MeasuredEngine) -> dict[tuple[int, int], list[MeasuredScenario]]:
     found: dict[tuple[int, int], list[MeasuredScenario]] = {}
     for each in measured.scenarios:
         found.setdefault((each.sequences, each.prompt), []).append(each)

@@ -30,7 +30,7 @@ __all__ = [
     "PROMPTS",
     "QUIET",
     "MeasureAsk",
-    "Measured",
+    "MeasuredEngine",
     "MeasuredRun",
     "MeasuredScenario",
     "Served",
@@ -101,7 +101,7 @@ class TightMemory(msgspec.Struct, frozen=True):
     agreed: list[bool]
 
 
-class Measured(msgspec.Struct, frozen=True):
+class MeasuredEngine(msgspec.Struct, frozen=True):
     """The document that this process prints."""
 
     version: str
@@ -163,13 +163,13 @@ class _Engine:
         del self._handles[number]
 
 
-def decode(document: bytes) -> Measured:
+def decode(document: bytes) -> MeasuredEngine:
     """The document that this process printed.
 
     Raises:
         msgspec.DecodeError: it is none.
     """
-    return msgspec.json.decode(document, type=Measured)
+    return msgspec.json.decode(document, type=MeasuredEngine)
 
 
 def _together(engine: _Engine, shape: EngineShape, sequences: int, prompt: int) -> MeasuredScenario:
@@ -232,7 +232,7 @@ def _serve(engine: _Engine, rate_rps: float, requests: Many[TokenRequest]) -> Me
     return MeasuredRun(rate_rps, sorted(served, key=lambda each: each.at_s), max(0.0, 1 - on_core / in_steps))
 
 
-def _survey(engine: _Engine, ask: MeasureAsk) -> Measured:
+def _survey(engine: _Engine, ask: MeasureAsk) -> MeasuredEngine:
     """Rounds with the held-out traffic between them, so that both meet the same machine."""
     scenarios, runs = list[MeasuredScenario](), list[MeasuredRun]()
     order = [(count, prompt) for prompt in PROMPTS for count in COUNTS]
@@ -244,7 +244,7 @@ def _survey(engine: _Engine, ask: MeasureAsk) -> Measured:
         last = len(ask.rates) if number + 1 == ask.rounds else number + 1
         runs += [_quietest(engine, ask, seed) for seed in range(number + 1, last + 1)]
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
-    return Measured(engine.version, engine.kv_bytes, resident, _tight(ask), scenarios, runs)
+    return MeasuredEngine(engine.version, engine.kv_bytes, resident, _tight(ask), scenarios, runs)
 
 
 def _quietest(engine: _Engine, ask: MeasureAsk, seed: int) -> MeasuredRun:

@@ -29,8 +29,8 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 class TokenPromise(msgspec.Struct, frozen=True, kw_only=True):
     """What 99 of 100 callers are promised: a first token within ``ttft_ms``, then one every ``tpot_ms`` on average."""
 
-    ttft_ms: Positive = 1500
-    tpot_ms: Positive = 150
+    ttft_ms: Positive = 1000
+    tpot_ms: Positive = 250
 
 
 class ReplicaLoad(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,7 +74,7 @@ def test_a_small_cache_makes_memory_the_limit_and_a_large_one_compute(
 
 def test_batching_is_worth_many_replicas_and_more_cache_none(plan: AssistantPlan) -> None:
     variants = {each.name: each for each in plan.variants}
-    assert variants["one sequence after the other"].replicas > 3 * plan.fleet.replicas
+    assert variants["one sequence after the other"].holds_rps < plan.fleet.holds_rps / 3
     assert variants["the smallest cache that holds one"].replicas > plan.fleet.replicas
     assert variants["four times the cache"].holds_rps == pytest.approx(plan.fleet.holds_rps, rel=0.05)
 
@@ -86,7 +86,7 @@ def test_more_users_need_more_replicas_and_one_zone_needs_no_spare() -> None:
 
 
 def test_a_promise_that_nobody_can_keep_is_refused(calibration: TokenCalibration) -> None:
-    with pytest.raises(InvalidValueError, match=r"promise 1500 ms, 10 ms: expected more than first token .* no load"):
+    with pytest.raises(InvalidValueError, match=r"promise 1000 ms, 10 ms: expected more than first token .* no load"):
         planned(calibration, AssistantAsk(users=10, promise=TokenPromise(tpot_ms=10)))
     with pytest.raises(InvalidValueError, match="kv_tokens 640: expected 1280 at least, the longest request"):
         planned(calibration, AssistantAsk(users=10, kv_tokens=650))
@@ -96,7 +96,7 @@ def test_the_largest_rate_keeps_the_promise_and_a_larger_one_does_not() -> None:
     replica = Replica(ROUND, EngineShape(256), Lengths(), TokenPromise())
     found = replica.largest_rate(3.0)
     assert replica.keeps(found)
-    assert not replica.keeps(found * 1.03)
+    assert not replica.keeps(found * 1.2)
 
 
 def test_the_shipped_calibration_is_of_the_engine_as_the_assistant_runs_it() -> None:

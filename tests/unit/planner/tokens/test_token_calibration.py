@@ -11,7 +11,7 @@ import pytest
 
 from planner.tokens.calibration import REFERENCE, compare, fit_measured, load, points
 from planner.tokens.fit import MeasuredStep, fit_cost
-from planner.tokens.measure import Measured, MeasuredRun, MeasuredScenario, Served, TightMemory, decode
+from planner.tokens.measure import MeasuredEngine, MeasuredRun, MeasuredScenario, Served, TightMemory, decode
 from planner.tokens.model import U8
 from planner.tokens.scheduler import EngineShape, Scheduler, Sequence
 from planner.tokens.simulation import simulate
@@ -40,12 +40,12 @@ def scenario(sequences: int, prompt: int, random: Random, slow: float = 1.0) -> 
     return MeasuredScenario(sequences, prompt, works, took, took, [True] * len(works))
 
 
-def measured(rounds: int = 3, slow: float = 1.0) -> Measured:
+def measured(rounds: int = 3, slow: float = 1.0) -> MeasuredEngine:
     """Rounds of which the first is disturbed."""
     random = Random(1)
     cases = [(count, prompt) for prompt in (32, 512) for count in (1, 2, 4, 8)]
     scenarios = [scenario(*case, random, slow if number == 0 else 1.0) for number in range(rounds) for case in cases]
-    return Measured("engine 1", 1, 1, TightMemory(3, [True]), scenarios, [])
+    return MeasuredEngine("engine 1", 1, 1, TightMemory(3, [True]), scenarios, [])
 
 
 @pytest.mark.parametrize("slow", [1.0, 3.0])
