@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from assistant.ladder.measured import Measured
+from assistant.ladder.measured import RungFigures
 from assistant.load.promise import percentile
 from assistant.weights import WeightsError, fetch_weights
 from servekit.json_file import write_json
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make ladder-assistant", description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=count, default=2, metavar="N", help="every second one goes backwards (2)")
     options = parser.parse_args(argv)
-    runs: dict[str, list[Measured]] = defaultdict(list)
+    runs: dict[str, list[RungFigures]] = defaultdict(list)
     try:
         if not os.environ.get("ASSISTANT_MODEL"):
             fetch_weights()
@@ -67,13 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(spec: dict[str, Any]) -> Measured:
+def _run(spec: dict[str, Any]) -> RungFigures:
     command = [str(_PYTHON), "-m", "assistant.ladder.rung", msgspec.json.encode(spec).decode()]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=_TIMEOUT_S, env=os.environ)
-    return msgspec.json.decode(done.stdout.splitlines()[-1], type=Measured)
+    return msgspec.json.decode(done.stdout.splitlines()[-1], type=RungFigures)
 
 
-def _show(runs: dict[str, list[Measured]]) -> None:
+def _show(runs: dict[str, list[RungFigures]]) -> None:
     console, stamp = make_console(), hardware_stamp()
     columns = ("rung", "tokens/s", "first token p50", "p99", "per token", "tokens/CPU-s", "memory")
     table = make_table(console, *columns, numbers=range(1, len(columns)))
