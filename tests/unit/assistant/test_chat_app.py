@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.patience import async_until
+from tests.rated_series import rated, samples
 from tests.unit.assistant.chat_caller import Call
 
 if TYPE_CHECKING:
@@ -30,6 +31,15 @@ async def test_an_answer_comes_whole_with_its_tokens_counted(app: Any) -> None:
     assert answer["choices"][0]["finish_reason"] == "length"
     assert answer["usage"]["completion_tokens"] == 3
     assert call.status == 200
+
+
+async def test_every_series_that_an_alert_rates_is_there_before_the_first_question(app: Any) -> None:
+    call = Call(app, b"", "/metrics", "GET")
+    await call.task
+    shown = samples(call.body.decode())
+    wanted = [each for each in rated() if each.name.startswith(("gen_ai_server_", "assistant_"))]
+    assert len(wanted) > 2
+    assert [each for each in wanted if not any(each.matches(name, labels) for name, labels, _ in shown)] == []
 
 
 async def test_a_stream_has_the_role_first_then_texts_the_reason_the_tokens_and_the_end(app: Any) -> None:
