@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from course.incidents import Story
 
-__all__ = ["CHECKS", "Proof", "Typed", "incidents_of", "prove"]
+__all__ = ["CHECKS", "Proof", "Typed", "incidents_of", "prove", "same_environment"]
 
 FOLDER = ROOT / "interview" / "incidents"
 CHECKS = ("--hold-s", "4", "--settle-s", "3")
@@ -46,6 +48,17 @@ class Proof:
 
     printed: str
     marks: dict[str, tuple[int, int]]
+
+
+@contextmanager
+def same_environment() -> Iterator[None]:
+    """After the block the environment is what it was: a drill takes over the settings of the level that it finds."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def incidents_of(level: int) -> list[str]:

@@ -20,7 +20,7 @@ from course.incidents.holder import load_fault
 from iris_api.adapters.artefact import ArtefactError, read_artefact
 from iris_api.commands.client import main as client
 from iris_api.commands.stack import stack
-from tests.incident_trainee import incidents_of, prove
+from tests.incident_trainee import incidents_of, prove, same_environment
 from tests.ports import free_ports
 from workbench.drift.terminal import main as drift
 from workbench.stack import down, up
@@ -49,7 +49,7 @@ KEPT = Path(".run/1/model.onnx.kept")
 @pytest.fixture(scope="module")
 def level(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a level 1 that runs in a folder of its own."""
-    with pytest.MonkeyPatch.context() as patch:
+    with same_environment(), pytest.MonkeyPatch.context() as patch:
         for variable, port in zip(("IRIS_PORT", "IRIS_GRPC_PORT"), free_ports(2), strict=True):
             patch.setenv(variable, str(port))
         patch.setenv("COLUMNS", "200")

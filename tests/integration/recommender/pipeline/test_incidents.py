@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recommender.commands.client import main as client
-from tests.incident_trainee import incidents_of, prove
+from tests.incident_trainee import incidents_of, prove, same_environment
 from tests.integration.recommender.pipeline.conftest import LEVEL, running
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def broken(recommender_models: object, tmp_path_factory: pytest.TempPathFactory)
     """A level of its own, without a canary, from whose folder the drills run."""
     assert recommender_models
     folder = tmp_path_factory.mktemp("level")
-    with running(folder, LEVEL / "deploy" / "base") as found, pytest.MonkeyPatch.context() as patch:
+    with same_environment(), running(folder, LEVEL / "deploy" / "base") as found, pytest.MonkeyPatch.context() as patch:
         for name, value in found.environment.items():
             patch.setenv(name, value)
         patch.setenv("COLUMNS", "200")

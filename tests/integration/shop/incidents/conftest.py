@@ -15,6 +15,7 @@ from shop.features import ranking, store
 from shop.features.watched import PROFILE
 from shop.load.world_traffic import WorldTraffic
 from shop.models.drift_reference import reference
+from tests.incident_trainee import same_environment
 from tests.ports import free_block
 from workbench.stack import down, up
 from workbench.stack.inspection import members
@@ -45,7 +46,7 @@ def level(
     settings = {f"SHOP_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
     settings |= {"SHOP_RUN_DIR": str(run_dir), "SHOP_GATEWAY_PORT": str(free_block(2))}
     settings |= {"SHOP_TRITON_ENVIRONMENT": str(ROOT / ".venvs/triton")}
-    with pytest.MonkeyPatch.context() as patch:
+    with same_environment(), pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)
         for name in ("SHOP_API_KEYS", "SHOP_API_KEYS_FILE"):
