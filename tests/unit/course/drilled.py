@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from course.drill import Choice, Memory, Question
 from course.drill.dialogue import Dialogue
 from course.drill.numeric import Draw, Numeric, numeric
-from tests.unmeasured import unmeasured
+from tests.interrupted import unmeasured
 from workbench.terminal import make_console
 from workbench.versions import ROOT
 

@@ -16,6 +16,7 @@ from course.drill.mock.interview import clock_time
 from course.drill.numeric import Results
 from course.drill.order import topics
 from course.drill.session import Session
+from tests.interrupted import INTERRUPTED
 from tests.unit.course.drilled import NOW, Teletype, question, start_drill
 from workbench.terminal import make_console
 from workbench.versions import ROOT
@@ -248,7 +249,7 @@ def test_ctrl_c_writes_the_report_of_what_was_held(tmp_path: Path) -> None:
             pass
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=30)[0]
-    assert process.returncode == 130
+    assert process.returncode in INTERRUPTED
     assert "stopped; what you graded is remembered" in said
     report = next((tmp_path / ".learn/mock").iterdir()).read_text()
     assert "Not reached: Stop the harm; The application layer;" in report

@@ -1,10 +1,15 @@
-"""Processes that a test interrupts are not measured."""
+"""Processes that a test interrupts: without coverage, and how they end."""
 
 from __future__ import annotations
 
 import os
+import signal
 
-__all__ = ["unmeasured"]
+__all__ = ["INTERRUPTED", "unmeasured"]
+
+# The same to a shell, which says 130 for both. CPython takes the second way, whatever the program asks for, where the
+# interrupt came while it ran a string of code, as every import of a data class does.
+INTERRUPTED = {130, -signal.SIGINT}
 
 
 def unmeasured() -> dict[str, str]:
