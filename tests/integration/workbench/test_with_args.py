@@ -145,6 +145,7 @@ TAKES_ARGS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TAKES_ARGS)
 def test_args_become_words_and_nothing_else(target: str, clone: Clone) -> None:
     started, said = clone.make(target, f"ARGS=-k {shlex.quote(EVIL)}\n'a or b' $(touch EXECUTED)")
