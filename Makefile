@@ -98,7 +98,7 @@ demo: $(SYNCED) ## run all three levels with real requests and judge each SLA
 test: export OMP_NUM_THREADS := 1
 test: $(SYNCED) $(SELDON) $(TRITON) $(CI_CHECKS) ## run every test that needs no Docker, cluster or GPU
 	@$(PY) -m tests.prepare
-	@$(WITH_ARGS) pytest -n $(if $(CI),4,5) -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=)
+	@$(WITH_ARGS) pytest -n 4 -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=)
 	@$(WITH_ARGS) pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=85) || [ $$? -eq 5 ]
 
 # --- a level: N is 1, 2 or 3 --------------------------------------------------------------------------------------------
@@ -423,7 +423,7 @@ TIMED := tests/course/test_readmes.py tests/integration/exam tests/integration/s
 
 test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) ## run the tests that take long
 	@$(WITH_ARGS) pytest -m "slow and not images" $(TIMED) || [ $$? -eq 5 ]
-	@$(WITH_ARGS) pytest -n 2 -m "slow and not images" $(TIMED:%=--ignore=%) || [ $$? -eq 5 ]
+	@$(WITH_ARGS) pytest -n 4 -m "slow and not images" $(TIMED:%=--ignore=%) || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the images and prove that they run (needs Docker)
 	@$(WITH_ARGS) pytest -m images tests/images

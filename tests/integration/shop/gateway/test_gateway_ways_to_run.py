@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+
 import pytest
 
 if TYPE_CHECKING:
