@@ -68,7 +68,7 @@ def build_assistant(
     )
     watch.register(EngineCollector(link))
     watch.metrics.expect(CHAT)
-    watch.metrics.expect(CHAT, chat.model, "1", timed=True)
+    watch.metrics.expect(CHAT, chat.model, settings.version, timed=True)
     watch.metrics.expect_steps("read", "facts", "admission", "prefill", "decode")
     warmth = Warmth(link)
     ready = AssistantReady(warmth)
@@ -85,7 +85,7 @@ def build_assistant(
 
 def _link(settings: AssistantSettings, addresses: Addresses, model: str) -> Link:
     if not settings.upstream:
-        return EngineLink(socket_path(addresses.run_dir))
+        return EngineLink(socket_path(addresses.run_dir, settings.version))
     context = settings.max_prompt_tokens + settings.max_tokens
     return UpstreamLink(settings.upstream, model, settings.upstream_revision, context, settings.upstream_host)
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from assistant.load.streams import QUESTIONS, Asked
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from assistant.load.streams import Asked
+__all__ = ["ITEMS", "questions", "right", "tells"]
 
-__all__ = ["right", "tells"]
+ITEMS = range(3, 393, 30)
+"""Those that are asked about: from all over the catalogue."""
 
 _FACT_OF = {
     "What does it cost?": "price",
@@ -22,6 +25,11 @@ _FACT_OF = {
     "How many reviews are there?": "number of reviews",
     "What is it?": "category",
 }
+
+
+def questions(answer_tokens: int) -> list[Asked]:
+    """The set: four questions about each of thirteen items, with the most tokens of an answer."""
+    return [Asked(item, question, answer_tokens) for item in ITEMS for question in QUESTIONS]
 
 
 def tells(question: str, text: str, facts: Mapping[str, Any]) -> bool:
