@@ -9,7 +9,7 @@ loses each of these with the same probability is stopped, by the sign test alone
 
     | loses of stable's facts | 0 % | 5 % | 10 % | 20 % | 30 % |
     |---|---|---|---|---|---|
-    | is stopped | 0 % | 8 % | 48 % | 97 % | 100 % |
+    | is stopped | 0 % | 8 % | 49 % | 97 % | 100 % |
 """
 
 from __future__ import annotations

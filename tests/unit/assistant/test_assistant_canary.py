@@ -1,4 +1,4 @@
-"""What a second version of the assistant is judged by: the gate's sums, and its counters as the canary's judge reads them."""
+"""What a second version of the assistant is judged by: the gate's sums, and its counters as the judge reads them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_candidate_passes_the_gate_unless_it_tells_too_few_facts(told: list[To
 
 
 def test_how_often_the_gate_stops_a_worse_candidate_is_as_its_text_says() -> None:
-    assert [f"{stopped(46, loss):.0%}" for loss in (0, 0.05, 0.1, 0.2, 0.3)] == ["0%", "8%", "48%", "97%", "100%"]
+    assert [f"{stopped(46, loss):.0%}" for loss in (0, 0.05, 0.1, 0.2, 0.3)] == ["0%", "8%", "49%", "97%", "100%"]
 
 
 def answered(version: str, first_s: float, *, answers: int = 40, failed: int = 0, refused: int = 0) -> Reading:
