@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 
     from assistant.load.streams import Asked
 
-__all__ = ["Told", "compare", "open_gate", "stopped"]
+__all__ = ["FactTold", "compare", "open_gate", "stopped"]
 
 _ALPHA = 0.05
 _AT_ONCE = 2  # of each version: stable has callers meanwhile
 
 
-class Told(NamedTuple):
+class FactTold(NamedTuple):
     """Whether each version's answer to a question told its fact."""
 
     stable: bool
     candidate: bool
 
 
-def compare(told: Sequence[Told], least: float) -> tuple[bool, str]:
+def compare(told: Sequence[FactTold], least: float) -> tuple[bool, str]:
     """Whether the candidate may have traffic, and both figures in a line.
 
     Args:
@@ -89,7 +89,7 @@ def open_gate(sockets: tuple[Path, Path], features: Path, asked: Sequence[Asked]
     stable, candidate = asyncio.run(_both(sockets, features, asked))
     facts = item_facts(features, [each.item for each in asked])
     told = {
-        each: Told(*(tells(each.question, answers[each], facts[each.item]) for answers in (stable, candidate)))
+        each: FactTold(*(tells(each.question, answers[each], facts[each.item]) for answers in (stable, candidate)))
         for each in asked
     }
     passed, reason = compare(list(told.values()), least)

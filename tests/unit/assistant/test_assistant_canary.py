@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from assistant.adapters.metrics import ChatMetrics
 from assistant.canary.counters import parse_chat
-from assistant.canary.gate import Told, compare, stopped
+from assistant.canary.gate import FactTold, compare, stopped
 from assistant.canary.versions import candidate_settings, own_settings, read_versions, write_versions
 from assistant.load.quality import questions
 from assistant.processes import assistant_processes
@@ -24,7 +24,7 @@ from workbench.stack import StackError
 if TYPE_CHECKING:
     from pathlib import Path
 
-BOTH, LOST, WON, NEITHER = Told(True, True), Told(True, False), Told(False, True), Told(False, False)
+BOTH, LOST, WON, NEITHER = FactTold(True, True), FactTold(True, False), FactTold(False, True), FactTold(False, False)
 HABITS = AssistantSubject.habits
 POLICY = Policy(error_margin=HABITS.error_margin, rated=HABITS.rated, names=HABITS.names)
 
@@ -44,7 +44,7 @@ def test_the_quality_set_has_fifty_questions_and_none_twice() -> None:
     ],
     ids=["alike", "four fewer", "five fewer", "others", "below the promise"],
 )
-def test_a_candidate_passes_the_gate_unless_it_tells_too_few_facts(told: list[Told], *, passed: bool) -> None:
+def test_a_candidate_passes_the_gate_unless_it_tells_too_few_facts(told: list[FactTold], *, passed: bool) -> None:
     found, reason = compare(told, 0.7)
     assert found is passed
     assert f"tells {sum(each.candidate for each in told)} of 52 facts" in reason
