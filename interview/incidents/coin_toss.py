@@ -38,8 +38,8 @@ class _CoinToss(ShopFault):
         return lines
 
     def fix(self) -> None:
-        """Starts the gateway as ``make up-3`` does, without a pause for the others."""
-        self.level.restart_with(_VICTIM)
+        """What ``make up-3`` does, but for this gateway alone."""
+        self.level.restart_as_usual(_VICTIM)
 
 
 def fault() -> Fault:
