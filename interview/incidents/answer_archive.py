@@ -1,4 +1,4 @@
-"""A job that has the assistant describe every item at length, and never reads what it gets.
+"""A job that has the assistant explain every item at length, and never reads what it gets.
 
 The fault of ``deaf-ears`` starts it. Its own disk is full, so it stopped reading, and it goes on asking: each stream is
 computed to its last token for nobody. It ends on SIGTERM, or when its standard input ends.
@@ -46,7 +46,7 @@ def _stream(address: tuple[str, int], item: int) -> socket.socket:
     body = json.dumps(
         {
             "model": model_name(),
-            "messages": [{"role": "user", "content": "Write a long description of it, in many sentences."}],
+            "messages": [{"role": "user", "content": "Explain in 500 words how to use it, step by step."}],
             "metadata": {"item": str(item)},
             "max_tokens": _MOST_TOKENS,
             "temperature": 1,
