@@ -16,3 +16,4 @@ class BatchUsage(NamedTuple):
     kv_bytes: int
     preemptions: int
     prefix_tokens: int | None = None
+    prefix_exact: bool = True

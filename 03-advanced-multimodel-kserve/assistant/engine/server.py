@@ -183,6 +183,7 @@ class EngineServer:
             resident,
             usage.kv_bytes,
             usage.prefix_tokens,
+            usage.prefix_exact,
         )
 
     def _pass_on(self, number: int, event: Accepted | Said | Finished | Refused) -> None:
