@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def prometheus(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a Prometheus that scrapes the assistant; questions come in all the time, and one in four is refused."""
+    """The URL of a Prometheus that scrapes the assistant; questions come in all the time, one in four wrong."""
     items = list(PRICES)
 
     def send(client: httpx.Client, number: int) -> None:
