@@ -123,7 +123,11 @@ class EngineCollector(Collector):
         for name, documentation, value in (
             ("sequences_running", "Sequences that have begun to answer.", report.running),
             ("sequences_waiting", "Sequences without a first token: queued, or in prefill.", report.waiting),
-            ("kv_used_ratio", "Share of the KV cache that sequences hold, as of the last step.", report.kv_used),
+            (
+                "kv_used_ratio",
+                "Share of the KV cache that sequences hold; prefixes kept for later are not counted.",
+                report.kv_used,
+            ),
             ("kv_bytes", "Memory of the KV cache; 0 where the library does not tell.", report.kv_bytes),
             ("kv_capacity_tokens", "Tokens for which the KV cache has room.", hello.kv_tokens),
             ("kv_block_tokens", "Tokens of a block of the KV cache; 1 where it is not paged.", hello.block_tokens),

@@ -115,9 +115,9 @@ class EngineReport(msgspec.Struct, frozen=True, tag="report"):
     Attributes:
         running: sequences that have begun to answer.
         waiting: sequences of which no token has come yet.
-        kv_used: share of the KV cache that holds something, 0 to 1; blocks kept for their prefix count.
+        kv_used: share of the KV cache that sequences hold, 0 to 1; what is kept for its prefix alone does not count.
         preemptions: how often a running sequence had to give up its blocks, and was computed again.
-        steps: of the model.
+        steps: passes through the model; None where the library does not tell.
         cpu_s: processor time of the process.
         resident_bytes: its memory.
         kv_bytes: of the KV cache; 0 where the library does not tell.
@@ -129,7 +129,7 @@ class EngineReport(msgspec.Struct, frozen=True, tag="report"):
     waiting: int
     kv_used: float
     preemptions: int
-    steps: int
+    steps: int | None
     cpu_s: float
     resident_bytes: int
     kv_bytes: int

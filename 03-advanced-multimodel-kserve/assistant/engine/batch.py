@@ -60,7 +60,7 @@ class Batch:
         self._ends = frozenset({self._tokenizer.get_eos_token_id()})
         self._context = min(settings.context, settings.kv_tokens)
         self._sequences: dict[int, _Sequence] = {}
-        self._preemptions = 0
+        self._preemptions = self._steps = 0
         self._prefix = PrefixHits(settings.step_tokens) if settings.chunked else None
         self._next = 0
 
@@ -98,6 +98,7 @@ class Batch:
     def step(self) -> list[tuple[int, Said | Finished]]:
         """One pass through the model; what it gave to which sequence."""
         self._pipeline.step()
+        self._steps += 1
         said: list[tuple[int, Said | Finished]] = []
         decoded, begun = 0, []
         for number, sequence in list(self._sequences.items()):
@@ -125,9 +126,10 @@ class Batch:
         return BatchUsage(
             running,
             waiting,
-            metrics.cache_usage / 100,
+            metrics.cache_usage / 100 if self._sequences else 0.0,  # it is that of the last step
             metrics.kv_cache_size_in_bytes,
             self._preemptions,
+            self._steps,
             None if self._prefix is None else self._prefix.at_least,
             prefix_exact=False,
         )

@@ -97,7 +97,6 @@ class EngineServer:
         self._selector.register(listener, selectors.EVENT_READ)
         self._owners: dict[int, tuple[_Peer, int]] = {}  # by the batch's numbers
         self._next = 0
-        self._steps = 0
         self.stopping = False
 
     def run(self) -> None:
@@ -122,7 +121,6 @@ class EngineServer:
             signal.setitimer(signal.ITIMER_REAL, self._stuck_s)
             said = self._batch.step()
             signal.setitimer(signal.ITIMER_REAL, 0)
-            self._steps += 1
             for number, event in said:
                 self._pass_on(number, event)
         for peer in self._peers():
@@ -178,7 +176,7 @@ class EngineServer:
             usage.waiting,
             usage.kv_used,
             usage.preemptions,
-            self._steps,
+            usage.steps,
             cpu_s,
             resident,
             usage.kv_bytes,

@@ -119,7 +119,7 @@ def _memory() -> list[Builder[Panel]]:
     return [
         graph("Sequences", "Waiting: queued, or in prefill.", "short", *sequences, width=6, stacked=True),
         graph("Tokens under way", "By which requests are let in.", "short", *queue, width=6),
-        graph("KV blocks", "Held by sequences, as of the last step.", "short", *blocks, width=6),
+        graph("KV blocks", "Held by sequences; prefixes kept for later do not count.", "short", *blocks, width=6),
         graph("Preemptions", "A second: answers that lost their blocks.", "ops", lost, width=6),
     ]
 
