@@ -69,12 +69,14 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
         sha256: of the weights' file.
         context: the most tokens of a prompt and its answer together.
         kv_tokens: tokens for which the KV cache has room, of all sequences together.
+        block_tokens: tokens of a block of the KV cache; 1 where it is not paged.
     """
 
     engine: str
     sha256: str
     context: int
     kv_tokens: int
+    block_tokens: int = 1
 
 
 class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
@@ -113,24 +115,26 @@ class EngineReport(msgspec.Struct, frozen=True, tag="report"):
     Attributes:
         running: sequences that have begun to answer.
         waiting: sequences of which no token has come yet.
-        kv_used: share of the KV cache that holds something, 0 to 1; blocks kept for their prefix count.
+        kv_used: share of the KV cache that sequences hold, 0 to 1; what is kept for its prefix alone does not count.
         preemptions: how often a running sequence had to give up its blocks, and was computed again.
-        steps: of the model.
+        steps: passes through the model; None where the library does not tell.
         cpu_s: processor time of the process.
         resident_bytes: its memory.
         kv_bytes: of the KV cache; 0 where the library does not tell.
-        prefix_tokens: of prompts, that were found in the prefix cache; None where the library does not tell.
+        prefix_tokens: of prompts, that were found in the prefix cache; None where that is not known.
+        prefix_exact: whether they are exactly so many; else at least so many.
     """
 
     running: int
     waiting: int
     kv_used: float
     preemptions: int
-    steps: int
+    steps: int | None
     cpu_s: float
     resident_bytes: int
     kv_bytes: int
     prefix_tokens: int | None = None
+    prefix_exact: bool = True
 
 
 EngineEvent: TypeAlias = Hello | Accepted | Said | Finished | Refused | EngineReport

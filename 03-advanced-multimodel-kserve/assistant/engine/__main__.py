@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from assistant.domain.wire import Generate, Hello, Turn
 from assistant.engine.server import EngineServer
-from assistant.engine.settings import EngineSettings
+from assistant.engine.settings import BLOCK_TOKENS, EngineSettings
 from assistant.weights import WeightsError, digest, find_weights
 from servekit.startup import setting_problems
 from servekit.telemetry import configure_logging
@@ -50,7 +50,11 @@ def main() -> int:
         sys.stderr.write(f"engine cannot start: {weights}: {reason}: expected a GGUF file of a Llama or Qwen\n")
         return 1
     hello = Hello(
-        _version(settings.engine), digest(weights), min(settings.context, settings.kv_tokens), settings.kv_tokens
+        _version(settings.engine),
+        digest(weights),
+        min(settings.context, settings.kv_tokens),
+        settings.kv_tokens,
+        BLOCK_TOKENS if settings.engine == "openvino" else 1,
     )
     with _listener(path) as listener:
         server = EngineServer(batch, listener, hello, _measure, settings.stuck_s)

@@ -14,6 +14,7 @@ import openvino_genai
 from assistant.domain.decoding import TextDecoder
 from assistant.domain.wire import Accepted, Finished, Refused, Said
 from assistant.engine.batch_usage import BatchUsage
+from assistant.engine.prefix_hits import PrefixHits
 from assistant.engine.settings import BLOCK_TOKENS
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Batch:
         self._ends = frozenset({self._tokenizer.get_eos_token_id()})
         self._context = min(settings.context, settings.kv_tokens)
         self._sequences: dict[int, _Sequence] = {}
-        self._preemptions = 0
+        self._preemptions = self._steps = 0
+        self._prefix = PrefixHits(settings.step_tokens) if settings.chunked else None
         self._next = 0
 
     @property
@@ -96,16 +98,24 @@ class Batch:
     def step(self) -> list[tuple[int, Said | Finished]]:
         """One pass through the model; what it gave to which sequence."""
         self._pipeline.step()
+        self._steps += 1
         said: list[tuple[int, Said | Finished]] = []
+        decoded, begun = 0, []
         for number, sequence in list(self._sequences.items()):
             if not sequence.handle.can_read():
                 if sequence.begun and not sequence.missed:  # running sequences come first: it lost its blocks
                     self._preemptions += 1
                 sequence.missed = True
                 continue
+            if sequence.begun:
+                decoded += 1
+            else:
+                begun.append(sequence.prompt_tokens)
             sequence.begun, sequence.missed = True, False
             for output in sequence.handle.read().values():
                 said += [(number, event) for event in self._read(number, sequence, output)]
+        if self._prefix is not None:
+            self._prefix.stepped(decoded, begun, sum(not each.begun for each in self._sequences.values()))
         return said
 
     def usage(self) -> BatchUsage:
@@ -114,7 +124,14 @@ class Batch:
         running = sum(each.begun for each in self._sequences.values())
         waiting = len(self._sequences) - running
         return BatchUsage(
-            running, waiting, metrics.cache_usage / 100, metrics.kv_cache_size_in_bytes, self._preemptions
+            running,
+            waiting,
+            metrics.cache_usage / 100 if self._sequences else 0.0,  # it is that of the last step
+            metrics.kv_cache_size_in_bytes,
+            self._preemptions,
+            self._steps,
+            None if self._prefix is None else self._prefix.at_least,
+            prefix_exact=False,
         )
 
     def _read(self, number: int, sequence: _Sequence, output: Any) -> list[Said | Finished]:

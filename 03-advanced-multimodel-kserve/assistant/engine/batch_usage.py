@@ -15,4 +15,6 @@ class BatchUsage(NamedTuple):
     kv_used: float
     kv_bytes: int
     preemptions: int
+    steps: int | None
     prefix_tokens: int | None = None
+    prefix_exact: bool = True

@@ -8,6 +8,7 @@ still being computed ends with its first token.
 from __future__ import annotations
 
 import queue
+import re
 import tempfile
 import threading
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = ["Slots"]
 
 _WAIT_S = 0.02
 _CACHE_MIB = 64
+_DECODED = re.compile(r"^llamacpp:n_decode_total (\S+)$", re.MULTILINE)
 _Event = Accepted | Said | Finished | Refused
 
 
@@ -79,6 +81,7 @@ class Slots:
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(weights)
         parameters.verbosity = 0
+        parameters.endpoint_metrics = True
         parameters.n_parallel = settings.sequences
         parameters.n_ctx = settings.kv_tokens
         parameters.kv_unified = True
@@ -132,7 +135,9 @@ class Slots:
         slots = list(self._slots.values())
         running = sum(slot.tokens > 0 for slot in slots)
         used = sum(slot.prompt_tokens + slot.tokens for slot in slots) / self._kv_tokens
-        return BatchUsage(running, len(slots) - running, used, 0, 0, self._hits)
+        found = _DECODED.search(self._server.handle_metrics())
+        steps = int(float(found[1])) if found else None
+        return BatchUsage(running, len(slots) - running, used, 0, 0, steps, self._hits)
 
     def _answer(self, number: int, slot: _Slot, request: Generate) -> None:
         """Runs in a thread of its own until the answer has ended."""

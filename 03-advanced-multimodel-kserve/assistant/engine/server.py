@@ -76,7 +76,7 @@ class EngineServer:
         listener: bound and listening.
         hello: said first to each that connects.
         measure: the processor time in seconds and the memory in bytes of this process.
-        stuck_s: a step that takes longer ends the process, by a signal: Python itself cannot interrupt one.
+        stuck_s: a step or a report that takes longer ends the process, by a signal: Python cannot interrupt one.
     """
 
     def __init__(
@@ -97,7 +97,6 @@ class EngineServer:
         self._selector.register(listener, selectors.EVENT_READ)
         self._owners: dict[int, tuple[_Peer, int]] = {}  # by the batch's numbers
         self._next = 0
-        self._steps = 0
         self.stopping = False
 
     def run(self) -> None:
@@ -113,18 +112,17 @@ class EngineServer:
 
     def turn(self, timeout_s: float) -> None:
         """Reads what has come, runs one step if there is anything to do, and writes."""
-        for key, events in self._selector.select(timeout_s):
+        ready = self._selector.select(timeout_s)
+        signal.setitimer(signal.ITIMER_REAL, self._stuck_s)
+        for key, events in ready:
             if key.data is None:
                 self._accept()
             elif events & selectors.EVENT_READ:
                 self._receive(key.data)
         if self._batch.busy:
-            signal.setitimer(signal.ITIMER_REAL, self._stuck_s)
-            said = self._batch.step()
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            self._steps += 1
-            for number, event in said:
+            for number, event in self._batch.step():
                 self._pass_on(number, event)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for peer in self._peers():
             self._send(peer)
 
@@ -178,11 +176,12 @@ class EngineServer:
             usage.waiting,
             usage.kv_used,
             usage.preemptions,
-            self._steps,
+            usage.steps,
             cpu_s,
             resident,
             usage.kv_bytes,
             usage.prefix_tokens,
+            usage.prefix_exact,
         )
 
     def _pass_on(self, number: int, event: Accepted | Said | Finished | Refused) -> None:

@@ -120,7 +120,7 @@ class AssistantApp:
         record.mark("read")
         answer = await self._chat.begin(request, key, record)
         record.model, record.version = self._chat.model, "1"
-        failed = True
+        error = ""
         try:
             with answer:
                 if request.stream:
@@ -128,9 +128,13 @@ class AssistantApp:
                     await client.until_gone(send_stream(answer, client, usage=wanted))
                 else:
                     await client.until_gone(self._whole(answer, client))
-            failed = False
+        except ClientGoneError:
+            raise
+        except Exception as problem:
+            error = getattr(problem, "code", "") or type(problem).__name__
+            raise
         finally:
-            self._spans.write(record, request, answer, failed=failed)
+            self._spans.write(record, request, answer, error)
         return HTTPStatus.OK
 
     async def _whole(self, answer: Answer, client: Client) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from time import monotonic, time
+from http import HTTPStatus
+from time import monotonic, perf_counter_ns, time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 from assistant.domain.admission import estimated_tokens
@@ -19,6 +20,7 @@ from assistant.domain.errors import (
 )
 from assistant.domain.prompt import make_turns
 from assistant.domain.wire import Accepted, Finished, Generate, Refused
+from servekit.errors import ServingError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,7 +102,9 @@ class Answer:
     Attributes:
         about: what each part of the answer says of itself: id, time, model, fingerprint.
         prompt_tokens: as the engine counted them.
+        counted: whether it was the engine that counted them; else they are estimated.
         tokens: that have come.
+        first_s: seconds from the request to the first of them; None where none came.
         end: how it ended.
     """
 
@@ -113,8 +117,9 @@ class Answer:
         self._record = record
         self._place: TokenPlace | None = None
         self._generation: Generation | None = None
-        self._began = self._last = monotonic()
-        self._first_s: float | None = None
+        self._began = self._last = monotonic() - _since_read(record)
+        self.first_s: float | None = None
+        self.counted = False
         self.prompt_tokens = estimated_tokens([turn.content for turn in turns])
         self.answer_tokens = request.limit or min(chat.settings.default_tokens, chat.settings.max_tokens)
         self.tokens = 0
@@ -137,26 +142,23 @@ class Answer:
         except BaseException:
             self._give_back()
             raise
-        chat.metrics.reserved.set(chat.admission.reserved)
         self._record.mark("admission")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and (issubclass(kind, ClientGoneError) or not issubclass(kind, Exception)):
-            self.end = "cancelled"
+        if error is not None:
+            self.end = self._end_of(error)
         if self._generation is not None:
             self._generation.close()
         self._give_back()
         metrics, took = self._chat.metrics, monotonic() - self._began
-        metrics.reserved.set(self._chat.admission.reserved)
-        metrics.tokens(self.prompt_tokens, self.tokens)
         metrics.ended(self.end)
         metrics.duration.observe(took)
         self._record.mark("decode")
-        if self._first_s is not None and self.tokens > 1:
-            metrics.per_token.observe((self._last - self._began - self._first_s) / (self.tokens - 1))
+        if self.first_s is not None and self.tokens > 1:
+            metrics.per_token.observe((self._last - self._began - self.first_s) / (self.tokens - 1))
 
     @property
     def usage(self) -> TokenUsage:
@@ -199,7 +201,7 @@ class Answer:
     def _counted(self, prompt_tokens: int) -> None:
         if self._place is not None:
             self._chat.admission.counted(self._place, prompt_tokens)
-        self.prompt_tokens = prompt_tokens
+        self.prompt_tokens, self.counted = prompt_tokens, True
         if prompt_tokens > self._settings.max_prompt_tokens:
             expected = f"expected at most {self._settings.max_prompt_tokens} tokens, the shop's own part included"
             raise PromptTooLongError("messages", f"of {prompt_tokens} tokens", expected)
@@ -207,18 +209,27 @@ class Answer:
     def _came(self, tokens: int) -> None:
         self._last = monotonic()
         self.tokens += tokens
-        if self._first_s is None and self._place is not None:
-            self._first_s = self._last - self._began
+        self._chat.metrics.tokens(0 if self.first_s is not None else self.prompt_tokens, tokens)
+        if self.first_s is None and self._place is not None:
+            self.first_s = self._last - self._began
             self._chat.admission.begun(self._place)
-            self._chat.metrics.first_token.observe(self._first_s)
+            self._chat.metrics.first_token.observe(self.first_s)
             self._record.mark("prefill")
 
     def _check_time(self) -> None:
         waited, settings = monotonic() - self._last, self._settings
-        if self._first_s is None and waited > settings.first_token_s:
+        if self.first_s is None and waited > settings.first_token_s:
             raise LateTokenError("engine", None, f"no first token within {settings.first_token_s:g} s, try again", 2.0)
-        if self._first_s is not None and waited > settings.stall_s:
+        if self.first_s is not None and waited > settings.stall_s:
             raise EngineFailedError("engine", None, f"no further token within {settings.stall_s:g} s")
+
+    def _end_of(self, error: BaseException) -> str:
+        """What an error makes of the answer: who left is no failure, and neither is a refusal."""
+        if isinstance(error, ClientGoneError) or not isinstance(error, Exception):
+            return "cancelled"
+        if isinstance(error, ServingError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return "refused"
+        return "failed" if self.first_s is None else "broken"
 
     def _refusal(self, event: Refused) -> Exception:
         if event.code == "context_length_exceeded":
@@ -231,3 +242,9 @@ class Answer:
             self._place = None
         used = self.prompt_tokens + self.tokens if self._generation is not None else 0
         self._chat.budgets.give_back(self._key, self._reserved - used)
+
+
+def _since_read(record: RequestRecord) -> float:
+    """Seconds since the request had been read: facts are looked up meanwhile, and the caller waits for that as well."""
+    read_ns = record.marks[0][1] if record.marks else record.started_ns
+    return (perf_counter_ns() - read_ns) / 1e9

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 import yaml
 
 from workbench.console.alerts import AlertBoard
-from workbench.console.scraping import Scraper, ScrapeTarget, targets_of
+from workbench.console.scraping import Scraper, targets_of
 from workbench.observe.deployment import placed
 from workbench.observe.promql import Evaluator, Rules, read_rules
 from workbench.stack import find_started, run_folder
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from workbench.console.alerts import Raised
+    from workbench.console.scraping import ScrapeTarget
     from workbench.observe.promql import Alert
 
 __all__ = ["SPEED", "AlertWatch", "faster", "level_targets", "read_all_rules"]
@@ -63,12 +64,10 @@ def faster(rules: Rules, speed: float) -> Rules:
 
 
 def level_targets(level: int) -> list[ScrapeTarget]:
-    """What of a level that runs here Prometheus would scrape, and what runs beside it; none while it is down."""
+    """What of a level that runs here Prometheus would scrape; none while it is down."""
     started = find_started(level, run_folder(level))
     jobs = started.scrape if started else {}
-    usual = [target for target in targets_of(yaml.safe_load(placed().read_text("utf-8"))) if target.job in jobs]
-    beside = jobs.keys() - {target.job for target in usual}
-    return [*usual, *(ScrapeTarget(job, f"127.0.0.1:{port}") for job in sorted(beside) for port in jobs[job])]
+    return [target for target in targets_of(yaml.safe_load(placed().read_text("utf-8"))) if target.job in jobs]
 
 
 class AlertWatch:

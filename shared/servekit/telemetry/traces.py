@@ -85,8 +85,15 @@ class SpanLog:
         self._exporter = exporter
         self._processor = BatchSpanProcessor(exporter)
 
-    def write(
-        self, record: RequestRecord, name: str, attributes: Attributes, duration_ns: int, *, failed: bool
+    def write(  # noqa: PLR0913 - what a span is made of
+        self,
+        record: RequestRecord,
+        name: str,
+        attributes: Attributes,
+        duration_ns: int,
+        *,
+        failed: bool,
+        kind: SpanKind = SpanKind.SERVER,
     ) -> None:
         """Queues the request's spans; they are exported in the background, and dropped when the queue is full."""
         started = record.started_unix_ns
@@ -103,7 +110,7 @@ class SpanLog:
             name=name,
             context=context,
             parent=parent,
-            kind=SpanKind.SERVER,
+            kind=kind,
             start_time=started,
             end_time=started + duration_ns,
             attributes=attributes,

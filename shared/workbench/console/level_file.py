@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
-__all__ = ["Action", "Arrow", "Box", "Field", "LevelFile", "LevelFileError", "read_level_file"]
+__all__ = ["Action", "Arrow", "Beside", "Box", "Field", "LevelFile", "LevelFileError", "read_level_file"]
 
 
 class LevelFileError(Exception):
@@ -113,6 +113,22 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [word.format(**chosen) for word in self.command]
 
 
+class Beside(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What runs beside the level where it is asked for, and is shown only then.
+
+    Attributes:
+        process: the process of the level's stack that tells.
+        dashboard: the name of the file with its panels.
+        box: its parts of the picture.
+        arrow: the calls between them and the level's own.
+    """
+
+    process: str
+    dashboard: str
+    box: tuple[Box, ...] = ()
+    arrow: tuple[Arrow, ...] = ()
+
+
 class LevelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a level says of itself.
 
@@ -122,6 +138,7 @@ class LevelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         box: the parts of its picture.
         arrow: the calls between them.
         action: what can be done with it.
+        beside: what may run beside it.
     """
 
     title: str
@@ -129,6 +146,15 @@ class LevelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     box: tuple[Box, ...]
     arrow: tuple[Arrow, ...]
     action: tuple[Action, ...] = ()
+    beside: tuple[Beside, ...] = ()
+
+    def with_beside(self, processes: Collection[str]) -> LevelFile:
+        """The level with the boxes and arrows of what runs beside it, of these processes."""
+        running = [each for each in self.beside if each.process in processes]
+        boxes = self.box + tuple(box for each in running for box in each.box)
+        return msgspec.structs.replace(
+            self, box=boxes, arrow=self.arrow + tuple(arrow for each in running for arrow in each.arrow)
+        )
 
 
 def read_level_file(path: Path) -> LevelFile:
@@ -141,8 +167,9 @@ def read_level_file(path: Path) -> LevelFile:
         level = msgspec.toml.decode(path.read_bytes(), type=LevelFile)
     except (OSError, msgspec.DecodeError) as error:
         raise LevelFileError(f"{path}: {error}") from None
-    known = {box.id for box in level.box}
-    for arrow in level.arrow:
+    whole = level.with_beside({each.process for each in level.beside})
+    known = {box.id for box in whole.box}
+    for arrow in whole.arrow:
         if missing := {arrow.source, arrow.target} - known:
             raise LevelFileError(f"{path}: arrow {arrow.source} to {arrow.target}: no box {', '.join(sorted(missing))}")
     return level

@@ -23,7 +23,7 @@ from workbench.observe.promql import Evaluator, Grid, read_rules
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from workbench.console.level_file import Arrow, LevelFile
@@ -42,11 +42,12 @@ _ALERTS_EVERY_S = 30.0
 
 @dataclass(frozen=True)
 class ShownLevel:
-    """A level: its number, what it says of itself, and its panels."""
+    """A level: its number, what it says of itself, its panels, and those of what may run beside it, by its process."""
 
     number: int
     file: LevelFile
     board: Board
+    beside: Mapping[str, Board]
 
 
 class Room:
@@ -102,9 +103,9 @@ class Room:
         values = frame.values[frame.there]
         return float(values[0]) if len(values) and np.isfinite(values[0]) else None
 
-    def flows(self, level: ShownLevel) -> dict[Arrow, Flow]:
+    def flows(self, level: LevelFile) -> dict[Arrow, Flow]:
         """The figures of each arrow of a level's picture."""
-        return {each: Flow(self.now(each.rate), self.now(each.p99), self.now(each.errors)) for each in level.file.arrow}
+        return {each: Flow(self.now(each.rate), self.now(each.p99), self.now(each.errors)) for each in level.arrow}
 
     async def _judge(self) -> None:
         while True:
@@ -138,5 +139,6 @@ def _levels(root: Path) -> list[ShownLevel]:
         number = _LEVEL.match(path.parent.name)
         if number:
             file = read_level_file(path)
-            found.append(ShownLevel(int(number[1]), file, read_board(file.dashboard)))
+            beside = {each.process: read_board(each.dashboard) for each in file.beside}
+            found.append(ShownLevel(int(number[1]), file, read_board(file.dashboard), beside))
     return found

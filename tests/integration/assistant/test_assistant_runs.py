@@ -68,6 +68,29 @@ def test_a_client_who_leaves_frees_its_slot_long_before_the_answer_would_have_en
     assert metric(running, "assistant_reserved_tokens") == 0
 
 
+def test_the_counters_are_what_the_answers_say_and_what_comes_again_was_cached(running: Running) -> None:
+    def count(what: str) -> float:
+        return metric(running, f"assistant_{what}")
+
+    def ask_once() -> tuple[float, float]:
+        """Tokens of the prompt, and how many of them the prefix cache spared."""
+        into, out = (count(f'tokens_total{{type="{kind}"}}') for kind in ("input", "output"))
+        spared = count("prefix_cache_tokens_total")
+        _, answer = post(running, messages=[{"role": "user", "content": "Why? " * 150}], temperature=0, max_tokens=6)
+        used = answer["usage"]
+        assert count('tokens_total{type="input"}') - into == used["prompt_tokens"]
+        assert count('tokens_total{type="output"}') - out == used["completion_tokens"]
+        cpu_s = count("engine_cpu_seconds_total")
+        until(lambda: count("engine_cpu_seconds_total") != cpu_s, "reported anew")
+        return used["prompt_tokens"], count("prefix_cache_tokens_total") - spared
+
+    until(lambda: idle(running), "idle")
+    first, again = ask_once(), ask_once()
+    assert first[0] == again[0] > 300
+    assert 0 <= first[1] < again[1] <= again[0]
+    assert again[1] > 0.8 * again[0]
+
+
 def test_the_openai_client_talks_with_it(running: Running) -> None:
     program = f"""
 import sys

@@ -37,8 +37,9 @@ async def test_every_series_that_an_alert_rates_is_there_before_the_first_questi
     call = Call(app, b"", "/metrics", "GET")
     await call.task
     shown = samples(call.body.decode())
-    wanted = [each for each in rated() if each.name.startswith(("gen_ai_server_", "assistant_"))]
-    assert len(wanted) > 2
+    own = ("gen_ai_server_", "assistant_")
+    wanted = [each for each in rated() if each.name.startswith(own) or ("level", "=", "assistant") in each.matchers]
+    assert len(wanted) > 12
     assert [each for each in wanted if not any(each.matches(name, labels) for name, labels, _ in shown)] == []
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from workbench.observe.promql import Labels
 
 LEVEL_FILES = sorted(ROOT.glob("0*/console.toml"))
-BOARDS = ["serving-overview", "level-1", "level-2", "level-3"]
+BOARDS = ["serving-overview", "level-1", "level-2", "level-3", "assistant"]
 ONE = (("__name__", "one"),)
 TIERS = (Keeping(1, 4, 20.0), Keeping(5, 4, 100.0))
 
@@ -138,6 +138,19 @@ def test_a_level_says_what_can_be_drawn(path: Path) -> None:
     assert f"{level.box[1].title} is down" in svg
     assert "12/s, p99 200 ms, 1 % fail" in svg
     assert svg.count('class="arrow bad"') == len(level.arrow)
+
+
+def test_what_runs_beside_a_level_is_drawn_only_where_it_runs() -> None:
+    level = read_level_file(LEVEL_FILES[2])
+    without, beside = level.with_beside({"envoy"}), level.with_beside({"envoy", "assistant"})
+    flows = {arrow: Flow(None, None, None) for arrow in beside.arrow}
+    assert without.box == level.box
+    assert "assistant" not in draw(without, flows, frozenset())
+    assert "Envoy to assistant: no data. assistant to engine: no data." in draw(beside, flows, frozenset())
+    assert {box.at for box in beside.box if box not in level.box}.isdisjoint(box.at for box in level.box)
+    for arrow in beside.arrow:
+        for expression in filter(None, (arrow.rate, arrow.p99, arrow.errors)):
+            promql_parser.parse(filled_in(expression, 10.0, 3))
 
 
 def test_all_levels_say_it() -> None:

@@ -42,6 +42,7 @@ def test_generating_writes_what_is_missing_and_then_nothing(tmp_path: Path) -> N
         "level-1.json",
         "level-2.json",
         "level-3.json",
+        "assistant.json",
         "objectives.yaml",
         "prometheus-rule.yaml",
     ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workbench.console.acting import Actor
+    from workbench.console.panels import Board
     from workbench.console.room import Room, ShownLevel
 
 __all__ = ["level_page"]
@@ -50,7 +51,9 @@ def _picture(room: Room, level: ShownLevel) -> None:
         drawn = ui.html("", sanitize=False)
 
     def refresh() -> None:
-        svg = draw(level.file, room.flows(level), room.states[level.number].down)
+        state = room.states[level.number]
+        file = level.file.with_beside(state.processes)
+        svg = draw(file, room.flows(file), state.down)
         if svg != drawn.content:
             drawn.set_content(svg)
 
@@ -64,18 +67,34 @@ def _panels(room: Room, level: ShownLevel) -> None:
     def window() -> float:
         return WINDOWS[str(select.value)]
 
-    for number, (row, panels) in enumerate(level.board.rows.items()):
+    with ui.element("div").classes("w-full column gap-4") as whole:
+        _rows(room, level, level.board, window, whole)
+    for process, board in level.beside.items():
+        with ui.element("div").classes("w-full column gap-4") as section:
+            heading(board.title)
+            _rows(room, level, board, window, section)
+        keep_fresh(partial(_show_if_there, section, room, level, process))
+
+
+def _rows(room: Room, level: ShownLevel, board: Board, window: Callable[[], float], section: ui.element) -> None:
+    for number, (row, panels) in enumerate(board.rows.items()):
         with ui.expansion(row, value=number < _OPEN_ROWS).classes("w-full") as opened, _grid():
             refreshers = [place(room, panel, window, level.number) for panel in panels]
-        keep_fresh(partial(_refresh_open, opened, window, refreshers))
+        keep_fresh(partial(_refresh_open, section, opened, window, refreshers))
+
+
+def _show_if_there(section: ui.element, room: Room, level: ShownLevel, process: str) -> None:
+    section.set_visibility(process in room.states[level.number].processes)
 
 
 def _grid() -> ui.element:
     return ui.element("div").classes("panels")
 
 
-def _refresh_open(opened: ui.expansion, window: Callable[[], float], refreshers: list[Callable[[], None]]) -> None:
+def _refresh_open(
+    section: ui.element, opened: ui.expansion, window: Callable[[], float], refreshers: list[Callable[[], None]]
+) -> None:
     """What nobody sees is not computed, and a picture of hours does not change every second."""
-    if opened.value and (window() <= WINDOWS["5 minutes"] or int(time.time()) % _RARELY_S == 0):
+    if section.visible and opened.value and (window() <= WINDOWS["5 minutes"] or int(time.time()) % _RARELY_S == 0):
         for refresh in refreshers:
             refresh()

@@ -1,4 +1,7 @@
-"""Grafana dashboards as code: one across all levels, one for each level. ``make dashboards`` writes their JSON."""
+"""Grafana dashboards as code: one across all levels, one for each, and one for the assistant.
+
+``make dashboards`` writes their JSON.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from workbench.observe.dashboards.assistant import assistant
 from workbench.observe.dashboards.level_1 import level_1
 from workbench.observe.dashboards.level_2 import level_2
 from workbench.observe.dashboards.level_3 import level_3
@@ -13,7 +17,13 @@ from workbench.observe.dashboards.overview import overview
 
 __all__ = ["DASHBOARDS", "render"]
 
-DASHBOARDS = {"serving-overview": overview, "level-1": level_1, "level-2": level_2, "level-3": level_3}
+DASHBOARDS = {
+    "serving-overview": overview,
+    "level-1": level_1,
+    "level-2": level_2,
+    "level-3": level_3,
+    "assistant": assistant,
+}
 """What builds each dashboard, by the name of its file and its uid in Grafana."""
 
 
