@@ -421,7 +421,7 @@ verdicts: $(SYNCED) ## simulate how often each verdict is right (1 minute)
 # They measure time, so they run one at a time.
 TIMED := tests/course/test_readmes.py tests/integration/exam tests/integration/shop/incidents
 
-test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) ## run the tests that take long
+test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) assistant-parts ## run the tests that take long
 	@$(WITH_ARGS) pytest -m "slow and not images" $(TIMED) || [ $$? -eq 5 ]
 	@$(WITH_ARGS) pytest -n 2 -m "slow and not images" $(TIMED:%=--ignore=%) || [ $$? -eq 5 ]
 

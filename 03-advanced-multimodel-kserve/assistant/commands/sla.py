@@ -26,13 +26,13 @@ from workbench.terminal import make_console, make_table, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from assistant.load.promise import PromiseLine
+    from assistant.load.promise import PromisedLoad, PromiseLine
 
 __all__ = ["main", "questions"]
 
 _TOML = Path(__file__).parents[1] / "sla.toml"
 _RESULT = Path(".run/sla/assistant.json")
-_ITEMS = range(3, 393, 30)
+_FIRST_ITEM, _EVERY = 3, 30
 _CANCELLATIONS = 5
 _SEED = 11
 _OK = 200
@@ -63,19 +63,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if all(row.kept for row in rows) else 1
 
 
-def questions(answer_tokens: int) -> list[Asked]:
-    """The questions of a run: four about each of thirteen items."""
-    return [Asked(item, question, answer_tokens) for item in _ITEMS for question in QUESTIONS]
+def questions(load: PromisedLoad) -> list[Asked]:
+    """The questions of a run: four about each item."""
+    items = range(_FIRST_ITEM, _FIRST_ITEM + load.items * _EVERY, _EVERY)
+    return [Asked(item, question, load.answer_tokens) for item in items for question in QUESTIONS]
 
 
 async def _measure(promise: StreamPromise) -> tuple[list[PromiseLine], list[Seen]]:
     addresses, load = Addresses(), promise.load
     url, path = f"http://127.0.0.1:{addresses.port}", socket_path(addresses.run_dir)
-    asked = questions(load.answer_tokens)
+    asked = questions(load)
     expected = await own_answers(path, addresses.features_dir, asked)
     took = await cancellations(url, path, asked[0], _CANCELLATIONS)
     seen = await offer(url, load.rate_rps, load.duration_s, asked, _SEED)
-    facts = item_facts(addresses.features_dir, _ITEMS)
+    facts = item_facts(addresses.features_dir, {each.item for each in asked})
     return judge(promise, seen, expected, right(expected, facts), took), seen
 
 

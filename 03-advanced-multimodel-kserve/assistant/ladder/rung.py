@@ -51,8 +51,12 @@ def run_work(batch: Steps, spec: Spec, sequences: int) -> RungFigures:
 
 
 def _warm(batch: Steps, settings: EngineSettings) -> None:
-    for words in (1, settings.step_tokens):
-        batch.add(-1, Generate(0, [Turn("user", "hello " * words)], 4))
+    """As a server that has answered before: its code is compiled, and a prefix cache has what all prompts begin with."""
+    prompts = [[Turn("user", "hello " * words)] for words in (1, settings.step_tokens)]
+    if settings.prefix_cache:
+        prompts.append(make_work(1)[0].turns)
+    for turns in prompts:
+        batch.add(-1, Generate(0, turns, 4))
         while batch.busy:
             batch.step()
 
