@@ -17,10 +17,10 @@ __all__ = ["draw_ways", "states"]
 _CELL, _LEFT, _TOP, _TITLE, _GAP, _LEGEND = 14, 34, 14, 22, 18, 34
 PROMPT, TOKEN, HELD, EMPTY, WAITING, AWAY = "prompt", "token", "held", "empty", "waiting", ""
 _WORDS: Final = {
-    PROMPT: "its prompt, or a part",
-    TOKEN: "a token of its answer",
-    HELD: "begun, but not in this step",
-    EMPTY: "ended, its seat stays empty",
+    PROMPT: "a prompt, or a part of one",
+    TOKEN: "a token of an answer",
+    HELD: "stands still",
+    EMPTY: "empty seat",
     WAITING: "waits",
 }
 _STYLE: Final = (
