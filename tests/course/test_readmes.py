@@ -182,6 +182,8 @@ def test_the_assistants_lesson_prints_what_it_says(
     (checkout / ".cache").mkdir()
     (checkout / ".cache/assistant").symlink_to(weights.parent)
     assert_said(level, checkout, environment)
+    drawn, shown = ((root / level / "batching.svg").read_text() for root in (checkout, ROOT))
+    assert drawn == shown, "the engine's steps are others now: draw the picture again, by the lesson's own command"
 
 
 def assert_said(level: str, checkout: Path, environment: tuple[dict[str, str], dict[str, str]]) -> None:
