@@ -253,7 +253,7 @@ weights-assistant: $(SYNCED) ## fetch the assistant's weights (93 MB) and check 
 sla-assistant: $(SYNCED) ## hold the assistant to its promise (after up-3 WITH=assistant)
 	@$(WITH_ARGS) assistant.commands.sla
 
-ladder-assistant: $(SYNCED) $(ASSISTANT) ## measure each way to run it, both engines (4 minutes)
+ladder-assistant: $(SYNCED) $(ASSISTANT) ## measure each way to run it, both engines (8 minutes)
 	@$(WITH_ARGS) assistant.commands.ladder
 
 plan-assistant: $(SYNCED) ## say how many replicas of it USERS=10000 need, and their price
@@ -424,7 +424,7 @@ verdicts: $(SYNCED) ## simulate how often each verdict is right (1 minute)
 # They measure time, so they run one at a time.
 TIMED := tests/course/test_readmes.py tests/integration/exam tests/integration/shop/incidents
 
-test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) ## run the tests that take long
+test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) assistant-parts ## run the tests that take long
 	@$(WITH_ARGS) pytest -m "slow and not images" $(TIMED) || [ $$? -eq 5 ]
 	@$(WITH_ARGS) pytest -n 4 -m "slow and not images" $(TIMED:%=--ignore=%) || [ $$? -eq 5 ]
 

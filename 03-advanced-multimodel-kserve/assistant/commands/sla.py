@@ -13,7 +13,7 @@ import msgspec
 
 from assistant.load.engine_alone import cancellations, item_facts, own_answers
 from assistant.load.promise import StreamPromise, judge, percentile, read_promise
-from assistant.load.quality import ITEMS, questions, right
+from assistant.load.quality import questions, right
 from assistant.load.streams import Seen, offer
 from assistant.settings import socket_path
 from servekit.json_file import write_json
@@ -68,11 +68,11 @@ async def _measure(promise: StreamPromise) -> tuple[list[PromiseLine], list[Seen
     addresses, load = Addresses(), promise.load
     stable = read_splits(addresses.canary_state).get(CHAT.model, Split()).stable
     url, path = f"http://127.0.0.1:{addresses.port}", socket_path(addresses.run_dir, stable)
-    asked = questions(load.answer_tokens)
+    asked = questions(load.answer_tokens, load.items)
     expected = await own_answers(path, addresses.features_dir, asked)
     took = await cancellations(url, path, asked[0], _CANCELLATIONS)
     seen = await offer(url, load.rate_rps, load.duration_s, asked, _SEED)
-    facts = item_facts(addresses.features_dir, ITEMS)
+    facts = item_facts(addresses.features_dir, {each.item for each in asked})
     return judge(promise, seen, expected, right(expected, facts), took), seen
 
 

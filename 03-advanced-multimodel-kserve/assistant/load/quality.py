@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ITEMS", "questions", "right", "tells"]
 
-ITEMS = range(3, 393, 30)
-"""Those that are asked about: from all over the catalogue."""
+ITEMS = 13
+"""So many are asked about, from all over the catalogue."""
+
+_FIRST, _EVERY = 3, 30
 
 _FACT_OF = {
     "What does it cost?": "price",
@@ -27,9 +29,10 @@ _FACT_OF = {
 }
 
 
-def questions(answer_tokens: int) -> list[Asked]:
-    """The set: four questions about each of thirteen items, with the most tokens of an answer."""
-    return [Asked(item, question, answer_tokens) for item in ITEMS for question in QUESTIONS]
+def questions(answer_tokens: int, items: int = ITEMS) -> list[Asked]:
+    """The set: four questions about each item, with the most tokens of an answer."""
+    asked = range(_FIRST, _FIRST + items * _EVERY, _EVERY)
+    return [Asked(item, question, answer_tokens) for item in asked for question in QUESTIONS]
 
 
 def tells(question: str, text: str, facts: Mapping[str, Any]) -> bool:
