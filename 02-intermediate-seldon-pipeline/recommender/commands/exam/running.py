@@ -10,7 +10,7 @@ import msgspec
 from course.exam import ShortfallError, demand
 from course.exam.sla_part import keep_sla
 from course.exam.stops import CallLog, calling, judge_drain, kill, mended
-from course.exam.telemetry import Metrics, judge_logs, judge_trace
+from course.exam.telemetry import Metrics, judge_log_files, judge_trace
 from recommender.commands.exam.answers import PATH, STEPS, wanted
 from recommender.commands.exam.oracle import Oracle
 from recommender.training.golden import Golden
@@ -113,7 +113,7 @@ def traces(examined: Examined) -> str:
 
 def logs(examined: Examined) -> str:
     """A request's line in the log, without what was in its body."""
-    return judge_logs(examined, _sender(examined, _body(_SECRET)), str(_SECRET))
+    return judge_log_files(examined, _sender(examined, _body(_SECRET)), str(_SECRET))
 
 
 def _body(user: int = 1) -> bytes:
