@@ -165,7 +165,7 @@ class LevelExam:
         here: the level that this folder started.
         elsewhere: the level at an address that ``URL`` names.
         served: what answers for the level in a cluster.
-        in_cluster: checks of criteria that take the level's files or processes, for a level in a cluster.
+        in_cluster: checks that take the place of others where the level is in a cluster, by the same ids.
         enter: is shown the level before the exam begins, and raises a `ServingError` where it lets nobody in.
     """
 

@@ -58,14 +58,16 @@ def examine(  # noqa: PLR0913 - the last three are for one caller each
         checks: by their ids.
         examined: the level.
         granted: whether processes may be stopped and data changed.
-        in_cluster: other checks, for a level in a cluster; by the ids of criteria that take its files or processes.
+        in_cluster: checks that take the place of these where the level is in a cluster; by the same ids.
         begin: is told of each criterion before it is judged.
     """
     for criterion in rubric.criterion:
         begin(criterion)
         check: Check | None = checks[criterion.id]
         if examined.stack is None and (criterion.here or criterion.rights):
-            check = in_cluster.get(criterion.id) if examined.place else None
+            check = None
+        if examined.place:
+            check = in_cluster.get(criterion.id, check)
         if check is None:
             yield JudgedCriterion(criterion, "left out", IN_CLUSTER if examined.place else ELSEWHERE)
         elif criterion.rights and not granted:

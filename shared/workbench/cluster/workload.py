@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -133,12 +133,8 @@ class Workload:
         try:
             run([*self._kubectl, "create", "-f", "-"], text=json.dumps(self._caller(name, calls)), quiet=True)
             self._await(name)
-            command = [*self._kubectl, "logs", "--follow", name]
-            with running(command, {}, subprocess.DEVNULL, subprocess.PIPE) as process:
-                listener = Thread(target=_listen, args=(process.stdout, heard), name="answers")
-                listener.start()
+            with _told([*self._kubectl, "logs", "--follow", name], heard):
                 yield
-            listener.join()
         finally:
             words = ["delete", "pod", name, "--ignore-not-found", "--grace-period=0", "--force", "--wait=false"]
             run([*self._kubectl, *words], check=False, quiet=True)
@@ -204,6 +200,17 @@ def images_in(target: KubeContext, namespace: str) -> list[str]:
     listed = json.loads(run([*target.kubectl(namespace), "get", "pods", "--output", "json"], quiet=True).stdout)
     states = [each for pod in listed["items"] for each in pod["status"].get("containerStatuses", [])]
     return sorted({f"{each['image']} ({each['imageID'].rpartition('@')[2]})" for each in states})
+
+
+@contextmanager
+def _told(command: list[str], heard: Callable[[Answered], object]) -> Iterator[None]:
+    """Tells of each line that a command writes, for as long as the block runs."""
+    with ExitStack() as after, running(command, {}, subprocess.DEVNULL, subprocess.PIPE) as process:
+        listener = Thread(target=_listen, args=(process.stdout, heard), name="answers")
+        after.callback(process.stdout.close)
+        after.callback(listener.join)
+        listener.start()
+        yield
 
 
 def _listen(lines: IO[bytes], heard: Callable[[Answered], object]) -> None:
