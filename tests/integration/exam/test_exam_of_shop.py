@@ -18,8 +18,9 @@ from course.exam.command import main
 from shop.addresses import Addresses
 from shop.commands.exam.__main__ import EXAM, here
 from shop.commands.stack import stack
+from shop.gateway.domain.errors import UnauthorizedError
 from tests.clones import LEVELS, make_models
-from tests.exam_taking import SEED, lost, overwrite
+from tests.exam_taking import SEED, as_it_is, lost, overwrite
 from tests.faulty_proxy import Asked, Replied, as_dead, faulty, forgets_the_trace, in_its_own_words
 from tests.once import once
 from tests.patience import until
@@ -110,6 +111,16 @@ def test_the_reference_gets_every_point(
     result = json.loads((tmp_path / "3.json").read_text())
     assert (result["points"], result["of"], result["left_out"]) == (100, 100, [])
     assert not (Addresses().models_dir / "ranking" / "909").exists()
+
+
+def test_a_level_that_asks_for_a_key_is_examined_with_one() -> None:
+    with running(as_it_is, SHOP_API_KEYS="exam:s3cret", SHOP_API_KEY="s3cret") as examined:
+        EXAM.enter(examined)
+        assert lost(EXAM, examined, [*QUICK, "sla", "shift", "drain"]) == {}
+        with pytest.raises(UnauthorizedError, match=r"asks for an API key: give it one with SHOP_API_KEY=…$"):
+            EXAM.enter(replace(examined, headers={}))
+        with pytest.raises(UnauthorizedError, match=r"SHOP_API_KEY is not one that it knows$"):
+            EXAM.enter(replace(examined, headers={"x-api-key": "another"}))
 
 
 def in_other_units(asked: Asked, replied: Replied) -> Replied:
