@@ -35,6 +35,9 @@ _QUIET_S: Final = 5.0
 
 _ROLLOUT_S: Final = 180
 _FIRST_S: Final = 20.0
+_LAST_S: Final = 3.0
+"""A request that is lost is said to be so after two seconds."""
+
 _LOOK_S: Final = 0.1
 
 
@@ -69,6 +72,7 @@ def judge_restart(examined: Examined, request: Request) -> str:
         until = time.monotonic() + _ROLLOUT_S
         while ready and set(before) & set(workload.pods()) and time.monotonic() < until:
             time.sleep(_LOOK_S)
+        time.sleep(_LAST_S)
     demand(ready, f"{workload}: not rolled out again within {_ROLLOUT_S} s")
     demand(log.outcomes["ok"], "nobody was answered while the pods were replaced")
     demand(not log.bad, f"while the pods were replaced, callers got {log.said()}")

@@ -28,7 +28,7 @@ __all__ = ["CALLING", "DELETING", "READING", "RESTARTING", "Answered", "Calls", 
 
 CALLING: Final = (("create", "pods"), ("delete", "pods"), ("get", "pods/log"))
 DELETING: Final = (("list", "pods"), ("delete", "pods"))
-RESTARTING: Final = (("patch", "deployments.apps"), ("list", "pods"))
+RESTARTING: Final = (("patch", "deployments.apps"), ("watch", "deployments.apps"), ("list", "pods"))
 READING: Final = (("list", "pods"), ("get", "pods/log"))
 """The rights that it takes: each a verb and a resource."""
 

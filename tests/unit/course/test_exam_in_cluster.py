@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from shop.commands.exam.__main__ import EXAM as SHOP
 from tests.unit.course.test_exam import Served as Answering
 from workbench.cluster.target import KubeContext
 from workbench.load import Request
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,6 +152,21 @@ def test_the_place_is_that_of_the_forwarded_ports(monkeypatch: pytest.MonkeyPatc
     assert place_of(1, SERVED) is None
     monkeypatch.setenv("REACHED_CONTEXT", "theirs")
     assert str(place_of(1, SERVED)) == "context theirs, namespace iris"
+
+
+@pytest.mark.parametrize(
+    ("level", "forwards"),
+    [
+        (1, "IRIS_PORT=iris-api:8100 IRIS_GRPC_PORT=iris-api:8101"),
+        (2, "RECOMMENDER_PORT=recommender-default:8000 RECOMMENDER_VALKEY_PORT=inventory:6379"),
+        (3, "SHOP_PORT=gateway:8310"),
+    ],
+)
+def test_make_has_the_level_s_ports_forwarded_to_its_exam(level: int, forwards: str) -> None:
+    told = ["make", "--dry-run", f"exam-{level}", "CONTEXT=theirs", f"PYTHON={sys.executable}"]
+    said = subprocess.run(told, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    assert f"-m workbench.cluster.reach {level} {forwards} -- " in said
+    assert said.endswith(".commands.exam")
 
 
 @pytest.mark.parametrize("level", [IRIS, FILMS, SHOP])
