@@ -11,10 +11,29 @@ criterion is worth in ``interview/exams/level-N.toml``.
 
 from __future__ import annotations
 
-from course.exam.examined import Check, Examined, LevelExam, NotJudgedError, Place, Served, ShortfallError, demand
+from course.exam.examined import (
+    Check,
+    ClusterPlace,
+    ClusterService,
+    Examined,
+    LevelExam,
+    NotJudgedError,
+    ShortfallError,
+    demand,
+)
 from course.exam.rubric import Criterion, Rubric, RubricError, load_rubric
 
 __all__ = [
-    "Check", "Criterion", "Examined", "LevelExam", "NotJudgedError", "Place", "Rubric", "RubricError", "Served",
-    "ShortfallError", "demand", "load_rubric",
+    "Check",
+    "ClusterPlace",
+    "ClusterService",
+    "Criterion",
+    "Examined",
+    "LevelExam",
+    "NotJudgedError",
+    "Rubric",
+    "RubricError",
+    "ShortfallError",
+    "demand",
+    "load_rubric",
 ]  # fmt: skip

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 __all__ = [
     "PATIENCE_S",
     "Check",
+    "ClusterPlace",
+    "ClusterService",
     "Examined",
     "LevelExam",
     "NotJudgedError",
-    "Place",
-    "Served",
     "ShortfallError",
     "demand",
 ]
@@ -50,7 +50,7 @@ def demand(condition: object, otherwise: str) -> None:
         raise ShortfallError(otherwise)
 
 
-class Served(NamedTuple):
+class ClusterService(NamedTuple):
     """What answers for a level in a cluster.
 
     Attributes:
@@ -67,7 +67,7 @@ class Served(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Place:
+class ClusterPlace:
     """Where a level is in a cluster.
 
     Args:
@@ -78,7 +78,7 @@ class Place:
 
     target: KubeContext
     namespace: str
-    served: Served
+    served: ClusterService
 
     def __str__(self) -> str:
         return f"context {self.target.context}, namespace {self.namespace}"
@@ -110,7 +110,7 @@ class Examined:
     load_s: float = 8.0
     patience_s: float = PATIENCE_S
     headers: Mapping[str, str] = field(default_factory=dict)
-    place: Place | None = None
+    place: ClusterPlace | None = None
 
     @cached_property
     def http(self) -> httpx.Client:
@@ -134,7 +134,7 @@ class Examined:
         return self.processes.home
 
     @property
-    def in_cluster(self) -> Place:
+    def in_cluster(self) -> ClusterPlace:
         """Where the level is in a cluster.
 
         Raises:
@@ -175,6 +175,6 @@ class LevelExam:
     checks: Mapping[str, Check]
     here: Callable[[int], Examined]
     elsewhere: Callable[[str, int], Examined]
-    served: Served = field(default_factory=Served)
+    served: ClusterService = field(default_factory=ClusterService)
     in_cluster: Mapping[str, Check] = field(default_factory=dict)
     enter: Callable[[Examined], object] = lambda _: None

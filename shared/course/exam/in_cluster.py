@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from course.exam.examined import NotJudgedError, Place, demand
+from course.exam.examined import ClusterPlace, NotJudgedError, demand
 from course.exam.stops import CallLog
 from course.exam.telemetry import judge_logs
 from workbench.cluster.reach import reached_context
@@ -23,7 +23,7 @@ from workbench.versions import cluster
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from course.exam.examined import Examined, Served
+    from course.exam.examined import ClusterService, Examined
     from course.exam.telemetry import Ask
     from workbench.load import Request
 
@@ -41,13 +41,13 @@ _LAST_S: Final = 3.0
 _LOOK_S: Final = 0.1
 
 
-def place_of(level: int, served: Served) -> Place | None:
+def place_of(level: int, served: ClusterService) -> ClusterPlace | None:
     """Where the level is whose ports are forwarded to this command; None where none are."""
     context = reached_context()
-    return None if context is None else Place(KubeContext(context), cluster(level).profile, served)
+    return None if context is None else ClusterPlace(KubeContext(context), cluster(level).profile, served)
 
 
-def describe_place(place: Place) -> dict[str, Any]:
+def describe_place(place: ClusterPlace) -> dict[str, Any]:
     """What a certificate says of it: context, namespace and the images that run there, with their digests."""
     try:
         images = images_in(place.target, place.namespace)
@@ -110,7 +110,7 @@ def judge_pod_logs(examined: Examined, ask_with: Ask, secret: str) -> str:
         return judge_logs(ask_with, secret, lambda: {"the pods' log": workload.logs()}, workload)
 
 
-def _workload(place: Place, *rights: tuple[str, str]) -> Workload:
+def _workload(place: ClusterPlace, *rights: tuple[str, str]) -> Workload:
     workload = Workload(place.target, place.namespace, place.served.deployment)
     if missing := missing_rights(place.target, workload.rights(*rights)):
         listed = ", ".join(map(str, missing))

@@ -7,19 +7,20 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from course.exam import Examined, LevelExam, NotJudgedError, Place, Served, load_rubric
+from course.exam import ClusterPlace, ClusterService, Examined, LevelExam, NotJudgedError, load_rubric
 from course.exam.command import main
 from course.exam.in_cluster import judge_killed_pod, judge_pod_logs, judge_restart, place_of
 from course.exam.runner import IN_CLUSTER, REFUSED
 from iris_api.commands.exam.__main__ import EXAM as IRIS
 from recommender.commands.exam.__main__ import EXAM as FILMS
 from shop.commands.exam.__main__ import EXAM as SHOP
-from tests.unit.course.test_exam import Served as Answering
 from workbench.cluster.target import KubeContext
 from workbench.load import Request
 from workbench.versions import ROOT
@@ -27,7 +28,7 @@ from workbench.versions import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SERVED = Served("iris-api", "iris-api", 8100)
+SERVED = ClusterService("iris-api", "iris-api", 8100)
 DEPLOYMENT = {"spec": {"selector": {"matchLabels": {"app": "iris"}}}}
 PODS = {
     "items": [
@@ -73,9 +74,13 @@ def exam(monkeypatch: pytest.MonkeyPatch, kubectl: Path) -> Iterator[LevelExam]:
         1, "iris_api", ("interview/exams",), checks, lambda _: pytest.fail("the level is not here"),
         lambda url, seed: Examined(1, url, None, seed), SERVED, dict.fromkeys(("logs", "drain", "kill"), well),
     )  # fmt: skip
-    with Answering(200, b"{}").running() as url:
-        monkeypatch.setenv("URL", url)
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:  # any answer will do: the checks ask nothing
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        monkeypatch.setenv("URL", f"http://127.0.0.1:{server.server_address[1]}")
         yield made
+        server.shutdown()
+        thread.join()
 
 
 def result() -> dict[str, Any]:
@@ -101,7 +106,7 @@ def test_what_a_cluster_allows_is_asked_and_the_certificate_says_which_cluster_i
         assert each in page
 
 
-def test_its_pods_are_left_alone_unless_that_is_granted(
+def test_pods_are_left_alone_unless_that_is_granted(
     exam: LevelExam, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
@@ -123,7 +128,7 @@ def test_images_that_one_may_not_list_are_said_to_be_unknown(exam: LevelExam, ku
     assert said.endswith("pods is forbidden")
 
 
-IN_THEIRS = Examined(1, "http://127.0.0.1:9", place=Place(KubeContext("theirs"), "iris", SERVED))
+IN_THEIRS = Examined(1, "http://127.0.0.1:9", place=ClusterPlace(KubeContext("theirs"), "iris", SERVED))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from course.exam import Examined, LevelExam, Served
+from course.exam import ClusterService, Examined, LevelExam
 from course.exam.command import main
 from iris_api.commands.exam import answers, running
 from iris_api.commands.stack import stack
@@ -52,7 +52,7 @@ EXAM = LevelExam(
     },
     here=here,
     elsewhere=_elsewhere,
-    served=Served("iris-api", "iris-api", 8100, {"iris.example.com/client": "true"}),
+    served=ClusterService("iris-api", "iris-api", 8100, {"iris.example.com/client": "true"}),
     in_cluster={
         "logs": running.pod_logs,
         "drain": running.restart,
