@@ -42,7 +42,7 @@ class KubeContext:
 
 
 class Right(NamedTuple):
-    """What one may do to a kind of object, in a namespace or in the whole cluster where that is empty."""
+    """What one may do to a kind of object, or to a part of it (``pods/log``); in a namespace, or everywhere if empty."""
 
     verb: str
     resource: str
@@ -125,5 +125,6 @@ def _namespace(document: Document) -> str:
 
 
 def _may(target: KubeContext, right: Right) -> bool:
-    question = ["auth", "can-i", right.verb, right.resource, "--quiet"]
+    resource, _, part = right.resource.partition("/")  # kubectl would take pods/log for a pod of that name
+    question = ["auth", "can-i", right.verb, resource, *(["--subresource", part] if part else []), "--quiet"]
     return run([*target.kubectl(right.namespace), *question], check=False, quiet=True).returncode == 0

@@ -128,23 +128,29 @@ def test_images_that_one_may_not_list_are_said_to_be_unknown(exam: LevelExam, ku
     assert said.endswith("pods is forbidden")
 
 
+def never_asked(_: object) -> Any:
+    pytest.fail("nothing is sent without the right to look for it")
+
+
 IN_THEIRS = Examined(1, "http://127.0.0.1:9", place=ClusterPlace(KubeContext("theirs"), "iris", SERVED))
 
 
 @pytest.mark.parametrize(
-    ("denied", "judge"),
+    ("question", "right", "judge"),
     [
-        ("create pods", lambda: judge_restart(IN_THEIRS, Request("/"))),
-        ("patch deployments.apps", lambda: judge_restart(IN_THEIRS, Request("/"))),
-        ("delete pods", lambda: judge_killed_pod(IN_THEIRS, Request("/"))),
-        ("get pods/log", lambda: judge_pod_logs(IN_THEIRS, lambda _: pytest.fail("nothing is sent"), "secret")),
+        ("create pods", "create pods", lambda: judge_restart(IN_THEIRS, Request("/"))),
+        ("patch deployments.apps", "patch deployments.apps", lambda: judge_restart(IN_THEIRS, Request("/"))),
+        ("delete pods", "delete pods", lambda: judge_killed_pod(IN_THEIRS, Request("/"))),
+        ("get pods --subresource log", "get pods/log", lambda: judge_pod_logs(IN_THEIRS, never_asked, "secret")),
     ],
 )
-def test_a_criterion_whose_right_is_missing_is_left_out_with_its_name(kubectl: Path, denied: str, judge: Any) -> None:
-    (kubectl / "denied").write_text(denied)
+def test_a_criterion_whose_right_is_missing_is_left_out_with_its_name(
+    kubectl: Path, question: str, right: str, judge: Any
+) -> None:
+    (kubectl / "denied").write_text(question)
     with pytest.raises(NotJudgedError) as said:
         judge()
-    assert str(said.value) == f"context theirs: a right is missing: {denied} in namespace iris"
+    assert str(said.value) == f"context theirs: a right is missing: {right} in namespace iris"
 
 
 def test_a_level_elsewhere_has_no_pods_to_restart() -> None:
