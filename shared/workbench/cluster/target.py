@@ -42,7 +42,7 @@ class KubeContext:
 
 
 class Right(NamedTuple):
-    """What one may do to a kind of object, or to a part of it (``pods/log``); in a namespace, or everywhere if empty."""
+    """What one may do to a kind of object or a part of it (``pods/log``), in a namespace or, if empty, everywhere."""
 
     verb: str
     resource: str
