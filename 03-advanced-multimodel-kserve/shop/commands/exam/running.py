@@ -129,7 +129,9 @@ def metrics(examined: Examined) -> str:
         after.demand_rise(before, 1, "serving_step_duration_seconds_count", step=step)
     for name in ("serving_requests_in_flight", "serving_model_info", "serving_concurrency_limit", "serving_shed_total"):
         demand(after.has(name), f"no metric {name}")
-    return f"{len(statuses) + _RIGHT} requests over {len(examined.metrics)} gateways, counted by model and code"
+    asked = len(examined.metrics)
+    over = f"{asked} gateway{'' if asked == 1 else 's'}"
+    return f"{len(statuses) + _RIGHT} requests over {over}, counted by model and code"
 
 
 def traces(examined: Examined) -> str:
