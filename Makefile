@@ -170,7 +170,7 @@ test-2: $(SYNCED) $(SELDON)
 test-3: $(SYNCED) $(TRITON)
 	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k "shop or planner or assistant"
 
-exam-%: $(SYNCED) $$(ARTEFACT_$$*) ## examine it: 100 points and a certificate (URL=…, YES=1)
+exam-%: $(SYNCED) $$(ARTEFACT_$$*) ## examine it, here or there (URL=… or CONTEXT=…, YES=1)
 	@$(THERE) $(WITH_ARGS) $(LEVEL).commands.exam
 
 exam-2: $(SELDON)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from servekit.loopback import client
 
@@ -15,9 +15,20 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from workbench.cluster.target import KubeContext
     from workbench.stack import Stack
 
-__all__ = ["PATIENCE_S", "Check", "Examined", "LevelExam", "NotJudgedError", "ShortfallError", "demand"]
+__all__ = [
+    "PATIENCE_S",
+    "Check",
+    "ClusterPlace",
+    "ClusterService",
+    "Examined",
+    "LevelExam",
+    "NotJudgedError",
+    "ShortfallError",
+    "demand",
+]
 
 PATIENCE_S = 20.0
 """How long a level may take to answer again after a process was lost."""
@@ -39,6 +50,40 @@ def demand(condition: object, otherwise: str) -> None:
         raise ShortfallError(otherwise)
 
 
+class ClusterService(NamedTuple):
+    """What answers for a level in a cluster.
+
+    Attributes:
+        deployment: its name; empty where an operator or a chart makes several.
+        service: the Service in front of it, and ``port`` of that.
+        port: where the Service takes requests.
+        labels: of a pod that may call it, where a NetworkPolicy asks for some.
+    """
+
+    deployment: str = ""
+    service: str = ""
+    port: int = 80
+    labels: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class ClusterPlace:
+    """Where a level is in a cluster.
+
+    Args:
+        target: the cluster.
+        namespace: the level's.
+        served: what answers for it there.
+    """
+
+    target: KubeContext
+    namespace: str
+    served: ClusterService
+
+    def __str__(self) -> str:
+        return f"context {self.target.context}, namespace {self.namespace}"
+
+
 @dataclass(frozen=True)
 class Examined:
     """A running level as the checks see it.
@@ -53,6 +98,8 @@ class Examined:
         load_s: how long the load of the SLA lasts.
         load_runs: how many runs of that load may be judged; the best one counts.
         patience_s: how long it may take to answer again after a process was lost.
+        headers: sent with each request, such as a key.
+        place: where it is in a cluster; None for a level that is not reached through a kubeconfig.
     """
 
     level: int
@@ -64,11 +111,13 @@ class Examined:
     load_s: float = 8.0
     load_runs: int = 3
     patience_s: float = PATIENCE_S
+    headers: Mapping[str, str] = field(default_factory=dict)
+    place: ClusterPlace | None = None
 
     @cached_property
     def http(self) -> httpx.Client:
         """A client of the level, which gives up a request after ten seconds."""
-        return client(base_url=self.url, timeout=_CALL_S)
+        return client(base_url=self.url, timeout=_CALL_S, headers=dict(self.headers))
 
     @property
     def processes(self) -> Stack:
@@ -85,6 +134,17 @@ class Examined:
     def home(self) -> Path:
         """The run folder of a level that runs here; raises as `processes` does."""
         return self.processes.home
+
+    @property
+    def in_cluster(self) -> ClusterPlace:
+        """Where the level is in a cluster.
+
+        Raises:
+            NotJudgedError: it is not reached through a kubeconfig.
+        """
+        if self.place is None:
+            raise NotJudgedError("the level is not reached through a kubeconfig: name its cluster with CONTEXT=…")
+        return self.place
 
     def draw(self, purpose: str) -> Random:
         """Random numbers of one check's own: another check draws the same ones whatever this one did."""
@@ -106,6 +166,9 @@ class LevelExam:
         checks: by the criterion's id in the rubric, in the order in which they are made.
         here: the level that this folder started.
         elsewhere: the level at an address that ``URL`` names.
+        served: what answers for the level in a cluster.
+        in_cluster: checks that take the place of others where the level is in a cluster, by the same ids.
+        enter: is shown the level before the exam begins, and raises a `ServingError` where it lets nobody in.
     """
 
     level: int
@@ -114,3 +177,6 @@ class LevelExam:
     checks: Mapping[str, Check]
     here: Callable[[int], Examined]
     elsewhere: Callable[[str, int], Examined]
+    served: ClusterService = field(default_factory=ClusterService)
+    in_cluster: Mapping[str, Check] = field(default_factory=dict)
+    enter: Callable[[Examined], object] = lambda _: None

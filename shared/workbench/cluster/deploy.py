@@ -63,8 +63,8 @@ def deploy(level: Cluster, overlay: Path) -> None:
     run([*target.kubectl(), "apply", "-f", "-"], text=text)
     await_all(target, documents)
     _explain_calls(target, documents)
-    targets = f"client-{level.level} sla-{level.level}"
-    say(f"Or let its client ask, and the load of its SLA: make {targets} CONTEXT={target.context}")
+    targets = f"client-{level.level} sla-{level.level} exam-{level.level}"
+    say(f"Or have it asked, loaded and examined: make {targets} CONTEXT={target.context}")
 
 
 def undeploy(level: Cluster, overlay: Path) -> None:

@@ -15,6 +15,7 @@ from course.exam.examined import PATIENCE_S
 from shop.addresses import Addresses
 from shop.commands.exam.__main__ import EXAM, here
 from shop.commands.stack import stack
+from shop.gateway.domain.errors import UnauthorizedError
 from tests.clones import LEVELS, make_models
 from tests.exam_taking import ENVIRONMENT, full_marks, lost, overwrite, running, slow_now_and_then, started
 from tests.faulty_proxy import Asked, Replied, as_dead, faulty, forgets_the_trace, in_its_own_words
@@ -87,6 +88,19 @@ def test_the_reference_gets_every_point(
     assert level.url
     full_marks(EXAM, tmp_path, monkeypatch, capsys)
     assert not (Addresses().models_dir / "ranking" / "909").exists()
+
+
+def test_a_level_that_asks_for_a_key_is_examined_with_one(place: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    del place
+    monkeypatch.setenv("SHOP_API_KEYS", "exam:s3cret")
+    monkeypatch.setenv("SHOP_API_KEY", "s3cret")
+    with running(stack(renew=True), here) as examined:
+        EXAM.enter(examined)
+        assert lost(EXAM, examined, [*QUICK, "sla", "shift", "drain"]) == {}
+        with pytest.raises(UnauthorizedError, match=r"asks for an API key: give it one with SHOP_API_KEY=…$"):
+            EXAM.enter(replace(examined, headers={}))
+        with pytest.raises(UnauthorizedError, match=r"SHOP_API_KEY is not one that it knows$"):
+            EXAM.enter(replace(examined, headers={"x-api-key": "another"}))
 
 
 def in_other_units(asked: Asked, replied: Replied) -> Replied:
