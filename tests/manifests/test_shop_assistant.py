@@ -12,7 +12,10 @@ import yaml
 
 from assistant.settings import AssistantSettings
 from shop.addresses import Addresses
-from shop.serving.envoy.assistant import routes as bare_machine_routes
+from shop.endpoints import MODELS
+from shop.serving.envoy.routes import route_configuration
+from shop.serving.envoy.settings import EdgeSettings
+from shop.serving.envoy.splits import Split
 from tests.shop_chart import CHART, DEPLOY, VARIANTS, changed, of_kind, values_files, variant
 from workbench.manifests import Document, ManifestError, check_policy, is_native, load, standard_workloads, validate
 from workbench.versions import cluster, load_versions
@@ -103,7 +106,9 @@ def test_the_edge_is_the_shops_and_the_paths_are_those_of_a_bare_machine(name: s
     assert routes["assistant"]["spec"]["parentRefs"] == routes["shop"]["spec"]["parentRefs"]
     assert routes["assistant"]["spec"]["hostnames"] == routes["shop"]["spec"]["hostnames"]
     (rule,) = routes["assistant"]["spec"]["rules"]
-    bare = [route["match"]["path"] for route in bare_machine_routes(Addresses(extras="assistant"))]
+    splits = {model: Split() for model in MODELS}
+    (edge,) = route_configuration(splits, EdgeSettings(), Addresses(extras="assistant"))["virtual_hosts"]
+    bare = [each["match"]["path"] for each in edge["routes"] if each.get("route", {}).get("cluster") == "assistant"]
     assert [match["path"]["value"] for match in rule["matches"]] == bare
     assert {match["path"]["type"] for match in rule["matches"]} == {"Exact"}, "they win over the gateway's prefix /v1"
     assert rule["timeouts"]["request"] == "0s", "a stream may take longer than the edge's time limit"
@@ -148,7 +153,7 @@ def test_every_setting_is_one_that_the_assistant_knows() -> None:
     told = environment(with_it("cpu"))
     assert set(told) <= known | others
     values = {name.removeprefix("ASSISTANT_").lower(): value for name, value in told.items() if name in known}
-    assert AssistantSettings(**values).upstream.startswith("http://kserve-ingress.")
+    assert AssistantSettings.model_validate(values).upstream.startswith("http://kserve-ingress.")
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 4])

@@ -57,7 +57,7 @@ def test_how_often_the_gate_stops_a_worse_candidate_is_as_its_text_says() -> Non
 def answered(version: str, first_s: float, *, answers: int = 40, failed: int = 0, refused: int = 0) -> Reading:
     """What a process of this version has counted, through its exposition."""
     registry = CollectorRegistry()
-    requests, chat = RequestMetrics("3", registry), ChatMetrics(registry)
+    requests, chat = RequestMetrics("assistant", registry), ChatMetrics("smollm2", registry)
     for status, of in ((200, answers), (502, failed), (429, refused), (400, 7)):
         record = RequestRecord(None, 1.0)
         record.model, record.version = "smollm2", version

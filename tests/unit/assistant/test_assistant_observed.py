@@ -42,6 +42,7 @@ async def span_of(app: Any, folder: Path) -> dict[str, Any]:
     """The only chat span, once everything is written."""
     await app._close()
     spans = [json.loads(line) for line in (folder / "traces.jsonl").read_text().splitlines()]
+    chat: dict[str, Any]
     (chat,) = [span for span in spans if span["name"].startswith("chat ")]
     return chat
 
