@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from workbench.cluster.charts import chart_commands
 from workbench.cluster.delivery import choose_way, deliver, own_images, renamed
 from workbench.cluster.rollout import KSERVE, SELDON, await_all, remove_failed_jobs
-from workbench.cluster.shell import ClusterError, run, say
+from workbench.cluster.shell import ClusterError, run
 from workbench.cluster.target import agree, check_rights, choose
 from workbench.manifests import render_chart, validate
 from workbench.manifests.documents import parse
 from workbench.manifests.kustomize import render
 from workbench.manifests.pods import pod_templates, selects
 from workbench.manifests.schemas import without_schema
+from workbench.terminal import say
 from workbench.versions import ROOT, Cluster
 
 if TYPE_CHECKING:

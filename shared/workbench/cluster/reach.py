@@ -18,10 +18,11 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from workbench.cluster.shell import ClusterError, say
+from workbench.cluster.shell import ClusterError
 from workbench.cluster.target import choose
 from workbench.manifests import ManifestError
 from workbench.processes import running
+from workbench.terminal import say
 from workbench.versions import cluster
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.cluster.shell import ClusterError, kubectl, run, say
+from workbench.cluster.shell import ClusterError, kubectl, run
+from workbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

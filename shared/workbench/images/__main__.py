@@ -15,6 +15,7 @@ from workbench.images.publish import PublishError, publish, write_checksums
 from workbench.images.recipe import RecipeError, recipes, release_recipe
 from workbench.images.sbom import write_bill
 from workbench.images.scan import ScanError, Vulnerability, judge, scan
+from workbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +63,7 @@ def _build(found: list[Recipe], chosen: argparse.Namespace) -> int:
     engine = find_engine()
     for recipe in found:
         image = build(engine, recipe, tag=chosen.tag, target=chosen.target)
-        sys.stdout.write(f"{image}\n  bill of materials: {write_bill(engine, image)}\n")
+        say(f"{image}\n  bill of materials: {write_bill(engine, image)}")
     return 0
 
 
@@ -72,9 +73,9 @@ def _scan(found: list[Recipe], chosen: argparse.Namespace) -> int:
     for image in (f"{recipe.name}:{chosen.tag}" for recipe in found):
         verdict = judge(scan(image), exceptions)
         failed += len(verdict.to_update)
-        sys.stdout.write(
+        say(
             f"{image}: {len(verdict.to_update)} to update, {len(verdict.accepted)} accepted for now, "
-            f"{len(verdict.unfixed)} without a fix (high or critical)\n"
+            f"{len(verdict.unfixed)} without a fix (high or critical)"
         )
         _show("update", verdict.to_update)
         _show("accepted", verdict.accepted)
@@ -84,15 +85,15 @@ def _scan(found: list[Recipe], chosen: argparse.Namespace) -> int:
 def _show(word: str, found: Iterable[Vulnerability]) -> None:
     for each in found:
         fixed = ", ".join(each.fixed)
-        sys.stdout.write(f"  {word}: {each.id} {each.severity}: {each.package} {each.version}, fixed in {fixed}\n")
+        say(f"  {word}: {each.id} {each.severity}: {each.package} {each.version}, fixed in {fixed}")
 
 
 def _publish(found: list[Recipe], chosen: argparse.Namespace) -> int:
     engine = find_engine()
     released = [publish(engine, f"{recipe.name}:{chosen.tag}") for recipe in found]
     for each in released:
-        sys.stdout.write(f"{each.reference}: pushed, signed, with its bill of materials and provenance\n")
-    sys.stdout.write(f"digests: {write_checksums(chosen.level, released)}\n")
+        say(f"{each.reference}: pushed, signed, with its bill of materials and provenance")
+    say(f"digests: {write_checksums(chosen.level, released)}")
     return 0
 
 
