@@ -6,33 +6,31 @@ import json
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from course.exam.command import main
+from course.exam.examined import PATIENCE_S
 from shop.addresses import Addresses
 from shop.commands.exam.__main__ import EXAM, here
 from shop.commands.stack import stack
 from tests.clones import LEVELS, make_models
-from tests.exam_taking import SEED, lost, overwrite
+from tests.exam_taking import ENVIRONMENT, full_marks, lost, overwrite, running, slow_now_and_then, started
 from tests.faulty_proxy import Asked, Replied, as_dead, faulty, forgets_the_trace, in_its_own_words
 from tests.once import once
 from tests.patience import until
 from tests.ports import free_block, free_ports
-from workbench.stack import Process, control, down, up
+from workbench.stack import control, down
 from workbench.terminal import make_console
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from course.exam import Examined
+    from workbench.stack import Process
 
 pytestmark = pytest.mark.slow
 
@@ -70,45 +68,24 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.setenv(f"SHOP_{name}", str(port))
         patch.setenv("SHOP_GATEWAY_PORT", str(free_block(2)))
         patch.setenv("SHOP_RUN_DIR", str(folder))
-        patch.setenv("COLUMNS", "80")
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
         yield
         down(stack(renew=False), make_console())
-
-
-@contextmanager
-def running(change: Callable[[Process], Process], **settings: str) -> Iterator[Examined]:
-    """The level with defects, for a block."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        whole = stack(renew=True)
-        level = replace(whole, processes=[change(each) for each in whole.processes])
-        up(level, make_console())
-        try:
-            yield replace(here(SEED), stack=level, load_s=1.0)
-        finally:
-            down(level, make_console())
 
 
 @pytest.fixture
 def level(place: None) -> Examined:
     """The level without a defect; it stays up from one test to the next, unless one in between had a defect."""
     del place
-    up(stack(renew=True), make_console())
-    return replace(here(SEED), load_s=1.0)
+    return started(stack(renew=True), here, PATIENCE_S)
 
 
 def test_the_reference_gets_every_point(
     level: Examined, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert level.url
-    monkeypatch.setenv("YES", "1")
-    code = main(EXAM, ["--seed", str(SEED), "--out", str(tmp_path)])
-    printed = capsys.readouterr().out
-    assert code == 0, printed
-    assert "level 3: 100 of 100 points, in " in printed
-    result = json.loads((tmp_path / "3.json").read_text())
-    assert (result["points"], result["of"], result["left_out"]) == (100, 100, [])
+    full_marks(EXAM, tmp_path, monkeypatch, capsys)
     assert not (Addresses().models_dir / "ranking" / "909").exists()
 
 
@@ -152,14 +129,7 @@ def test_a_metric_that_is_missing_loses_the_metrics(level: Examined) -> None:
 
 
 def test_a_slow_hop_loses_the_sla(level: Examined) -> None:
-    turns, never = count(), Event()
-
-    def slow(asked: Asked) -> Asked:
-        if next(turns) % 10 == 0:
-            never.wait(0.2)
-        return asked
-
-    with faulty(level.url, ask=slow) as url:
+    with faulty(level.url, ask=slow_now_and_then(0.2, every=10)) as url:
         found = lost(EXAM, replace(level, url=url), ["sla", "gate", "metrics"])
     assert list(found) == ["sla"], found
     assert "p99_ms" in found["sla"]
@@ -217,7 +187,9 @@ def test_a_cache_that_is_away_loses_the_cache(level: Examined) -> None:
     assert "rose by 0, expected 5" in found["cache"]
 
 
-def test_no_limits_no_logs_one_gateway_and_a_model_that_stays_away_each_lose_their_own() -> None:
+def test_no_limits_no_logs_one_gateway_and_a_model_that_stays_away_each_lose_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     once_alone = ["sh", "-c", 'test -e "$SHOP_RUN_DIR/once" && exit 1; touch "$SHOP_RUN_DIR/once"; exec "$0" "$@"']
 
     def spoil(process: Process) -> Process:
@@ -227,9 +199,13 @@ def test_no_limits_no_logs_one_gateway_and_a_model_that_stays_away_each_lose_the
             return replace(process, command=["sh", "-c", 'exec "$0" "$@" >/dev/null', *process.command])
         return process
 
-    with running(spoil, SHOP_GATEWAYS="1", **WITHOUT_LIMITS) as examined:
+    for name, value in {"SHOP_GATEWAYS": "1", **WITHOUT_LIMITS}.items():
+        monkeypatch.setenv(name, value)
+    whole = stack(renew=True)
+    spoiled = replace(whole, processes=[spoil(each) for each in whole.processes])
+    with running(spoiled, here, patience_s=10.0) as examined:
         asked = ("correctness", "cache", "gate", "overload", "metrics", "traces", "logs", "audit", "drain", "kill")
-        found = lost(EXAM, replace(examined, patience_s=10.0), asked)
+        found = lost(EXAM, examined, asked)
     assert list(found) == ["overload", "logs", "drain", "kill"], found
     assert "no JSON line with trace.id" in found["logs"]
     assert "while gateway-0 was stopped, callers got" in found["drain"]
