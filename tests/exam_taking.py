@@ -72,7 +72,7 @@ def full_marks(
 def started(level: Stack, here: Callable[[int], Examined], patience_s: float = 8.0) -> Examined:
     """A level that is up, to be examined with little load; one that is up already is not started again."""
     up(level, make_console())
-    return replace(here(SEED), stack=level, load_s=1.0, patience_s=patience_s)
+    return replace(here(SEED), stack=level, load_s=1.0, load_runs=1, patience_s=patience_s)
 
 
 @contextmanager

@@ -51,6 +51,7 @@ class Examined:
         metrics: the addresses that its metrics are read from; for a level elsewhere ``url/metrics`` alone.
         facts: whatever else a level's checks need, by name.
         load_s: how long the load of the SLA lasts.
+        load_runs: how many runs of that load may be judged; the best one counts.
         patience_s: how long it may take to answer again after a process was lost.
     """
 
@@ -61,6 +62,7 @@ class Examined:
     metrics: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     load_s: float = 8.0
+    load_runs: int = 3
     patience_s: float = PATIENCE_S
 
     @cached_property

@@ -169,7 +169,7 @@ def test_logs_that_go_nowhere_a_killing_wrapper_and_a_step_that_stays_away_each_
     def change(process: Process) -> Process:
         return replace(process, command=[*commands.get(process.name, []), *process.command])
 
-    with running(prepared(change), here) as examined:
+    with running(prepared(change), here, patience_s=4.0) as examined:
         found = lost(EXAM, examined, (*QUICK, "drain", "step-failure"))
     assert list(found) == ["logs", "drain", "step-failure"], found
     assert "no JSON line with trace.id" in found["logs"]

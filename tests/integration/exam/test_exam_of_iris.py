@@ -174,7 +174,7 @@ def test_a_constant_model_logs_that_go_nowhere_and_no_second_start_each_lose_the
         return here(seed)
 
     monkeypatch.setenv("IRIS_MODEL_DIR", str(constant))
-    with running(level, asked_by_the_right_model) as examined:
+    with running(level, asked_by_the_right_model, patience_s=4.0) as examined:
         found = lost(EXAM, examined, (*QUICK, "kill"))
     assert list(found) == ["correctness", "logs", "kill"], found
     assert "of 40 answers are wrong" in found["correctness"]

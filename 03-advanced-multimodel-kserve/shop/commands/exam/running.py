@@ -91,7 +91,7 @@ def lost_model(examined: Examined) -> str:
     """Triton is killed under load: fallbacks answer, nobody gets an error, and the models are back in time."""
     load = OfferedLoad(examined.facts["addresses"].port, _messages(examined, "kill"), 50)
     with mended(examined):
-        outage = cause(examined.processes, "triton", load, quiet_s=2)
+        outage = cause(examined.processes, "triton", load, 2, examined.patience_s)
     demand(not outage.failed, f"without Triton {outage.failed} of {outage.requests} requests failed")
     demand(outage.recovery_s <= examined.patience_s, f"the models are not back {outage.recovery_s:.0f} s after a kill")
     degraded = f"{outage.degraded} of {outage.requests} answers a fallback's"
