@@ -60,7 +60,8 @@ def full_marks(
 ) -> tuple[str, Any]:
     """Takes the whole exam, in which every point must be earned; returns what was printed, and the result."""
     monkeypatch.setenv("YES", "1")
-    code = main(exam, ["--seed", str(SEED), "--out", str(folder)])
+    shorter = replace(exam, here=lambda seed: replace(exam.here(seed), load_s=4.0))
+    code = main(shorter, ["--seed", str(SEED), "--out", str(folder)])
     printed = capsys.readouterr().out
     assert code == 0, printed
     assert f"level {exam.level}: 100 of 100 points, in " in printed
@@ -72,7 +73,7 @@ def full_marks(
 def started(level: Stack, here: Callable[[int], Examined], patience_s: float = 8.0) -> Examined:
     """A level that is up, to be examined with little load; one that is up already is not started again."""
     up(level, make_console())
-    return replace(here(SEED), stack=level, load_s=1.0, load_runs=1, patience_s=patience_s)
+    return replace(here(SEED), stack=level, load_s=1.0, load_runs=1, written_s=3.0, patience_s=patience_s)
 
 
 @contextmanager

@@ -97,6 +97,7 @@ class Examined:
         facts: whatever else a level's checks need, by name.
         load_s: how long the load of the SLA lasts.
         load_runs: how many runs of that load may be judged; the best one counts.
+        written_s: how long it may take until a line, a span or a record is in its file; spans are written each 5 s.
         patience_s: how long it may take to answer again after a process was lost.
         headers: sent with each request, such as a key.
         place: where it is in a cluster; None for a level that is not reached through a kubeconfig.
@@ -110,6 +111,7 @@ class Examined:
     facts: Mapping[str, Any] = field(default_factory=dict)
     load_s: float = 8.0
     load_runs: int = 3
+    written_s: float = 6.0
     patience_s: float = PATIENCE_S
     headers: Mapping[str, str] = field(default_factory=dict)
     place: ClusterPlace | None = None

@@ -107,7 +107,7 @@ def judge_pod_logs(examined: Examined, ask_with: Ask, secret: str) -> str:
     """
     with _judged():
         workload = _workload(examined.in_cluster, *READING)
-        return judge_logs(ask_with, secret, lambda: {"the pods' log": workload.logs()}, workload)
+        return judge_logs(examined, ask_with, secret, lambda: {"the pods' log": workload.logs()}, workload)
 
 
 def _workload(place: ClusterPlace, *rights: tuple[str, str]) -> Workload:
