@@ -253,7 +253,7 @@ weights-assistant: $(SYNCED) ## fetch the assistant's weights (93 MB) and check 
 sla-assistant: $(SYNCED) ## hold the assistant to its promise (after up-3 WITH=assistant)
 	@$(WITH_ARGS) assistant.commands.sla
 
-ladder-assistant: $(SYNCED) $(ASSISTANT) ## measure each way to run it, both engines (8 minutes)
+ladder-assistant: $(SYNCED) $(ASSISTANT) ## measure each way to run it, both engines (15 minutes)
 	@$(WITH_ARGS) assistant.commands.ladder
 
 plan-assistant: $(SYNCED) ## say how many replicas of it USERS=10000 need, and their price

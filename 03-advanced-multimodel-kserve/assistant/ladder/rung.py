@@ -51,7 +51,7 @@ def run_work(batch: Steps, spec: Spec, sequences: int) -> RungFigures:
 
 
 def _warm(batch: Steps, settings: EngineSettings) -> None:
-    """As a server that has answered before: its code is compiled, and a prefix cache has what prompts begin with."""
+    """As a server that has answered before: code is compiled, and a prefix cache has what all prompts begin with."""
     prompts = [[Turn("user", "hello " * words)] for words in (1, settings.step_tokens)]
     if settings.prefix_cache:
         prompts.append(make_work(1)[0].turns)

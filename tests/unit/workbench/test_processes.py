@@ -67,10 +67,10 @@ def test_what_processes_share_is_counted_once() -> None:
             assert each.stdout
             assert each.stdout.readline() == b"up\n"
         both = [psutil.Process(each.pid) for each in started]
-        together = proportional_bytes(both)
+        one, together = proportional_bytes(both[:1]), proportional_bytes(both)
+        assert one
         assert together
-        assert together < resident_bytes(both)
-        assert together > (proportional_bytes(both[:1]) or 0) > 0
+        assert one < together < resident_bytes(both)
     finally:
         for each in started:
             each.communicate(b"")
