@@ -113,8 +113,8 @@ def judge_pod_logs(examined: Examined, ask_with: Ask, secret: str) -> str:
 def _workload(place: ClusterPlace, *rights: tuple[str, str]) -> Workload:
     workload = Workload(place.target, place.namespace, place.served.deployment)
     if missing := missing_rights(place.target, workload.rights(*rights)):
-        listed = ", ".join(map(str, missing))
-        raise NotJudgedError(f"context {place.target.context}: a right is missing: {listed}")
+        listed = ", ".join(f"{each.verb} {each.resource}" for each in missing)
+        raise NotJudgedError(f"{place}: a right is missing: {listed}")
     return workload
 
 

@@ -150,7 +150,7 @@ def test_a_criterion_whose_right_is_missing_is_left_out_with_its_name(
     (kubectl / "denied").write_text(question)
     with pytest.raises(NotJudgedError) as said:
         judge()
-    assert str(said.value) == f"context theirs: a right is missing: {right} in namespace iris"
+    assert str(said.value) == f"context theirs, namespace iris: a right is missing: {right}"
 
 
 def test_a_level_elsewhere_has_no_pods_to_restart() -> None:
