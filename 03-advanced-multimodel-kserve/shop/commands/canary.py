@@ -118,7 +118,8 @@ def _walk(
     split, (plan, policy) = traffic.split, _plan(options, subject.habits, traffic.split)
     if (gate := subject.gate(split)) is not None:
         log.record_gate(split.candidate, gate)
-        console.print(f"gate {'passed' if gate.passed else 'stopped'}: version {split.candidate} {gate.reason}")
+        verdict = "passed" if gate.passed else "stopped"
+        console.print(f"gate {verdict}: version {split.candidate} {gate.reason}", soft_wrap=True)
         if not gate.passed:
             return "rolled back"
     with ExitStack() as stack:
