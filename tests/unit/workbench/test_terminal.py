@@ -146,6 +146,7 @@ def test_drift_is_plain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     assert r"\x1b[2J[/red] \u202e: [link=http://elsewhere.example]\x9b2J" in printed
 
 
+@pytest.mark.slow
 def test_every_command_has_its_console_from_here() -> None:
     for path in [*(ROOT / "shared").rglob("*.py"), *ROOT.glob("0?-*/*/**/*.py")]:
         called = [
