@@ -70,10 +70,9 @@ def build_assistant(
     watch.metrics.expect(CHAT)
     watch.metrics.expect(CHAT, chat.model, settings.version, timed=True)
     watch.metrics.expect_steps("read", "facts", "admission", "prefill", "decode")
-    warmth = Warmth(link)
+    warmth, spans = Warmth(link), ChatSpans(observed)
     ready = AssistantReady(warmth)
     keys = ApiKeys(parse_keys(settings.api_keys.get_secret_value()))
-    spans = ChatSpans(observed)
 
     def start() -> None:
         link.start()

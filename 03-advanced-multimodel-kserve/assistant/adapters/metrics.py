@@ -42,6 +42,7 @@ class ChatMetrics:
     """
 
     def __init__(self, model: str, registry: CollectorRegistry = REGISTRY) -> None:
+        self._registry = registry
         about = {
             "gen_ai_operation_name": "chat",
             "gen_ai_provider_name": PROVIDER,
@@ -78,17 +79,15 @@ class ChatMetrics:
             "end",
             _ENDS,
         )
-        self._reserved = Gauge(
-            "assistant_reserved_tokens", "Tokens that requests under way may use.", registry=registry
-        )
-        self._waiting = Gauge(
-            "assistant_waiting_tokens", "Tokens of the prompts among them that have no first token.", registry=registry
-        )
 
     def watch(self, admission: TokenAdmission) -> None:
         """Has the tokens under way read from the admission, whenever somebody asks."""
-        self._reserved.set_function(lambda: admission.reserved)
-        self._waiting.set_function(lambda: admission.waiting)
+        for name, documentation, tokens in (
+            ("reserved", "Tokens that requests under way may use.", lambda: admission.reserved),
+            ("waiting", "Tokens of the prompts among them that have no first token.", lambda: admission.waiting),
+        ):
+            gauge = Gauge(f"assistant_{name}_tokens", documentation, registry=self._registry)
+            gauge.set_function(tokens)
 
     def tokens(self, prompt: int, answer: int) -> None:
         """Counts tokens in and out."""
