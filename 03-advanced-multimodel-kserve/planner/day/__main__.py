@@ -54,7 +54,7 @@ def _score(options: argparse.Namespace) -> int:
     design = load_design(options.design, needs, instances, prices.valkey_node)
     # scipy and simpy: a second that a refusal need not wait for
     from planner.day.day_picture import draw_day  # noqa: PLC0415
-    from planner.day.score_table import print_verdict  # noqa: PLC0415
+    from planner.day.score_table import checked, print_verdict  # noqa: PLC0415
     from planner.day.verdict import judge_day  # noqa: PLC0415
     from planner.day.whole_day import DaySetting, run_day  # noqa: PLC0415
 
@@ -64,7 +64,7 @@ def _score(options: argparse.Namespace) -> int:
     day, reference = (run_day(each, setting, options.seed) for each in (design, reference_design))
     verdict = judge_day(design, needs, day, reference_design, reference)
     console = make_console()
-    print_verdict(console, verdict, needs)
+    print_verdict(console, verdict, checked(verdict, needs))
     name = options.requirements.stem
     document, picture = options.out / f"{name}.json", options.out / f"{name}.svg"
     write_json(document, verdict)
