@@ -18,9 +18,6 @@ __all__ = ["DayRollout", "roll_out"]
 _LOOK_S: Final = 60.0
 _PROOF: Final = 12
 """Bad answers of the candidate that end a canary: fewer may be bad luck (see `shop.canary.judge` for the real test)."""
-_ALERT_S: Final = 300.0
-_PEOPLE_S: Final = 1500.0
-"""Without a canary an alert fires, somebody wakes up, looks, and rolls back by hand."""
 
 
 class DayRollout(NamedTuple):
@@ -53,7 +50,7 @@ def roll_out(canary: CanaryChoice, bad: BadRelease, event: EventWindow, rate_rps
             if found >= _PROOF:
                 return DayRollout(share, now, f"the canary's judge, at {step:g} %", planned)
     start = begin + planned
-    back = min(start + _ALERT_S + _PEOPLE_S, event.end_s)
+    back = min(start + bad.by_hand_s, event.end_s)
     _fill(share, start, back, 1.0)
     why = "people, woken by an alert" if start < event.end_s else "nobody: it was never everywhere"
     return DayRollout(share, back, why, planned)

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DesignedReplica", "ReplicaState", "ReplicaTable", "designed_replica", "kept_prefix", "table_of"]
 
-_LOADS: Final = (0.02, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.6, 2.5, 4.0)
+_LOADS: Final = (0.1, 0.3, 0.45, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.6, 2.5, 4.0)
 _REQUESTS: Final = 900
+_FEWEST: Final = 0.2
+"""Where there is hardly any load, few requests tell as much, and cost most time."""
 _WARM_UP: Final = 0.15
 _HOLDS: Final = 0.01
 _BUSY_DAY: Final = 0.6
@@ -77,7 +79,9 @@ class ReplicaTable:
         )
         bound = most_rate(replica.cost, Exchange(prompt, answer), replica.shape.step_tokens)
         self.rates = [load * bound for load in _LOADS]
-        self.states = [_simulated(replica, rate) for rate in self.rates]
+        self.states = [
+            _simulated(replica, load * bound, round(_REQUESTS * min(1.0, _FEWEST + load))) for load in _LOADS
+        ]
 
     def at(self, rate_rps: float) -> ReplicaState:
         """What a replica does at this rate; beyond the table it answers no more than at its end."""
@@ -88,8 +92,8 @@ class ReplicaTable:
             part = rate_rps / rates[0]
             return first._replace(cpu=first.cpu * part, tokens=first.tokens * part)
         if place == len(rates):
-            last = states[-1]
-            return last._replace(failed=1 - (1 - last.failed) * rates[-1] / rate_rps)
+            last, part = states[-1], rates[-1] / rate_rps
+            return last._replace(failed=1 - (1 - last.failed) * part, late=last.late * part, slow=last.slow * part)
         part = (rate_rps - rates[place - 1]) / (rates[place] - rates[place - 1])
         return ReplicaState(*(a + (b - a) * part for a, b in zip(states[place - 1], states[place], strict=True)))
 
@@ -165,9 +169,9 @@ def table_of(replica: DesignedReplica) -> ReplicaTable:
     return ReplicaTable(replica)
 
 
-def _simulated(replica: DesignedReplica, rate_rps: float) -> ReplicaState:
+def _simulated(replica: DesignedReplica, rate_rps: float, requests: int) -> ReplicaState:
     prompt, answer, share = replica.long
-    span = _REQUESTS / rate_rps
+    span = requests / rate_rps
     own = open_loop(rate_rps * (1 - share), span, replica.lengths, _SEED)
     marked = [(request, True) for request in own]
     if share:

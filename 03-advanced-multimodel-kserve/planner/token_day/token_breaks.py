@@ -91,7 +91,7 @@ def _cause(moment: TokenMoment, event: EventWindow | None, case: TokenCase) -> t
         )
     if moment.abuse_rps and _tokens_of_abuse(moment, case) > _MANY_LATE:
         return (
-            f"{moment.abuse_rps:.2g} requests/s of one client are let in: {_tokens_of_abuse(moment, case):.0%} of all tokens",
+            f"{moment.abuse_rps:.2g}/s of one client get in, with {_tokens_of_abuse(moment, case):.0%} of all tokens",
             'set budget.by = "tokens" and lower budget.per_minute: counted in requests, a long one is as good as any',
         )
     if moment.each_rps * moment.ready > moment.holds_rps:

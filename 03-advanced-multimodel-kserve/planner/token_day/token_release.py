@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["caught", "release"]
 
 _FALSE_ALARM: Final = 0.01
+_READS_S: Final = 2 * 3600.0
+"""No alert fires on a wrong answer: somebody reads the reports now and then, and takes the version back by hand."""
 _QUESTION_S: Final = 2.0
 """One replica answers the quality set, one question after the other."""
 
@@ -41,7 +43,7 @@ def release(
     Behind the quality set only what shoppers report tells of it: the canary counts reports as it counts errors.
     """
     bad = needs.bad_model
-    reported = BadRelease(errors=bad.wrong * bad.reported, within_h=bad.within_h)
+    reported = BadRelease(errors=bad.wrong * bad.reported, within_h=bad.within_h, by_hand_s=_READS_S)
     rollout = roll_out(canary, reported, times.release, rate_rps, seed)
     rollout = rollout._replace(planned_s=rollout.planned_s + canary.questions * _QUESTION_S)
     return rollout.share * bad.wrong * (1 - caught(canary.questions, bad)), rollout

@@ -173,8 +173,9 @@ class _Run:
             state = state._replace(failed=1.0, late=0.0, slow=0.0)
         failed, late = self._outcome(coming, again, state, gone)
         moment = TokenMoment(
-            now_s, rate, over + failed / rate, late / rate, (coming + sum(again)) * state.slow * (1 - gone) / rate,
-            spoilt, over, gone * coming / rate, sum(again), abuse, each, state, replicas.ready, replicas.starting,
+            now_s, rate, over + failed / rate, late / rate, coming * state.slow * (1 - gone) / rate,
+            spoilt, over, gone * coming / rate, sum(again),
+            abuse, each, state, replicas.ready, replicas.starting,
             table.holds_rps * replicas.ready,
         )  # fmt: skip
         hourly = replicas.machines * self._per_hour + self._fixed
@@ -185,13 +186,12 @@ class _Run:
     def _outcome(self, coming: float, again: list[float], state: ReplicaState, gone: float) -> tuple[float, float]:
         """Questions a second that fail in the end and that are answered late; the others that failed come again.
 
-        One that met a machine that is gone knows at once, and may meet another. Whoever was turned away waits as long
-        as the client does, and is late in any case if that is longer than the first token may take.
+        One that met a machine that is gone knows at once, and may meet another. Whoever was turned away has waited
+        already, and waits again as long as the client does: an answer is late then in any case.
         """
         attempts = self._design.retries.attempts
         never = gone ** (attempts + 1)
         lost, failed = coming * never, 0.0
-        waits_long = self._design.retries.backoff_s >= self._alone.ttft_s
         late = coming * (1 - never) * state.late
         for number, requests in enumerate([coming * (1 - never), *again]):
             refused = requests * state.failed
@@ -200,7 +200,7 @@ class _Run:
             else:
                 failed += refused
             if number:
-                late += (requests - refused) if waits_long else requests * state.late
+                late += requests - refused
         return lost + failed, late
 
     def _ask_again(self, number: int, rate: float) -> None:

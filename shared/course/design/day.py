@@ -17,8 +17,9 @@ from course.design.prompts import FOLDER, DesignError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["OUT", "print_requirements", "score_design", "unit_of"]
+__all__ = ["OUT", "Unit", "print_requirements", "score_design", "unit_of"]
 
+Unit = Literal["requests", "tokens"]
 OUT = Path(".run") / "design"
 _LIMIT_S = 300
 _REFUSED = 2
@@ -29,10 +30,10 @@ class _Verdict(msgspec.Struct):
 
 
 class _Task(msgspec.Struct):
-    unit: Literal["requests", "tokens"] = "requests"
+    unit: Unit = "requests"
 
 
-def unit_of(name: str) -> Literal["requests", "tokens"]:
+def unit_of(name: str) -> Unit:
     """What the day of a task counts.
 
     Raises:
@@ -70,7 +71,7 @@ def score_design(name: str, design: Path, day: int, console: Console) -> float |
     return msgspec.json.decode((OUT / f"{name}.json").read_bytes(), type=_Verdict).score
 
 
-def _run(console: Console, unit: str, *words: str | Path) -> int:
+def _run(console: Console, unit: Unit, *words: str | Path) -> int:
     module = {"requests": "planner.day", "tokens": "planner.token_day"}[unit]
     console.file.flush()
     try:
