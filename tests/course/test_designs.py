@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from course.design import read_designs
-from planner.day.points import Verdict
 from tests.unit.planner.day.days import FOLDER, TASKS, needs, points, reference, verdict
 from tests.unit.planner.token_day.token_days import TOKEN_TASKS, token_needs, token_reference, token_verdict
+
+if TYPE_CHECKING:
+    from planner.day.points import Verdict
 
 PLANTED: list[tuple[str, str, dict[str, Any], float, set[str]]] = [
     ("undersized", "news-feed", {"servers.replicas": 2, "autoscaling.metric": "none"}, 45, {"answered, all day"}),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from course.design.day import unit_of
 from planner.calibration import REFERENCE, load
 from planner.day.fleet_design import FleetDesign, load_design
-from planner.day.points import Verdict
 from planner.day.requirements import DayRequirements, load_instances, load_requirements
 from planner.day.verdict import DayVerdict, judge_day
 from planner.day.whole_day import DayRun, DaySetting, run_day
 from planner.prices import load_prices
 from workbench.versions import ROOT
+
+if TYPE_CHECKING:
+    from planner.day.points import Verdict
 
 __all__ = ["FOLDER", "TASKS", "changed", "needs", "points", "reference", "run", "verdict"]
 
