@@ -11,7 +11,7 @@ from tests.unit.planner.day.days import FOLDER, TASKS, needs, points, reference,
 from tests.unit.planner.token_day.token_days import TOKEN_TASKS, token_needs, token_reference, token_verdict
 
 if TYPE_CHECKING:
-    from planner.day.points import Verdict
+    from planner.day.points import DesignVerdict
 
 PLANTED: list[tuple[str, str, dict[str, Any], float, set[str]]] = [
     ("undersized", "news-feed", {"servers.replicas": 2, "autoscaling.metric": "none"}, 45, {"answered, all day"}),
@@ -68,7 +68,7 @@ def test_there_are_eight_tasks_or_more_and_each_has_all_its_files() -> None:
         assert token_reference(task).servers.replicas >= 1
 
 
-def judged(task: str, changes: dict[str, Any] | None = None, seed: int = 1) -> Verdict:
+def judged(task: str, changes: dict[str, Any] | None = None, seed: int = 1) -> DesignVerdict:
     return (token_verdict if task in TOKEN_TASKS else verdict)(task, changes, seed)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from planner.day.points import ScoredDay, Verdict
+    from planner.day.points import DesignVerdict, ScoredDay
 
 __all__ = ["ScoreWords", "run_day_command", "write_day"]
 
@@ -62,7 +62,9 @@ def run_day_command(
     return 0
 
 
-def write_day(console: Console, words: ScoreWords, verdict: Verdict, day: ScoredDay, reference: ScoredDay) -> None:
+def write_day(
+    console: Console, words: ScoreWords, verdict: DesignVerdict, day: ScoredDay, reference: ScoredDay
+) -> None:
     """Writes the verdict and the picture, and says where the picture is."""
     from planner.day.day_picture import draw_day  # noqa: PLC0415 - a refusal need not wait for it
 

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
     from planner.day.timetable import EventWindow
 
 __all__ = [
-    "LATE", "Criterion", "Row", "ScoredDay", "ScoredMoment", "Verdict", "belongs", "bill_points", "grade", "kept",
-    "release_in_time", "total",
+    "LATE",
+    "Criterion",
+    "DesignVerdict",
+    "ScoreRow",
+    "ScoredDay",
+    "ScoredMoment",
+    "belongs",
+    "bill_points",
+    "grade",
+    "kept",
+    "release_in_time",
+    "total",
 ]  # fmt: skip
 
 LATE: Final = 0.01
@@ -89,7 +99,7 @@ class Criterion(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class DesignVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """The score of a design, and of the reference beside it."""
 
     score: float
@@ -100,7 +110,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reference_dollars: float
 
 
-class Row(NamedTuple):
+class ScoreRow(NamedTuple):
     """A criterion before it is measured: which fields of the steps count, in which event, or outside all (None)."""
 
     name: str
@@ -110,7 +120,7 @@ class Row(NamedTuple):
     allowed: float
 
 
-def grade(row: Row, day: ScoredDay, reference: ScoredDay, worst: Callable[[Row], DayBreak]) -> Criterion:
+def grade(row: ScoreRow, day: ScoredDay, reference: ScoredDay, worst: Callable[[ScoreRow], DayBreak]) -> Criterion:
     """The criterion with its points; ``worst`` explains what was lost."""
     measured, theirs = (round(_share(run, row), 6) for run in (day, reference))
     points = _points(measured, row.allowed, row.of)
@@ -159,7 +169,7 @@ def bill_points(budget: float, day: ScoredDay, reference: ScoredDay, held: float
     )  # fmt: skip
 
 
-def _share(run: ScoredDay, row: Row) -> float:
+def _share(run: ScoredDay, row: ScoreRow) -> float:
     """The share of an event's requests, or of those outside all events, of which one of the fields is true.
 
     Answers are late, so the share of the late ones is of the answered.

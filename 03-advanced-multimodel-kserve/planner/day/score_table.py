@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from planner.day.breaks import DayBreak
-    from planner.day.points import Criterion, Verdict
+    from planner.day.points import Criterion, DesignVerdict
     from planner.day.requirements import DayRequirements
     from planner.day.verdict import DayVerdict
 
 __all__ = ["checked", "print_verdict"]
 
 
-def print_verdict(console: Console, verdict: Verdict, how: str, broken: str = "late or too old") -> None:
+def print_verdict(console: Console, verdict: DesignVerdict, how: str, broken: str = "late or too old") -> None:
     """Prints the score, for each lost point the reason, and at the end how it was computed."""
     table = make_table(console, "", "points", "of", "measured", "allowed", "reference", numbers=1)
     for each in verdict.criteria:

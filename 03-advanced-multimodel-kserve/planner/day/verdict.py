@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from planner.day.breaks import first_break, worst_break
-from planner.day.points import LATE, Criterion, Row, Verdict, bill_points, grade, kept, release_in_time, total
+from planner.day.points import (
+    LATE,
+    Criterion,
+    DesignVerdict,
+    ScoreRow,
+    bill_points,
+    grade,
+    kept,
+    release_in_time,
+    total,
+)
 
 if TYPE_CHECKING:
     from planner.day.fleet_design import FleetDesign
@@ -18,7 +28,7 @@ _MOVING: Final = 0.015
 """So many may break the promise while a region is lost, whose users need a while to be moved."""
 
 
-class DayVerdict(Verdict, frozen=True, kw_only=True):
+class DayVerdict(DesignVerdict, frozen=True, kw_only=True):
     """The score, and how the simulated seconds before the loss of a zone compare with the formula."""
 
     simulated_requests: int
@@ -49,12 +59,12 @@ def _criteria(design: FleetDesign, needs: DayRequirements, day: DayRun, referenc
     lost = needs.survive
     failed = round(1 - needs.answered, 6)
     rows = (
-        Row("on time, all day", 13.0, None, ("late", "stale"), LATE),
-        Row("answered, all day", 12.0, None, ("failed",), failed),
-        Row("the spike", 10.0, day.events.spike, ("bad",), LATE),
-        Row(f"the loss of a {lost}", 15.0, day.events.loss, ("bad",), _MOVING if lost == "region" else LATE),
-        Row("the cold cache", 10.0, day.events.cold, ("bad",), LATE),
-        Row("the bad release", 15.0, day.events.release, ("by_release",), failed),
+        ScoreRow("on time, all day", 13.0, None, ("late", "stale"), LATE),
+        ScoreRow("answered, all day", 12.0, None, ("failed",), failed),
+        ScoreRow("the spike", 10.0, day.events.spike, ("bad",), LATE),
+        ScoreRow(f"the loss of a {lost}", 15.0, day.events.loss, ("bad",), _MOVING if lost == "region" else LATE),
+        ScoreRow("the cold cache", 10.0, day.events.cold, ("bad",), LATE),
+        ScoreRow("the bad release", 15.0, day.events.release, ("by_release",), failed),
     )
     found = [
         grade(row, day, reference, lambda lost: worst_break(day, design, needs, lost.event, lost.fields))

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TokenCase", "first_token_break", "worst_token_break"]
 
-_MANY_FAILED: Final = 0.02
-_MANY_LATE: Final = 0.03
+_MANY_FAILED: Final = 0.005
+_MANY_LATE: Final = 0.02
+_MANY_TOKENS: Final = 0.03
 _SHOWN: Final = 0.0005
 _BLIND: Final = 0.9
 _TOLERANCE: Final = 1.1
@@ -36,7 +37,7 @@ class TokenCase(NamedTuple):
 
 
 def first_token_break(case: TokenCase) -> DayBreak | None:
-    """The first step in which more than 2 % failed or more than 3 % were late or slow, if any."""
+    """The first step in which more than 0.5 % failed or more than 2 % were late or slow, if any."""
     for moment in case.day.moments:
         if moment.failed > _MANY_FAILED or moment.late + moment.slow > _MANY_LATE:
             return _explained(moment, case)
@@ -89,7 +90,7 @@ def _cause(moment: TokenMoment, event: EventWindow | None, case: TokenCase) -> t
             f"{needs.notice_s:g} s long the gateway sent questions to replicas of the lost machine",
             "set retries.attempts, which finds another replica at once, or use smaller machines",
         )
-    if moment.abuse_rps and _tokens_of_abuse(moment, case) > _MANY_LATE:
+    if moment.abuse_rps and _tokens_of_abuse(moment, case) > _MANY_TOKENS:
         return (
             f"{moment.abuse_rps:.2g}/s of one client get in, with {_tokens_of_abuse(moment, case):.0%} of all tokens",
             'set budget.by = "tokens" and lower budget.per_minute: counted in requests, a long one is as good as any',

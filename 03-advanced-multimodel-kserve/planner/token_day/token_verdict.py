@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.day.points import LATE, Row, Verdict, bill_points, grade, kept, release_in_time, total
+from planner.day.points import LATE, DesignVerdict, ScoreRow, bill_points, grade, kept, release_in_time, total
 from planner.token_day.token_breaks import TokenCase, first_token_break, worst_token_break
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ __all__ = ["judge_token_day"]
 
 def judge_token_day(
     design: TokenDesign, needs: TokenNeeds, day: TokenRun, reference_design: TokenDesign, reference: TokenRun
-) -> Verdict:
+) -> DesignVerdict:
     """The verdict on a design's day, beside the reference's day with the same traffic and events."""
     case = TokenCase(design, needs, day)
     criteria = _criteria(case, reference)
-    return Verdict(
+    return DesignVerdict(
         score=total(criteria),
         reference_score=total(_criteria(TokenCase(reference_design, needs, reference), reference)),
         criteria=criteria,
@@ -36,12 +36,12 @@ def _criteria(case: TokenCase, reference: TokenRun) -> list[Criterion]:
     needs, day = case.needs, case.day
     failed = round(1 - needs.answered, 6)
     rows = (
-        Row("on time, all day", 13.0, None, ("late", "slow"), LATE),
-        Row("answered, all day", 12.0, None, ("failed",), failed),
-        Row("lunch", 10.0, day.events.lunch, ("bad",), LATE),
-        Row("the loss of a machine", 15.0, day.events.loss, ("bad",), LATE),
-        Row("the abused key", 10.0, day.events.abuse, ("bad",), LATE),
-        Row("the bad model", 15.0, day.events.release, ("by_release",), failed),
+        ScoreRow("on time, all day", 13.0, None, ("late", "slow"), LATE),
+        ScoreRow("answered, all day", 12.0, None, ("failed",), failed),
+        ScoreRow("lunch", 10.0, day.events.lunch, ("bad",), LATE),
+        ScoreRow("the loss of a machine", 15.0, day.events.loss, ("bad",), LATE),
+        ScoreRow("the abused key", 10.0, day.events.abuse, ("bad",), LATE),
+        ScoreRow("the bad model", 15.0, day.events.release, ("by_release",), failed),
     )
     found = [grade(row, day, reference, lambda lost: worst_token_break(case, lost.event, lost.fields)) for row in rows]
     found[-1] = release_in_time(found[-1], needs.bad_model.within_h, day.rollout.planned_s)

@@ -129,7 +129,7 @@ def test_a_design_of_the_assistant_is_scored_and_its_day_drawn(
     file.write_text((ROOT / "interview/design/references/shop-assistant.toml").read_text())
     assert main(["shop-assistant"]) == 0
     printed = capfd.readouterr().out
-    assert "Nothing broke" in printed
+    assert "the abused key" in printed
     assert "make calibrate-assistant" in printed
     (kept,) = read_scores()
     assert kept.score > 90

@@ -18,7 +18,7 @@ from planner.prices import load_prices
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
-    from planner.day.points import Verdict
+    from planner.day.points import DesignVerdict
 
 __all__ = ["FOLDER", "TASKS", "changed", "needs", "points", "reference", "run", "verdict"]
 
@@ -66,6 +66,6 @@ def verdict(task: str, changes: dict[str, Any] | None = None, seed: int = 1) -> 
     return judge_day(design, needs(task), day, reference(task), _reference_day(task, seed))
 
 
-def points(found: Verdict) -> dict[str, float]:
+def points(found: DesignVerdict) -> dict[str, float]:
     """The share of its points that each criterion kept, by name."""
     return {each.name: each.points / each.of for each in found.criteria}

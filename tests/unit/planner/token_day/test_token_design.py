@@ -45,7 +45,7 @@ def test_the_starter_is_a_design_and_says_the_defaults(tmp_path: Path) -> None:
         (
             'by = "none"         # "none", "requests" or "tokens" (',
             'by = "tokens" # (',
-            "admission.limit 0.0: expected some tokens",
+            "budget.per_minute 0.0: expected some tokens",
         ),
         ('metric = "none"', 'metric = "cpu"\nx = 1', "autoscaling.x set: expected only metric"),
         ("max_replicas = 6", "max_replicas = 501", "autoscaling.max_replicas 501: expected at most 500"),

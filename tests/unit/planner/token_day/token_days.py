@@ -19,7 +19,7 @@ from planner.tokens.calibration import REFERENCE, load
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
-    from planner.day.points import Verdict
+    from planner.day.points import DesignVerdict
 
 __all__ = ["CALIBRATION", "FOLDER", "TOKEN_TASKS", "setting", "token_changed", "token_needs", "token_reference",
            "token_run", "token_verdict"]  # fmt: skip
@@ -66,7 +66,7 @@ def _reference_day(task: str, seed: int) -> TokenRun:
     return run_token_day(token_reference(task), setting(task), seed)
 
 
-def token_verdict(task: str, changes: dict[str, Any] | None = None, seed: int = 1) -> Verdict:
+def token_verdict(task: str, changes: dict[str, Any] | None = None, seed: int = 1) -> DesignVerdict:
     """The verdict on the reference, or on it with other values."""
     design, reference = token_changed(task, changes or {}), token_reference(task)
     day = token_run(task, changes, seed) if changes else _reference_day(task, seed)
