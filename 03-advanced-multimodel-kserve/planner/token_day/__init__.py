@@ -6,6 +6,7 @@ door (`planner.tokens.simulation`), with the measured cost of a step. From step 
 how many replicas are ready, who asks again after a refusal, which version of the model answers.
 
 Assumed: a balancer spreads requests by chance, and sends a conversation where its last turn was answered; a queue
-fills and empties within a step; each replica has one core like the calibration's. Not modelled: the gateway's own work,
-GPUs, and the misses of the prefix cache just after replicas come or go.
+fills and empties within a step; whoever is over a key's budget is not asking again; each replica has one core like the
+calibration's. Not modelled: the gateway's own work, GPUs, and the misses of the prefix cache just after replicas come
+or go.
 """

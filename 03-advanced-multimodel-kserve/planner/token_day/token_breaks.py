@@ -18,7 +18,7 @@ __all__ = ["TokenCase", "first_token_break", "worst_token_break"]
 
 _MANY_FAILED: Final = 0.005
 _MANY_LATE: Final = 0.02
-_MANY_TOKENS: Final = 0.03
+_MANY_TOKENS: Final = 0.1
 _SHOWN: Final = 0.0005
 _BLIND: Final = 0.9
 _TOLERANCE: Final = 1.1
@@ -92,7 +92,7 @@ def _cause(moment: TokenMoment, event: EventWindow | None, case: TokenCase) -> t
         )
     if moment.abuse_rps and _tokens_of_abuse(moment, case) > _MANY_TOKENS:
         return (
-            f"{moment.abuse_rps:.2g}/s of one client get in, with {_tokens_of_abuse(moment, case):.0%} of all tokens",
+            f"{moment.abuse_rps:.2g} requests/s of one key get in: {_tokens_of_abuse(moment, case):.0%} of all tokens",
             'set budget.by = "tokens" and lower budget.per_minute: counted in requests, a long one is as good as any',
         )
     if moment.each_rps * moment.ready > moment.holds_rps:

@@ -174,8 +174,7 @@ class _Run:
         failed, late = self._outcome(coming, again, state, gone)
         moment = TokenMoment(
             now_s, rate, over + failed / rate, late / rate, coming * state.slow * (1 - gone) / rate,
-            spoilt, over, gone * coming / rate, sum(again),
-            abuse, each, state, replicas.ready, replicas.starting,
+            spoilt, over, gone * coming / rate, sum(again), abuse, each, state, replicas.ready, replicas.starting,
             table.holds_rps * replicas.ready,
         )  # fmt: skip
         hourly = replicas.machines * self._per_hour + self._fixed
@@ -204,11 +203,11 @@ class _Run:
         return lost + failed, late
 
     def _ask_again(self, number: int, rate: float) -> None:
-        """Spreads them over the steps from now until twice the time that clients wait on average (jitter)."""
+        """Spreads them over the next steps, until twice the time that clients wait on average (jitter)."""
         steps = max(1, round(2 * self._design.retries.backoff_s / STEP_S))
         line = self._again[number]
-        line.extend([0.0] * (steps + 1 - len(line)))
-        for place in range(1, steps + 1):
+        line.extend([0.0] * (steps - len(line)))
+        for place in range(steps):
             line[place] += rate / steps
 
     def _due(self, number: int) -> float:

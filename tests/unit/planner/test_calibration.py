@@ -106,7 +106,7 @@ def test_a_forecast_beyond_the_cores_is_infinite_in_closed_form(calibration: Cal
 def test_the_capacity_of_a_machine_is_below_what_its_cores_could_do_if_nobody_waited(
     calibration: Calibration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("planner.forecast._PROBED", 800)
+    monkeypatch.setattr("planner.forecast._PROBED", 400)
     found = capacity_rps(calibration, {"payments": 1.0}, lambda _: {}, PROMISE)
     assert 1000 < found < 2 / 1040e-6
 
@@ -115,7 +115,7 @@ def test_the_capacity_of_a_machine_is_below_what_its_cores_could_do_if_nobody_wa
 def test_an_edge_that_lets_few_in_at_once_turns_some_away_before_the_latency_rises(
     calibration: Calibration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("planner.forecast._PROBED", 800)
+    monkeypatch.setattr("planner.forecast._PROBED", 400)
     crowded, free = (
         capacity_rps(calibration, {"payments": 1.0}, lambda _: {}, PROMISE._replace(at_once=limit))
         for limit in (8, 1000)
@@ -140,7 +140,7 @@ def test_a_machine_that_others_use_is_called_noisy(change: dict[str, float], *, 
 def test_a_searched_capacity_is_compared_with_the_simulation_and_its_own_generator(
     calibration: Calibration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("planner.forecast._PROBED", 500)  # which is the higher one shows soon
+    monkeypatch.setattr("planner.forecast._PROBED", 200)  # which is the higher one shows soon
 
     def simulated(generator_cpu: float, hit_ratio: float = 0.0) -> float:
         probe = Probe(rate_rps=1500, achieved_rps=1500, generator_cpu=generator_cpu, verdict="met")

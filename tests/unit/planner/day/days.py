@@ -20,7 +20,7 @@ from workbench.versions import ROOT
 if TYPE_CHECKING:
     from planner.day.points import DesignVerdict
 
-__all__ = ["FOLDER", "TASKS", "changed", "needs", "points", "reference", "run", "verdict"]
+__all__ = ["FOLDER", "TASKS", "changed", "needs", "points", "reference", "reference_day", "run", "verdict"]
 
 FOLDER = ROOT / "interview" / "design"
 TASKS = sorted(path.stem for path in FOLDER.glob("*.md") if unit_of(path.stem) == "requests")
@@ -55,15 +55,16 @@ def run(task: str, design: FleetDesign, seed: int = 1) -> DayRun:
 
 
 @cache
-def _reference_day(task: str, seed: int) -> DayRun:
+def reference_day(task: str, seed: int) -> DayRun:
+    """The day of a task's reference design; whoever asks again gets the same."""
     return run(task, reference(task), seed)
 
 
 def verdict(task: str, changes: dict[str, Any] | None = None, seed: int = 1) -> DayVerdict:
     """The verdict on the reference, or on it with other values."""
     design = changed(task, changes or {})
-    day = run(task, design, seed) if changes else _reference_day(task, seed)
-    return judge_day(design, needs(task), day, reference(task), _reference_day(task, seed))
+    day = run(task, design, seed) if changes else reference_day(task, seed)
+    return judge_day(design, needs(task), day, reference(task), reference_day(task, seed))
 
 
 def points(found: DesignVerdict) -> dict[str, float]:

@@ -28,7 +28,7 @@ def one_model(like: str) -> DayRequirements:
     return msgspec.convert({**msgspec.to_builtins(SHOP), "models": models}, DayRequirements)
 
 
-@pytest.mark.parametrize(("cores", "busy"), [(1, 0.5), (4, 0.8)])
+@pytest.mark.parametrize(("cores", "busy"), [pytest.param(1, 0.5, marks=pytest.mark.slow), (4, 0.8)])
 def test_the_formula_agrees_with_a_simulation_request_by_request(cores: int, busy: float) -> None:
     of = pace(cores)
     rates, shares = curve(of)

@@ -39,7 +39,7 @@ def said(moment: dict[str, Any], changes: dict[str, Any] | None = None) -> str:
     [
         ({"failed": 0.2, "over_budget": 0.2}, {}, "largest honest key used 45,600 tokens a minute .* raise budget"),
         ({"failed": 0.3, "gone": 0.3, "at_s": TIMES.loss.at_s}, {}, "a machine was lost, .* set retries.attempts"),
-        ({"late": 0.2, "abuse_rps": 20.0, "at_s": TIMES.abuse.at_s}, {}, "20/s of one client .* 57% of all"),
+        ({"late": 0.2, "abuse_rps": 20.0, "at_s": TIMES.abuse.at_s}, {}, "20 requests/s of one key .* 57% of all"),
         (FULL, {"autoscaling.metric": "none"}, "50 requests/s met 50 ready replicas, which hold 30/s; nothing adds"),
         (FULL, {"autoscaling.max_replicas": 50}, "max_replicas is 50. Try: raise autoscaling.max_replicas"),
         (FULL, {"autoscaling.metric": "cpu", "autoscaling.target": 0.9}, 'cores were 80% busy, .*metric = "tokens"'),

@@ -53,6 +53,7 @@ def test_without_a_zone_the_replicas_left_keep_the_promise_with_headroom(plan: A
     assert fleet.holds_rps < plan.most_rps
 
 
+@pytest.mark.slow
 def test_memory_and_money_add_up(plan: AssistantPlan, calibration: TokenCalibration) -> None:
     fleet, prices = plan.fleet, load_prices()
     assert fleet.replica_bytes == pytest.approx(calibration.memory_bytes(256 * 32))
@@ -73,6 +74,7 @@ def test_a_small_cache_makes_memory_the_limit_and_a_large_one_compute(
     assert tight.most_sequences == 1
 
 
+@pytest.mark.slow
 def test_batching_is_worth_many_replicas_and_more_cache_none(plan: AssistantPlan) -> None:
     variants = {each.name: each for each in plan.variants}
     assert variants["one sequence after the other"].holds_rps < plan.fleet.holds_rps / 3
