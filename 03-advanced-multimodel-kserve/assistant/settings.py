@@ -18,6 +18,14 @@ class AssistantSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     model: str = Field("", description="A GGUF file with other weights than SmolLM2-135M-Instruct's.")
+    upstream: str = Field(
+        "",
+        pattern=r"^(http://[A-Za-z0-9.-]+:[0-9]{1,5})?$",
+        description="http://HOST:PORT of a server with OpenAI's API (vLLM) that runs the model; empty: our own engine.",
+    )
+    upstream_model: str = Field("", max_length=128, description="Its name of the model, which callers use, too.")
+    upstream_host: str = Field("", description="What requests to it say in Host; empty: its address.")
+    upstream_revision: str = Field("", description="What names its weights in answers and metrics.")
     features_host: str = Field("127.0.0.1", description="Host of the feature store.")
 
     max_body_bytes: int = Field(64 * 1024, ge=1024, description="Largest body of a request.")

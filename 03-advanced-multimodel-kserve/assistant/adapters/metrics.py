@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from assistant.adapters.engine import EngineLink
+    from assistant.adapters.engine import Link
 
 __all__ = ["ChatMetrics", "EngineCollector"]
 
@@ -68,18 +68,20 @@ class ChatMetrics:
 class EngineCollector(Collector):
     """What the engine last reported, as metrics; nothing of it while there is no engine."""
 
-    def __init__(self, link: EngineLink) -> None:
+    def __init__(self, link: Link) -> None:
         self._link = link
 
     def collect(self) -> Iterable[Metric]:
         """The families, as Prometheus scrapes them."""
         report, hello = self._link.report, self._link.hello
-        yield GaugeMetricFamily("assistant_engine_up", "1 while the engine answers.", value=float(report is not None))
-        if report is None or hello is None:
+        yield GaugeMetricFamily("assistant_engine_up", "1 while the engine answers.", value=float(hello is not None))
+        if hello is None:
             return
         info = GaugeMetricFamily("assistant_model_info", "What runs.", labels=["engine", "sha256"])
         info.add_metric([hello.engine, hello.sha256], 1)
         yield info
+        if report is None:
+            return
         for name, documentation, value in (
             ("sequences_running", "Sequences that have begun to answer.", report.running),
             ("sequences_waiting", "Sequences without a first token.", report.waiting),
