@@ -326,6 +326,9 @@ image-%: $(SYNCED) $$(ARTEFACT_$$*) ## build level N's container images (needs D
 image-release: $(SYNCED) ## build the image of Kubeflow's tasks (needs Docker)
 	@$(PY) -m workbench.images build release
 
+image-assistant: $(SYNCED) ## build the image of the assistant's gateway, on image-3's
+	@$(PY) -m workbench.images build assistant
+
 cluster-up-%: $(SYNCED) ## start level N's own minikube, with all it needs (DRIVER=kind)
 	@$(PY) -m workbench.cluster up $(N)
 

@@ -1,4 +1,4 @@
-"""``python -m workbench.images build|scan|publish N``: builds, checks and releases level N's images, or ``release``."""
+"""``python -m workbench.images build|scan|publish N``: builds, checks and releases images: of level N, or of a name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbench.images.engine import EngineError, find_engine
 from workbench.images.exceptions import ExceptionsError, read_exceptions
 from workbench.images.programs import ProgramError
 from workbench.images.publish import PublishError, publish, write_checksums
-from workbench.images.recipe import RecipeError, recipes, release_recipe
+from workbench.images.recipe import RecipeError, assistant_recipe, recipes, release_recipe
 from workbench.images.sbom import write_bill
 from workbench.images.scan import ScanError, Vulnerability, judge, scan
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_NAMED = {"release": release_recipe, "assistant": assistant_recipe}
 _FAILURES = (EngineError, ExceptionsError, ProgramError, PublishError, RecipeError, ScanError)
 
 
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for run, text in ((_build, "build every image"), (_scan, "look for vulnerabilities"), (_publish, "push and sign")):
         command = commands.add_parser(run.__name__.strip("_"), help=text)
-        command.add_argument("level", type=_level, help="the level's number, or release: the tasks of a pipeline")
+        command.add_argument("level", type=_level, help="the level's number; release: a pipeline's tasks; assistant")
         command.add_argument("--tag", default=DEVELOPMENT, help="the local images' tag (default: %(default)s)")
         command.set_defaults(run=run)
     commands.choices["build"].add_argument(
@@ -51,11 +52,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _level(word: str) -> int | str:
-    return word if word == "release" else int(word)
+    return word if word in _NAMED else int(word)
 
 
 def _recipes(level: int | str) -> list[Recipe]:
-    return recipes(level) if isinstance(level, int) else [release_recipe()]
+    return recipes(level) if isinstance(level, int) else [_NAMED[level]()]
 
 
 def _build(found: list[Recipe], chosen: argparse.Namespace) -> int:
