@@ -1,4 +1,4 @@
-"""The assistant in level 3's chart: nothing where it is not asked for, and valid, guarded and in agreement where it is."""
+"""The assistant in level 3's chart: nothing where it is not asked for; valid, guarded and in agreement where it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from assistant.settings import AssistantSettings
-from shop.serving.envoy import assistant as bare_machine
+from shop.addresses import Addresses
+from shop.serving.envoy.assistant import routes as bare_machine_routes
 from tests.shop_chart import CHART, DEPLOY, VARIANTS, changed, of_kind, values_files, variant
 from workbench.manifests import Document, ManifestError, check_policy, is_native, load, standard_workloads, validate
 from workbench.versions import cluster, load_versions
@@ -102,8 +103,8 @@ def test_the_edge_is_the_shops_and_the_paths_are_those_of_a_bare_machine(name: s
     assert routes["assistant"]["spec"]["parentRefs"] == routes["shop"]["spec"]["parentRefs"]
     assert routes["assistant"]["spec"]["hostnames"] == routes["shop"]["spec"]["hostnames"]
     (rule,) = routes["assistant"]["spec"]["rules"]
-    paths = {match["path"]["value"] for match in rule["matches"]}
-    assert paths == set(bare_machine._PATHS)  # noqa: SLF001 - what Envoy is told there
+    bare = [route["match"]["path"] for route in bare_machine_routes(Addresses(extras="assistant"))]
+    assert [match["path"]["value"] for match in rule["matches"]] == bare
     assert {match["path"]["type"] for match in rule["matches"]} == {"Exact"}, "they win over the gateway's prefix /v1"
     assert rule["timeouts"]["request"] == "0s", "a stream may take longer than the edge's time limit"
 
