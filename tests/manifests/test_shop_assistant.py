@@ -64,7 +64,7 @@ def test_asking_for_it_changes_nothing_else_but_who_may_read_features() -> None:
 
 
 @both
-def test_its_pods_and_those_that_kserve_makes_are_valid_and_keep_the_house_rules(name: str) -> None:
+def test_the_assistants_pods_and_those_that_kserve_makes_are_valid_and_keep_the_house_rules(name: str) -> None:
     native = [each for each in whole(name) if is_native(each)]
     assert f"Deployment/{ENGINE}-kserve" in {f"{each.kind}/{each.name}" for each in native}
     assert [str(problem) for problem in validate(native, LEVEL.minors[0])] == []
@@ -73,7 +73,7 @@ def test_its_pods_and_those_that_kserve_makes_are_valid_and_keep_the_house_rules
 
 @both
 @pytest.mark.slow  # the definition of the kind has 2.7 MB
-def test_its_custom_resources_are_strictly_valid(name: str, crds: Path) -> None:
+def test_the_assistants_custom_resources_are_strictly_valid(name: str, crds: Path) -> None:
     custom = [each for each in with_it(name) if not is_native(each)]
     assert "LLMInferenceService" in {each.kind for each in custom}
     assert [str(problem) for problem in validate(custom, LEVEL.minors[0], crds)] == []

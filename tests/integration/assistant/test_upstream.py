@@ -83,7 +83,7 @@ def behind(upstream: Upstream, name: str) -> float:
     return next(float(each.split()[-1]) for each in lines if each.startswith(f"llamacpp:{name} "))
 
 
-def test_it_answers_from_the_facts_as_the_server_would_that_is_asked_the_same(upstream: Upstream) -> None:
+def test_the_assistant_answers_from_the_facts_as_the_server_would_that_is_asked_the_same(upstream: Upstream) -> None:
     status, answer = post(upstream, model=NAME, metadata={"item": "7"}, max_tokens=24)
     assert status == 200
     assert f"{PRICES[7]:.2f}" in text(answer)
