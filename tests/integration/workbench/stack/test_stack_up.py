@@ -92,9 +92,10 @@ def test_a_killed_process_is_restarted(
     until(lambda: control.ask(stack)["web"].pid not in {None, killed} and answers(ports[0]))
     capsys.readouterr()
     assert run(stack, "status") == 0
-    header, row = (line.split("  ") for line in capsys.readouterr().out.splitlines())
+    header, row, together = (line.split("  ") for line in capsys.readouterr().out.splitlines())
     columns = [cell.strip() for cell in header if cell.strip()]
     assert dict(zip(columns, [cell.strip() for cell in row if cell.strip()], strict=True))["restarts"] == "1"
+    assert "memory of all: " in together[0]
 
 
 @pytest.mark.slow
