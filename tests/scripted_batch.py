@@ -71,7 +71,7 @@ class ScriptedBatch:
         return said
 
     def usage(self) -> BatchUsage:
-        return BatchUsage(len(self._left), 0, 0.5, 1000, 0, self.said, 64, prefix_exact=False)
+        return BatchUsage(len(self._left), 0, 0.5, 1000, 0, self.said, 100, 64, prefix_exact=False)
 
 
 @contextmanager

@@ -137,6 +137,7 @@ class EngineCollector(Collector):
         for name, documentation, count in (
             ("preemptions", "Running sequences that got no token in a step: they had lost blocks.", report.preemptions),
             ("engine_steps", "Passes through the model, where it is known.", report.steps),
+            ("engine_prompt_tokens", "Tokens of prompts whose first token the engine gave.", report.prompt_tokens),
             ("engine_cpu_seconds", "Processor time of the engine, its start included.", report.cpu_s),
         ):
             if count is not None:
@@ -148,7 +149,7 @@ class EngineCollector(Collector):
 def _prefix(tokens: int, *, exact: bool) -> Metric:
     """Two ways to count are one metric with a label, so that nobody takes the one for the other."""
     about = (
-        "Tokens of prompts that the prefix cache spared. counted=exactly: llama.cpp tells. counted=at_least: OpenVINO "
+        "Of assistant_engine_prompt_tokens, those that the prefix cache spared. counted=exactly: llama.cpp tells. counted=at_least: OpenVINO "
         "does not; these are the tokens for which its steps had no room."
     )
     family = CounterMetricFamily("assistant_prefix_cache_tokens", about, labels=["counted"])

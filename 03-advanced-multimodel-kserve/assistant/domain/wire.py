@@ -118,10 +118,11 @@ class EngineReport(msgspec.Struct, frozen=True, tag="report"):
         kv_used: share of the KV cache that sequences hold, 0 to 1; what is kept for its prefix alone does not count.
         preemptions: how often a running sequence had to give up its blocks, and was computed again.
         steps: passes through the model; None where the library does not tell.
+        prompt_tokens: of prompts whose first token has come.
         cpu_s: processor time of the process.
         resident_bytes: its memory.
         kv_bytes: of the KV cache; 0 where the library does not tell.
-        prefix_tokens: of prompts, that were found in the prefix cache; None where that is not known.
+        prefix_tokens: of these, that were found in the prefix cache; None where that is not known.
         prefix_exact: whether they are exactly so many; else at least so many.
     """
 
@@ -130,6 +131,7 @@ class EngineReport(msgspec.Struct, frozen=True, tag="report"):
     kv_used: float
     preemptions: int
     steps: int | None
+    prompt_tokens: int
     cpu_s: float
     resident_bytes: int
     kv_bytes: int

@@ -60,7 +60,7 @@ class Batch:
         self._ends = frozenset({self._tokenizer.get_eos_token_id()})
         self._context = min(settings.context, settings.kv_tokens)
         self._sequences: dict[int, _Sequence] = {}
-        self._preemptions = self._steps = 0
+        self._preemptions = self._steps = self._prompt_tokens = 0
         self._prefix = PrefixHits(settings.step_tokens) if settings.chunked else None
         self._next = 0
 
@@ -114,6 +114,7 @@ class Batch:
             sequence.begun, sequence.missed = True, False
             for output in sequence.handle.read().values():
                 said += [(number, event) for event in self._read(number, sequence, output)]
+        self._prompt_tokens += sum(begun)
         if self._prefix is not None:
             self._prefix.stepped(decoded, begun, sum(not each.begun for each in self._sequences.values()))
         return said
@@ -130,6 +131,7 @@ class Batch:
             metrics.kv_cache_size_in_bytes,
             self._preemptions,
             self._steps,
+            self._prompt_tokens,
             None if self._prefix is None else self._prefix.at_least,
             prefix_exact=False,
         )

@@ -16,5 +16,6 @@ class BatchUsage(NamedTuple):
     kv_bytes: int
     preemptions: int
     steps: int | None
+    prompt_tokens: int
     prefix_tokens: int | None = None
     prefix_exact: bool = True

@@ -97,7 +97,7 @@ class Slots:
         self._kv_tokens = settings.kv_tokens
         self._slots: dict[int, _Slot] = {}
         self._events: queue.Queue[tuple[int, _Event]] = queue.Queue()
-        self._hits = 0
+        self._hits = self._prompt_tokens = 0
 
     @property
     def busy(self) -> bool:
@@ -137,7 +137,7 @@ class Slots:
         used = sum(slot.prompt_tokens + slot.tokens for slot in slots) / self._kv_tokens
         found = _DECODED.search(self._server.handle_metrics())
         steps = int(float(found[1])) if found else None
-        return BatchUsage(running, len(slots) - running, used, 0, 0, steps, self._hits)
+        return BatchUsage(running, len(slots) - running, used, 0, 0, steps, self._prompt_tokens, self._hits)
 
     def _answer(self, number: int, slot: _Slot, request: Generate) -> None:
         """Runs in a thread of its own until the answer has ended."""
@@ -177,6 +177,7 @@ class Slots:
         if timings.prompt_n and not slot.prompt_tokens:
             slot.prompt_tokens = timings.prompt_n + timings.cache_n
             self._hits += timings.cache_n
+            self._prompt_tokens += slot.prompt_tokens
             events.append(Accepted(number, slot.prompt_tokens))
         new, slot.tokens = max(0, timings.predicted_n - slot.tokens), max(slot.tokens, timings.predicted_n)
         for choice in chunk.choices:

@@ -177,6 +177,7 @@ class EngineServer:
             usage.kv_used,
             usage.preemptions,
             usage.steps,
+            usage.prompt_tokens,
             cpu_s,
             resident,
             usage.kv_bytes,

@@ -50,7 +50,7 @@ def test_the_panels_agree_with_what_was_asked(prometheus: str) -> None:
     wait_for_labels(prometheus, exprs["Prefix cache A"], "counted", {"at_least"})
     wait_for_labels(prometheus, exprs["Steps, mean A"], "step", {"facts", "prefill", "decode"}, others=True)
     (spared,) = wait_for_data(prometheus, "Prefix cache A", exprs["Prefix cache A"])
-    assert 0.3 < float(spared["value"][1]) <= 1, "all prompts begin alike"
+    assert 0.3 < float(spared["value"][1]) < 1.05, "all prompts begin alike"
     (share,) = wait_for_data(prometheus, "Failed A", exprs["Failed A"])
     assert float(share["value"][1]) == 0, "an item that is not there is the caller's mistake"
 

@@ -88,11 +88,9 @@ def _tokens() -> list[Builder[Panel]]:
     cpu = f"sum(rate(assistant_engine_cpu_seconds_total{_WINDOW}))"
     out = f'sum(rate(assistant_tokens_total{{type="output"}}{_WINDOW}))'
     steps = Query(f"{out} / sum(rate(assistant_engine_steps_total{_WINDOW}))", "output")
-    into = f'sum(rate(assistant_tokens_total{{type="input"}}{_WINDOW}))'
-    spared = Query(
-        f"sum by (counted) (rate(assistant_prefix_cache_tokens_total{_WINDOW})) / on () group_left () {into}",
-        "{{counted}}",
-    )
+    into = f"sum(rate(assistant_engine_prompt_tokens_total{_WINDOW}))"  # the engine's own, counted at the same moment
+    hits = f"sum by (counted) (rate(assistant_prefix_cache_tokens_total{_WINDOW}))"
+    spared = Query(f"{hits} / on () group_left () {into}", "{{counted}}")
     return [
         graph("Tokens", "A second; the input includes what was cached.", "short", flow, width=6, stacked=True),
         graph(
