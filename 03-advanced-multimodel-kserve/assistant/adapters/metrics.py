@@ -149,8 +149,8 @@ class EngineCollector(Collector):
 def _prefix(tokens: int, *, exact: bool) -> Metric:
     """Two ways to count are one metric with a label, so that nobody takes the one for the other."""
     about = (
-        "Of assistant_engine_prompt_tokens, those that the prefix cache spared. counted=exactly: llama.cpp tells. counted=at_least: OpenVINO "
-        "does not; these are the tokens for which its steps had no room."
+        "Of assistant_engine_prompt_tokens, those that the prefix cache spared. counted=exactly: llama.cpp tells. "
+        "counted=at_least: OpenVINO does not; these are the tokens for which its steps had no room."
     )
     family = CounterMetricFamily("assistant_prefix_cache_tokens", about, labels=["counted"])
     family.add_metric(["exactly" if exact else "at_least"], float(tokens))

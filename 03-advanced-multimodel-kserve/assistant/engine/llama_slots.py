@@ -98,6 +98,7 @@ class Slots:
         self._slots: dict[int, _Slot] = {}
         self._events: queue.Queue[tuple[int, _Event]] = queue.Queue()
         self._hits = self._prompt_tokens = 0
+        self._counting = threading.Lock()
 
     @property
     def busy(self) -> bool:
@@ -176,8 +177,9 @@ class Slots:
         timings = chunk.timings or _Timings()
         if timings.prompt_n and not slot.prompt_tokens:
             slot.prompt_tokens = timings.prompt_n + timings.cache_n
-            self._hits += timings.cache_n
-            self._prompt_tokens += slot.prompt_tokens
+            with self._counting:  # each answer has a thread
+                self._hits += timings.cache_n
+                self._prompt_tokens += slot.prompt_tokens
             events.append(Accepted(number, slot.prompt_tokens))
         new, slot.tokens = max(0, timings.predicted_n - slot.tokens), max(slot.tokens, timings.predicted_n)
         for choice in chunk.choices:
