@@ -9,7 +9,13 @@ import msgspec
 
 from assistant.entrypoints.app import CHAT
 
-__all__ = ["Call"]
+__all__ = ["ASKED", "Call"]
+
+ASKED: dict[str, Any] = {
+    "model": "smollm2-135m-instruct",
+    "messages": [{"role": "user", "content": "Hello?"}],
+    "max_tokens": 3,
+}
 
 
 class Call:

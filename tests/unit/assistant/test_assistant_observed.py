@@ -13,8 +13,7 @@ from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
 from assistant.load.promise import read_promise
 from tests.patience import async_until
 from tests.rated_series import samples
-from tests.unit.assistant.chat_caller import Call
-from tests.unit.assistant.test_chat_app import ASKED
+from tests.unit.assistant.chat_caller import ASKED, Call
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ async def span_of(app: Any, folder: Path) -> dict[str, Any]:
     """The only chat span, once everything is written."""
     await app._close()
     spans = [json.loads(line) for line in (folder / "traces.jsonl").read_text().splitlines()]
+    chat: dict[str, Any]
     (chat,) = [span for span in spans if span["name"].startswith("chat ")]
     return chat
 

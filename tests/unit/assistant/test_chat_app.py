@@ -9,18 +9,12 @@ import pytest
 
 from tests.patience import async_until
 from tests.rated_series import rated, samples
-from tests.unit.assistant.chat_caller import Call
+from tests.unit.assistant.chat_caller import ASKED, Call
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.scripted_batch import ScriptedBatch
-
-ASKED: dict[str, Any] = {
-    "model": "smollm2-135m-instruct",
-    "messages": [{"role": "user", "content": "Hello?"}],
-    "max_tokens": 3,
-}
 
 
 async def test_an_answer_comes_whole_with_its_tokens_counted(app: Any) -> None:
