@@ -98,7 +98,7 @@ demo: $(SYNCED) ## run all three levels with real requests and judge each SLA
 test: export OMP_NUM_THREADS := 1
 test: $(SYNCED) $(SELDON) $(TRITON) $(CI_CHECKS) ## run every test that needs no Docker, cluster or GPU
 	@$(PY) -m tests.prepare
-	@$(WITH_ARGS) pytest -n $(if $(CI),4,5) -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=)
+	@$(WITH_ARGS) pytest -n 4 -m "not images and not cluster and not slow and not alone" $(if $(CI),--cov --cov-report=)
 	@$(WITH_ARGS) pytest tests/sla -m alone $(if $(CI),--cov --cov-append --cov-report=term --cov-fail-under=85) || [ $$? -eq 5 ]
 
 # --- a level: N is 1, 2 or 3 --------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ test-2: $(SYNCED) $(SELDON)
 test-3: $(SYNCED) $(TRITON)
 	@$(WITH_ARGS) pytest -m "not images and not cluster and not slow" -k "shop or planner or assistant"
 
-exam-%: $(SYNCED) $$(ARTEFACT_$$*) ## examine it: 100 points and a certificate (URL=…, YES=1)
+exam-%: $(SYNCED) $$(ARTEFACT_$$*) ## examine it, here or there (URL=… or CONTEXT=…, YES=1)
 	@$(THERE) $(WITH_ARGS) $(LEVEL).commands.exam
 
 exam-2: $(SELDON)
@@ -253,7 +253,7 @@ weights-assistant: $(SYNCED) ## fetch the assistant's weights (93 MB) and check 
 sla-assistant: $(SYNCED) ## hold the assistant to its promise (after up-3 WITH=assistant)
 	@$(WITH_ARGS) assistant.commands.sla
 
-ladder-assistant: $(SYNCED) $(ASSISTANT) ## measure each way to run it, both engines (4 minutes)
+ladder-assistant: $(SYNCED) $(ASSISTANT) ## measure each way to run it, both engines (15 minutes)
 	@$(WITH_ARGS) assistant.commands.ladder
 
 plan-assistant: $(SYNCED) ## say how many replicas of it USERS=10000 need, and their price
@@ -325,6 +325,9 @@ image-%: $(SYNCED) $$(ARTEFACT_$$*) ## build level N's container images (needs D
 
 image-release: $(SYNCED) ## build the image of Kubeflow's tasks (needs Docker)
 	@$(PY) -m workbench.images build release
+
+image-assistant: $(SYNCED) ## build the image of the assistant's gateway, on image-3's
+	@$(PY) -m workbench.images build assistant
 
 cluster-up-%: $(SYNCED) ## start level N's own minikube, with all it needs (DRIVER=kind)
 	@$(PY) -m workbench.cluster up $(N)
@@ -421,9 +424,9 @@ verdicts: $(SYNCED) ## simulate how often each verdict is right (1 minute)
 # They measure time, so they run one at a time.
 TIMED := tests/course/test_readmes.py tests/integration/exam tests/integration/shop/incidents
 
-test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) ## run the tests that take long
+test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) assistant-parts ## run the tests that take long
 	@$(WITH_ARGS) pytest -m "slow and not images" $(TIMED) || [ $$? -eq 5 ]
-	@$(WITH_ARGS) pytest -n 2 -m "slow and not images" $(TIMED:%=--ignore=%) || [ $$? -eq 5 ]
+	@$(WITH_ARGS) pytest -n 4 -m "slow and not images" $(TIMED:%=--ignore=%) || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the images and prove that they run (needs Docker)
 	@$(WITH_ARGS) pytest -m images tests/images

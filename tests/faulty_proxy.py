@@ -44,6 +44,60 @@ def _as_replied(_: Asked, replied: Replied) -> Replied:
     return replied
 
 
+class _Hop(BaseHTTPRequestHandler):
+    """Passes one connection's requests on to the server behind, and its answers back."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Proxy
+
+    def _pass(self) -> None:
+        length = int(self.headers.get("content-length") or 0)
+        claimed = length >= _CLAIM
+        body = b"" if claimed else self.rfile.read(length)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        asked = self.server.ask(Asked(self.command, self.path, headers, body))
+        replied = self.server.reply(asked, self._from_behind(asked, length if claimed else len(asked.body)))
+        self.close_connection = claimed
+        self.send_response(replied.status)
+        for name, value in replied.headers.items():
+            if name not in _HOPS:
+                self.send_header(name, value)
+        self.send_header("content-length", str(len(replied.body)))
+        self.end_headers()
+        self.wfile.write(replied.body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _pass  # noqa: N815 - http.server's names
+
+    def _from_behind(self, asked: Asked, length: int) -> Replied:
+        sent = {name: value for name, value in asked.headers.items() if name not in _HOPS}
+        sent["content-length"] = str(length)
+        with closing(HTTPConnection(self.server.host, self.server.port, timeout=30)) as server:
+            server.request(asked.method, asked.path, asked.body, sent)
+            answer = server.getresponse()
+            headers = {name.lower(): value for name, value in answer.getheaders()}
+            return Replied(answer.status, headers, answer.read())
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing: a test looks at answers."""
+
+
+class _Proxy(ThreadingHTTPServer):
+    """Listens on a free port, in front of the server at an address."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, url: str, ask: Callable[[Asked], Asked], reply: Callable[[Asked, Replied], Replied]) -> None:
+        super().__init__(("127.0.0.1", 0), _Hop)
+        where = urlsplit(url)
+        self.host, self.port = where.hostname or "", where.port
+        self.ask, self.reply = ask, reply
+
+    def handle_error(self, *_: object) -> None:
+        """Clients may go away: some tests are about that."""
+
+
 @contextmanager
 def faulty(
     url: str,
@@ -52,47 +106,7 @@ def faulty(
     reply: Callable[[Asked, Replied], Replied] = _as_replied,
 ) -> Iterator[str]:
     """The address of a proxy that passes everything on, changed by these two functions."""
-    where = urlsplit(url)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def _pass(self) -> None:
-            length = int(self.headers.get("content-length") or 0)
-            claimed = length >= _CLAIM
-            body = b"" if claimed else self.rfile.read(length)
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = ask(Asked(self.command, self.path, headers, body))
-            sent = {name: value for name, value in asked.headers.items() if name not in _HOPS}
-            sent["content-length"] = str(length if claimed else len(asked.body))
-            with closing(HTTPConnection(where.hostname or "", where.port, timeout=30)) as server:
-                server.request(asked.method, asked.path, asked.body, sent)
-                answer = server.getresponse()
-                got = {name.lower(): value for name, value in answer.getheaders()}
-                replied = reply(asked, Replied(answer.status, got, answer.read()))
-            self.close_connection = claimed
-            self.send_response(replied.status)
-            for name, value in replied.headers.items():
-                if name not in _HOPS:
-                    self.send_header(name, value)
-            self.send_header("content-length", str(len(replied.body)))
-            self.end_headers()
-            self.wfile.write(replied.body)
-
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _pass  # noqa: N815 - http.server's names
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing: a test looks at answers."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-        def handle_error(self, *_: object) -> None:
-            """Clients may go away: some tests are about that."""
-
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with _Proxy(url, ask, reply) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -61,9 +61,9 @@ def same_environment() -> Iterator[None]:
         os.environ.update(before)
 
 
-def incidents_of(level: int) -> list[str]:
-    """The ids of a level's incidents."""
-    return [story.id for story in read_stories(FOLDER).values() if story.level == level]
+def incidents_of(level: int, extra: str = "") -> list[str]:
+    """The ids of the incidents of a level, or of what runs beside it."""
+    return [story.id for story in read_stories(FOLDER).values() if (story.level, story.extra) == (level, extra)]
 
 
 def prove(incident: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Proof:

@@ -12,6 +12,7 @@ from assistant.adapters.engine import EngineLink
 from assistant.adapters.facts import ItemFacts
 from assistant.adapters.metrics import ChatMetrics, EngineCollector
 from assistant.adapters.spans import ChatSpans
+from assistant.adapters.upstream import UpstreamLink
 from assistant.domain.admission import TokenAdmission, TokenBudgets
 from assistant.entrypoints.app import CHAT, QUIET, AssistantApp, AssistantReady
 from assistant.service.chat import Chat
@@ -24,6 +25,7 @@ from shop.gateway.domain.api_keys import ApiKeys, parse_keys
 from shop.serving.logins import read_login
 
 if TYPE_CHECKING:
+    from assistant.adapters.engine import Link
     from assistant.settings import AssistantSettings
     from servekit.telemetry import TelemetrySettings
     from shop.addresses import Addresses
@@ -49,13 +51,14 @@ def build_assistant(
     """
     # a level of its own: level 3's promise of 50 ms says nothing of answers that take seconds
     watch = Telemetry("assistant", "assistant", observed, quiet=QUIET, **telemetry)
-    link = EngineLink(socket_path(addresses.run_dir))
+    model = settings.upstream_model or model_name(settings.model)
+    link = _link(settings, addresses, model)
     store = Valkey(settings.features_host, addresses.features_port, read_login(addresses, "features", "gateway"))
     admission = TokenAdmission(settings.room_tokens, settings.first_token_s, settings.prefill_rate, monotonic)
-    metrics = ChatMetrics(model_name(settings.model), telemetry.get("registry", REGISTRY))
+    metrics = ChatMetrics(model, telemetry.get("registry", REGISTRY))
     metrics.watch(admission)
     chat = Chat(
-        model_name(settings.model),
+        model,
         settings,
         link,
         ItemFacts(store, settings.lookup_s),
@@ -65,12 +68,11 @@ def build_assistant(
     )
     watch.register(EngineCollector(link))
     watch.metrics.expect(CHAT)
-    watch.metrics.expect(CHAT, chat.model, "1", timed=True)
+    watch.metrics.expect(CHAT, chat.model, settings.version, timed=True)
     watch.metrics.expect_steps("read", "facts", "admission", "prefill", "decode")
-    warmth = Warmth(link)
+    warmth, spans = Warmth(link), ChatSpans(observed)
     ready = AssistantReady(warmth)
     keys = ApiKeys(parse_keys(settings.api_keys.get_secret_value()))
-    spans = ChatSpans(observed)
 
     def start() -> None:
         link.start()
@@ -80,7 +82,14 @@ def build_assistant(
     return Assistant(AssistantApp(chat, keys, watch, spans, ready=ready, life=life), ready)
 
 
-async def _close(warmth: Warmth, link: EngineLink, store: Valkey, spans: ChatSpans, watch: Telemetry) -> None:
+def _link(settings: AssistantSettings, addresses: Addresses, model: str) -> Link:
+    if not settings.upstream:
+        return EngineLink(socket_path(addresses.run_dir, settings.version))
+    context = settings.max_prompt_tokens + settings.max_tokens
+    return UpstreamLink(settings.upstream, model, settings.upstream_revision, context, settings.upstream_host)
+
+
+async def _close(warmth: Warmth, link: Link, store: Valkey, spans: ChatSpans, watch: Telemetry) -> None:
     await warmth.stop()
     await link.stop()
     store.close()

@@ -1,4 +1,4 @@
-"""The assistant's two processes, as `make up-3 WITH=assistant` starts them beside the shop's."""
+"""The two processes of each version of the assistant, as `make up-3 WITH=assistant` starts them beside the shop's."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assistant.canary.versions import own_settings, read_versions
 from assistant.settings import socket_path
 from assistant.weights import WeightsError, find_weights
 from workbench.environment import OBSERVED
-from workbench.stack import HttpReady, Process, StackError, is_secret
+from workbench.stack import HttpReady, Process, StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from shop.addresses import Addresses
 
@@ -23,6 +24,7 @@ __all__ = ["SocketReady", "assistant_processes"]
 
 _PYTHON = Path(".venvs/assistant/bin/python")
 _PROBE_S = 1.0
+_MODEL = "ASSISTANT_MODEL"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class SocketReady:
 
 
 def assistant_processes(addresses: Addresses, chosen: Mapping[str, str], *, check: bool) -> list[Process]:
-    """The engine and the gateway of the assistant.
+    """An engine and a gateway for each version of the assistant that runs.
 
     Args:
         addresses: the level's.
@@ -53,39 +55,51 @@ def assistant_processes(addresses: Addresses, chosen: Mapping[str, str], *, chec
     Raises:
         StackError: they are not.
     """
+    versions, own = read_versions(addresses), own_settings()
     if check:
-        _check()
-    own = {name: value for name, value in sorted(os.environ.items()) if name.upper().startswith("ASSISTANT_")}
-    own = {name: value for name, value in own.items() if not is_secret(name.upper())}
-    run_dir, path = addresses.run_dir.resolve(), socket_path(addresses.run_dir)
-    port = addresses.assistant_port
+        _check([settings.get(_MODEL, own.get(_MODEL, "")) for settings in versions.values()])
+    return [
+        process
+        for version, settings in versions.items()
+        for process in _of_version(addresses, version, {**chosen, **own}, settings)
+    ]
+
+
+def _of_version(addresses: Addresses, version: str, shared: dict[str, str], settings: dict[str, str]) -> list[Process]:
+    run_dir, path = addresses.run_dir.resolve(), socket_path(addresses.run_dir, version)
+    first = version == "1"
+    name, port = ("assistant", addresses.assistant_port) if first else ("assistant-2", addresses.assistant_2_port)
     traces = {
         "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
         "TELEMETRY_TRACE_RATIO": os.environ.get("TELEMETRY_TRACE_RATIO", "0.1"),
     }
+    mine = {} if first else {"SHOP_ASSISTANT_PORT": str(port), "ASSISTANT_VERSION": version}
+    # under whatever weights, requests ask for the model by the name that it has had
+    named = {each: value for each, value in settings.items() if each != _MODEL}
     return [
         Process(
-            "assistant-engine",
+            f"{name}-engine",
             [str(_PYTHON), "-m", "assistant.engine", str(path)],
             SocketReady(path),
-            environment=own,
+            environment={each: value for each, value in (shared | settings).items() if each.startswith("ASSISTANT_")},
             inherits=("TELEMETRY_LOG_LEVEL",),
         ),
         Process(
-            "assistant",
+            name,
             [sys.executable, "-m", "assistant"],
             HttpReady(f"http://127.0.0.1:{port}/readyz"),
             ports={"http": port},
-            environment={**chosen, **own, **traces},
+            environment={**shared, **named, **mine, **traces},
             inherits=("SHOP_API_KEYS", *OBSERVED),
         ),
     ]
 
 
-def _check() -> None:
+def _check(models: Sequence[str]) -> None:
     if not _PYTHON.exists():
         raise StackError(f"{_PYTHON}: missing: run make up-3 WITH=assistant, which sets it up")
     try:
-        find_weights(os.environ.get("ASSISTANT_MODEL", ""))
+        for model in models:
+            find_weights(model)
     except WeightsError as error:
         raise StackError(str(error)) from None

@@ -18,6 +18,15 @@ class AssistantSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     model: str = Field("", description="A GGUF file with other weights than SmolLM2-135M-Instruct's.")
+    upstream: str = Field(
+        "",
+        pattern=r"^(http://[A-Za-z0-9.-]+:[0-9]{1,5})?$",
+        description="http://HOST:PORT of a server with OpenAI's API (vLLM) that runs the model; empty: our own engine.",
+    )
+    upstream_model: str = Field("", max_length=128, description="Its name of the model, which callers use, too.")
+    upstream_host: str = Field("", description="What requests to it say in Host; empty: its address.")
+    upstream_revision: str = Field("", description="What names its weights in answers and metrics.")
+    version: str = Field("1", description="Its number, where two versions share the traffic (make canary-3).")
     features_host: str = Field("127.0.0.1", description="Host of the feature store.")
 
     max_body_bytes: int = Field(64 * 1024, ge=1024, description="Largest body of a request.")
@@ -44,7 +53,7 @@ class AssistantSettings(BaseSettings):
     drain_timeout_s: int = Field(10, ge=1, description="After that, how long answers under way may take to end.")
 
 
-def socket_path(run_dir: Path) -> Path:
-    """Where the engine listens; written from here, because a socket's path has room for about 100 bytes."""
-    path = run_dir.resolve() / "assistant" / "engine.sock"
+def socket_path(run_dir: Path, version: str = "1") -> Path:
+    """Where a version's engine listens; written from here, because a socket's path has room for about 100 bytes."""
+    path = run_dir.resolve() / "assistant" / ("engine.sock" if version == "1" else f"engine-{version}.sock")
     return Path(min(str(path), os.path.relpath(path), key=len))

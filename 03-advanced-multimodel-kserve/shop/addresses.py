@@ -28,6 +28,7 @@ class Addresses(BaseSettings):
     cache_port: int = Field(8341, ge=1, le=65535, description="Valkey as the inference cache.")
     extras: Literal["", "assistant"] = Field("", description="What runs beside the three models: make up-3 WITH=…")
     assistant_port: int = Field(8350, ge=1, le=65535, description="The assistant, where it runs.")
+    assistant_2_port: int = Field(8351, ge=1, le=65535, description="Its second version, where there is one.")
 
     @property
     def models_dir(self) -> Path:

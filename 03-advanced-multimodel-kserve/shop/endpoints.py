@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 __all__ = [
-    "BY_KIND", "BY_MODEL", "ENDPOINTS", "FEEDBACK_PATH", "MODELS", "PAYMENTS", "RECOMMENDATIONS", "SEARCH", "Endpoint",
+    "BY_KIND", "BY_MODEL", "CHAT", "ENDPOINTS", "FEEDBACK_PATH", "MODELS", "PAYMENTS", "RECOMMENDATIONS", "SEARCH",
+    "SPLIT_PATHS", "Endpoint",
 ]  # fmt: skip
 
 
@@ -32,6 +33,12 @@ BY_KIND: Final = {each.kind: each for each in ENDPOINTS}
 BY_MODEL: Final = {each.model: each for each in ENDPOINTS}
 MODELS: Final = tuple(BY_MODEL)
 """The three models, by their names in Triton."""
+
+CHAT: Final = Endpoint("chat", "/v1/chat/completions", "assistant")
+"""Answered by the assistant, where it runs; no model of Triton's."""
+
+SPLIT_PATHS: Final = {each.model: each.path for each in (*ENDPOINTS, CHAT)}
+"""Of everything whose requests two versions can share, the path."""
 
 FEEDBACK_PATH: Final = "/v1/feedback"
 """Where callers report what became of an answer; no model is asked."""

@@ -122,6 +122,15 @@ class Level3:
         control.add(changed, [new])
         _await(new)
 
+    def restart_as_usual(self, name: str) -> None:
+        """Starts one process anew with its own settings, unless it has them: what `make up-3` does, for one alone.
+
+        Raises:
+            StackError: supervisord refuses, or the process does not get ready.
+        """
+        if not control.is_current(self.stack):
+            self.restart_with(name)
+
     def restart_gateways(self) -> None:
         """Starts the gateways anew, one after the other: their windows for drift forget what a fault put into them."""
         for number in range(self.addresses.gateways):

@@ -1,4 +1,4 @@
-"""The files of the model that level 1 serves, while a fault has put others in their place."""
+"""What the faults of level 1's model share: its files with others in their place, and users who know the answers."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import json
 import shutil
 import signal
 import time
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
 
+from course.incidents import Caller
+from interview.incidents.level_1 import Level1
 from workbench.drift.terminal import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from interview.incidents.level_1 import Level1
+__all__ = ["BATCH", "ServedModel", "ServedModelFault"]
 
-__all__ = ["ServedModel"]
+BATCH = 15
+"""How many flowers the users send at once."""
 
+_RATE_RPS = 10.0
 _TAKES_WITHIN_S = 20.0
 
 
@@ -74,3 +79,68 @@ class ServedModel:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"level 1 does not serve {wanted[:12]} after {_TAKES_WITHIN_S:g} s")
             time.sleep(0.1)
+
+
+class ServedModelFault(ABC):
+    """A fault in the served folder; a subclass puts it there (`spoil`), and says what of it is seen.
+
+    Attributes:
+        level: the level 1 that runs here.
+        model: what it serves.
+        caller: users who send flowers, and compare the answer with the right species.
+    """
+
+    def __init__(self) -> None:
+        self.level = Level1()
+        self.model = ServedModel(self.level)
+        self.caller = Caller(self._ask, _RATE_RPS)
+        self._planted = False
+
+    def obstacle(self) -> str | None:
+        """Why the fault cannot be planted now."""
+        missing = self.level.obstacle()
+        if missing is None:
+            self.model.put_back()  # left by a drill that was cut off with the machine's power
+        return missing
+
+    def plant(self) -> None:
+        """Plants the fault; returns before it shows."""
+        self._planted = True
+        self.spoil()
+
+    @abstractmethod
+    def spoil(self) -> None:
+        """Puts other files into the served folder."""
+
+    @abstractmethod
+    def symptoms(self) -> list[str]:
+        """What the callers say, and what the fault's own signals show."""
+
+    @abstractmethod
+    def evidence(self) -> list[str]:
+        """The evidence of the cause at this moment."""
+
+    @abstractmethod
+    def right(self, predictions: list[Any], species: list[str]) -> bool:
+        """Whether an answer is good enough for a user who knows the species of each flower."""
+
+    def breach(self) -> str | None:
+        """What callers are promised and do not get, or None."""
+        return self.caller.breach()
+
+    def fix(self) -> None:
+        """Restores the files that were there before."""
+        self.model.put_back()
+
+    def restore(self) -> None:
+        """Restores the files, whatever the trainee did, in a healthy level."""
+        if self._planted:
+            self.level.heal()
+            self.model.put_back()
+
+    def _ask(self) -> int | str:
+        flowers, species = self.level.labelled(BATCH)
+        response = self.level.http.post("/v1/predict", json=flowers)
+        if response.is_success and not self.right(response.json()["predictions"], species):
+            return "wrong species"
+        return response.status_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping  # noqa: TC003 - a class attribute's type
 from random import Random
 from typing import ClassVar
@@ -13,7 +14,7 @@ from shop.world.recorded_traffic import MIX
 __all__ = ["ShopFault"]
 
 
-class ShopFault:
+class ShopFault(ABC):
     """A fault of level 3; a subclass plants it (`spoil`), takes it away (`fix`), and says what of it is seen.
 
     `fix` does what a trainee does by command. It may be called at any time, and more than once.
@@ -41,9 +42,9 @@ class ShopFault:
         self.planted = True
         self.spoil()
 
+    @abstractmethod
     def spoil(self) -> None:
         """Breaks the level."""
-        raise NotImplementedError
 
     def symptoms(self) -> list[str]:
         """What the callers say, and what the fault's own signals show."""
@@ -53,17 +54,17 @@ class ShopFault:
         """What else is seen, without the cause."""
         return []
 
+    @abstractmethod
     def evidence(self) -> list[str]:
         """The evidence of the cause at this moment."""
-        raise NotImplementedError
 
     def breach(self) -> str | None:
         """What callers are promised and do not get, or None."""
         return self.caller.breach()
 
+    @abstractmethod
     def fix(self) -> None:
         """Takes the fault away."""
-        raise NotImplementedError
 
     def restore(self) -> None:
         """Restores the level, whatever the trainee did, and returns once it is healthy."""
@@ -74,7 +75,7 @@ class ShopFault:
             self.level.settle()
         self.level.http.close()
 
-    def clean(self) -> None:
+    def clean(self) -> None:  # noqa: B027 - most leave nothing
         """Takes away what the fault left and a repair does not, once the level is up."""
 
     def call(self) -> int | str:

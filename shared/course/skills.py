@@ -47,7 +47,7 @@ def _rows(root: Path) -> Iterator[tuple[str, ...]]:
             yield (
                 exercise.skill,
                 f"[{catalogue.name(exercise)}](../{_relative(catalogue, root)}/{exercise.file}) {exercise.title}",
-                ", ".join(_lessons(catalogue, exercise)),
+                ", ".join(_lessons(catalogue, exercise, root)),
                 _question(exercise, root),
                 f"[{exercise.incident}](incidents/{exercise.incident}.md)" if exercise.incident else "",
             )
@@ -57,14 +57,16 @@ def _relative(catalogue: Catalogue, root: Path) -> str:
     return catalogue.folder.relative_to(root).as_posix()
 
 
-def _lessons(catalogue: Catalogue, exercise: Exercise) -> Iterator[str]:
-    """The sections of the level's README whose "check yourself" leads to the exercise."""
+def _lessons(catalogue: Catalogue, exercise: Exercise, root: Path) -> Iterator[str]:
+    """The sections of the level's READMEs, and of those in its folders, that lead to the exercise."""
     level = catalogue.folder.parent
-    text = (level / "README.md").read_text(encoding="utf-8")
-    titles = [(found.start(), found["title"]) for found in _SECTION.finditer(text)]
-    for found in re.finditer(re.escape(f"Exercise [{catalogue.name(exercise)}]"), text):
-        title = [name for start, name in titles if start < found.start()][-1]
-        yield f"[{title}](../{level.name}/README.md#{_anchor(title)})"
+    for file in (level / "README.md", *sorted(level.glob("*/README.md"))):
+        text = file.read_text(encoding="utf-8")
+        titles = [(found.start(), found["title"]) for found in _SECTION.finditer(text)]
+        places = [found.start() for found in re.finditer(re.escape(f"Exercise [{catalogue.name(exercise)}]"), text)]
+        last = [[title for start, title in titles if start < place][-1:] for place in places]
+        for title in dict.fromkeys(each for found in last for each in found):
+            yield f"[{title}](../{file.relative_to(root).as_posix()}#{_anchor(title)})"
 
 
 def _anchor(title: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from servekit.whole_file import write_whole
 from workbench.images.publish import RELEASE_TAG
 from workbench.images.sbom import FOLDER as IMAGES
+from workbench.terminal import say
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     except GitOpsError as error:
         sys.stderr.write(f"pin-{level}: {error}\n")
         return 1
-    sys.stdout.write(f"{file.relative_to(ROOT)}: pinned; `git diff` shows it, a commit of it deploys it\n")
+    say(f"{file.relative_to(ROOT)}: pinned; `git diff` shows it, a commit of it deploys it")
     return 0
 
 

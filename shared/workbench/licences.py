@@ -12,6 +12,7 @@ import sys
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from workbench.terminal import say
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -115,11 +116,11 @@ def held(packages: Iterable[Package]) -> list[Package]:
 def main() -> int:
     """Prints the table; returns the exit code."""
     packages = installed(path.parent for path in sorted(ROOT.glob(".venvs/*/pyvenv.cfg")))
-    sys.stdout.write(f"{'package':40}{'version':18}{'environment':13}licence\n")
+    say(f"{'package':40}{'version':18}{'environment':13}licence")
     for name, version, licence, environment in packages:
-        sys.stdout.write(f"{name:40}{version:18}{environment:13}{licence}\n")
+        say(f"{name:40}{version:18}{environment:13}{licence}")
     for environment in sorted(_BY_CHOICE.keys() & {package.environment for package in packages}):
-        sys.stdout.write(f".venvs/{environment} is not held to the accepted licences: {_BY_CHOICE[environment]}\n")
+        say(f".venvs/{environment} is not held to the accepted licences: {_BY_CHOICE[environment]}")
     wrong = [f"{each.name} {each.version}: {each.licence}" for each in held(packages) if refused(each.licence)]
     for line in wrong:
         sys.stderr.write(f"error: {line}: expected one of {', '.join(sorted(ACCEPTED))}\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from servekit.whole_file import write_whole
+from workbench.terminal import say
 from workbench.versions import ROOT
 
 __all__ = ["PLACES", "PipelineError", "install", "main"]
@@ -58,7 +59,8 @@ def main() -> int:
     except PipelineError as error:
         sys.stderr.write(f"install-ci: {error}\n")
         return 1
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    for line in lines:
+        say(line)
     return 0
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STAT", "MachineTime", "cpu_s", "family", "is_alive", "machine_time", "on_core", "pin", "pin_threads",
-    "resident_bytes", "running",
+    "proportional_bytes", "resident_bytes", "running",
 ]  # fmt: skip
 
 STAT: Final = Path("/proc/stat")
@@ -71,6 +71,21 @@ def cpu_s(processes: Iterable[psutil.Process]) -> float:
 def resident_bytes(processes: Iterable[psutil.Process]) -> int:
     """Resident memory of processes, together; one that is gone has none."""
     return sum(map(_resident, processes))
+
+
+def proportional_bytes(processes: Iterable[psutil.Process]) -> int | None:
+    """Memory of processes, together, with pages that several share counted once in all (Linux's PSS).
+
+    None where the platform does not count it; one that is gone has none.
+    """
+    total = 0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            try:
+                total += int(process.memory_full_info().pss)
+            except (AttributeError, psutil.AccessDenied):
+                return None
+    return total
 
 
 @contextmanager

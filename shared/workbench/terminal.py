@@ -2,12 +2,17 @@
 
 A log, a trace or an answer may hold what a stranger sent. A terminal obeys some characters instead of showing them:
 they clear the screen, set the clipboard, or make a line read as another. Here is where they become visible.
+
+Whoever reads a command's lines may close the pipe early, as ``| head`` does. The command then says nothing more. It
+does its work to the end, so that nothing is left half started, and ends with the exit code that it would have had.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -17,6 +22,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import IO
 
     from rich.console import ConsoleOptions, RenderableType
 
@@ -32,6 +38,11 @@ class ScreenedConsole(Console):
         """The segments of a renderable, screened; what moves the cursor by intention (a progress bar) passes."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(_screened(segment.text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """Says nothing more, because nobody reads it; rich would end the command here, with exit code 1."""
+        self.quiet = True
+        _send_nowhere(self.file)
 
 
 def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
@@ -66,8 +77,13 @@ def make_table(console: Console, *columns: str, title: str | None = None, number
 
 
 def say(text: object, *, stderr: bool = False) -> None:
-    """Print a text as lines, screened; for what may quote a server or a client."""
-    (sys.stderr if stderr else sys.stdout).write(f"{_screened(str(text))}\n")
+    """Print a text as lines, screened and at once; for what may quote a server or a client."""
+    stream = sys.stderr if stderr else sys.stdout
+    try:
+        stream.write(f"{_screened(str(text))}\n")
+        stream.flush()
+    except BrokenPipeError:
+        _send_nowhere(stream)
 
 
 def printable(text: str) -> str:
@@ -79,3 +95,20 @@ def printable(text: str) -> str:
 
 def _screened(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
+
+
+def _send_nowhere(stream: IO[str]) -> None:
+    """What a stream still holds, and all that will be written to it, is lost without an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+@atexit.register
+def _flush() -> None:
+    """Before Python does it, with a message of its own: what others wrote, such as argparse its help."""
+    with suppress(ValueError):  # closed already
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _send_nowhere(sys.stdout)

@@ -124,11 +124,11 @@ def under_load(load: Load, *, stops: bool = False) -> Iterator[dict[str, object]
         process.communicate()
 
 
-def makes(target: str, where: str) -> str:
-    """What a command of make's prints about the level in that context, or at that URL."""
+def makes(target: str, where: str, *more: str) -> str:
+    """What a command of make's prints about the level in that context, or at that URL; ``more`` are its variables."""
     place = f"URL={where}" if "://" in where else f"CONTEXT={where}"
     done = subprocess.run(
-        ["make", target, place, f"PYTHON={sys.executable}"],
+        ["make", target, place, f"PYTHON={sys.executable}", *more],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

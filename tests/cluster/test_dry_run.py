@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cluster.conftest import apply, kubectl, namespaces
-from tests.shop_chart import VARIANTS, variant
+from tests.shop_chart import VARIANTS, changed, variant
 from workbench.manifests import build, load
 from workbench.versions import ROOT
 
@@ -36,6 +36,11 @@ def test_the_api_server_would_take_the_overlay(overlay: Path, seen: Callable[[st
 @pytest.mark.parametrize("values", VARIANTS)
 def test_the_api_server_would_take_the_chart(values: str, seen: Callable[[str], None]) -> None:
     seen(tried(variant(values)))
+
+
+@pytest.mark.parametrize("values", ["cpu", "gpu"])
+def test_the_api_server_would_take_the_chart_with_the_assistant(values: str, seen: Callable[[str], None]) -> None:
+    seen(tried(changed(values, assistant={"enabled": True})))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: str(path.relative_to(ROOT)))

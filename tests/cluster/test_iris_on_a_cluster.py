@@ -73,6 +73,21 @@ def test_level_1_conforms_to_the_open_inference_protocol(context: str, seen: Cal
     assert said.endswith(" 0 skipped")
 
 
+def test_the_exam_of_level_1_gives_every_point_that_a_cluster_can_earn(
+    context: str, tmp_path: Path, seen: Callable[[str], None]
+) -> None:
+    """Its pods are replaced and killed under the exam's own load; no pod that sent it is left."""
+    before = set(pods())
+    makes("exam-1", context, "YES=1", f"ARGS=--out {tmp_path}")
+    settled()
+    result = json.loads((tmp_path / "1.json").read_bytes())
+    seen(f"{result['points']} of 100, {result['earned']} of {result['judged']}: {result['criteria'][-1]['seen']}")
+    assert (result["points"], result["left_out"]) == (100, ["traces", "audit"])
+    assert (result["cluster"]["context"], result["cluster"]["namespace"]) == (context, SPACE)
+    assert result["cluster"]["images"]
+    assert not before & set(pods())
+
+
 def test_a_rolling_update_loses_no_request(context: str, seen: Callable[[str], None]) -> None:
     assert context
     before = set(pods())

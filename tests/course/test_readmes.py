@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assistant.weights import WeightsError, find_weights
 from course.drill.bank import read_bank
 from course.incidents import read_stories
 from course.readmes import Step, read_steps, run
@@ -51,6 +52,8 @@ LEVELS = {
         },
     ),
 }
+ASSISTANT = "03-advanced-multimodel-kserve/assistant"
+LESSONS = {**LEVELS, ASSISTANT: ("3", LEVELS["03-advanced-multimodel-kserve"][1] | {"8350": "SHOP_ASSISTANT_PORT"})}
 
 # The measurements are run for real but cut short: what they measure on a busy test machine is not looked at.
 SHORTENED = {
@@ -62,6 +65,7 @@ SHORTENED = {
     "TELEMETRY_TRACE_RATIO": "1",
     "SHOP_EDGE_SLOW_MS": "100",
     "SHOP_DEADLINE_MS": "2000",
+    "ASSISTANT_FIRST_TOKEN_S": "60",
     **{f"SHOP_WORLD_{name.upper()}": str(value) for name, value in TINY.model_dump().items()},
 }
 SHORT_SLA = {
@@ -72,6 +76,12 @@ SHORT_SLA = {
     "duration_s = 15": "longest_s = 15\nduration_s = 8",
     "p99_ms = 50": "p99_ms = 5000",
     "p99_ms = 100": "p99_ms = 5000",
+    # the assistant's
+    "first_token_p99_ms = 1000": "first_token_p99_ms = 60000",
+    "per_token_p99_ms = 250": "per_token_p99_ms = 60000",
+    "cancel_ms = 200": "cancel_ms = 60000",
+    "duration_s = 30": "duration_s = 3",
+    "items = 13": "items = 2",
 }
 SHORT_OUTPUT = {
     "for 10 s": "for … s",
@@ -114,14 +124,14 @@ def trained(request: pytest.FixtureRequest) -> Callable[[str], tuple[Path, str]]
 @pytest.fixture
 def environment(checkout: Path, level: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
     """The environment of the lesson's commands, and which port replaces which."""
-    number, variables = LEVELS[level]
+    number, variables = LESSONS[level]
     first = min(map(int, variables))
     base = free_block(60)
     ports = {shown: str(base + int(shown) - first) for shown in variables}
     settings = {variables[shown]: port for shown, port in ports.items()}
     settings["CONSOLE_PORT"] = ports["8090"] = str(base + 59)
     # the checkout's own code, not that of the environment it borrows
-    path = os.pathsep.join(str(checkout / each) for each in ("shared", level, "infra/pipelines"))
+    path = os.pathsep.join(str(checkout / each) for each in ("shared", level.partition("/")[0], "infra/pipelines"))
     # neither the flags of a `make test` around this one, nor its coverage: a copy of the code must not count there
     around = ("ARGS", "COV", "MAKE", "MFLAGS", "MLFLOW")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(around)}
@@ -143,17 +153,46 @@ def test_the_lesson_prints_what_it_says(
 ) -> None:
     models, place = trained(level)  # so that the lesson trains once, when it says so
     shutil.copytree(models, checkout / place)
-    variables, ports = environment
     if level.startswith("03"):  # a canary needs a version 2, whatever a gate says of so small a shop
         optimise = Step(
             "MLFLOW_TRACKING_URI=off .venvs/main/bin/python -m shop.commands.optimize --quick --force", "", 0
         )
-        run(optimise, checkout, variables)
+        run(optimise, checkout, environment[0])
+    assert_said(level, checkout, environment)
+    assert_trained_again(models, checkout / place)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", [ASSISTANT])
+def test_the_assistants_lesson_prints_what_it_says(
+    level: str,
+    checkout: Path,
+    environment: tuple[dict[str, str], dict[str, str]],
+    trained: Callable[[str], tuple[Path, str]],
+) -> None:
+    if not (ROOT / ".venvs/assistant/bin/python").exists():
+        pytest.skip(".venvs/assistant: missing: make assistant-parts makes it")
+    try:
+        weights = find_weights()
+    except WeightsError as error:
+        pytest.skip(str(error))
+    models, place = trained(level)
+    shutil.copytree(models, checkout / place)
+    (checkout / place / "optimize.json").write_text("{}")  # the INT8 versions are another lesson's
+    (checkout / ".cache").mkdir()
+    (checkout / ".cache/assistant").symlink_to(weights.parent)
+    assert_said(level, checkout, environment)
+    drawn, shown = ((root / level / "batching.svg").read_text() for root in (checkout, ROOT))
+    assert drawn == shown, "the engine's steps are others now: draw the picture again, by the lesson's own command"
+
+
+def assert_said(level: str, checkout: Path, environment: tuple[dict[str, str], dict[str, str]]) -> None:
+    """Every command of a README prints what stands below it."""
+    variables, ports = environment
     sla = checkout / level / "sla.toml"
     sla.write_text(replaced(sla.read_text(), ports | SHORT_SLA))
-    steps = read_steps((ROOT / level / "README.md").read_text())
     wrong = []
-    for step in steps:
+    for step in read_steps((ROOT / level / "README.md").read_text()):
         if step.skipped:
             continue
         try:
@@ -162,7 +201,6 @@ def test_the_lesson_prints_what_it_says(
         except AssertionError as error:
             wrong.append(str(error))
     assert not wrong, "\n\n".join(wrong)
-    assert_trained_again(models, checkout / place)
 
 
 def assert_trained_again(models: Path, again: Path) -> None:
@@ -173,7 +211,7 @@ def assert_trained_again(models: Path, again: Path) -> None:
         assert one == two, f"{path}: if an older version of the code trained it, delete it"
 
 
-@pytest.mark.parametrize("readme", ["README.md", *(f"{level}/README.md" for level in LEVELS)])
+@pytest.mark.parametrize("readme", ["README.md", *(f"{level}/README.md" for level in LESSONS)])
 def test_every_make_target_a_readme_names_exists(readme: str) -> None:
     text = (ROOT / readme).read_text()
     targets = {

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from course.drill.bank import FOLDER
+from course.drill.questions import read_questions
 from course.exercises.catalogue import Catalogue, read_catalogues
 from course.skills import PAGE, page
 from workbench.versions import ROOT
@@ -39,3 +41,27 @@ def test_a_lesson_says_what_one_can_do_afterwards_and_lets_one_check_it(catalogu
         )
         assert len(found) == 1, section.splitlines()[0]
         assert found[0] in names
+
+
+ASSISTANT = ROOT / "03-advanced-multimodel-kserve/assistant/README.md"
+_CHECK = re.compile(
+    r"\*Check yourself: .+?\? (?:Exercise \[(?P<exercise>\d\.\d+)\]\(\.\./exercises/README\.md\)|The question "
+    r"\[(?P<question>[\w-]+)\]\(\.\./\.\./interview/questions/language-models\.md\)) answers it\.\*"
+)
+
+
+def test_the_assistants_lesson_lets_one_check_each_section_by_an_exercise_or_a_question_that_exists() -> None:
+    top, *sections = re.split(r"^## \d+\. ", ASSISTANT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert "**You will be able to**" in top
+    exercises = {each.name(exercise) for each in CATALOGUES for exercise in each.exercises}
+    questions = {question.id for question in read_questions(FOLDER)}
+    for section in sections:
+        found = list(_CHECK.finditer(" ".join(section.split())))
+        assert len(found) == 1, section.splitlines()[0]
+        assert found[0]["exercise"] in exercises or found[0]["question"] in questions
+
+
+def test_the_assistants_exercises_are_in_its_own_lesson() -> None:
+    rows = {line.split(" | ")[1].split("]")[0].lstrip("["): line for line in page().splitlines() if "](../03-" in line}
+    for exercise in ("3.9", "3.10", "3.11"):
+        assert "assistant/README.md#" in rows[exercise]

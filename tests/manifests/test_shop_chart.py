@@ -126,6 +126,7 @@ def test_the_edges_policy_has_no_field_that_is_newer_than_the_pinned_release() -
     assert "maxRequestHeaderLimit" not in policy["spec"]["headers"]
 
 
+@pytest.mark.slow
 def test_what_the_cluster_needs_beforehand_is_valid(crds: Path) -> None:
     documents = load(DEPLOY / "cluster" / "kserve-gateway.yaml")
     assert [str(problem) for problem in validate(documents, LEVEL.minors[0], crds)] == []

@@ -306,6 +306,9 @@ def test_images_and_charts_are_the_pinned_ones() -> None:
     for name, crd in (
         ("kserve-crd", "kserve"),
         ("kserve-resources", "kserve"),
+        ("kserve-llmisvc-crd", "kserve-llmisvc"),
+        ("kserve-llmisvc-resources", "kserve-llmisvc"),
+        ("kserve-runtime-configs", "kserve-llmisvc"),
         ("keda", "keda"),
         ("seldon-core", "seldon-core"),
     ):

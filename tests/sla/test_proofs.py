@@ -62,6 +62,7 @@ def test_the_closed_loop_figure_is_what_a_real_closed_loop_client_sees(tiny_serv
     assert p99_ms < 0.5 * ANALYTIC_P99_MS
 
 
+@pytest.mark.slow
 def test_a_server_that_answers_a_constant_fails_correctness(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_server_that_answers_a_constant_fails_correctness(
     assert [reason for reason in result.reasons if reason.startswith("correct_ratio 0.")]
 
 
+@pytest.mark.slow
 def test_a_saturated_generator_makes_the_run_invalid_although_no_limit_is_broken(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
 ) -> None:

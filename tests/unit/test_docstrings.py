@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.unit.source_rules import sources
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ PRODUCT = (
 LEAST_WORDS = 3
 
 
+@pytest.mark.slow
 def test_no_docstring_of_the_product_has_fewer_than_three_words() -> None:
     places = [
         f"{path}:{line}: {text!r}: expected a sentence that says what is returned or done"
@@ -29,6 +32,7 @@ def test_no_docstring_of_the_product_has_fewer_than_three_words() -> None:
     assert places == []
 
 
+@pytest.mark.slow
 def test_no_docstring_of_a_test_module_has_fewer_than_three_words() -> None:
     texts = {path: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in sources(("tests",))}
     assert [f"{path}: {text!r}" for path, text in texts.items() if text and len(text.split()) < LEAST_WORDS] == []

@@ -18,23 +18,27 @@ if TYPE_CHECKING:
 
 _COPY = re.compile(r"^COPY ((?:(?!--)[^\n\\]|\\\n)+)", re.MULTILINE)
 _SHIPS = re.compile(
-    r"shared/servekit|0\d-[\w-]+/(iris_api|recommender|shop)|infra/requirements/|infra/docker/(layer|trim)\.sh$|\.run/|0\d-[\w-]+/docker/"
+    r"shared/servekit|0\d-[\w-]+/(iris_api|recommender|shop|assistant)|infra/requirements/|infra/docker/(layer|trim)\.sh$|\.run/|0\d-[\w-]+/docker/"
 )
 """What may enter an image: of the shared code what ships, and the serving package."""
 KEPT_OUT = {"commands", "training", "load", "calibration", "models", "optimize", "world", "canary"}
 """What works on a running level, or makes an artefact."""
 _IMPORTS = re.compile(r'-c "(import [^"]+)"')
+_BASE = re.compile(r"^ARG \w+_IMAGE=(?:[\w-]+/)*([\w-]+):dev$", re.MULTILINE)
+"""The image of ours on which another one is built."""
 DOCKERFILES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in sorted(ROOT.glob("0*-*/docker/*Dockerfile"))
+    for path in sorted([*ROOT.glob("0*-*/docker/*Dockerfile"), *ROOT.glob("0*-*/*/docker/*Dockerfile")])
     if _IMPORTS.search(path.read_text(encoding="utf-8"))
 }
 
 
-@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+@pytest.mark.parametrize(
+    "dockerfile", [pytest.param(each, marks=pytest.mark.slow if "/assistant/" in each else ()) for each in DOCKERFILES]
+)
 def test_the_code_that_is_copied_imports_what_the_image_runs(dockerfile: str, tmp_path: Path) -> None:
     text = DOCKERFILES[dockerfile]
-    for words in (match[1].replace("\\\n", " ").split() for match in _COPY.finditer(text)):
+    for words in (match[1].replace("\\\n", " ").split() for match in _COPY.finditer(with_base(text))):
         *sources, target = words
         if target.startswith("/app/"):
             copy(sources, tmp_path / target.removeprefix("/app/"), whole=not target.endswith("/"))
@@ -53,7 +57,7 @@ def test_the_code_that_is_copied_imports_what_the_image_runs(dockerfile: str, tm
 
 
 def test_of_the_shared_code_only_what_ships_enters_an_image_and_of_the_levels_no_command() -> None:
-    every = [path for path in ROOT.glob("0*-*/docker/*Dockerfile") if ".venvs" not in path.parts]
+    every = [ROOT / path for path in DOCKERFILES] + [*ROOT.glob("0*-*/docker/*Dockerfile")]
     copied = [
         source
         for path in every
@@ -64,6 +68,12 @@ def test_of_the_shared_code_only_what_ships_enters_an_image_and_of_the_levels_no
     assert not [source for source in copied if source[0] == "0" and KEPT_OUT & {*source.split("/")}]
     kept_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert {f"0*/*/{folder}" for folder in KEPT_OUT} <= {*kept_out}
+
+
+def with_base(text: str) -> str:
+    """A Dockerfile's text, after that of the image of ours on which it builds."""
+    base = _BASE.search(text)
+    return "".join(DOCKERFILES[each] for each in DOCKERFILES if base and each.endswith(f"/{base[1]}.Dockerfile")) + text
 
 
 def copy(sources: list[str], target: Path, *, whole: bool) -> None:

@@ -49,6 +49,7 @@ def places() -> dict[str, list[str]]:
     return broken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 def test_nothing_breaks_the_rule(name: str, places: dict[str, list[str]]) -> None:
     assert places[name] == []

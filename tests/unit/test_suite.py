@@ -65,6 +65,7 @@ def named(path: str, found: list[str]) -> list[str]:
     return [f"{path}:{each}" for each in found]
 
 
+@pytest.mark.slow
 def test_no_test_reads_uninitialised_memory_or_draws_without_a_seed() -> None:
     excused = UNINITIALISED | UNSEEDED
     paths = {str(path.relative_to(ROOT)): path.read_text() for path in FILES}
@@ -73,6 +74,7 @@ def test_no_test_reads_uninitialised_memory_or_draws_without_a_seed() -> None:
     assert [path for path in excused if len(found.get(path, [])) != 1] == [], "excused for exactly one"
 
 
+@pytest.mark.slow
 def test_what_two_test_modules_need_is_in_neither_of_them() -> None:
     """Whoever imports a test module runs its imports and its fixtures, and a rename of one breaks another."""
     imports = [
@@ -84,6 +86,7 @@ def test_what_two_test_modules_need_is_in_neither_of_them() -> None:
     assert imports == [], "move it into a module that is no test"
 
 
+@pytest.mark.slow
 def test_who_sleeps_has_a_reason() -> None:
     sleeping = {str(path.relative_to(ROOT)) for path in FILES if sleeps(path.read_text())}
     assert sleeping - SLEEPING.keys() == set(), "wait for what is to happen: tests.patience.until"
@@ -197,6 +200,7 @@ NEEDS_ANOTHER = re.compile(
 )
 
 
+@pytest.mark.slow
 def test_the_name_of_a_test_can_be_understood_without_the_test_above_it() -> None:
     names = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {node.name}: expected its subject, and no 'too'"

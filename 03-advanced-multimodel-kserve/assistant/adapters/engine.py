@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -29,13 +29,37 @@ if TYPE_CHECKING:
 
     from assistant.domain.wire import EngineEvent, Generate
 
-__all__ = ["EngineLink", "Generation"]
+__all__ = ["EngineLink", "Generation", "Link"]
 
 _log = logging.getLogger("assistant")
 _RETRY_S: Final = 0.1
 _POLL_S: Final = 0.5
 _LINE_BYTES: Final = 1 << 20
 _Event = Accepted | Said | Finished | Refused
+
+
+class Link(Protocol):
+    """What answers: our own engine behind its socket, or a server with OpenAI's API (`assistant.adapters.upstream`).
+
+    Attributes:
+        hello: what runs there; None while it does not answer.
+        report: how it does; None where nothing is known.
+    """
+
+    hello: Hello | None
+    report: EngineReport | None
+
+    def start(self) -> None:
+        """Begins to connect; called on the running loop."""
+
+    async def stop(self) -> None:
+        """Ends the connection, and with it what is under way."""
+
+    def generate(self, request: Generate) -> Generation:
+        """Has it begin to answer; raises `EngineLostError` where it does not answer."""
+
+    def drop(self, generation: Generation, *, cancel: bool) -> None:
+        """Forgets a generation, and has it end."""
 
 
 class Generation:
@@ -45,7 +69,7 @@ class Generation:
         id: its number.
     """
 
-    def __init__(self, link: EngineLink, number: int) -> None:
+    def __init__(self, link: Link, number: int) -> None:
         self.id = number
         self._link = link
         self._events: asyncio.Queue[_Event | None] = asyncio.Queue()

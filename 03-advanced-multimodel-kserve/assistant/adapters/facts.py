@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from assistant.domain.errors import ParameterError
 from servekit.errors import NotReadyError
+from shop.categories import CATEGORIES as NAMES
 from shop.features import store
 from shop.features.ranking import CATEGORIES, ITEM
 from shop.gateway.adapters.valkey import pack
-from shop.world.catalogue import CATEGORIES as NAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from assistant.adapters.engine import EngineLink
+    from assistant.adapters.engine import Link
     from assistant.domain.admission import TokenAdmission
 
 __all__ = ["PROVIDER", "ChatMetrics", "EngineCollector"]
@@ -42,6 +42,7 @@ class ChatMetrics:
     """
 
     def __init__(self, model: str, registry: CollectorRegistry = REGISTRY) -> None:
+        self._registry = registry
         about = {
             "gen_ai_operation_name": "chat",
             "gen_ai_provider_name": PROVIDER,
@@ -78,17 +79,15 @@ class ChatMetrics:
             "end",
             _ENDS,
         )
-        self._reserved = Gauge(
-            "assistant_reserved_tokens", "Tokens that requests under way may use.", registry=registry
-        )
-        self._waiting = Gauge(
-            "assistant_waiting_tokens", "Tokens of the prompts among them that have no first token.", registry=registry
-        )
 
     def watch(self, admission: TokenAdmission) -> None:
         """Has the tokens under way read from the admission, whenever somebody asks."""
-        self._reserved.set_function(lambda: admission.reserved)
-        self._waiting.set_function(lambda: admission.waiting)
+        for name, documentation, tokens in (
+            ("reserved", "Tokens that requests under way may use.", lambda: admission.reserved),
+            ("waiting", "Tokens of the prompts among them that have no first token.", lambda: admission.waiting),
+        ):
+            gauge = Gauge(f"assistant_{name}_tokens", documentation, registry=self._registry)
+            gauge.set_function(tokens)
 
     def tokens(self, prompt: int, answer: int) -> None:
         """Counts tokens in and out."""
@@ -108,18 +107,20 @@ class ChatMetrics:
 class EngineCollector(Collector):
     """What the engine last reported, as metrics; nothing of it while there is no engine."""
 
-    def __init__(self, link: EngineLink) -> None:
+    def __init__(self, link: Link) -> None:
         self._link = link
 
     def collect(self) -> Iterable[Metric]:
         """The families, as Prometheus scrapes them."""
         report, hello = self._link.report, self._link.hello
-        yield GaugeMetricFamily("assistant_engine_up", "1 while the engine answers.", value=float(report is not None))
-        if report is None or hello is None:
+        yield GaugeMetricFamily("assistant_engine_up", "1 while the engine answers.", value=float(hello is not None))
+        if hello is None:
             return
         info = GaugeMetricFamily("assistant_model_info", "What runs.", labels=["engine", "sha256"])
         info.add_metric([hello.engine, hello.sha256], 1)
         yield info
+        if report is None:
+            return
         for name, documentation, value in (
             ("sequences_running", "Sequences that have begun to answer.", report.running),
             ("sequences_waiting", "Sequences without a first token: queued, or in prefill.", report.waiting),

@@ -13,11 +13,13 @@ import msgspec
 
 from assistant.load.engine_alone import cancellations, item_facts, own_answers
 from assistant.load.promise import StreamPromise, judge, percentile, read_promise
-from assistant.load.quality import right
-from assistant.load.streams import QUESTIONS, Asked, Seen, offer
+from assistant.load.quality import questions, right
+from assistant.load.streams import Seen, offer
 from assistant.settings import socket_path
 from servekit.json_file import write_json
 from shop.addresses import Addresses
+from shop.endpoints import CHAT
+from shop.serving.envoy.splits import Split, read_splits
 from workbench.arguments import positive
 from workbench.hardware import hardware_stamp
 from workbench.stack import join
@@ -28,11 +30,10 @@ if TYPE_CHECKING:
 
     from assistant.load.promise import PromiseLine
 
-__all__ = ["main", "questions"]
+__all__ = ["main"]
 
 _TOML = Path(__file__).parents[1] / "sla.toml"
 _RESULT = Path(".run/sla/assistant.json")
-_ITEMS = range(3, 393, 30)
 _CANCELLATIONS = 5
 _SEED = 11
 _OK = 200
@@ -63,19 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if all(row.kept for row in rows) else 1
 
 
-def questions(answer_tokens: int) -> list[Asked]:
-    """The questions of a run: four about each of thirteen items."""
-    return [Asked(item, question, answer_tokens) for item in _ITEMS for question in QUESTIONS]
-
-
 async def _measure(promise: StreamPromise) -> tuple[list[PromiseLine], list[Seen]]:
     addresses, load = Addresses(), promise.load
-    url, path = f"http://127.0.0.1:{addresses.port}", socket_path(addresses.run_dir)
-    asked = questions(load.answer_tokens)
+    stable = read_splits(addresses.canary_state).get(CHAT.model, Split()).stable
+    url, path = f"http://127.0.0.1:{addresses.port}", socket_path(addresses.run_dir, stable)
+    asked = questions(load.answer_tokens, load.items)
     expected = await own_answers(path, addresses.features_dir, asked)
     took = await cancellations(url, path, asked[0], _CANCELLATIONS)
     seen = await offer(url, load.rate_rps, load.duration_s, asked, _SEED)
-    facts = item_facts(addresses.features_dir, _ITEMS)
+    facts = item_facts(addresses.features_dir, {each.item for each in asked})
     return judge(promise, seen, expected, right(expected, facts), took), seen
 
 

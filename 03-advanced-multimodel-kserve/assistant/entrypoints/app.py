@@ -119,7 +119,7 @@ class AssistantApp:
         request = read_chat(await self._bodies.read(client.receive, headers))
         record.mark("read")
         answer = await self._chat.begin(request, key, record)
-        record.model, record.version = self._chat.model, "1"
+        record.model, record.version = self._chat.model, self._chat.settings.version
         error = ""
         try:
             with answer:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import msgspec
 
+from assistant.ladder.work import REQUESTS
+
 __all__ = ["RungFigures", "Spec"]
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """The engine's settings of a rung, and whether a batch must have ended before the next one begins."""
+    """A way to run the work.
+
+    Attributes:
+        settings: the engine's.
+        static: whether a batch must have ended before the next one begins.
+        requests: how many of the work's.
+    """
 
     settings: dict[str, str | int | bool]
     static: bool = False
+    requests: int = REQUESTS
 
 
 class RungFigures(msgspec.Struct, frozen=True):

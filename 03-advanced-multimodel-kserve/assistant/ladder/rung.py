@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from assistant.domain.wire import Finished, Generate, Refused, Said, Turn
+from assistant.domain.wire import Generate, Said, Turn
 from assistant.engine.settings import EngineSettings
 from assistant.ladder.measured import RungFigures, Spec
-from assistant.ladder.work import make_work
+from assistant.ladder.work import answer_all, make_work
 from assistant.weights import find_weights
 
 if TYPE_CHECKING:
@@ -30,23 +30,15 @@ __all__ = ["run_work"]
 
 def run_work(batch: Steps, spec: Spec, sequences: int) -> RungFigures:
     """Runs the work on a batch that is warm."""
-    waiting = make_work()
+    work = make_work(spec.requests)
     began, cpu = time.perf_counter(), time.process_time()
-    seen: dict[int, list[float]] = {request.id: [] for request in waiting}
+    seen: dict[int, list[float]] = {request.id: [] for request in work}
     counts = dict.fromkeys(seen, 0)
-    under_way, filled = 0, False
-    while waiting or under_way:
-        while waiting and under_way < sequences and not (spec.static and filled):
-            request = waiting.pop(0)
-            batch.add(request.id, request)
-            under_way += 1
-        for number, event in batch.step():
+    for events in answer_all(batch, work, sequences, static=spec.static):
+        for number, event in events:
             if isinstance(event, Said):
                 seen[number].append(time.perf_counter() - began)
                 counts[number] += event.tokens
-            elif isinstance(event, Finished | Refused):
-                under_way -= 1
-        filled = under_way > 0
     per_token = [(each[-1] - each[0]) / (counts[number] - 1) for number, each in seen.items() if counts[number] > 1]
     return RungFigures(
         sum(counts.values()),
@@ -59,8 +51,12 @@ def run_work(batch: Steps, spec: Spec, sequences: int) -> RungFigures:
 
 
 def _warm(batch: Steps, settings: EngineSettings) -> None:
-    for words in (1, settings.step_tokens):
-        batch.add(-1, Generate(0, [Turn("user", "hello " * words)], 4))
+    """As a server that has answered before: code is compiled, and a prefix cache has what all prompts begin with."""
+    prompts = [[Turn("user", "hello " * words)] for words in (1, settings.step_tokens)]
+    if settings.prefix_cache:
+        prompts.append(make_work(1)[0].turns)
+    for turns in prompts:
+        batch.add(-1, Generate(0, turns, 4))
         while batch.busy:
             batch.step()
 

@@ -19,11 +19,12 @@ _OK = 200
 
 
 class PromisedLoad(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The load under which the promise holds."""
+    """The load under which the promise holds; four questions about each of so many items."""
 
     rate_rps: float
     duration_s: float
     answer_tokens: int
+    items: int
 
 
 class StreamPromise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

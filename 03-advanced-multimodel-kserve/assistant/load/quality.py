@@ -9,12 +9,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from assistant.load.streams import QUESTIONS, Asked
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from assistant.load.streams import Asked
+__all__ = ["ITEMS", "questions", "right", "tells"]
 
-__all__ = ["right", "tells"]
+ITEMS = 13
+"""So many are asked about, from all over the catalogue."""
+
+_FIRST, _EVERY = 3, 30
 
 _FACT_OF = {
     "What does it cost?": "price",
@@ -22,6 +27,12 @@ _FACT_OF = {
     "How many reviews are there?": "number of reviews",
     "What is it?": "category",
 }
+
+
+def questions(answer_tokens: int, items: int = ITEMS) -> list[Asked]:
+    """The set: four questions about each item, with the most tokens of an answer."""
+    asked = range(_FIRST, _FIRST + items * _EVERY, _EVERY)
+    return [Asked(item, question, answer_tokens) for item in asked for question in QUESTIONS]
 
 
 def tells(question: str, text: str, facts: Mapping[str, Any]) -> bool:

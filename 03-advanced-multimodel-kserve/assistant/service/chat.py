@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
 
-    from assistant.adapters.engine import EngineLink, Generation
+    from assistant.adapters.engine import Generation, Link
     from assistant.adapters.facts import ItemFacts
     from assistant.adapters.metrics import ChatMetrics
     from assistant.domain.admission import TokenAdmission, TokenBudgets, TokenPlace
@@ -63,7 +63,7 @@ class Chat:
 
     model: str
     settings: AssistantSettings
-    link: EngineLink
+    link: Link
     facts: ItemFacts
     admission: TokenAdmission
     budgets: TokenBudgets

@@ -11,7 +11,7 @@ from assistant.domain.prompt import make_turns
 from assistant.domain.wire import Finished, Generate, Refused
 
 if TYPE_CHECKING:
-    from assistant.adapters.engine import EngineLink
+    from assistant.adapters.engine import Link
     from assistant.domain.wire import Hello
 
 __all__ = ["Warmth"]
@@ -27,7 +27,7 @@ class Warmth:
         link: the connection to it.
     """
 
-    def __init__(self, link: EngineLink) -> None:
+    def __init__(self, link: Link) -> None:
         self._link = link
         self._warm: Hello | None = None
         self._task: asyncio.Task[None] | None = None

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from planner.day.timetable import STEP_S
 
-if TYPE_CHECKING:
-    from planner.day.fleet_design import FleetDesign
-
-__all__ = ["Autoscaler", "Sighting"]
+__all__ = ["Autoscaler", "ScalingRule", "Sighting"]
 
 _TOLERANCE: Final = 0.1
 _AT_ONCE: Final = 4
-_STEPS_SEEN: Final = {"cpu": (1, 5), "requests": (0, 4), "in_flight": (0, 2)}
+_STEPS_SEEN: Final = {"cpu": (1, 5), "requests": (0, 4), "in_flight": (0, 2), "tokens": (0, 2)}
 """Over which of the latest steps a metric is averaged: CPU comes late and over a minute, a queue is seen at once."""
 
 
@@ -27,6 +24,26 @@ class Sighting(NamedTuple):
     in_flight: float
 
 
+class ScalingRule(Protocol):
+    """A metric of each replica with its target, the most replicas, and how long none is removed."""
+
+    @property
+    def metric(self) -> str:
+        """``none``, or a field of what is seen."""
+
+    @property
+    def target(self) -> float:
+        """What each replica should have of it."""
+
+    @property
+    def max_replicas(self) -> int:
+        """There are never more."""
+
+    @property
+    def stabilisation_s(self) -> float:
+        """A replica is removed when none was needed for so long."""
+
+
 class Autoscaler:
     """Decides how many replicas a region wants.
 
@@ -34,13 +51,13 @@ class Autoscaler:
     Source: Kubernetes' Horizontal Pod Autoscaler, its algorithm and default behaviour.
     """
 
-    def __init__(self, design: FleetDesign) -> None:
-        self._choice = design.autoscaling
-        self._least = design.servers.replicas
-        self._seen: deque[Sighting] = deque(maxlen=6)
-        self._wanted: deque[int] = deque(maxlen=max(1, math.ceil(design.autoscaling.stabilisation_s / STEP_S)))
+    def __init__(self, rule: ScalingRule, least: int) -> None:
+        self._choice = rule
+        self._least = least
+        self._seen: deque[NamedTuple] = deque(maxlen=6)
+        self._wanted: deque[int] = deque(maxlen=max(1, math.ceil(rule.stabilisation_s / STEP_S)))
 
-    def decide(self, ready: int, wanted: int, seen: Sighting) -> int:
+    def decide(self, ready: int, wanted: int, seen: NamedTuple) -> int:
         """The replicas that are wanted from now on; ``wanted`` until now."""
         choice = self._choice
         if choice.metric == "none":

@@ -11,16 +11,13 @@ from planner.day.timetable import STEP_S
 if TYPE_CHECKING:
     from planner.day.fleet_design import CanaryChoice
     from planner.day.requirements import BadRelease
-    from planner.day.timetable import Floats, Timetable
+    from planner.day.timetable import EventWindow, Floats
 
 __all__ = ["DayRollout", "roll_out"]
 
 _LOOK_S: Final = 60.0
 _PROOF: Final = 12
 """Bad answers of the candidate that end a canary: fewer may be bad luck (see `shop.canary.judge` for the real test)."""
-_ALERT_S: Final = 300.0
-_PEOPLE_S: Final = 1500.0
-"""Without a canary an alert fires, somebody wakes up, looks, and rolls back by hand."""
 
 
 class DayRollout(NamedTuple):
@@ -32,19 +29,19 @@ class DayRollout(NamedTuple):
     planned_s: float
 
 
-def roll_out(canary: CanaryChoice, bad: BadRelease, events: Timetable, rate_rps: Floats, seed: int) -> DayRollout:
+def roll_out(canary: CanaryChoice, bad: BadRelease, event: EventWindow, rate_rps: Floats, seed: int) -> DayRollout:
     """The release of the day: its steps until a look finds enough bad answers, else everywhere until people act.
 
     Each step is judged by its own answers; a step in which too few were bad to prove anything leads to the next.
     """
     random = np.random.default_rng([seed, 3])
     share = np.zeros(len(rate_rps))
-    begin, planned = events.release.at_s, len(canary.steps) * canary.minutes * 60
+    begin, planned = event.at_s, len(canary.steps) * canary.minutes * 60
     for number, step in enumerate(canary.steps):
         start = begin + number * canary.minutes * 60
         end, found = start + canary.minutes * 60, 0.0
         now = start
-        while now < min(end, events.release.end_s):
+        while now < min(end, event.end_s):
             span = min(_LOOK_S, end - now)
             rate = float(rate_rps[int(now // STEP_S) % len(rate_rps)])
             found += random.poisson(rate * step / 100 * bad.errors * span)
@@ -53,9 +50,9 @@ def roll_out(canary: CanaryChoice, bad: BadRelease, events: Timetable, rate_rps:
             if found >= _PROOF:
                 return DayRollout(share, now, f"the canary's judge, at {step:g} %", planned)
     start = begin + planned
-    back = min(start + _ALERT_S + _PEOPLE_S, events.release.end_s)
+    back = min(start + bad.by_hand_s, event.end_s)
     _fill(share, start, back, 1.0)
-    why = "people, woken by an alert" if start < events.release.end_s else "nobody: it was never everywhere"
+    why = "people, woken by an alert" if start < event.end_s else "nobody: it was never everywhere"
     return DayRollout(share, back, why, planned)
 
 

@@ -11,7 +11,7 @@ from workbench.sla.chart import WIDE, Axis, Mark, Series, line_chart, linear, lo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from planner.day.whole_day import DayMoment, DayRun
+    from planner.day.points import ScoredDay, ScoredMoment
 
 __all__ = ["draw_day"]
 
@@ -34,7 +34,7 @@ _PLOT: Final = WIDE - _LEFT - 16
 _LEAST: Final = 1e-3
 
 
-def draw_day(title: str, day: DayRun, reference: DayRun) -> str:
+def draw_day(title: str, day: ScoredDay, reference: ScoredDay) -> str:
     """The day of a design, with the reference's behind it, as the text of an SVG document that stands alone."""
     hours = Axis(lambda at: at / 24, [(n, f"{n:02}:00") for n in range(0, 25, 3)], "hour of the day")
     most = max(max(each.rate_rps, each.holds_rps) for each in day.moments)
@@ -72,7 +72,7 @@ def draw_day(title: str, day: DayRun, reference: DayRun) -> str:
     return "\n".join(parts)
 
 
-def _line(run: DayRun, of: Callable[[DayMoment], float]) -> list[tuple[float, float]]:
+def _line(run: ScoredDay, of: Callable[[ScoredMoment], float]) -> list[tuple[float, float]]:
     """One point a minute: the largest of its four steps, so that nothing short is lost."""
     moments = run.moments
     return [
@@ -93,7 +93,7 @@ def _keys(unit: str) -> list[str]:
     ]
 
 
-def _shades(day: DayRun) -> list[str]:
+def _shades(day: ScoredDay) -> list[str]:
     """The time of each event, with its name, behind both charts."""
     parts = []
     for row, event in enumerate(day.events):

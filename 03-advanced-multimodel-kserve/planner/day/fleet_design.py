@@ -6,12 +6,11 @@ A design that would be free or infinite is refused with the reason: nothing can 
 from __future__ import annotations
 
 import math
-import tomllib
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
+from planner.day.design_file import DesignPart, read_design
 from servekit.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -32,18 +31,13 @@ VALKEY_USABLE: Final = 0.75
 """Of a cache node's memory; the rest is for copies, fragmentation and forks."""
 _PROGRAMS_GIB: Final = 0.8
 """Edge, gateway and Triton of one replica as the calibration found them resident, and a fifth more."""
-_MOST_BYTES: Final = 64 * 1024
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Percent = Annotated[float, msgspec.Meta(gt=0, lt=100)]
 
 
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Unknown fields are errors."""
-
-
-class ServerChoice(_Part, frozen=True, kw_only=True):
+class ServerChoice(DesignPart, frozen=True, kw_only=True):
     """Replicas in each region, at least; the cores of each; the machine that they run on."""
 
     replicas: Count
@@ -51,14 +45,14 @@ class ServerChoice(_Part, frozen=True, kw_only=True):
     instance: str
 
 
-class BatchChoice(_Part, frozen=True, kw_only=True):
+class BatchChoice(DesignPart, frozen=True, kw_only=True):
     """Requests that a model computes at once, at most, and how long it waits for them."""
 
     size: Annotated[int, msgspec.Meta(ge=1, le=128)] = 1
     delay_ms: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0
 
 
-class CacheChoice(_Part, frozen=True, kw_only=True):
+class CacheChoice(DesignPart, frozen=True, kw_only=True):
     """The cache of each region: nodes, GiB of answers that it may hold, seconds an answer lives, copies of each."""
 
     nodes: Annotated[int, msgspec.Meta(ge=0, le=500)] = 0
@@ -67,7 +61,7 @@ class CacheChoice(_Part, frozen=True, kw_only=True):
     copies: Annotated[int, msgspec.Meta(ge=1, le=3)] = 1
 
 
-class ScalingChoice(_Part, frozen=True, kw_only=True):
+class ScalingChoice(DesignPart, frozen=True, kw_only=True):
     """What the autoscaler watches, its target for each replica, the most replicas, and how long it waits to remove.
 
     The target of ``cpu`` is a share of the cores (0.6), of ``requests`` requests a second, of ``in_flight`` requests
@@ -80,14 +74,14 @@ class ScalingChoice(_Part, frozen=True, kw_only=True):
     stabilisation_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 300.0
 
 
-class CanaryChoice(_Part, frozen=True, kw_only=True):
+class CanaryChoice(DesignPart, frozen=True, kw_only=True):
     """Shares of the traffic, in per cent, that a new version gets one after the other, and minutes at each."""
 
-    steps: Annotated[list[Percent], msgspec.Meta(max_length=20)] = []
+    steps: Annotated[list[Percent], msgspec.Meta(max_length=20)] = msgspec.field(default_factory=list)
     minutes: Annotated[float, msgspec.Meta(gt=0, le=1440)] = 10.0
 
 
-class FleetDesign(_Part, frozen=True, kw_only=True):
+class FleetDesign(DesignPart, frozen=True, kw_only=True):
     """A design file as a whole."""
 
     regions: Count
@@ -99,6 +93,12 @@ class FleetDesign(_Part, frozen=True, kw_only=True):
     canary: CanaryChoice = CanaryChoice()
 
 
+_PARTS: Final[dict[str, type[DesignPart]]] = {
+    "servers": ServerChoice, "batch": BatchChoice, "cache": CacheChoice, "autoscaling": ScalingChoice,
+    "canary": CanaryChoice,
+}  # fmt: skip
+
+
 def load_design(
     path: Path, needs: DayRequirements, instances: Mapping[str, InstanceType], valkey: InstanceType
 ) -> FleetDesign:
@@ -107,18 +107,7 @@ def load_design(
     Raises:
         InvalidValueError: there is no such file, or it is no design, or one that is free or infinite.
     """
-    document = _read(path)
-    for name, number in _numbers(document):
-        if not math.isfinite(number):
-            raise InvalidValueError(name, number, "expected a finite number: nothing of this can be bought or built")
-    for where, name, known in _strangers(document):
-        near = get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise InvalidValueError(f"{where}{name}", "set", f"expected only {', '.join(known)}{hint}")
-    try:
-        design = msgspec.convert(document, FleetDesign)
-    except msgspec.ValidationError as problem:
-        raise InvalidValueError("design", str(path), str(problem)) from None
+    design = read_design(path, FleetDesign, _PARTS)
     for name, value, reason in _impossible(design, needs, instances, valkey):
         raise InvalidValueError(name, value, reason)
     return design
@@ -134,43 +123,6 @@ def replicas_per_node(design: FleetDesign, needs: DayRequirements, machine: Inst
     by_cores = machine.vcpus * NODE_USABLE / design.servers.cores
     by_memory = machine.memory_gib * NODE_USABLE / replica_gib(needs)
     return math.floor(min(by_cores, by_memory) + 1e-9)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InvalidValueError("design", str(path), "expected a file")
-    with path.open("rb") as file:
-        raw = file.read(_MOST_BYTES + 1)
-    if len(raw) > _MOST_BYTES:
-        raise InvalidValueError("design", str(path), f"expected at most {_MOST_BYTES} bytes")
-    try:
-        return tomllib.loads(raw.decode())
-    except (ValueError, RecursionError) as problem:
-        raise InvalidValueError("design", str(path), f"expected TOML: {problem}") from None
-
-
-def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _numbers(inner, f"{name}.{key}" if name else key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _numbers(inner, name)
-    elif isinstance(value, float):
-        yield name, value
-
-
-def _strangers(document: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
-    parts = {
-        "servers": ServerChoice, "batch": BatchChoice, "cache": CacheChoice, "autoscaling": ScalingChoice,
-        "canary": CanaryChoice,
-    }  # fmt: skip
-    known = list(FleetDesign.__struct_fields__)
-    yield from (("", name, known) for name in document if name not in known)
-    for part, kind in parts.items():
-        inside = document.get(part)
-        names, given = list(kind.__struct_fields__), inside if isinstance(inside, dict) else {}
-        yield from ((f"{part}.", name, names) for name in given if name not in names)
 
 
 def _impossible(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from planner.day.timetable import STEP_S, make_timetable, rates
+from planner.day.timetable import make_timetable, rates
 from workbench.terminal import make_table
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from planner.day.requirements import DayRequirements, ServedModel
+    from planner.day.timetable import Floats
     from planner.prices import InstanceType
 
-__all__ = ["print_needs"]
+__all__ = ["bars", "print_machines", "print_needs"]
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_STEPS_AN_HOUR: Final = 3600 // STEP_S
 
 
 def print_needs(console: Console, needs: DayRequirements, instances: dict[str, InstanceType]) -> None:
@@ -29,6 +29,11 @@ def print_needs(console: Console, needs: DayRequirements, instances: dict[str, I
     for name, words in _rows(needs):
         table.add_row(name, words)
     console.print(table)
+    print_machines(console, instances)
+
+
+def print_machines(console: Console, instances: dict[str, InstanceType]) -> None:
+    """Prints what may be rented."""
     machines = make_table(console, "machine", "cores", "GiB", "$ an hour", numbers=1)
     for each in instances.values():
         machines.add_row(each.name, str(each.vcpus), f"{each.memory_gib:g}", f"{each.per_hour:.3f}")
@@ -76,8 +81,12 @@ def _rows(needs: DayRequirements) -> Iterator[tuple[str, str]]:
 
 
 def _profile(needs: DayRequirements) -> str:
-    calm = sum(rates(needs, make_timetable(needs, 0), 0))
-    hours = np.array([float(np.median(calm[n * _STEPS_AN_HOUR : (n + 1) * _STEPS_AN_HOUR])) for n in range(24)])  # type: ignore[index]
+    return bars(np.sum(rates(needs, make_timetable(needs, 0), 0), axis=0))
+
+
+def bars(rates_rps: Floats) -> str:
+    """A day's rates as 24 bars, the median of each hour."""
+    hours = np.array([float(np.median(part)) for part in np.split(rates_rps, 24)])
     return "".join(_BARS[int(value)] for value in hours / hours.max() * (len(_BARS) - 1) + 0.5)
 
 

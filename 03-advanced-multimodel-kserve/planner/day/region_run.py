@@ -74,7 +74,7 @@ class RegionRun:
         self._design, self._needs, self._pace, self._meter = rig[:4]
         self._hit_s, self._miss_s = rig.hit_s, rig.miss_s
         self.cache = AnswerCache(rig.design.cache, rig.needs, rig.answer_bytes)
-        self._scaler = Autoscaler(rig.design)
+        self._scaler = Autoscaler(rig.design.autoscaling, rig.design.servers.replicas)
         self._ready = self._wanted = rig.design.servers.replicas
         self._starting: list[tuple[float, int]] = []
         self._lost_zone_until_s = self._dead_until_s = self._blocked_until_s = -math.inf

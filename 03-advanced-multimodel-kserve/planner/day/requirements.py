@@ -62,12 +62,14 @@ class DaySpike(_Strict, frozen=True, kw_only=True):
 class BadRelease(_Strict, frozen=True, kw_only=True):
     """The version of that day: this share of its answers is an error, and its model takes ``slower`` times as long.
 
-    A version, good or bad, must be everywhere within ``within_h`` hours.
+    A version, good or bad, must be everywhere within ``within_h`` hours. Where no canary stops it, it is taken back
+    ``by_hand_s`` after it was everywhere: an alert fires, somebody wakes up, looks and rolls back.
     """
 
     errors: Share
     slower: Positive = 1.0
     within_h: Positive = 3.0
+    by_hand_s: Positive = 1800.0
 
 
 class DayRequirements(_Strict, frozen=True, kw_only=True):

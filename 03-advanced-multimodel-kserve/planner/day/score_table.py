@@ -12,20 +12,21 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from planner.day.breaks import DayBreak
+    from planner.day.points import Criterion, DesignVerdict
     from planner.day.requirements import DayRequirements
-    from planner.day.verdict import Criterion, DayVerdict
+    from planner.day.verdict import DayVerdict
 
-__all__ = ["print_verdict"]
+__all__ = ["checked", "print_verdict"]
 
 
-def print_verdict(console: Console, verdict: DayVerdict, needs: DayRequirements) -> None:
-    """Prints the score and, for each lost point, the reason."""
+def print_verdict(console: Console, verdict: DesignVerdict, how: str, broken: str = "late or too old") -> None:
+    """Prints the score, for each lost point the reason, and at the end how it was computed."""
     table = make_table(console, "", "points", "of", "measured", "allowed", "reference", numbers=1)
     for each in verdict.criteria:
         table.add_row(each.name, f"{each.points:g}", f"{each.of:g}", *_figures(each))
     table.add_row("score", f"{verdict.score:g}", "100", "", "", f"{verdict.reference_score:g}", style="bold")
     console.print(table)
-    console.print("Measured: the share of the requests that failed, were late or too old; the bill in $ a day.\n")
+    console.print(f"Measured: the share of the requests that failed, were {broken}; the bill in $ a day.\n")
     if verdict.first:
         console.print(Text.assemble(("What broke first: ", "bold"), _sentence(verdict.first)))
         console.print(f"Why: {verdict.first.why}.\nTry: {verdict.first.remedy}.\n", markup=False)
@@ -34,7 +35,7 @@ def print_verdict(console: Console, verdict: DayVerdict, needs: DayRequirements)
     for each in verdict.criteria:
         for line in _lost(each, verdict.first):
             console.print(line, markup=False)
-    console.print(_checked(verdict, needs), style="dim")
+    console.print(how, style="dim")
 
 
 def _figures(each: Criterion) -> tuple[str, str, str]:
@@ -61,7 +62,8 @@ def _lost(each: Criterion, first: DayBreak | None) -> list[str]:
     return lines
 
 
-def _checked(verdict: DayVerdict, needs: DayRequirements) -> str:
+def checked(verdict: DayVerdict, needs: DayRequirements) -> str:
+    """How a day was computed, and how the simulation and the formula compare."""
     if not verdict.simulated_requests:
         return f"Computed in steps of 15 s from the calibration; the loss of a {needs.survive} likewise."
     return (

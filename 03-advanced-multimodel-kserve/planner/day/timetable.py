@@ -9,9 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from planner.day.requirements import DayRequirements
+    from planner.day.requirements import DayRequirements, DaySpike
 
-__all__ = ["DAY_S", "STEP_S", "EventWindow", "Timetable", "clock", "make_timetable", "rates"]
+__all__ = [
+    "DAY_S",
+    "STEP_S",
+    "EventWindow",
+    "Timetable",
+    "clock",
+    "day_shape",
+    "make_timetable",
+    "rates",
+    "spike_shape",
+]
 
 DAY_S: Final = 86_400
 STEP_S: Final = 15
@@ -24,7 +34,7 @@ _WAVER: Final = 0.02
 _MEMORY: Final = 0.97
 
 Floats = npt.NDArray[np.float64]
-EventName = Literal["bad release", "loss", "cold cache", "spike"]
+EventName = Literal["bad release", "loss", "cold cache", "spike", "lunch", "abuse"]
 
 
 class EventWindow(NamedTuple):
@@ -78,21 +88,26 @@ def rates(needs: DayRequirements, events: Timetable, seed: int) -> list[Floats]:
     A day has one hill: as high as the peak at its hour, as low as the night's share twelve hours later.
     """
     random = np.random.default_rng([seed, 2])
-    now_s = np.arange(0, DAY_S, STEP_S, dtype=float)
-    spike = _spike(needs, events.spike, now_s)
-    found = []
-    for place in needs.regions:
-        hour = now_s / 3600 - needs.peak_hour - place.hours
-        hill = ((1 + np.cos(2 * math.pi * hour / 24)) / 2) ** 0.8
-        waver = np.zeros(len(now_s))
-        for index, drawn in enumerate(random.normal(size=len(now_s) - 1) * _WAVER * math.sqrt(1 - _MEMORY**2)):
-            waver[index + 1] = _MEMORY * waver[index] + drawn
-        found.append(needs.peak_rps * place.share * (needs.night + (1 - needs.night) * hill) * np.exp(waver) * spike)
-    return found
+    spike = spike_shape(needs.spike, events.spike)
+    return [
+        needs.peak_rps * place.share * day_shape(random, needs.peak_hour + place.hours, needs.night) * spike
+        for place in needs.regions
+    ]
 
 
-def _spike(needs: DayRequirements, event: EventWindow, now_s: Floats) -> Floats:
-    ramp = max(needs.spike.ramp_s, 1.0)
+def day_shape(random: np.random.Generator, peak_hour: float, night: float) -> Floats:
+    """One hill a day, 1 at its peak and ``night`` twelve hours later, that wavers a little by chance."""
+    hour = np.arange(0, DAY_S, STEP_S, dtype=float) / 3600 - peak_hour
+    hill = ((1 + np.cos(2 * math.pi * hour / 24)) / 2) ** 0.8
+    waver = np.zeros(len(hour))
+    for index, drawn in enumerate(random.normal(size=len(hour) - 1) * _WAVER * math.sqrt(1 - _MEMORY**2)):
+        waver[index + 1] = _MEMORY * waver[index] + drawn
+    return (night + (1 - night) * hill) * np.exp(waver)
+
+
+def spike_shape(spike: DaySpike, event: EventWindow) -> Floats:
+    """By how much the traffic is multiplied in every step of the day."""
+    now_s, ramp = np.arange(0, DAY_S, STEP_S, dtype=float), max(spike.ramp_s, 1.0)
     up = np.clip((now_s - event.at_s) / ramp, 0.0, 1.0)
     down = np.clip((event.over_s - now_s) / (3 * ramp), 0.0, 1.0)
-    return 1 + (needs.spike.factor - 1) * np.minimum(up, down)
+    return 1 + (spike.factor - 1) * np.minimum(up, down)

@@ -74,7 +74,7 @@ def run_day(design: FleetDesign, setting: DaySetting, seed: int) -> DayRun:
     events = make_timetable(needs, seed)
     users = rates(needs, events, seed)
     rig = _rig(design, setting)
-    rollout = roll_out(design.canary, needs.bad_release, events, np.sum(users, axis=0), seed)
+    rollout = roll_out(design.canary, needs.bad_release, events.release, np.sum(users, axis=0), seed)
     runs = [RegionRun(place.name, rig) for place in needs.regions[: design.regions]]
     _warm_up(runs, [float(each[0]) for each in users], events)
     moments: list[DayMoment] = []

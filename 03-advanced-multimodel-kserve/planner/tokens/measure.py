@@ -36,6 +36,7 @@ __all__ = [
     "Served",
     "TightMemory",
     "decode",
+    "due_after",
 ]
 
 COUNTS: Final = (1, 2, 4, 8)
@@ -241,10 +242,14 @@ def _survey(engine: _Engine, ask: MeasureAsk) -> MeasuredEngine:
         # in every second round backwards: a slow spell takes a little from each
         for count, prompt in order if number % 2 == 0 else reversed(order):
             scenarios.append(_together(engine, ask.shape, count, prompt))
-        last = len(ask.rates) if number + 1 == ask.rounds else number + 1
-        runs += [_quietest(engine, ask, seed) for seed in range(number + 1, last + 1)]
+        runs += [_quietest(engine, ask, seed) for seed in due_after(number + 1, ask)]
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
     return MeasuredEngine(engine.version, engine.kv_bytes, resident, _tight(ask), scenarios, runs)
+
+
+def due_after(number: int, ask: MeasureAsk) -> list[int]:
+    """Whose turn it is after a round, both counted from 1: one rate after each, and what is left after the last."""
+    return [seed for seed in range(1, len(ask.rates) + 1) if min(seed, ask.rounds) == number]
 
 
 def _quietest(engine: _Engine, ask: MeasureAsk, seed: int) -> MeasuredRun:

@@ -95,10 +95,20 @@ class Door(NamedTuple):
     """Who is let in: the sequences in the engine may have so many tokens together, prompts and whole answers.
 
     Whoever comes later waits, first come, first served, or is turned away at once; one alone is always let in.
+
+    Attributes:
+        sequences: that are in the engine at once, at most; the others wait.
+        queued_tokens, queued: tokens, and requests, that may be in the engine and at the door together; whoever comes
+            then is turned away at once.
+        patience_s: whoever has waited so long is turned away.
     """
 
     tokens: float = float("inf")
     refuse: bool = False
+    sequences: float = float("inf")
+    queued_tokens: float = float("inf")
+    queued: float = float("inf")
+    patience_s: float = float("inf")
 
 
 def simulate(
@@ -135,7 +145,7 @@ class _Replica:
     ) -> None:
         self._coming, self._door = deque(enumerate(requests)), deque[tuple[int, TokenRequest]]()
         self._scheduler, self._took = scheduler, took
-        self._admitted, self._inside = door, 0
+        self._admitted, self._inside, self._waiting = door, 0, 0
         self._under_way: dict[Sequence, tuple[int, TokenRequest]] = {}
         self._first: dict[int, float] = {}
         self._outcomes = [TokenOutcome(each, *[float("inf")] * 3) for each in requests]
@@ -158,20 +168,35 @@ class _Replica:
     def _enter(self) -> None:
         """Lets those in who have come, as far as there is room."""
         while self._coming and self._coming[0][1].at_s <= self._now:
-            self._door.append(self._coming.popleft())
+            self._queue(*self._coming.popleft())
         while self._door:
             number, request = self._door[0]
             tokens = request.prompt + request.output
-            if self._inside and self._inside + tokens > self._admitted.tokens:
+            gone = self._now - request.at_s > self._admitted.patience_s
+            if not gone and not self._room(tokens):
                 if not self._admitted.refuse:
                     return
-                self._door.popleft()
-                continue
+                gone = True
             self._door.popleft()
-            self._inside += tokens
-            sequence = Sequence(request.prompt, request.output)
-            self._scheduler.add(sequence)
-            self._under_way[sequence] = number, request
+            self._waiting -= tokens
+            if not gone:
+                self._inside += tokens
+                sequence = Sequence(request.prompt, request.output)
+                self._scheduler.add(sequence)
+                self._under_way[sequence] = number, request
+
+    def _room(self, tokens: int) -> bool:
+        """Whether one more with so many tokens may enter the engine."""
+        door = self._admitted
+        return not self._inside or (self._inside + tokens <= door.tokens and len(self._under_way) < door.sequences)
+
+    def _queue(self, number: int, request: TokenRequest) -> None:
+        """Lets a request wait at the door, if it may."""
+        tokens, there = request.prompt + request.output, len(self._door) + len(self._under_way)
+        full = there >= self._admitted.queued or self._inside + self._waiting + tokens > self._admitted.queued_tokens
+        if not full or not there:
+            self._waiting += tokens
+            self._door.append((number, request))
 
     def _step(self) -> None:
         before = self._scheduler.shape.blocks - self._scheduler.free

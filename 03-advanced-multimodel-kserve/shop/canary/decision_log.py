@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shop.canary.rollout import Step
+    from shop.canary.subject import GateResult
 
 __all__ = ["DecisionLog"]
 
@@ -49,11 +50,21 @@ class DecisionLog:
 
     def record_step(self, version: str, step: Step) -> None:
         """Records what a rollout decided at a step."""
-        evidence = msgspec.json.encode(asdict(step))
+        evidence = self._keep(asdict(step))
+        self._record(version, evidence, f"{step.weight}% {step.verdict}: {step.reason}", step.elapsed_s)
+
+    def record_gate(self, version: str, gate: GateResult) -> None:
+        """Records whether a candidate may have traffic at all."""
+        verdict = "passed" if gate.passed else "stopped"
+        self._record(version, self._keep(gate._asdict()), f"gate {verdict}: {gate.reason}", gate.elapsed_s)
+
+    def _keep(self, found: object) -> bytes:
+        """Writes evidence beside the log; returns what its digest is of."""
+        evidence = msgspec.json.encode(found)
         self._evidence.parent.mkdir(parents=True, exist_ok=True)
         with self._evidence.open("ab") as file:
             file.write(evidence + b"\n")
-        self._record(version, evidence, f"{step.weight}% {step.verdict}: {step.reason}", step.elapsed_s)
+        return evidence
 
     def close(self) -> None:
         """Flushes the log and releases it; raises CanaryError when decisions could not be written."""

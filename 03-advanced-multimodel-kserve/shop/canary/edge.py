@@ -9,7 +9,7 @@ import msgspec
 
 from servekit.http_ask import ask
 from shop.canary.errors import CanaryError
-from shop.endpoints import BY_MODEL
+from shop.endpoints import SPLIT_PATHS
 from shop.serving.envoy.routes import VERSION_HEADER
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Edge:
         """
         plain = canary = ""
         for route in _routes(self._get("/config_dump?resource=dynamic_route_configs")):
-            if route["match"].get("path") == BY_MODEL[model].path:
+            if route["match"].get("path") == SPLIT_PATHS[model]:
                 if "runtime_fraction" in route["match"]:
                     canary = _version(route)
                 else:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from servekit.json_file import write_json
 from shop.canary.errors import CanaryError
-from shop.endpoints import BY_MODEL
+from shop.endpoints import CHAT, SPLIT_PATHS
+from shop.serving.envoy.assistant import cluster_of
 from shop.serving.envoy.routes import VERSION_HEADER, routes_file
 from shop.serving.envoy.splits import Split, read_splits, write_splits
 
@@ -39,7 +40,7 @@ class EdgeSplit:
     def __init__(self, addresses: Addresses, edge: Edge, model: str) -> None:
         self._addresses, self._edge, self._model = addresses, edge, model
         try:
-            self.split = read_splits(addresses.canary_state)[model]
+            self.split = read_splits(addresses.canary_state).get(model, Split())
         except ValueError as error:
             raise CanaryError(str(error)) from None
 
@@ -106,7 +107,7 @@ def _reroute(path: Path, model: str, split: Split) -> None:
         content: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise CanaryError(f"{path}: {error}: expected the edge's routes: run make down-3 up-3") from None
-    ours = {BY_MODEL[model].path, f"/v2/models/{model}/infer"}
+    ours = {SPLIT_PATHS[model], f"/v2/models/{model}/infer"}
     for host in content["resources"][0]["virtual_hosts"]:
         for route in host["routes"]:
             if route["match"].get("path") in ours:
@@ -114,4 +115,6 @@ def _reroute(path: Path, model: str, split: Split) -> None:
                 for added in route["request_headers_to_add"]:
                     if added["header"]["key"] == VERSION_HEADER:
                         added["header"]["value"] = version
+                if model == CHAT.model:  # whose versions are processes of their own
+                    route["route"]["cluster"] = cluster_of(version)
     write_json(path, content)

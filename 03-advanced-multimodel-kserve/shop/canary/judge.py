@@ -8,7 +8,7 @@ the margin tolerable, and with enough traffic any loss, however small, is proven
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import log
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -50,6 +50,7 @@ class Policy:
         quality_margin: share of stable's rate of good outcomes that may be lost.
         unwell: share of errors of stable itself above which nothing can be learnt from comparing.
         rated: whether a proof of online quality is asked for. Without feedback there can be none.
+        names: what a question is called where it means something else; empty where nothing can be said to it.
     """
 
     alpha: float = 1e-5
@@ -60,6 +61,11 @@ class Policy:
     quality_margin: float = 0.02
     unwell: float = 0.05
     rated: bool = True
+    names: Mapping[Check, str] = field(default_factory=dict)
+
+    def name(self, check: Check) -> str:
+        """What a question is called."""
+        return self.names.get(check, check)
 
     def margin(self, check: Check) -> float:
         """The loss that is tolerated in a question that needs a proof."""
@@ -142,11 +148,13 @@ def _with_proof(finding: Finding, policy: Policy, losses: Mapping[Check, LossInt
     loss, margin = losses.get(check, _UNKNOWN), policy.margin(check)
     shown = replace(finding, loss=loss, candidate=f"{finding.candidate} (< {percent(loss.upper)})")
     if loss.exceeded:
-        proven = f"{check}: a loss above {percent(loss.lower)} is proven, {percent(margin)} is tolerated"
+        proven = f"{policy.name(check)}: a loss above {percent(loss.lower)} is proven, {percent(margin)} is tolerated"
         return replace(shown, worse=True, why=f"{proven} ({finding.why})")
     if loss.proven:
         return shown
-    return replace(shown, doubt=f"{check}: the loss may be {percent(loss.upper)}, must be below {percent(margin)}")
+    return replace(
+        shown, doubt=f"{policy.name(check)}: the loss may be {percent(loss.upper)}, must be below {percent(margin)}"
+    )
 
 
 def _share(
@@ -155,7 +163,7 @@ def _share(
     before, after = (bad / of if of else 0.0 for bad, of in (stable, candidate))
     chance = fisher(*candidate, *stable)
     worse = after > before + policy.error_margin and chance < policy.alpha
-    why = f"{check} {after:.2%}, stable {before:.2%} (by chance: {_chance(chance)})"
+    why = f"{policy.name(check)} {after:.2%}, stable {before:.2%} (by chance: {_chance(chance)})"
     return Finding(check, f"{before:.2%}", f"{after:.2%}", worse, why)
 
 
@@ -178,8 +186,8 @@ def _latency(stable: Reading, candidate: Reading, policy: Policy) -> Finding:
         fisher(slow, now.total, stable_slow, was.total),
     )
     why = (
-        f"p99 {_ms(after.value)}, stable {_ms(before.value)}: {slow / now.total:.1%} of its answers took over "
-        f"{_ms(edge)}, {stable_slow / was.total:.1%} of stable's (by chance: {_chance(chance)})"
+        f"{policy.name('p99')} {_ms(after.value)}, stable {_ms(before.value)}: {slow / now.total:.1%} of its answers "
+        f"took over {_ms(edge)}, {stable_slow / was.total:.1%} of stable's (by chance: {_chance(chance)})"
     )
     return Finding("p99", _ms(before.value), _ms(after.value), chance < policy.alpha, why)
 

@@ -88,13 +88,13 @@ def forecast(stable: Reading, seconds: float, weight: int, policy: Policy, patie
         (bad, of), margin = _bad(stable, check), policy.margin(check)
         if bad == of:
             seen = "no outcome is good" if of else "nobody rates the answers"
-            forecasts.append(f"{check}: {seen}, so nothing can be proven (--unrated does without)")
+            forecasts.append(f"{policy.name(check)}: {seen}, so nothing can be proven (--unrated does without)")
             continue
         answers = answers_to_prove(margin, policy.risk, weight / 100, bad / of)
         duration = answers * seconds / of
         longest = max(longest, duration)
         what = "rated answers" if check == "online quality" else "answers"
-        forecasts.append(f"{check} {percent(margin)}: {_round(answers)} {what}, {_span(duration)}")
+        forecasts.append(f"{policy.name(check)} {percent(margin)}: {_round(answers)} {what}, {_span(duration)}")
     over = ": a larger margin needs less" if longest > patience_s else ""
     return f"to prove a loss below its margin at {weight}%: {'; '.join(forecasts)}; patience {_span(patience_s)}{over}"
 

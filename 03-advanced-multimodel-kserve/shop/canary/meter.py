@@ -10,7 +10,7 @@ from shop.canary.errors import CanaryError
 from shop.canary.reading import Counters, Reading, increase, parse, readings, total
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["GatewayMeter"]
 
@@ -23,10 +23,11 @@ class GatewayMeter:
     Args:
         model: whose answers.
         urls: each gateway's ``/metrics``.
+        read: the counters of such a text.
     """
 
-    def __init__(self, model: str, urls: Sequence[str]) -> None:
-        self._model, self._urls = model, urls
+    def __init__(self, model: str, urls: Sequence[str], read: Callable[[str], Counters] = parse) -> None:
+        self._model, self._urls, self._parse = model, urls, read
         self._before: dict[str, Counters] = {}
         self._last: dict[str, Counters] = {}
 
@@ -57,7 +58,7 @@ class GatewayMeter:
             except OSError:
                 continue
             if answer.status == HTTPStatus.OK:
-                seen[url] = parse(answer.body.decode())
+                seen[url] = self._parse(answer.body.decode())
         if not seen:
             raise CanaryError(f"gateways {', '.join(self._urls)}: none answers: run make up-3")
         self._last |= seen

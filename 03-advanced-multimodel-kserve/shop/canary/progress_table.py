@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from shop.canary.judge import Check, Policy
     from shop.canary.rollout import Step
 
 __all__ = ["ProgressTable"]
 
-_COLUMNS: Final = ("weight", "answers", "errors", "degraded", "p99", "score drift", "online quality", "")
-_CHECKS: Final = ("errors", "degraded", "p99", "score drift", "online quality")
+_CHECKS: Final[tuple[Check, ...]] = ("errors", "degraded", "p99", "score drift", "online quality")
 _STYLE: Final = {
     "advance": "green",
     "promoted": "bold green",
@@ -30,10 +30,16 @@ _STYLE: Final = {
 
 
 class ProgressTable:
-    """Shows each step: stable's figures on the left of each ``→``, the candidate's on its right."""
+    """Shows each step: stable's figures on the left of each ``→``, the candidate's on its right.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: where to.
+        policy: whose questions have a column each.
+    """
+
+    def __init__(self, console: Console, policy: Policy) -> None:
         self._console = console
+        self._names = {check: policy.name(check) for check in _CHECKS if policy.name(check)}
         self._steps: dict[int, Step] = {}
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
@@ -58,21 +64,21 @@ class ProgressTable:
             self._console.print(_line(step), soft_wrap=True)
 
     def _table(self) -> Table:
-        table = make_table(self._console, *_COLUMNS)
+        table = make_table(self._console, "weight", "answers", *self._names.values(), "")
         for step in self._steps.values():
-            table.add_row(*_cells(step), Text(step.verdict, _STYLE.get(step.verdict, "")))
+            table.add_row(*self._cells(step), Text(step.verdict, _STYLE.get(step.verdict, "")))
         return table
 
-
-def _cells(step: Step) -> list[str | Text]:
-    answers = f"{step.stable.answers:.0f} → {step.candidate.answers:.0f}"
-    if step.judgement is None:
-        return [f"{step.weight}%", answers, *("" for _ in _CHECKS)]
-    cells = [
-        Text(f"{finding.stable} → {finding.candidate}".removeprefix(" → "), "red" if finding.worse else "")
-        for finding in step.judgement.findings
-    ]
-    return [f"{step.weight}%", answers, *cells]
+    def _cells(self, step: Step) -> list[str | Text]:
+        answers = f"{step.stable.answers:.0f} → {step.candidate.answers:.0f}"
+        if step.judgement is None:
+            return [f"{step.weight}%", answers, *("" for _ in self._names)]
+        cells = [
+            Text(f"{finding.stable} → {finding.candidate}".removeprefix(" → "), "red" if finding.worse else "")
+            for finding in step.judgement.findings
+            if finding.check in self._names
+        ]
+        return [f"{step.weight}%", answers, *cells]
 
 
 def _line(step: Step) -> str:

@@ -3,8 +3,9 @@
 By hand: the weight is what you say, from the next request on. Automatically: 1, 5, 25, 50, 100 %; at each step the
 candidate's p99, errors, fallbacks, scores and online quality are held against stable's, and it goes on, or back to 0.
 It is promoted on proof only: at 50 % the rollout waits until a loss of the margin or more is excluded; then the alias
-``champion`` moves in the registry as well. Before anything is shifted, the command says how long that takes at this
-traffic; you choose the margin, the risk and the patience.
+``champion`` moves in the registry as well. The assistant's candidate is started for this, and asked questions whose
+facts are known before it gets traffic. Before anything is shifted, the command says how long it takes at this traffic;
+you choose the margin, the risk and the patience.
 
 ::
 
@@ -13,6 +14,7 @@ traffic; you choose the margin, the risk and the patience.
     make canary-3 MODEL=ranking AUTO=1 ARGS="--traffic 100"   # on a quiet machine: replayed searches and their clicks
     make canary-3 MODEL=ranking AUTO=1 ARGS="--traffic 100 --margin 0.1 --error-margin 0.01"   # a proof within a minute
     make canary-3 MODEL=ranking WEIGHT=100                    # after a promotion: back to the version before
+    ASSISTANT_CANDIDATE_MODEL=FILE.gguf make canary-3 MODEL=assistant AUTO=1 ARGS="--traffic 2"
 
 Exit codes: 0 shifted or promoted, 1 rolled back, 2 nothing could be decided or done; 130 Ctrl-C, all traffic on stable.
 """
@@ -23,23 +25,19 @@ import argparse
 import sys
 import time
 from contextlib import ExitStack
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from servekit.errors import ServingError
-from servekit.http_ask import ask
 from shop.addresses import Addresses
 from shop.canary.decision_log import DecisionLog
 from shop.canary.edge import Edge
 from shop.canary.edge_split import EdgeSplit
 from shop.canary.errors import CanaryError
 from shop.canary.judge import Policy
-from shop.canary.meter import GatewayMeter
 from shop.canary.progress_table import ProgressTable
-from shop.canary.rollout import STEPS, Ports, Rollout, RolloutPlan
-from shop.commands.serving import registered_as
-from shop.endpoints import MODELS
-from shop.load.world_traffic import world_replay
+from shop.canary.rollout import Ports, Rollout, RolloutPlan
+from shop.commands.triton_canary import TritonSubject
+from shop.endpoints import CHAT, MODELS
 from workbench.arguments import count, positive
 from workbench.registry import RegistryError, promote
 from workbench.stack import join
@@ -50,7 +48,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from shop.canary.rollout import Step
+    from shop.canary.rollout import Outcome, Step
+    from shop.canary.subject import Habits, Subject
+    from shop.serving.envoy.splits import Split
     from workbench.registry import Move
 
 __all__ = ["main"]
@@ -66,19 +66,36 @@ class _WallClock:
     sleep = staticmethod(time.sleep)
 
 
+def _subject(addresses: Addresses, options: argparse.Namespace, console: Console) -> Subject:
+    if options.model in MODELS:
+        return TritonSubject(addresses, options.model)
+    from shop.commands.assistant_canary import AssistantSubject  # noqa: PLC0415 - who has no assistant needs nothing of it
+
+    return AssistantSubject(addresses, console, options.questions)
+
+
 def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) -> int:
     """Shift a model's traffic as the command line says; returns the exit code."""
     options, addresses, console = _parser().parse_args(argv), addresses or Addresses(), make_console()
     try:
-        _check(options)
+        _check(options, addresses)
+        subject = _subject(addresses, options, console)
         with DecisionLog(addresses.run_dir, options.model) as log:
             traffic = EdgeSplit(addresses, Edge(addresses.envoy_admin_port), options.model)
             if options.candidate:
                 traffic.nominate(options.candidate)
             if options.auto or options.weight:
-                _check_loaded(addresses, options.model, traffic.split.candidate)
-            run = _walk if options.auto else _by_hand
-            return run(addresses, options, traffic, log, console)
+                subject.make_ready(traffic.split, anew=options.auto)
+            if not options.auto:
+                return _by_hand(options, traffic, log, console)
+            outcome: Outcome = "inconclusive"
+            try:
+                outcome = _walk(subject, options, traffic, log, console)
+            finally:
+                if outcome != "promoted":
+                    subject.retire(traffic.split.candidate)
+            console.print(f"every decision is in {addresses.run_dir / 'audit'}", style="dim", soft_wrap=True)
+            return {"promoted": _SHIFTED, "rolled back": _ROLLED_BACK}.get(outcome, _UNDECIDED)
     except (CanaryError, ServingError) as problem:
         console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
         return _UNDECIDED
@@ -87,7 +104,7 @@ def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) 
         return _INTERRUPTED
 
 
-def _by_hand(_: Addresses, options: argparse.Namespace, traffic: EdgeSplit, log: DecisionLog, console: Console) -> int:
+def _by_hand(options: argparse.Namespace, traffic: EdgeSplit, log: DecisionLog, console: Console) -> int:
     before, weight = traffic.split.weight, options.weight
     traffic.shift(weight)
     log.record_manual(traffic.split.candidate, before, weight)
@@ -96,23 +113,19 @@ def _by_hand(_: Addresses, options: argparse.Namespace, traffic: EdgeSplit, log:
 
 
 def _walk(
-    addresses: Addresses, options: argparse.Namespace, traffic: EdgeSplit, log: DecisionLog, console: Console
-) -> int:
-    split = traffic.split
-    limits = options.min_requests, options.step_seconds, 60 * options.patience
-    plan = RolloutPlan(split.stable, split.candidate, options.steps, *limits)
-    policy = Policy(
-        risk=options.risk,
-        error_margin=options.error_margin,
-        quality_margin=options.margin,
-        rated=not options.unrated,
-    )
-    ports = range(addresses.gateway_port, addresses.gateway_port + addresses.gateways)
-    meter = GatewayMeter(options.model, [f"http://127.0.0.1:{port}/metrics" for port in ports])
+    subject: Subject, options: argparse.Namespace, traffic: EdgeSplit, log: DecisionLog, console: Console
+) -> Outcome:
+    split, (plan, policy) = traffic.split, _plan(options, subject.habits, traffic.split)
+    if (gate := subject.gate(split)) is not None:
+        log.record_gate(split.candidate, gate)
+        verdict = "passed" if gate.passed else "stopped"
+        console.print(f"gate {verdict}: version {split.candidate} {gate.reason}", soft_wrap=True)
+        if not gate.passed:
+            return "rolled back"
     with ExitStack() as stack:
         if options.traffic:
-            stack.enter_context(world_replay(addresses, options.model, options.traffic))
-        table = stack.enter_context(ProgressTable(console))
+            stack.enter_context(subject.replay(options.traffic))
+        table = stack.enter_context(ProgressTable(console, policy))
 
         def tell(step: Step) -> None:
             if step.verdict == "forecast":
@@ -122,15 +135,34 @@ def _walk(
             if step.verdict != "waiting" and step.reason:
                 log.record_step(split.candidate, step)
 
-        outcome = Rollout(plan, policy, Ports(traffic, meter, _WallClock()), tell).run()
+        outcome = Rollout(plan, policy, Ports(traffic, subject.meter(), _WallClock()), tell).run()
         if outcome == "promoted":
-            _promote(addresses, options.model, traffic, log.id, console)
+            _promote(subject, options.model, traffic, log.id, console)
     _say(console, options.model, traffic, outcome)
-    console.print(f"every decision is in {addresses.run_dir / 'audit'}", style="dim", soft_wrap=True)
-    return {"promoted": _SHIFTED, "rolled back": _ROLLED_BACK}.get(outcome, _UNDECIDED)
+    return outcome
 
 
-def _promote(addresses: Addresses, model: str, traffic: EdgeSplit, why: str, console: Console) -> None:
+def _plan(options: argparse.Namespace, habits: Habits, split: Split) -> tuple[RolloutPlan, Policy]:
+    plan = RolloutPlan(
+        split.stable,
+        split.candidate,
+        options.steps or habits.steps,
+        options.min_requests or habits.min_requests,
+        options.step_seconds or habits.step_s,
+        60 * options.patience,
+        habits.quiet_s,
+    )
+    policy = Policy(
+        risk=options.risk,
+        error_margin=options.error_margin or habits.error_margin,
+        quality_margin=options.margin,
+        rated=habits.rated and not options.unrated,
+        names=habits.names,
+    )
+    return plan, policy
+
+
+def _promote(subject: Subject, model: str, traffic: EdgeSplit, why: str, console: Console) -> None:
     """Makes the candidate the stable version; where it is registered, the registry's champion as well.
 
     Raises:
@@ -144,7 +176,7 @@ def _promote(addresses: Addresses, model: str, traffic: EdgeSplit, why: str, con
         traffic.promote()
 
     try:
-        version = registered_as(addresses, model, candidate)
+        version = subject.registered(candidate)
         if version is None:
             console.print(f"{model}: version {candidate} is not registered: no alias is moved", style="dim")
             traffic.promote()
@@ -157,22 +189,16 @@ def _promote(addresses: Addresses, model: str, traffic: EdgeSplit, why: str, con
     console.print(f"{model}: champion {before} -> {version.number}: level 3 serves it as version {candidate}")
 
 
-def _check(options: argparse.Namespace) -> None:
-    if options.model not in MODELS:
-        raise CanaryError(f"model {options.model}: expected one of {', '.join(MODELS)}")
+def _check(options: argparse.Namespace, addresses: Addresses) -> None:
+    if options.model == CHAT.model:
+        if not addresses.extras:
+            raise CanaryError("model assistant: does not run: run make up-3 WITH=assistant")
+        if options.candidate:
+            raise CanaryError(f"candidate {options.candidate}: expected none: variables describe the assistant's")
+    elif options.model not in MODELS:
+        raise CanaryError(f"model {options.model}: expected one of {', '.join((*MODELS, CHAT.model))}")
     if not options.auto and not 0 <= options.weight <= _ALL:
         raise CanaryError(f"weight {options.weight}: expected 0 to 100 percent")
-
-
-def _check_loaded(addresses: Addresses, model: str, version: str) -> None:
-    port = addresses.triton_http_port
-    try:
-        ready = ask(f"http://127.0.0.1:{port}/v2/models/{model}/versions/{version}/ready", 5).status == HTTPStatus.OK
-    except OSError as error:
-        raise CanaryError(f"Triton on port {port}: {error}: run make up-3") from None
-    if not ready:
-        add = f"python -m shop.serving.control add {model} {version}"
-        raise CanaryError(f"version {version} of {model}: Triton has not loaded it, expected it ready: {add}")
 
 
 def _say(console: Console, model: str, traffic: EdgeSplit, what: str) -> None:
@@ -183,7 +209,7 @@ def _say(console: Console, model: str, traffic: EdgeSplit, what: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shop.commands.canary", description="A share of live traffic.")
-    parser.add_argument("model", help=", ".join(MODELS))
+    parser.add_argument("model", help=", ".join((*MODELS, CHAT.model)))
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--weight", type=int, metavar="PERCENT", help="share of the requests that the candidate gets")
     how.add_argument("--auto", action="store_true", help="raise the weight to 100 %% and judge at each step")
@@ -192,12 +218,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--traffic", type=positive, metavar="RPS", help="with --auto: replay traffic and its feedback")
     parser.add_argument(
-        "--steps", type=_steps, default=STEPS, metavar="PERCENTS", help="shares of the steps (1,5,25,50,100)"
+        "--steps",
+        type=_steps,
+        metavar="PERCENTS",
+        help="shares of the steps (1,5,25,50,100; of the assistant 10,50,100)",
     )
-    parser.add_argument("--min-requests", type=count, default=200, metavar="N", help="answers that a step needs (200)")
     parser.add_argument(
-        "--step-seconds", type=positive, default=60, metavar="S", help="seconds in which to gather them (60)"
+        "--min-requests", type=count, metavar="N", help="answers that a step needs (200; of the assistant 40)"
     )
+    parser.add_argument(
+        "--step-seconds",
+        type=positive,
+        metavar="S",
+        help="seconds in which to gather them (60; with the assistant 300)",
+    )
+    parser.add_argument("--questions", type=count, metavar="N", help="ask the assistant fewer of the quality set (52)")
     _add_proof(parser)
     return parser
 
@@ -206,11 +241,15 @@ def _add_proof(parser: argparse.ArgumentParser) -> None:
     proof = parser.add_argument_group("what must be proven before a promotion")
     shares = {
         "--margin": (Policy.quality_margin, "of the good outcomes, e.g. clicks, that may be lost"),
-        "--error-margin": (Policy.error_margin, "of the answers that may be errors, or degraded, beyond stable's"),
+        "--error-margin": (
+            Policy.error_margin,
+            "of the answers that may be errors, or degraded; of the assistant 0.05",
+        ),
         "--risk": (Policy.risk, "probability of promoting a version that loses as much"),
     }
     for name, (default, what) in shares.items():
-        proof.add_argument(name, type=_fraction, default=default, metavar="SHARE", help=f"{what} ({default})")
+        chosen = None if name == "--error-margin" else default
+        proof.add_argument(name, type=_fraction, default=chosen, metavar="SHARE", help=f"{what} ({default})")
     proof.add_argument(
         "--patience", type=positive, default=60, metavar="MINUTES", help="how long to wait for the proof (60)"
     )

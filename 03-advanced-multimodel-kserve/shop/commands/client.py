@@ -40,7 +40,10 @@ _TRIES: Final = 5
 
 
 def main() -> int:
-    """0 when every answer is right, 1 when one is not, 2 when nothing answers. ``URL`` names a shop elsewhere."""
+    """0 when every answer is right, 1 when one is not, 2 when nothing answers.
+
+    ``URL`` names a shop elsewhere, and ``SHOP_API_KEY`` is what it is sent as a key.
+    """
     addresses = Addresses()
     url = elsewhere()
     base_url = url or f"http://127.0.0.1:{addresses.port}"

@@ -1,7 +1,7 @@
 """``python -m shop.commands.conformance``: does the level speak the Open Inference Protocol?
 
 It asks the edge by default, or the one that ``URL`` names; ``--triton`` asks Triton itself, over gRPC too, and
-``--base-url`` any other server.
+``--base-url`` any other server. ``SHOP_API_KEY`` is the key that it sends to a level that asks for one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from shop.addresses import Addresses
 from shop.endpoints import MODELS
+from shop.load.caller import key_headers
 from workbench.conformance.__main__ import main as check
 from workbench.stack import elsewhere, join
 
@@ -36,9 +37,10 @@ def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) 
     if options.triton:
         local = "127.0.0.1"
         target = [f"http://{local}:{addresses.triton_http_port}", "--grpc", f"{local}:{addresses.triton_grpc_port}"]
+    keys = [word for name, key in key_headers().items() for word in ("--header", f"{name}: {key}")]
     worst = 0
     for model in options.model or MODELS:
-        worst = max(worst, check([*target, "--model", model, "--version", "1"]))
+        worst = max(worst, check([*target, *keys, "--model", model, "--version", "1"]))
     return worst
 
 

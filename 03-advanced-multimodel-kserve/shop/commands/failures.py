@@ -90,9 +90,9 @@ class OfferedLoad(NamedTuple):
 class _Watch:
     """Counts the answers that arrive after the kill."""
 
-    def __init__(self, name: str, quiet_s: float) -> None:
+    def __init__(self, name: str, quiet_s: float, patience_s: float) -> None:
         self.outage = Outage(name)
-        self._quiet_s = quiet_s
+        self._quiet_s, self._most_s = quiet_s, patience_s + quiet_s
         self._killed_at = self._last_bad = float("inf")
 
     def killed(self) -> None:
@@ -114,11 +114,20 @@ class _Watch:
     def over(self) -> bool:
         """Whether all has been well for a while, or has not for too long."""
         now = time.monotonic()
-        return now - self._last_bad > self._quiet_s or now - self._killed_at > 2 * _RECOVERY_S + self._quiet_s
+        return now - self._last_bad > self._quiet_s or now - self._killed_at > self._most_s
 
 
-def cause(level: Stack, name: str, load: OfferedLoad, quiet_s: float = 3.0) -> Outage:
+def cause(
+    level: Stack, name: str, load: OfferedLoad, quiet_s: float = 3.0, patience_s: float = 2 * _RECOVERY_S
+) -> Outage:
     """Kill one process of a running level under load, and watch until all has been well for `quiet_s`.
+
+    Args:
+        level: the running one.
+        name: of the process.
+        load: what is sent meanwhile.
+        quiet_s: how long all must have been well.
+        patience_s: when nothing better is expected, in seconds after the kill.
 
     Raises:
         StackError: the level is not up, or has no such process running.
@@ -127,7 +136,7 @@ def cause(level: Stack, name: str, load: OfferedLoad, quiet_s: float = 3.0) -> O
     pid = states[name].pid if name in states else None
     if pid is None:
         raise StackError(f"{name}: not running: run make up-3")
-    watch = _Watch(name, quiet_s)
+    watch = _Watch(name, quiet_s, patience_s)
     thread = Thread(target=_offer, args=(load, watch))
     thread.start()
     try:

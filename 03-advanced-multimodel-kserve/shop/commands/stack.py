@@ -25,6 +25,7 @@ from workbench.stack import HttpReady, Process, Stack, StackError, is_secret, ma
 from workbench.terminal import say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 __all__ = ["stack"]
@@ -55,7 +56,8 @@ def stack(*, renew: bool) -> Stack:
         raise StackError(str(error)) from None
     edge = EdgeSettings()
     gateways = [_gateway(addresses, number, run_dir) for number in range(addresses.gateways)]
-    processes = [*stores, _triton(addresses), *gateways, *_extras(addresses, check=renew), _edge(addresses)]
+    extras = _extras(addresses, check=renew)
+    processes = [*stores, _triton(addresses), *gateways, *extras, _edge(addresses)]
     return Stack(
         3,
         processes,
@@ -64,20 +66,20 @@ def stack(*, renew: bool) -> Stack:
         entrypoint="envoy",
         metrics="gateway-0",
         prefix="SHOP_",
-        scrape=_scraped(addresses),
+        scrape=_scraped(addresses, extras),
         hosts={"SHOP_EDGE_HOST": edge.host} | {name: os.environ.get(name, "127.0.0.1") for name in _HOSTS},
         keys="SHOP_API_KEYS",
         guarded=any(os.environ.get(name) for name in ("SHOP_API_KEYS", "SHOP_API_KEYS_FILE")),
     )
 
 
-def _scraped(addresses: Addresses) -> dict[str, list[int]]:
-    extras = {"assistant": [addresses.assistant_port]} if addresses.extras else {}
+def _scraped(addresses: Addresses, extras: Iterable[Process]) -> dict[str, list[int]]:
+    http = [process.ports["http"] for process in extras if process.ports]
     return {
         "gateway": [addresses.gateway_port + number for number in range(addresses.gateways)],
         "triton": [addresses.triton_metrics_port],
         "envoy": [addresses.envoy_admin_port],
-        **extras,
+        **({"assistant": http} if http else {}),
     }
 
 

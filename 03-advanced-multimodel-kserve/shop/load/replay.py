@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from shop.endpoints import FEEDBACK_PATH
+from shop.load.caller import key_headers
 from shop.load.offering import TIMEOUT_S, engine_for, offer
 from workbench.load import Phase, Request, encode
 
@@ -51,6 +52,7 @@ class Replay:
         self.answers: Sequence[Answered] = ()
         self._port, self._model, self._messages, self._rate_rps = port, model, messages, rate_rps
         self._outcomes, self.timeout_s = outcomes, TIMEOUT_S
+        self._headers = {"content-type": "application/json", **key_headers()}
         self._over = Event()
         self._thread = Thread(target=self._run, daemon=True)
 
@@ -77,5 +79,5 @@ class Replay:
         """One after the other, whatever becomes of it: the next answer brings more."""
         if outcomes:
             body = msgspec.json.encode({"model": self._model, "version": version, "outcome": outcomes[0]})
-            wire = encode(Request(FEEDBACK_PATH, body), engine.host)
+            wire = encode(Request(FEEDBACK_PATH, body, headers=self._headers), engine.host)
             engine.send(engine.now(), wire, partial(self._report, engine, version, outcomes[1:]))

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from servekit.errors import InvalidValueError
 from shop.endpoints import BY_MODEL, RECOMMENDATIONS, SEARCH
+from shop.load.caller import key_headers
 from shop.load.offering import SLOT, Message, encoded
 from shop.load.replay import Replay
 from shop.world.recorded_traffic import MIX
@@ -55,6 +56,7 @@ class WorldTraffic:
 
     def __init__(self, addresses: Addresses, *, afresh: bool = False) -> None:
         world = addresses.run_dir / "world"
+        self._headers = {"content-type": "application/json", **key_headers()}
         try:
             columns = pq.read_table(world / "traffic.parquet", columns=["kind", "path", "body", "truth"]).to_pydict()
             visitors = pq.read_table(world / "views.parquet", columns=["user"])["user"]
@@ -77,12 +79,12 @@ class WorldTraffic:
         if kind in self._askers:
             _, comma, question = body.partition(b",")
             body = b'{"user": %*d' % (SLOT, draw.choice(self._askers[kind])) + comma + question
-        return Request(row.path, body, oracle=row.truth)
+        return Request(row.path, body, headers=self._headers, oracle=row.truth)
 
     def recorded(self, kind: str, draw: Random) -> Request:
         """The next request exactly as it was recorded, so that what the person makes of an answer fits it."""
         row = draw.choice(self._rows[kind])
-        return Request(row.path, row.body, oracle=row.truth)
+        return Request(row.path, row.body, headers=self._headers, oracle=row.truth)
 
 
 def mixed_messages(addresses: Addresses, count: int) -> list[Message]:

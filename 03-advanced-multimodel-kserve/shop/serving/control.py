@@ -31,6 +31,7 @@ from shop.serving import model_repository_pb2 as pb
 from shop.serving.control_key import GRPC_HEADER, HEADER, read_key
 from shop.serving.repository import add_version, remove_version, versions
 from workbench.arguments import count
+from workbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,9 +178,7 @@ def main(argv: Sequence[str] | None = None, addresses: Addresses | None = None) 
         if (verb_name := options.pop("verb")) != "list":
             getattr(control, verb_name)(**options)
         for state in control.states():
-            sys.stdout.write(
-                f"{state.name:<18}{state.version:>4}  {state.state.lower()}  {state.reason}".rstrip() + "\n"
-            )
+            say(f"{state.name:<18}{state.version:>4}  {state.state.lower()}  {state.reason}".rstrip())
     except ControlError as problem:
         sys.stderr.write(f"error: {problem}\n")
         return 1

@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shop.categories import CATEGORIES
 from shop.world.chance import happens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["CATEGORIES", "RESALE", "STYLE", "Catalogue", "make_catalogue"]
-
-CATEGORIES = (
-    *("books", "fashion", "garden", "kitchen", "phones", "shoes", "toys", "watches"),
-    *("beauty", "pets", "sports", "food", "gift cards", "furniture", "games", "tools"),
-)
 
 RESALE = np.array([0, 0.2, 0, 0.1, 1, 0.3, 0, 0.8, 0.1, 0, 0.4, 0, 0.9, 0, 0.2, 0])
 """For each category, how easily its goods are sold on: what draws a thief."""

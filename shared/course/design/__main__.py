@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from course.design.day import print_requirements, score_design
+from course.design.day import print_requirements, score_design, unit_of
 from course.design.prompts import SECTIONS, DesignError, read_designs
 from course.design.results import best_scores, design_file, keep_score, open_design, read_scores
 from course.prose import prose
@@ -83,7 +83,7 @@ def _list(designs: dict[str, Design], console: Console) -> int:
 def _work_on(design: Design, console: Console, *, day: int, task: bool) -> int:
     console.print(f"[bold]{design.title}[/]  [dim]{design.id}[/]\n")
     read_scores()  # what cannot be read is said before the work
-    file, new = design_file(design.id), open_design(design.id)
+    file, new = design_file(design.id), open_design(design.id, unit_of(design.id))
     if new or task:
         for heading in SECTIONS[:2]:
             console.print(prose(f"**{heading}**\n\n{design.sections[heading]}"))

@@ -1,11 +1,14 @@
-"""Asks ``python -m planner.day`` for the requirements of a task and for the score of a design."""
+"""Asks ``python -m planner.day`` for the requirements of a task and for the score of a design.
+
+Where a task counts tokens, ``planner.token_day`` answers in its place.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -14,8 +17,9 @@ from course.design.prompts import FOLDER, DesignError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["OUT", "print_requirements", "score_design"]
+__all__ = ["OUT", "Unit", "print_requirements", "score_design", "unit_of"]
 
+Unit = Literal["requests", "tokens"]
 OUT = Path(".run") / "design"
 _LIMIT_S = 300
 _REFUSED = 2
@@ -25,13 +29,30 @@ class _Verdict(msgspec.Struct):
     score: float
 
 
+class _Task(msgspec.Struct):
+    unit: Unit = "requests"
+
+
+def unit_of(name: str) -> Unit:
+    """What the day of a task counts.
+
+    Raises:
+        DesignError: its file cannot be read.
+    """
+    file = FOLDER / f"{name}.toml"
+    try:
+        return msgspec.toml.decode(file.read_bytes(), type=_Task).unit
+    except (OSError, msgspec.DecodeError) as problem:
+        raise DesignError(f"{file}: {problem}: expected the requirements of a task") from None
+
+
 def print_requirements(name: str, console: Console) -> None:
     """Prints what a design of this task must hold.
 
     Raises:
         DesignError: the requirements cannot be read.
     """
-    if _run(console, "requirements", FOLDER / f"{name}.toml"):
+    if _run(console, unit_of(name), "requirements", FOLDER / f"{name}.toml"):
         raise DesignError(f"{name}: its requirements cannot be shown")
 
 
@@ -42,7 +63,7 @@ def score_design(name: str, design: Path, day: int, console: Console) -> float |
         DesignError: the simulation failed or took longer than five minutes.
     """
     parts = (FOLDER / f"{name}.toml", design, FOLDER / "references" / f"{name}.toml", OUT)
-    status = _run(console, "score", *parts, f"--seed={day}")
+    status = _run(console, unit_of(name), "score", *parts, f"--seed={day}")
     if status == _REFUSED:
         return None
     if status:
@@ -50,10 +71,11 @@ def score_design(name: str, design: Path, day: int, console: Console) -> float |
     return msgspec.json.decode((OUT / f"{name}.json").read_bytes(), type=_Verdict).score
 
 
-def _run(console: Console, *words: str | Path) -> int:
+def _run(console: Console, unit: Unit, *words: str | Path) -> int:
+    module = {"requests": "planner.day", "tokens": "planner.token_day"}[unit]
     console.file.flush()
     try:
-        done = subprocess.run([sys.executable, "-m", "planner.day", *map(str, words)], check=False, timeout=_LIMIT_S)
+        done = subprocess.run([sys.executable, "-m", module, *map(str, words)], check=False, timeout=_LIMIT_S)
     except subprocess.TimeoutExpired:
         reason = f"took longer than {_LIMIT_S} s, expected some seconds: is the machine busy?"
         raise DesignError(f"{words[0]}: {reason}") from None

@@ -15,10 +15,12 @@ from servekit.json_file import write_json
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from course.design.day import Unit
+
 __all__ = ["RESULTS", "DesignScore", "best_scores", "design_file", "keep_score", "open_design", "read_scores"]
 
 RESULTS = WORK / "designs.json"
-_STARTER = FOLDER / "starter.toml"
+_STARTERS = {"requests": FOLDER / "starter.toml", "tokens": FOLDER / "starter-tokens.toml"}
 
 
 class DesignScore(msgspec.Struct, frozen=True):
@@ -34,13 +36,13 @@ def design_file(name: str) -> Path:
     return WORK / "designs" / f"{name}.toml"
 
 
-def open_design(name: str) -> bool:
-    """Copies the starter where there is no design yet; returns whether it did."""
+def open_design(name: str, unit: Unit) -> bool:
+    """Copies the starter of tasks that count in this unit where there is no design yet; returns whether it did."""
     file = design_file(name)
     if file.exists():
         return False
     file.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_STARTER, file)
+    shutil.copyfile(_STARTERS[unit], file)
     return True
 
 

@@ -29,7 +29,8 @@ def render_certificate(result: ExamResult) -> str:
     body.append(stamp_list(result.hardware, _facts(result)))
     verdict = f"{result.points} of {result.of} points"
     status = "met" if result.points >= _PASSED else "broken"
-    lead = ["An exam of a running deployment. A criterion earns all its points or none.", *_notes(result)]
+    what = "An exam of a deployment in a Kubernetes cluster." if result.cluster else "An exam of a running deployment."
+    lead = [f"{what} A criterion earns all its points or none.", *_notes(result)]
     return page(f"Level {result.level} exam · {result.title}", status, verdict, lead, body)
 
 
@@ -45,7 +46,7 @@ def _criteria(result: ExamResult) -> str:
 def _facts(result: ExamResult) -> list[tuple[str, str]]:
     code = result.code
     return [
-        ("Address", result.target),
+        *_where(result),
         ("Date", result.date),
         (
             result.code_is.capitalize(),
@@ -53,6 +54,17 @@ def _facts(result: ExamResult) -> list[tuple[str, str]]:
         ),
         ("Commit", code["commit"] or "unknown"),
         ("Seed", str(result.seed)),
+    ]
+
+
+def _where(result: ExamResult) -> list[tuple[str, str]]:
+    if result.cluster is None:
+        return [("Address", result.target)]
+    place = result.cluster
+    return [
+        ("Cluster", f"context {place['context']}, namespace {place['namespace']}"),
+        ("Reached", f"through ports that kubectl forwarded to {result.target}; the machine above sent the questions"),
+        ("Images that ran", ", ".join(place["images"]) or "none"),
     ]
 
 

@@ -82,22 +82,27 @@ def _hold(exam: LevelExam, rubric: Rubric, options: argparse.Namespace, console:
 def _judge_all(
     exam: LevelExam, rubric: Rubric, examined: Examined, console: Console, *, yes: bool
 ) -> list[JudgedCriterion]:
-    console.print(f"level {exam.level} at {examined.url}, questions drawn with seed {examined.seed}", soft_wrap=True)
-    granted = _granted(rubric, examined, yes=yes)
+    where = f"{examined.place} (forwarded to {examined.url})" if examined.place else examined.url
+    console.print(f"level {exam.level} at {where}, questions drawn with seed {examined.seed}", soft_wrap=True)
+    granted = _granted(exam, rubric, examined, yes=yes)
     with ExamProgress(console, rubric) as progress:
-        return list(examine(rubric, exam.checks, examined, granted=granted, begin=progress.begin))
+        return list(
+            examine(rubric, exam.checks, examined, granted=granted, in_cluster=exam.in_cluster, begin=progress.begin)
+        )
 
 
-def _granted(rubric: Rubric, examined: Examined, *, yes: bool) -> bool:
+def _granted(exam: LevelExam, rubric: Rubric, examined: Examined, *, yes: bool) -> bool:
     """Whether processes may be stopped: asked on a terminal; without one, only ``--yes`` or ``YES=1`` says so."""
-    stopped = [each for each in rubric.criterion if each.rights]
-    if not stopped or examined.stack is None:
+    reached = exam.checks if examined.stack else exam.in_cluster if examined.place else {}
+    stopped = [each for each in rubric.criterion if each.rights and each.id in reached]
+    if not stopped:
         return False
     if yes or os.environ.get("YES"):
         return True
     if not sys.stdin.isatty():
         return False
-    say(f"{len(stopped)} criteria stop processes of this level or change its data, and put them back:")
+    what = f"pods of this level ({examined.place})" if examined.place else "processes of this level"
+    say(f"{len(stopped)} criteria stop {what} or change its data, and put them back:")
     say(f"  {', '.join(each.title.lower() for each in stopped)}")
     try:
         return input("May they? Without, they are left out of the total. [y/N] ").strip().lower() in {"y", "yes"}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from servekit.loopback import client
 
@@ -15,9 +15,20 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from workbench.cluster.target import KubeContext
     from workbench.stack import Stack
 
-__all__ = ["PATIENCE_S", "Check", "Examined", "LevelExam", "NotJudgedError", "ShortfallError", "demand"]
+__all__ = [
+    "PATIENCE_S",
+    "Check",
+    "ClusterPlace",
+    "ClusterService",
+    "Examined",
+    "LevelExam",
+    "NotJudgedError",
+    "ShortfallError",
+    "demand",
+]
 
 PATIENCE_S = 20.0
 """How long a level may take to answer again after a process was lost."""
@@ -39,6 +50,40 @@ def demand(condition: object, otherwise: str) -> None:
         raise ShortfallError(otherwise)
 
 
+class ClusterService(NamedTuple):
+    """What answers for a level in a cluster.
+
+    Attributes:
+        deployment: its name; empty where an operator or a chart makes several.
+        service: the Service in front of it, and ``port`` of that.
+        port: where the Service takes requests.
+        labels: of a pod that may call it, where a NetworkPolicy asks for some.
+    """
+
+    deployment: str = ""
+    service: str = ""
+    port: int = 80
+    labels: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class ClusterPlace:
+    """Where a level is in a cluster.
+
+    Args:
+        target: the cluster.
+        namespace: the level's.
+        served: what answers for it there.
+    """
+
+    target: KubeContext
+    namespace: str
+    served: ClusterService
+
+    def __str__(self) -> str:
+        return f"context {self.target.context}, namespace {self.namespace}"
+
+
 @dataclass(frozen=True)
 class Examined:
     """A running level as the checks see it.
@@ -51,7 +96,11 @@ class Examined:
         metrics: the addresses that its metrics are read from; for a level elsewhere ``url/metrics`` alone.
         facts: whatever else a level's checks need, by name.
         load_s: how long the load of the SLA lasts.
+        load_runs: how many runs of that load may be judged; the best one counts.
+        written_s: how long it may take until a line, a span or a record is in its file; spans are written each 5 s.
         patience_s: how long it may take to answer again after a process was lost.
+        headers: sent with each request, such as a key.
+        place: where it is in a cluster; None for a level that is not reached through a kubeconfig.
     """
 
     level: int
@@ -61,12 +110,16 @@ class Examined:
     metrics: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     load_s: float = 8.0
+    load_runs: int = 3
+    written_s: float = 6.0
     patience_s: float = PATIENCE_S
+    headers: Mapping[str, str] = field(default_factory=dict)
+    place: ClusterPlace | None = None
 
     @cached_property
     def http(self) -> httpx.Client:
         """A client of the level, which gives up a request after ten seconds."""
-        return client(base_url=self.url, timeout=_CALL_S)
+        return client(base_url=self.url, timeout=_CALL_S, headers=dict(self.headers))
 
     @property
     def processes(self) -> Stack:
@@ -83,6 +136,17 @@ class Examined:
     def home(self) -> Path:
         """The run folder of a level that runs here; raises as `processes` does."""
         return self.processes.home
+
+    @property
+    def in_cluster(self) -> ClusterPlace:
+        """Where the level is in a cluster.
+
+        Raises:
+            NotJudgedError: it is not reached through a kubeconfig.
+        """
+        if self.place is None:
+            raise NotJudgedError("the level is not reached through a kubeconfig: name its cluster with CONTEXT=…")
+        return self.place
 
     def draw(self, purpose: str) -> Random:
         """Random numbers of one check's own: another check draws the same ones whatever this one did."""
@@ -104,6 +168,9 @@ class LevelExam:
         checks: by the criterion's id in the rubric, in the order in which they are made.
         here: the level that this folder started.
         elsewhere: the level at an address that ``URL`` names.
+        served: what answers for the level in a cluster.
+        in_cluster: checks that take the place of others where the level is in a cluster, by the same ids.
+        enter: is shown the level before the exam begins, and raises a `ServingError` where it lets nobody in.
     """
 
     level: int
@@ -112,3 +179,6 @@ class LevelExam:
     checks: Mapping[str, Check]
     here: Callable[[int], Examined]
     elsewhere: Callable[[str, int], Examined]
+    served: ClusterService = field(default_factory=ClusterService)
+    in_cluster: Mapping[str, Check] = field(default_factory=dict)
+    enter: Callable[[Examined], object] = lambda _: None

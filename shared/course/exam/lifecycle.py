@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
 
+from course.exam.in_cluster import place_of
 from servekit.errors import NotReadyError
 from workbench.stack import StackError, elsewhere, find_started, own, run_folder, take_over
 
@@ -33,22 +35,28 @@ def reached(exam: LevelExam, seed: int, console: Console) -> Iterator[Examined]:
         StackError: the level does not start, or another server is on its port.
         InvalidValueError: ``URL`` is no address of a server.
         NotReadyError: nothing answers there.
+        ServingError: it lets nobody in without a key.
     """
     url = elsewhere()
     if url is not None:
-        yield _answering(exam.elsewhere(url, seed))
+        yield _entered(exam, _answering(replace(exam.elsewhere(url, seed), place=place_of(exam.level, exam.served))))
     elif find_started(exam.level, run_folder(exam.level)) is not None:
         own(exam.level, run_folder(exam.level))
-        yield exam.here(seed)
+        yield _entered(exam, exam.here(seed))
     else:
         console.print(f"level {exam.level} is not up: the exam starts it, and stops it afterwards", soft_wrap=True)
         try:
             _stack(exam, "up")
             take_over(exam.level, run_folder(exam.level))
-            yield exam.here(seed)
+            yield _entered(exam, exam.here(seed))
         finally:
             with _uninterrupted():
                 _stack(exam, "down", check=False)
+
+
+def _entered(exam: LevelExam, examined: Examined) -> Examined:
+    exam.enter(examined)
+    return examined
 
 
 def _answering(examined: Examined) -> Examined:

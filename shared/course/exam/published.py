@@ -20,7 +20,9 @@ _HEAD: Final = """# The rubrics of the exams
 
 What `make exam-1` to `exam-3` ask, and for how many points. A criterion earns all of its points or none. 🔑 marks those
 that stop a process or change data of the level, and are asked for first; 📁 those that read the level's files, which
-takes a level that runs from this folder. `make skills` writes this page from the TOML files beside it.
+takes a level that runs from this folder. ☸ says what is done instead where the level is in a cluster (`CONTEXT=…`);
+all else with 🔑 or 📁 is left out of the total there, as it is at a `URL`. `make skills` writes this page from the TOML
+files beside it.
 """
 _FILE: Final = re.compile(r"level-(\d+)\.toml")
 
@@ -46,4 +48,5 @@ def _section(level: int, folder: Path) -> str:
 
 def _row(criterion: Criterion) -> str:
     marks = " 🔑" * criterion.rights + " 📁" * criterion.here
-    return f"| {criterion.points} | {criterion.title}{marks} | {criterion.asked} |"
+    instead = f" ☸ {criterion.cluster}" if criterion.cluster else ""
+    return f"| {criterion.points} | {criterion.title}{marks} | {criterion.asked}{instead} |"

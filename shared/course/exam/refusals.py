@@ -53,15 +53,15 @@ def refuse_all(examined: Examined, refusals: Sequence[Refusal], reason: Callable
     Raises:
         ShortfallError: one is answered with another status, without a reason, or with the server's own source.
     """
-    problems = [problem for each in refusals if (problem := _problem(examined.url, each, reason))]
+    problems = [problem for each in refusals if (problem := _problem(examined, each, reason))]
     shown = "; ".join(problems[:_SHOWN])
     demand(not problems, f"{len(problems)} of {len(refusals)} wrong requests: {shown}")
     return f"{len(refusals)} wrong requests, each refused with its status and a reason"
 
 
-def _problem(url: str, refusal: Refusal, reason: Callable[[Any], object]) -> str:
+def _problem(examined: Examined, refusal: Refusal, reason: Callable[[Any], object]) -> str:
     try:
-        status, body = _ask(url, refusal)
+        status, body = _ask(examined, refusal)
     except (OSError, HTTPException) as error:
         return f"{refusal.wrong}: no answer ({type(error).__name__}), expected {refusal.status}"
     if status != refusal.status:
@@ -75,11 +75,11 @@ def _problem(url: str, refusal: Refusal, reason: Callable[[Any], object]) -> str
     return "" if isinstance(text, str) and text else f"{refusal.wrong}: {status} without a reason in JSON"
 
 
-def _ask(url: str, refusal: Refusal) -> tuple[int, bytes]:
-    where = urlsplit(url)
+def _ask(examined: Examined, refusal: Refusal) -> tuple[int, bytes]:
+    where = urlsplit(examined.url)
     kind = HTTPSConnection if where.scheme == "https" else HTTPConnection
     with closing(kind(where.hostname or "", where.port, timeout=_PATIENCE_S)) as connection:
-        headers = {**refusal.headers, "content-length": str(refusal.claims or len(refusal.body))}
+        headers = {**examined.headers, **refusal.headers, "content-length": str(refusal.claims or len(refusal.body))}
         connection.request(refusal.method, refusal.path, b"" if refusal.claims else refusal.body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from course.exam.in_cluster import describe_place
 from course.exam.rubric import OF
 from workbench.hardware import HardwareStamp, hardware_stamp
 
@@ -46,6 +47,7 @@ class ExamResult(msgspec.Struct, frozen=True, kw_only=True):
         left_out: the ids of the others.
         target: the address that was asked.
         here: whether the level ran from this folder; else the code may be another than this folder's.
+        cluster: context, namespace and images of a level that was reached through a kubeconfig; else None.
         seed: of everything that was drawn.
         seconds: that the exam took.
         code: the digest of this folder's code, which is the code examined where the level ran from here.
@@ -66,11 +68,13 @@ class ExamResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     code: dict[str, Any]
     hardware: HardwareStamp
+    cluster: dict[str, Any] | None = None
 
     @property
     def code_is(self) -> str:
         """What the digest is about, in words."""
-        return "code examined" if self.here else "code of this folder (the level ran elsewhere)"
+        where = "in a cluster" if self.cluster else "elsewhere"
+        return "code examined" if self.here else f"code of this folder (the level ran {where})"
 
     @property
     def first_fixes(self) -> list[CriterionResult]:
@@ -93,19 +97,21 @@ def make_result(
         earned=earned,
         judged=counted,
         left_out=[each.criterion.id for each in judged if each.outcome == "left out"],
-        criteria=[_row(each) for each in judged],
+        criteria=[_row(each, in_cluster=examined.place is not None) for each in judged],
         target=examined.url,
         here=examined.stack is not None,
         seed=examined.seed,
         seconds=round(seconds, 1),
         code=code._asdict(),
         hardware=stamp,
+        cluster=describe_place(examined.place) if examined.place else None,
     )
 
 
-def _row(judged: JudgedCriterion) -> CriterionResult:
+def _row(judged: JudgedCriterion, *, in_cluster: bool) -> CriterionResult:
     criterion = judged.criterion
+    asked = criterion.cluster if in_cluster and criterion.cluster else criterion.asked
     return CriterionResult(
-        criterion.id, criterion.title, judged.points, criterion.points, judged.outcome, criterion.asked, judged.seen,
+        criterion.id, criterion.title, judged.points, criterion.points, judged.outcome, asked, judged.seen,
         criterion.fix, round(judged.seconds, 1),
     )  # fmt: skip

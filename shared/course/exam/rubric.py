@@ -36,6 +36,7 @@ class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fix: what to do first when it is missing.
         rights: whether it stops a process or changes data, and so is asked for first.
         here: whether it reads files or processes of the level, and so needs a level of this folder.
+        cluster: what is done instead where the level is in a cluster; empty: as elsewhere.
     """
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z-]*\Z")]
@@ -45,6 +46,7 @@ class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fix: Words
     rights: bool = False
     here: bool = False
+    cluster: str = ""
 
 
 class Rubric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -40,10 +40,10 @@ def _nothing_else() -> Callable[[], str]:
 def keep_sla(examined: Examined, path: Path, also: Callable[[], Callable[[], str]] = _nothing_else) -> str:
     """Sends the rate that ``sla.toml`` states, and holds p99, errors and throughput against its limits.
 
-    The best of three runs counts: a neighbour on the machine may spoil one, and no luck makes a slow level fast.
+    The best run counts: a neighbour on the machine may spoil one, and no luck makes a slow level fast.
 
     Args:
-        examined: the level.
+        examined: the level; its ``load_runs`` says how many runs there may be, of those that can be judged.
         path: its ``sla.toml``.
         also: is called before each run, and what it gives after it: says what else was broken, or nothing.
 
@@ -55,8 +55,9 @@ def keep_sla(examined: Examined, path: Path, also: Callable[[], Callable[[], str
         raise NotJudgedError(f"{examined.url}: the load is sent without TLS")
     sla = overridden(load_sla(path), server__url=examined.url, generator__check_ratio=0.0)
     window = Window(sla.rate_rps, min(sla.warmup_s, examined.load_s), examined.load_s)
-    tried: list[tuple[Result, list[str]]] = []
-    for turn in range(_TRIES):
+    judged: list[tuple[Result, list[str]]] = []
+    reason = ""
+    for turn in range(max(_TRIES, examined.load_runs)):
         after = also()
         result, load = attempt(path, _fresh(sla, examined, turn), window, Path(f".run/exam/sla-{sla.level}"), _Quiet())
         if load.interrupted:
@@ -64,10 +65,14 @@ def keep_sla(examined: Examined, path: Path, also: Callable[[], Callable[[], str
         broken = [*_broken(result.limits), *filter(None, [after()])]
         if result.verdict != "invalid" and not broken:
             return f"{_figures(result)} (promised {sla.thresholds.p99_ms:g} ms)"
-        tried.append((result, broken))
-    judged = [each for each in tried if each[0].verdict != "invalid"]
+        if result.verdict == "invalid":
+            reason = result.reasons[0]
+        else:
+            judged.append((result, broken))
+        if len(judged) == examined.load_runs:
+            break
     if not judged:
-        raise NotJudgedError(f"the load generator could not keep up: {tried[-1][0].reasons[0]}")
+        raise NotJudgedError(f"the load generator could not keep up: {reason}")
     best, broken = min(judged, key=lambda each: each[0].p99_ms)
     raise ShortfallError(f"{_figures(best)}; {'; '.join(broken)}")
 

@@ -118,7 +118,8 @@ def calling(examined: Examined, request: Request, log: CallLog, rate_rps: float 
 
     def offer() -> None:
         with Engine(examined.url, connections=64, timeout_s=_CALL_S) as engine:
-            wire, draw = encode(request, engine.host), examined.draw("arrivals")
+            sent = request._replace(headers={**request.headers, **examined.headers})
+            wire, draw = encode(sent, engine.host), examined.draw("arrivals")
             sends = (Send(at_s, wire, log.heard) for at_s in arrivals([Phase(rate_rps)], draw))
             open_loop(engine, sends, stop=log.over)
             engine.drain()
@@ -163,7 +164,7 @@ def judge_drain(examined: Examined, name: str, path: str, body: bytes) -> str:
     Raises:
         ShortfallError: a request was lost or failed, or the process had to be killed.
     """
-    process, callers = process_of(examined, name), [_Caller(examined.url, path, body) for _ in range(_CONNECTIONS)]
+    process, callers = process_of(examined, name), [_Caller(examined, path, body) for _ in range(_CONNECTIONS)]
     with mended(examined):
         for each in callers:
             each.thread.start()
@@ -186,9 +187,10 @@ def judge_drain(examined: Examined, name: str, path: str, body: bytes) -> str:
 class _Caller:
     """Asks on one connection, one request after the other, until the server closes it."""
 
-    def __init__(self, url: str, path: str, body: bytes) -> None:
+    def __init__(self, examined: Examined, path: str, body: bytes) -> None:
         self.answered, self.problem, self.over = 0, "", False
-        self._where, self._path, self._body = urlsplit(url), path, body
+        self._where, self._path, self._body = urlsplit(examined.url), path, body
+        self._headers = {"content-type": "application/json", **examined.headers}
         self.thread = Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
@@ -203,7 +205,7 @@ class _Caller:
 
     def _ask(self, connection: HTTPConnection) -> bool:
         """Sends one request; whether it was the last."""
-        connection.request("POST", self._path, self._body, {"content-type": "application/json"})
+        connection.request("POST", self._path, self._body, self._headers)
         answer: Any = connection.getresponse()
         answer.read()
         if answer.status != _OK:

@@ -62,7 +62,11 @@ def print_result(console: Console, result: ExamResult) -> None:
         names = ", ".join(result.left_out)
         console.print(Text(f"left out of the total: {names} (the table says why)", "dim"))
     _print_fixes(console, result.first_fixes)
-    console.print(Text(describe(result.hardware), "dim"))
+    if result.cluster:
+        where = f"context {result.cluster['context']}, namespace {result.cluster['namespace']}"
+        console.print(Text(f"examined in a cluster: {where}; asked from: {describe(result.hardware)}", "dim"))
+    else:
+        console.print(Text(describe(result.hardware), "dim"))
     console.print(Text(f"{result.code_is}: sha256 {result.code['sha256'][:16]}…, {result.code['files']} files", "dim"))
 
 

@@ -17,7 +17,7 @@ from workbench.observe.events import flatten, log_files
 from workbench.observe.spans import read_spans, trace_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     import httpx
 
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
     Ask = Callable[[Mapping[str, str]], httpx.Response]
     """Sends one right request with these headers besides its own."""
 
-__all__ = ["Metrics", "judge_audit", "judge_logs", "judge_trace"]
+__all__ = ["Metrics", "judge_audit", "judge_log_files", "judge_logs", "judge_trace"]
 
 _OK: Final = 200
-_WAIT_S: Final = 6.0
 _POLL_S: Final = 0.05
 _LATE: Final = timedelta(minutes=2)
 _FIELDS: Final = ("@timestamp", "log.level", "message", "ecs.version", "http.route", "event.duration")
@@ -90,7 +89,7 @@ def judge_trace(examined: Examined, ask_with: Ask, spans: Collection[str]) -> st
     demand(answer.status_code == _OK, f"a request with a traceparent is answered {answer.status_code}")
     said = answer.headers.get("x-trace-id", "none")
     demand(said == trace, f"sent the trace {trace[:8]}…, the answer names {said[:8]}: the traceparent is lost")
-    found = _wait(lambda: _whole(_spans(examined, trace), spans)) or _spans(examined, trace)
+    found = _wait(examined, lambda: _whole(_spans(examined, trace), spans)) or _spans(examined, trace)
     names = {each.name for each in found}
     missing = sorted(set(spans) - names)
     demand(not missing, f"no span {', '.join(missing)} in the trace; there are {', '.join(sorted(names)) or 'none'}")
@@ -107,13 +106,17 @@ def _spans(examined: Examined, trace: str) -> list[Span]:
     return [span for span in read_spans(*paths) if span.trace_id == trace]
 
 
-def judge_logs(examined: Examined, ask_with: Ask, secret: str) -> str:
+def judge_logs(
+    examined: Examined, ask_with: Ask, secret: str, read: Callable[[], Mapping[str, bytes]], where: object
+) -> str:
     """Sends a request, and finds its line in the level's logs.
 
     Args:
-        examined: a level of this folder.
+        examined: the level.
         ask_with: sends a right request whose body has ``secret`` in it.
         secret: what no log may hold.
+        read: gives the logs, by name.
+        where: they are, in words.
 
     Raises:
         ShortfallError: there is no line with the answer's trace id, a field is missing, or the body is in a log.
@@ -121,26 +124,32 @@ def judge_logs(examined: Examined, ask_with: Ask, secret: str) -> str:
     answer = ask_with({})
     trace = answer.headers.get("x-trace-id", "")
     demand(trace, "the answer has no x-trace-id that a line could be found by")
-    line = _wait(lambda: next((each for each in _lines(examined, trace)), None))
+    line = _wait(examined, lambda: next(_lines(read().values(), trace), None))
     if line is None:
-        raise ShortfallError(
-            f"no JSON line with trace.id {trace[:8]}… in {examined.home / 'logs'} within {_WAIT_S:g} s"
-        )
+        raise ShortfallError(f"no JSON line with trace.id {trace[:8]}… in {where} within {examined.written_s:g} s")
     missing = [name for name in _FIELDS if line.get(name) in (None, "")]
     demand(not missing, f"the request's line lacks {', '.join(missing)}")
     status = line.get("http.response.status_code")
     demand(status == answer.status_code, f"the line says {status}, the caller got {answer.status_code}")
     age = datetime.now(UTC) - datetime.fromisoformat(str(line["@timestamp"]))
     demand(abs(age) < _LATE, f"the line's time is {line['@timestamp']}: not the time of the request")
-    held = [path.name for path in log_files(examined.home) if secret.encode() in path.read_bytes()]
+    held = [name for name, text in read().items() if secret.encode() in text]
     demand(not held, f"{', '.join(held)} holds what the request's body said")
     return f"one ECS line for the request, found by its trace id: {line['message']}"
 
 
-def _lines(examined: Examined, trace: str) -> Iterator[dict[str, Any]]:
+def judge_log_files(examined: Examined, ask_with: Ask, secret: str) -> str:
+    """The same as `judge_logs`, for a level of this folder."""
+    home = examined.home
+    return judge_logs(
+        examined, ask_with, secret, lambda: {path.name: path.read_bytes() for path in log_files(home)}, home / "logs"
+    )
+
+
+def _lines(texts: Iterable[bytes], trace: str) -> Iterator[dict[str, Any]]:
     wanted = trace.encode()
-    for path in log_files(examined.home):
-        for raw in path.read_bytes().splitlines():
+    for text in texts:
+        for raw in text.splitlines():
             if wanted in raw:
                 try:
                     record = msgspec.json.decode(raw)
@@ -161,16 +170,16 @@ def judge_audit(examined: Examined, ask_with: Ask) -> str:
     answer = ask_with({})
     trace = answer.headers.get("x-trace-id", "").encode()
     demand(trace, "the answer has no x-trace-id that a line could be found by")
-    found = _wait(lambda: any(trace in path.read_bytes() for path in folder.glob("*.jsonl")))
-    demand(found, f"no line of the audit log in {folder} names the request within {_WAIT_S:g} s")
+    found = _wait(examined, lambda: any(trace in path.read_bytes() for path in folder.glob("*.jsonl")))
+    demand(found, f"no line of the audit log in {folder} names the request within {examined.written_s:g} s")
     report = verify(folder)
     problems = [str(problem) for problem in report.problems]
     demand(not problems, f"the audit log is not intact: {'; '.join(problems[:2])}")
     return f"the request is in the log, and all {sum(f.lines for c in report.chains for f in c.files)} lines are intact"
 
 
-def _wait(found: Callable[[], Any]) -> Any:
-    until = time.monotonic() + _WAIT_S
+def _wait(examined: Examined, found: Callable[[], Any]) -> Any:
+    until = time.monotonic() + examined.written_s
     while not (seen := found()) and time.monotonic() < until:
         time.sleep(_POLL_S)
     return seen

@@ -44,6 +44,7 @@ PAGER = Path(".learn/incident.json")
 DONE = Path(".learn/incidents.json")
 """The drills that were done: a list, a drill with its score and times each."""
 
+_EXTRAS = "SHOP_EXTRAS"
 _CANNOT = 2
 _INTERRUPTED = 130
 _BAR = 5
@@ -81,8 +82,15 @@ def _parser() -> argparse.ArgumentParser:
 def _choose(stories: dict[str, Story], wanted: str | None, seed: int | None) -> Story:
     if wanted and wanted not in stories:
         raise StoryError(f"incident {wanted}: expected one of {', '.join(stories)}")
-    up = [story.id for story in stories.values() if find_started(story.level, run_folder(story.level))]
-    return stories[wanted or random.Random(seed).choice(sorted(up or stories))]  # noqa: S311 - not a secret
+    up = [story.id for story in stories.values() if _runs(story)]
+    usual = [story.id for story in stories.values() if not story.extra]
+    return stories[wanted or random.Random(seed).choice(sorted(up or usual))]  # noqa: S311 - not a secret
+
+
+def _runs(story: Story) -> bool:
+    """Whether the level is up that a story breaks, with what it needs beside it."""
+    started = find_started(story.level, run_folder(story.level))
+    return started is not None and story.extra in {"", started.settings.get(_EXTRAS)}
 
 
 def _list(stories: dict[str, Story], console: Console) -> int:
@@ -93,9 +101,17 @@ def _list(stories: dict[str, Story], console: Console) -> int:
     for story in sorted(stories.values(), key=lambda story: (story.level, story.reference_s)):
         bar = "█" * max(1, round(_BAR * story.reference_s / longest))
         score = str(best[story.id]) if story.id in best else ""
-        table.add_row(str(story.level), story.id, f"{bar:{_BAR}} {story.reference_s} s", score, story.title)
+        table.add_row(
+            f"{story.level}{'*' * bool(story.extra)}",
+            story.id,
+            f"{bar:{_BAR}} {story.reference_s} s",
+            score,
+            story.title,
+        )
     console.print(table)
     console.print("difficulty: the seconds that the reference takes, from the alert to the repair", style="dim")
+    for level, extra in sorted({(story.level, story.extra) for story in stories.values() if story.extra}):
+        console.print(f"{level}*: level {level} must run with the {extra}: make up-{level} WITH={extra}", style="dim")
     return 0
 
 

@@ -74,11 +74,14 @@ class Caller:
         send: makes one call and returns its status, or what is wrong with the answer; may raise what its client raises.
         rate_rps: calls a second.
         objective: what `breach` judges.
+
+    Attributes:
+        objective: the same; it may be replaced at any time.
     """
 
     def __init__(self, send: Callable[[], int | str], rate_rps: float = 20.0, objective: Promise | None = None) -> None:
         self._send = send
-        self._objective = objective or Promise()
+        self.objective = objective or Promise()
         self._interval_s = 1 / rate_rps
         self._calls: list[_Call] = []
         self._over = Event()
@@ -108,7 +111,7 @@ class Caller:
 
     def breach(self) -> str | None:
         """What of the objective the recent calls missed, or None; no call is a breach, as nothing is known then."""
-        now, promised = time.monotonic(), self._objective
+        now, promised = time.monotonic(), self.objective
         calls = self._recent(promised.window_s, now)
         settled = [call for call in calls if call.ended_s is not None or call.waited_s(now) > promised.within_s]
         if not settled:

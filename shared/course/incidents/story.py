@@ -13,7 +13,7 @@ __all__ = ["Story", "StoryError", "read_stories", "read_story"]
 
 _TITLE = re.compile(
     r"# (?P<id>[a-z][a-z-]*) · (?P<title>.+)\n\n"
-    r"Level (?P<level>\d) · alert (?P<alert>[A-Z]\w+) · reference (?P<reference>\d+) s\n"
+    r"Level (?P<level>\d)(?: with (?P<extra>[a-z]+))? · alert (?P<alert>[A-Z]\w+) · reference (?P<reference>\d+) s\n"
 )
 _TOLD = ("What you are told", "Where to look")
 _ANSWER = ("Cause", "Evidence", "Fix", "Never again", "Debrief", "Interview answer")
@@ -34,6 +34,7 @@ class Story:
         id: its name.
         title: what somebody notices first.
         level: which it breaks.
+        extra: what must run beside the level (``make up-3 WITH=assistant``); empty: nothing.
         alert: the rule in ``infra/prometheus/rules`` that fires.
         reference_s: seconds from the alert to the repair, of somebody who knows the level.
         component: what is broken, by its id in the catalogue.
@@ -44,6 +45,7 @@ class Story:
     id: str
     title: str
     level: int
+    extra: str
     alert: str
     reference_s: int
     component: str
@@ -84,7 +86,7 @@ def read_story(path: Path) -> Story:
     if missing:
         raise StoryError(f"{path}: Debrief: expected a paragraph that begins with **{missing[0]}.**")
     return Story(
-        head["id"], head["title"], int(head["level"]), head["alert"], int(head["reference"]),
+        head["id"], head["title"], int(head["level"]), head["extra"] or "", head["alert"], int(head["reference"]),
         diagnosis["component"], diagnosis["cause"], sections,
     )  # fmt: skip
 

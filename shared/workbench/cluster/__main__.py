@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from workbench.cluster.air_gap import save_images
 from workbench.cluster.charts import chart_commands
 from workbench.cluster.deploy import deploy, find_overlay, undeploy
-from workbench.cluster.shell import ClusterError, say
+from workbench.cluster.shell import ClusterError
 from workbench.cluster.start import down, up
 from workbench.manifests import ManifestError
+from workbench.terminal import say
 from workbench.versions import cluster
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from workbench.cluster.charts import template_commands
 from workbench.cluster.delivery import all_images
 from workbench.cluster.deploy import find_overlay, rendered
-from workbench.cluster.shell import ClusterError, run, say
+from workbench.cluster.shell import ClusterError, run
 from workbench.images import EngineError, find_engine
 from workbench.manifests.documents import parse
+from workbench.terminal import say
 from workbench.versions import ROOT, load_versions
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.cluster.shell import ClusterError, program, run, say
+from workbench.cluster.shell import ClusterError, program, run
 from workbench.images import EngineError, find_engine
 from workbench.images.programs import ProgramError
 from workbench.images.publish import PublishError, digest_of, fetch, verify
+from workbench.terminal import say
 from workbench.versions import load_versions
 
 if TYPE_CHECKING:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from workbench.cluster.charts import chart_commands
 from workbench.cluster.delivery import choose_way, deliver, own_images, renamed
 from workbench.cluster.rollout import KSERVE, SELDON, await_all, remove_failed_jobs
-from workbench.cluster.shell import ClusterError, run, say
+from workbench.cluster.shell import ClusterError, run
 from workbench.cluster.target import agree, check_rights, choose
 from workbench.manifests import render_chart, validate
 from workbench.manifests.documents import parse
 from workbench.manifests.kustomize import render
 from workbench.manifests.pods import pod_templates, selects
 from workbench.manifests.schemas import without_schema
+from workbench.terminal import say
 from workbench.versions import ROOT, Cluster
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def deploy(level: Cluster, overlay: Path) -> None:
     run([*target.kubectl(), "apply", "-f", "-"], text=text)
     await_all(target, documents)
     _explain_calls(target, documents)
-    targets = f"client-{level.level} sla-{level.level}"
-    say(f"Or let its client ask, and the load of its SLA: make {targets} CONTEXT={target.context}")
+    targets = f"client-{level.level} sla-{level.level} exam-{level.level}"
+    say(f"Or have it asked, loaded and examined: make {targets} CONTEXT={target.context}")
 
 
 def undeploy(level: Cluster, overlay: Path) -> None:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from workbench.cluster.shell import ClusterError, kubectl, run, say
+from workbench.cluster.shell import ClusterError, kubectl, run
+from workbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

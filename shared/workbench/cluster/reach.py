@@ -1,7 +1,9 @@
 """``python -m workbench.cluster.reach LEVEL NAME=SERVICE:PORT … -- COMMAND``: a command about a level in a cluster.
 
 For as long as the command runs, kubectl forwards a free port of this machine to each Service, and the environment
-variable NAME has that port. The first one is where the level answers, so ``URL`` has its address.
+variable NAME has that port. The first one is where the level answers, so ``URL`` has its address; ``REACHED_CONTEXT``
+names the cluster. kubectl forwards to one pod, and ends when that pod goes or breaks a connection: a new one then takes
+its place at the same port.
 
     python -m workbench.cluster.reach 1 IRIS_PORT=iris-api:8100 IRIS_GRPC_PORT=iris-api:8101 -- make client-1
 """
@@ -15,26 +17,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from threading import Event, Thread
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from workbench.cluster.shell import ClusterError, say
+from workbench.cluster.shell import ClusterError
 from workbench.cluster.target import choose
 from workbench.manifests import ManifestError
 from workbench.processes import running
+from workbench.terminal import say
 from workbench.versions import cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import psutil
 
     from workbench.cluster.target import KubeContext
     from workbench.versions import Cluster
 
-__all__ = ["Forward", "forwarded", "main", "reached"]
+__all__ = ["Forward", "forwarded", "main", "reached", "reached_context"]
 
-_WAIT_S, _LOOK_S = 60.0, 0.02
+_WAIT_S, _LOOK_S, _AGAIN_S = 60.0, 0.02, 0.2
+_REACHED = "REACHED_CONTEXT"
 _FORWARD = re.compile(r"(?P<name>[A-Z][A-Z0-9_]*)=(?P<service>[a-z0-9]([-a-z0-9]*[a-z0-9])?):(?P<port>[1-9][0-9]{0,4})")
 _LISTENS = re.compile(r"^Forwarding from 127\.0\.0\.1:([0-9]+) ", re.MULTILINE)
 
@@ -85,7 +90,12 @@ def reached(level: Cluster, forwards: Sequence[Forward]) -> Iterator[dict[str, s
         listed = ", ".join(f"{each.service}:{each.port}" for each in forwards)
         say(f"context {target.context}, namespace {level.profile}: {listed}")
         url = f"http://127.0.0.1:{ports[forwards[0].name]}"
-        yield {**os.environ, "URL": url, **{name: str(port) for name, port in ports.items()}}
+        yield {**os.environ, "URL": url, _REACHED: target.context, **{name: str(at) for name, at in ports.items()}}
+
+
+def reached_context(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Returns the context of the cluster whose ports are forwarded to this command; None where none are."""
+    return environment.get(_REACHED) or None
 
 
 @contextmanager
@@ -95,10 +105,34 @@ def forwarded(target: KubeContext, namespace: str, to: Forward) -> Iterator[int]
     Raises:
         ClusterError: there is no such Service with a pod that runs.
     """
-    command = [*target.kubectl(namespace), "port-forward", f"service/{to.service}", f":{to.port}"]
+    command = [*target.kubectl(namespace), "port-forward", f"service/{to.service}"]
     # A file, because kubectl writes a line for each connection, and would stop at a full pipe that nobody reads.
-    with tempfile.TemporaryFile() as said, running(command, {}, stdout=said, stderr=subprocess.STDOUT) as process:
-        yield _local_port(process, said, f"service {to.service} in {target.context}, namespace {namespace}")
+    with tempfile.TemporaryFile() as said, _forwarding([*command, f":{to.port}"], said) as process:
+        port = _local_port(process, said, f"service {to.service} in {target.context}, namespace {namespace}")
+        over = Event()
+        keeper = Thread(target=_keep, args=(process, [*command, f"{port}:{to.port}"], said, over), name="forwarding")
+        keeper.start()
+        try:
+            yield port
+        finally:
+            over.set()
+            keeper.join()
+
+
+def _forwarding(command: Sequence[str], said: IO[bytes]) -> AbstractContextManager[psutil.Popen]:
+    return running(command, {}, stdout=said, stderr=subprocess.STDOUT)
+
+
+def _keep(first: psutil.Popen, command: Sequence[str], said: IO[bytes], over: Event) -> None:
+    """Starts kubectl anew each time that it has ended."""
+    while first.poll() is None:
+        if over.wait(_AGAIN_S):
+            return
+    while not over.is_set():
+        with _forwarding(command, said) as process:
+            while process.poll() is None and not over.wait(_AGAIN_S):
+                pass
+        over.wait(_AGAIN_S)
 
 
 def _local_port(process: psutil.Popen, said: IO[bytes], what: str) -> int:

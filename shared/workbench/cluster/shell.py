@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 
 from workbench.manifests import find_kubectl
 
-__all__ = ["ClusterError", "kubectl", "program", "run", "say"]
+__all__ = ["ClusterError", "kubectl", "program", "run"]
 
 _INSTALL = {
     "minikube": "https://minikube.sigs.k8s.io/docs/start/",
@@ -56,9 +55,3 @@ def run(
         said = f": {result.stderr.strip()}" if quiet and result.stderr.strip() else ""
         raise ClusterError(f"{shown}: exit {result.returncode}{said}{f'; {remedy}' if remedy else ''}")
     return result
-
-
-def say(text: str) -> None:
-    """Prints a line at once, because the tools write to the same terminal."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from workbench.cluster.charts import charts_of, install_commands
 from workbench.cluster.deploy import find_overlay, rendered
 from workbench.cluster.needs import Amount, cluster_needs
-from workbench.cluster.shell import ClusterError, kubectl, program, run, say
+from workbench.cluster.shell import ClusterError, kubectl, program, run
 from workbench.manifests.documents import parse
+from workbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

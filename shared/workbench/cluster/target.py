@@ -6,9 +6,10 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from workbench.cluster.shell import ClusterError, kubectl, run, say
+from workbench.cluster.shell import ClusterError, kubectl, run
+from workbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.manifests import Document
     from workbench.versions import Cluster
 
-__all__ = ["KubeContext", "agree", "check_rights", "choose"]
+__all__ = ["KubeContext", "Right", "agree", "check_rights", "choose", "missing_rights"]
 
 _VERBS = ("create", "patch")  # what `kubectl apply` does
 _HOW = "name one with CONTEXT=…"
@@ -39,6 +40,17 @@ class KubeContext:
     def kubectl(self, namespace: str | None = None) -> list[str]:
         """Returns the beginning of a kubectl command there, in a namespace if one is given."""
         return [kubectl(), "--context", self.context, *(["--namespace", namespace] if namespace else [])]
+
+
+class Right(NamedTuple):
+    """What one may do to a kind of object or a part of it (``pods/log``), in a namespace or, if empty, everywhere."""
+
+    verb: str
+    resource: str
+    namespace: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}{f' in namespace {self.namespace}' if self.namespace else ''}"
 
 
 def choose(level: Cluster, environment: Mapping[str, str] = os.environ) -> KubeContext:
@@ -93,25 +105,27 @@ def check_rights(target: KubeContext, documents: Iterable[Document]) -> None:
     if reach.returncode:
         last = (reach.stderr.strip().splitlines() or ["no answer"])[-1]
         raise ClusterError(f"context {target.context}: its API server does not answer: {last}")
-    asked = dict.fromkeys(
-        (verb, f"{document.kind.lower()}{f'.{document.group}' if document.group else ''}", _namespace(document))
+    asked = [
+        Right(verb, f"{document.kind.lower()}{f'.{document.group}' if document.group else ''}", _namespace(document))
         for document in documents
         for verb in _VERBS
-    )
-    missing = [_right(*each) for each in asked if not _may(target, *each)]
+    ]
+    missing = [f"  {each}" for each in missing_rights(target, asked)]
     if missing:
         remedy = "ask the cluster's owner for it, or take another cluster with CONTEXT=…"
         raise ClusterError("\n".join([f"context {target.context}: a right is missing; {remedy}:", *missing]))
+
+
+def missing_rights(target: KubeContext, asked: Iterable[Right]) -> list[Right]:
+    """Returns those that the API server says one does not have, each once."""
+    return [each for each in dict.fromkeys(asked) if not _may(target, each)]
 
 
 def _namespace(document: Document) -> str:
     return str(document.body["metadata"].get("namespace", ""))
 
 
-def _right(verb: str, resource: str, namespace: str) -> str:
-    return f"  {verb} {resource}{f' in namespace {namespace}' if namespace else ''}"
-
-
-def _may(target: KubeContext, verb: str, resource: str, namespace: str) -> bool:
-    asked = run([*target.kubectl(namespace), "auth", "can-i", verb, resource, "--quiet"], check=False, quiet=True)
-    return asked.returncode == 0
+def _may(target: KubeContext, right: Right) -> bool:
+    resource, _, part = right.resource.partition("/")  # kubectl would take pods/log for a pod of that name
+    question = ["auth", "can-i", right.verb, resource, *(["--subresource", part] if part else []), "--quiet"]
+    return run([*target.kubectl(right.namespace), *question], check=False, quiet=True).returncode == 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from workbench.images.build import Image, build
 from workbench.images.container import Container
 from workbench.images.engine import ContainerEngine, EngineError, find_engine
-from workbench.images.recipe import Recipe, RecipeError, recipes, release_recipe
+from workbench.images.recipe import Recipe, RecipeError, assistant_recipe, recipes, release_recipe
 
 __all__ = [
     "Container",
@@ -18,6 +18,7 @@ __all__ = [
     "Image",
     "Recipe",
     "RecipeError",
+    "assistant_recipe",
     "build",
     "find_engine",
     "recipes",

@@ -1,4 +1,4 @@
-"""``python -m workbench.images build|scan|publish N``: builds, checks and releases level N's images, or ``release``."""
+"""``python -m workbench.images build|scan|publish N``: builds, checks and releases images: of level N, or of a name."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from workbench.images.engine import EngineError, find_engine
 from workbench.images.exceptions import ExceptionsError, read_exceptions
 from workbench.images.programs import ProgramError
 from workbench.images.publish import PublishError, publish, write_checksums
-from workbench.images.recipe import RecipeError, recipes, release_recipe
+from workbench.images.recipe import RecipeError, assistant_recipe, recipes, release_recipe
 from workbench.images.sbom import write_bill
 from workbench.images.scan import ScanError, Vulnerability, judge, scan
+from workbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_NAMED = {"release": release_recipe, "assistant": assistant_recipe}
 _FAILURES = (EngineError, ExceptionsError, ProgramError, PublishError, RecipeError, ScanError)
 
 
@@ -41,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for run, text in ((_build, "build every image"), (_scan, "look for vulnerabilities"), (_publish, "push and sign")):
         command = commands.add_parser(run.__name__.strip("_"), help=text)
-        command.add_argument("level", type=_level, help="the level's number, or release: the tasks of a pipeline")
+        command.add_argument("level", type=_level, help="the level's number; release: a pipeline's tasks; assistant")
         command.add_argument("--tag", default=DEVELOPMENT, help="the local images' tag (default: %(default)s)")
         command.set_defaults(run=run)
     commands.choices["build"].add_argument(
@@ -51,18 +53,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _level(word: str) -> int | str:
-    return word if word == "release" else int(word)
+    return word if word in _NAMED else int(word)
 
 
 def _recipes(level: int | str) -> list[Recipe]:
-    return recipes(level) if isinstance(level, int) else [release_recipe()]
+    return recipes(level) if isinstance(level, int) else [_NAMED[level]()]
 
 
 def _build(found: list[Recipe], chosen: argparse.Namespace) -> int:
     engine = find_engine()
     for recipe in found:
         image = build(engine, recipe, tag=chosen.tag, target=chosen.target)
-        sys.stdout.write(f"{image}\n  bill of materials: {write_bill(engine, image)}\n")
+        say(f"{image}\n  bill of materials: {write_bill(engine, image)}")
     return 0
 
 
@@ -72,9 +74,9 @@ def _scan(found: list[Recipe], chosen: argparse.Namespace) -> int:
     for image in (f"{recipe.name}:{chosen.tag}" for recipe in found):
         verdict = judge(scan(image), exceptions)
         failed += len(verdict.to_update)
-        sys.stdout.write(
+        say(
             f"{image}: {len(verdict.to_update)} to update, {len(verdict.accepted)} accepted for now, "
-            f"{len(verdict.unfixed)} without a fix (high or critical)\n"
+            f"{len(verdict.unfixed)} without a fix (high or critical)"
         )
         _show("update", verdict.to_update)
         _show("accepted", verdict.accepted)
@@ -84,15 +86,15 @@ def _scan(found: list[Recipe], chosen: argparse.Namespace) -> int:
 def _show(word: str, found: Iterable[Vulnerability]) -> None:
     for each in found:
         fixed = ", ".join(each.fixed)
-        sys.stdout.write(f"  {word}: {each.id} {each.severity}: {each.package} {each.version}, fixed in {fixed}\n")
+        say(f"  {word}: {each.id} {each.severity}: {each.package} {each.version}, fixed in {fixed}")
 
 
 def _publish(found: list[Recipe], chosen: argparse.Namespace) -> int:
     engine = find_engine()
     released = [publish(engine, f"{recipe.name}:{chosen.tag}") for recipe in found]
     for each in released:
-        sys.stdout.write(f"{each.reference}: pushed, signed, with its bill of materials and provenance\n")
-    sys.stdout.write(f"digests: {write_checksums(chosen.level, released)}\n")
+        say(f"{each.reference}: pushed, signed, with its bill of materials and provenance")
+    say(f"digests: {write_checksums(chosen.level, released)}")
     return 0
 
 

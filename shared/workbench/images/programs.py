@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from typing import Final
 
+from workbench.terminal import say
 from workbench.versions import ROOT, load_versions
 
 __all__ = ["FOLDER", "ProgramError", "find_program", "modules"]
@@ -36,4 +36,4 @@ def modules() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("".join(f"{each}\n" for each in modules()))
+    say("\n".join(modules()))

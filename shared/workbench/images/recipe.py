@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workbench.versions import ROOT, load_versions
 
-__all__ = ["Recipe", "RecipeError", "python_image", "recipes", "release_recipe"]
+__all__ = ["Recipe", "RecipeError", "assistant_recipe", "python_image", "recipes", "release_recipe"]
 
 _RELEASE = "release"
 _CONTINUATION = re.compile(r"\\\s*\n")
@@ -90,6 +90,12 @@ def recipes(level: int, root: Path = ROOT) -> list[Recipe]:
 def release_recipe(root: Path = ROOT) -> Recipe:
     """The image in which a pipeline's tasks release level 1's model."""
     return Recipe(1, _RELEASE, Path("infra/pipelines/kubeflow/release.Dockerfile"), root)
+
+
+def assistant_recipe(root: Path = ROOT) -> Recipe:
+    """The image of level 3's assistant, which nobody needs who runs the level without it."""
+    file = Path("03-advanced-multimodel-kserve/assistant/docker/shop-assistant.Dockerfile")
+    return Recipe(3, file.name.removesuffix(".Dockerfile"), file, root)
 
 
 def python_image(root: Path = ROOT) -> str:

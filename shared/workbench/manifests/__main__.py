@@ -14,6 +14,7 @@ from workbench.manifests.kserve import standard_workloads
 from workbench.manifests.kustomize import build
 from workbench.manifests.policy import check_policy
 from workbench.manifests.validation import supported_versions, validate
+from workbench.terminal import say
 from workbench.versions import ROOT, crd_releases
 
 
@@ -50,7 +51,7 @@ def _validate(options: argparse.Namespace) -> int:
         for problem in problems:
             sys.stderr.write(f"{problem}\n")
         if not problems:
-            sys.stdout.write(f"{path}: {len(documents)} documents, Kubernetes {options.kubernetes}: valid\n")
+            say(f"{path}: {len(documents)} documents, Kubernetes {options.kubernetes}: valid")
     return 1 if failed else 0
 
 

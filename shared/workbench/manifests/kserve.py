@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workbench.manifests.documents import Document
+from workbench.manifests.language_models import language_model_workloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +32,7 @@ Body = dict[str, Any]
 def standard_workloads(documents: Iterable[Document]) -> list[Document]:
     """The Deployments and Services of the InferenceServices in Standard mode, for runtimes among the documents.
 
-    One in Knative mode makes a Knative Service instead, and none here.
+    One in Knative mode makes a Knative Service instead, and none here. Those of each LLMInferenceService come last.
     """
     together = list(documents)
     runtimes = {document.name: document.body["spec"] for document in together if document.kind == "ServingRuntime"}
@@ -41,7 +42,7 @@ def standard_workloads(documents: Iterable[Document]) -> list[Document]:
         if document.kind == "InferenceService" and _mode(document) == "Standard"
         for predictor in _predictors(document.body["spec"])
         for made in _workload(document, predictor, runtimes[predictor["model"]["runtime"]])
-    ]
+    ] + [*language_model_workloads(together)]
 
 
 def _mode(document: Document) -> str:

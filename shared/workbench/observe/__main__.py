@@ -14,7 +14,7 @@ from workbench.observe import deployment, query, waterfall
 from workbench.observe.errors import ObserveError
 from workbench.observe.spans import by_id, last, read_trace, slowest, trace_files
 from workbench.stack import run_folder
-from workbench.terminal import make_console
+from workbench.terminal import make_console, say
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -77,9 +77,9 @@ def _generate(_: argparse.Namespace) -> None:
 
     changed = write()
     for path in changed:
-        sys.stdout.write(f"written: {path.relative_to(ROOT)}\n")
+        say(f"written: {path.relative_to(ROOT)}")
     if not changed:
-        sys.stdout.write("nothing to do: every generated file is up to date\n")
+        say("nothing to do: every generated file is up to date")
 
 
 def _run_dir(options: argparse.Namespace) -> Path:

@@ -25,13 +25,15 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The server under load and how to be sure that it is the one.
 
     ``url`` left out is where ``make up-N`` started the level. ``identity_path`` must answer JSON that holds every pair
-    of ``identity``; ``start`` is the command that a reader is told when nothing answers.
+    of ``identity``; ``start`` is the command that a reader is told when nothing answers. ``key`` names the environment
+    variable whose value is sent as ``x-api-key``, where it is set.
     """
 
     url: Annotated[str, msgspec.Meta(pattern=r"^http://[^/\s]+\Z")] = ""
     start: str
     identity_path: str = "/v2"
     identity: dict[str, str | int | bool | list[str]] = {}
+    key: Annotated[str, msgspec.Meta(pattern=r"^([A-Z][A-Z0-9_]*)?\Z")] = ""
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +22,17 @@ def identify(server: Server, timeout_s: float = 3.0) -> dict[str, Any]:
     Raises:
         NotReadyError: nothing answers, or something else does; the message says what to run.
     """
-    where = f"{server.url}{server.identity_path}"
+    where, key = f"{server.url}{server.identity_path}", os.environ.get(server.key, "").strip()
     try:
-        status, _, body = ask(where, timeout_s)
+        status, _, body = ask(where, timeout_s, headers=[("x-api-key", key)] if key else ())
     except OSError:
         raise NotReadyError(server.url, None, f"nothing answers: run {server.start}") from None
     try:
         identity: Any = json.loads(body)
     except ValueError:
         identity = None
+    if status == HTTPStatus.UNAUTHORIZED and server.key:
+        raise NotReadyError(where, None, f"asks for an API key: give it one that it knows with {server.key}=…")
     if status != HTTPStatus.OK or not isinstance(identity, dict):
         raise NotReadyError(where, None, f"answers {status} {body[:60]!r}, expected JSON with {server.identity}")
     for name, expected in server.identity.items():

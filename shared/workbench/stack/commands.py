@@ -70,6 +70,8 @@ def _logs(stack: Stack, names: Sequence[str], arguments: argparse.Namespace, con
         with suppress(KeyboardInterrupt):  # how following ends
             for line in logs.follow(files):
                 logs.show(line, console, width)
+                if console.quiet:  # whoever read the lines is gone
+                    return
 
 
 def _parser(stack: Stack) -> argparse.ArgumentParser:

@@ -21,6 +21,7 @@ from servekit.json_file import write_json
 from workbench.stack import inspection
 from workbench.stack.elsewhere import elsewhere
 from workbench.stack.spec import StackError
+from workbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -183,7 +184,7 @@ def join(level: int, port: Callable[[], int], home: Path | None = None, *, anywh
     """
     try:
         if anywhere and (url := elsewhere()):
-            sys.stdout.write(f"level {level} at {url}\n")
+            say(f"level {level} at {url}")
             return
         take_over(level, home)
         check_own(level, port(), home)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from workbench.processes import cpu_s, family, resident_bytes
+from workbench.processes import cpu_s, family, proportional_bytes, resident_bytes
 from workbench.stack import control, inspection
 from workbench.stack.spec import StackError
 from workbench.terminal import make_table, printable
@@ -40,7 +40,8 @@ def _readiness(missing: str | None) -> Text:
 def status(stack: Stack, console: Console) -> bool:
     """Prints a table of the stack's processes; returns whether all of them are ready.
 
-    Memory (resident) and CPU (100 % is one core, over 0.3 s) include the processes' children.
+    Memory (resident) and CPU (100 % is one core, over 0.3 s) include the processes' children. Below it stands the
+    memory of all, supervisord too, where the platform says what they share.
 
     Raises:
         StackError: the pid file is stale, processes were left over, or supervisord does not answer.
@@ -61,6 +62,8 @@ def status(stack: Stack, console: Console) -> bool:
         row = _row(process, states[process.name], usage.get(process.name, _Usage()), started.get(process.name, 1))
         table.add_row(*row, _readiness(missing[process.name]))
     console.print(table)
+    if together := proportional_bytes(inspection.members(stack.home)):
+        console.print(f"memory of all: {together / 1e6:,.0f} MB, what they share counted once")
     return not any(missing.values())
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from assistant.canary.versions import read_versions
 from assistant.weights import model_name
 from shop.addresses import Addresses
 from shop.commands.stack import stack
+from shop.serving.envoy import Split, read_splits
 from tests.patience import until
 from tests.ports import free_block, free_ports
 from tests.tiny_shop import trained_once
@@ -108,3 +113,82 @@ def test_an_engine_that_is_killed_is_started_anew_and_the_models_do_not_notice(
     until(lambda: edge.post("/v1/chat/completions", json=QUESTION).status_code == 503, "refused")
     assert edge.post("/v1/recommendations", json={"user": 17, "k": 5}).status_code == 200
     until(lambda: edge.post("/v1/chat/completions", json=QUESTION).status_code == 200, "back")
+
+
+def canary(*words: str, **candidate: str) -> subprocess.CompletedProcess[str]:
+    changed = {f"ASSISTANT_CANDIDATE_{name}": value for name, value in candidate.items()}
+    return subprocess.run(
+        [sys.executable, "-m", "shop.commands.canary", "assistant", *words],
+        cwd=ROOT, env=os.environ | changed, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def callers(level: Stack) -> Iterator[list[int]]:
+    """Somebody who asks all the time, and the statuses of the answers."""
+    assert level
+    over, statuses = Event(), []
+
+    def ask() -> None:
+        with httpx.Client(base_url=f"http://127.0.0.1:{Addresses().port}", timeout=120, trust_env=False) as edge:
+            while not over.wait(0.2):
+                statuses.append(edge.post("/v1/chat/completions", json=QUESTION | {"max_tokens": 2}).status_code)
+
+    thread = Thread(target=ask)
+    thread.start()
+    yield statuses
+    over.set()
+    thread.join()
+    assert len(statuses) > 3
+    assert set(statuses) == {200}
+
+
+def decisions() -> str:
+    return "".join(path.read_text() for path in sorted((Addresses().run_dir / "audit").glob("canary*.jsonl")))
+
+
+def damaged(weights: Path, target: Path) -> Path:
+    """The same file with a sixth of its numbers erased: it loads, and its answers are no language."""
+    shutil.copyfile(weights, target)
+    size = target.stat().st_size
+    with target.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(bytes(size // 6))
+    return target
+
+
+def test_a_candidate_that_tells_no_facts_gets_no_traffic(callers: list[int], weights: Path, tmp_path: Path) -> None:
+    done = canary("--auto", "--questions", "8", MODEL=str(damaged(weights, tmp_path / "damaged.gguf")))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "gate stopped: version 2 tells " in done.stdout
+    assert '"decision":"gate stopped: tells ' in decisions()
+    assert list(read_versions(Addresses())) == ["1"]
+    assert "assistant" not in read_splits(Addresses().canary_state)
+    assert callers
+
+
+def test_a_slow_candidate_is_rolled_back(callers: list[int]) -> None:
+    words = ("--auto", "--questions", "4", "--traffic", "2", "--steps", "50", "--min-requests", "10")
+    done = canary(*words, PREFIX_CACHE="false", STEP_TOKENS="16")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "rolled back: first token p99 " in done.stdout
+    assert read_splits(Addresses().canary_state)["assistant"] == Split("1", "2", 0)
+    assert list(read_versions(Addresses())) == ["1"]
+    assert callers
+
+
+def test_a_good_candidate_is_promoted_and_the_version_before_stands_by(
+    callers: list[int], weights: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "same.gguf").symlink_to(weights)
+    words = ("--auto", "--questions", "4", "--traffic", "3", "--steps", "50", "--min-requests", "10")
+    done = canary(*words, "--error-margin", "0.3", MODEL=str(tmp_path / "same.gguf"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert read_splits(Addresses().canary_state)["assistant"] == Split("2", "1", 0)
+    answer = httpx.post(f"http://127.0.0.1:{Addresses().port}/v1/chat/completions", json=QUESTION, timeout=120)
+    assert answer.json()["model"] == model_name()
+    versions = json.loads((Addresses().run_dir / "assistant/versions.json").read_text())
+    assert versions == {"1": {}, "2": {"ASSISTANT_MODEL": str(tmp_path / "same.gguf")}}
+    assert callers
+    assert canary("--weight", "100").returncode == 0, "back to the version before"
+    assert json.loads(decisions().splitlines()[-1])["decision"] == "0% -> 100% by hand"

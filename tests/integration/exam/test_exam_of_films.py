@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from course.exam.command import main
 from recommender.commands.exam.__main__ import EXAM, here
 from recommender.commands.operator import write
 from recommender.commands.processes import GRAPH, placed, render, stack_of
 from recommender.settings import RecommenderSettings
-from tests.exam_taking import KILLS, SEED, as_it_is, lost
+from tests.exam_taking import ENVIRONMENT, KILLS, as_it_is, full_marks, lost, running, slow_now_and_then, started
 from tests.faulty_proxy import Asked, Replied, faulty, forgets_the_trace, in_its_own_words
 from tests.ports import free_block
-from workbench.stack import Process, Stack, down, up
+from workbench.stack import Process, Stack, down
 from workbench.terminal import make_console
 from workbench.versions import ROOT
 
@@ -46,7 +42,8 @@ def place(recommender_models: Path, tmp_path_factory: pytest.TempPathFactory) ->
         for number, name in enumerate(PORTS):
             patch.setenv(f"RECOMMENDER_{name}PORT", str(first + 3 * number))
         patch.setenv("RECOMMENDER_MODELS_DIR", str(recommender_models))
-        patch.setenv("COLUMNS", "80")
+        for variable, value in ENVIRONMENT.items():
+            patch.setenv(variable, value)
         folder = tmp_path_factory.mktemp("exam")
         (folder / ".venvs").symlink_to(ROOT / ".venvs")
         patch.chdir(folder)
@@ -64,36 +61,18 @@ def prepared(change: Callable[[Process], Process] = as_it_is) -> Stack:
     return replace(whole, processes=[change(each) for each in whole.processes])
 
 
-@contextmanager
-def running(change: Callable[[Process], Process]) -> Iterator[Examined]:
-    """The level with a defect, for a block."""
-    level = prepared(change)
-    up(level, make_console())
-    try:
-        yield replace(here(SEED), stack=level, load_s=1.0, patience_s=8.0)
-    finally:
-        down(level, make_console())
-
-
 @pytest.fixture
 def level(place: None) -> Examined:
     """The level without a defect; it stays up from one test to the next, unless one in between had a defect."""
     del place
-    up(prepared(), make_console())
-    return replace(here(SEED), load_s=1.0, patience_s=8.0)
+    return started(prepared(), here)
 
 
 def test_the_reference_gets_every_point(
     level: Examined, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert level.url
-    monkeypatch.setenv("YES", "1")
-    code = main(EXAM, ["--seed", str(SEED)])
-    printed = capsys.readouterr().out
-    assert code == 0, printed
-    assert "level 2: 100 of 100 points, in " in printed
-    result = json.loads(Path(".run/exam/2.json").read_text())
-    assert (result["points"], result["of"], result["left_out"]) == (100, 100, [])
+    full_marks(EXAM, Path(".run/exam"), monkeypatch, capsys)
 
 
 def changed(replied: Replied, change: Callable[[Any], None]) -> Replied:
@@ -174,14 +153,7 @@ def test_a_hop_with_a_defect_loses_one_criterion(
 
 
 def test_a_slow_hop_loses_the_sla(level: Examined) -> None:
-    turns, never = count(), Event()
-
-    def slow(asked: Asked) -> Asked:
-        if next(turns) % 10 == 0:
-            never.wait(0.25)
-        return asked
-
-    with faulty(level.url, ask=slow) as url:
+    with faulty(level.url, ask=slow_now_and_then(0.25, every=10)) as url:
         found = lost(EXAM, replace(level, url=url), ["sla", "rules"])
     assert list(found) == ["sla"], found
     assert "p99_ms" in found["sla"]
@@ -197,7 +169,7 @@ def test_logs_that_go_nowhere_a_killing_wrapper_and_a_step_that_stays_away_each_
     def change(process: Process) -> Process:
         return replace(process, command=[*commands.get(process.name, []), *process.command])
 
-    with running(change) as examined:
+    with running(prepared(change), here, patience_s=4.0) as examined:
         found = lost(EXAM, examined, (*QUICK, "drain", "step-failure"))
     assert list(found) == ["logs", "drain", "step-failure"], found
     assert "no JSON line with trace.id" in found["logs"]

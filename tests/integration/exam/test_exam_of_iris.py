@@ -8,11 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,22 +18,22 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from course.exam.command import main
 from iris_api.adapters.artefact import read_artefact, write_artefact
 from iris_api.commands.exam.__main__ import EXAM, here
 from iris_api.commands.stack import stack
-from tests.exam_taking import KILLS, SEED, lost, overwrite
+from tests.exam_taking import ENVIRONMENT, KILLS, full_marks, lost, overwrite, running, slow_now_and_then, started
 from tests.faulty_proxy import Asked, Replied, as_dead, faulty, forgets_the_trace
 from tests.interrupted import INTERRUPTED
 from tests.patience import GENEROUS_S, until
 from tests.ports import free_ports
-from workbench.stack import down, find_started, up
+from workbench.stack import down, find_started
 from workbench.terminal import make_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from course.exam import Examined
+    from workbench.stack import Stack
 
 pytestmark = pytest.mark.slow
 
@@ -51,54 +48,26 @@ def place(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with pytest.MonkeyPatch.context() as patch:
         for variable, port in zip(("IRIS_PORT", "IRIS_GRPC_PORT"), free_ports(2), strict=True):
             patch.setenv(variable, str(port))
-        patch.setenv("COLUMNS", "80")
+        for variable, value in ENVIRONMENT.items():
+            patch.setenv(variable, value)
         patch.chdir(tmp_path_factory.mktemp("exam"))
         shutil.copytree(model_dir, MODEL)
         yield
         down(stack(), make_console())
 
 
-@contextmanager
-def running(*before: str, after: str = "", **settings: str) -> Iterator[Examined]:
-    """The level as it is started, by this command and with these settings; up anew for each block."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        level = stack()
-        (process,) = level.processes
-        command = [*before, *process.command]
-        if after:
-            command = ["sh", "-c", f'exec "$0" "$@" {after}', *command]
-        level = replace(level, processes=[replace(process, command=command)])
-        up(level, make_console())
-        try:
-            patch.delenv("IRIS_MODEL_DIR", raising=False)
-            yield replace(here(SEED), stack=level, load_s=1.0, patience_s=8.0)
-        finally:
-            down(level, make_console())
+def wrapped(*words: str) -> Stack:
+    """The level with its server started by this command."""
+    level = stack()
+    (process,) = level.processes
+    return replace(level, processes=[replace(process, command=[*words, *process.command])])
 
 
 @pytest.fixture
 def level(place: None) -> Examined:
     """The level without a defect; it stays up from one test to the next, unless one in between had a defect."""
     del place
-    up(stack(), make_console())
-    return replace(here(SEED), load_s=1.0, patience_s=8.0)
-
-
-def test_the_reference_gets_every_point(
-    level: Examined, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert level.url
-    monkeypatch.setenv("YES", "1")
-    assert main(EXAM, ["--seed", str(SEED)]) == 0, capsys.readouterr().out
-    printed = capsys.readouterr().out
-    assert "level 1: 100 of 100 points, in " in printed
-    assert max(map(len, printed.splitlines())) <= 80 or ".run/exam/1.html" in printed
-    result = json.loads(Path(".run/exam/1.json").read_text())
-    assert (result["points"], result["of"], result["left_out"]) == (100, 100, [])
-    assert result["date"].startswith("20")
-    assert "100 of 100 points" in Path(".run/exam/1.html").read_text()
+    return started(stack(), here)
 
 
 def test_ctrl_c_leaves_a_level_that_was_not_up_as_it_was(place: None) -> None:
@@ -117,6 +86,16 @@ def test_ctrl_c_leaves_a_level_that_was_not_up_as_it_was(place: None) -> None:
     assert find_started(1) is None
     assert "the exam starts it, and stops it afterwards" in written.read_text()
     assert not Path("interrupted").exists()
+
+
+def test_the_reference_gets_every_point(
+    level: Examined, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert level.url
+    printed, result = full_marks(EXAM, Path(".run/exam"), monkeypatch, capsys)
+    assert max(map(len, printed.splitlines())) <= 80 or ".run/exam/1.html" in printed
+    assert result["date"].startswith("20")
+    assert "100 of 100 points" in Path(".run/exam/1.html").read_text()
 
 
 def backwards(asked: Asked, replied: Replied) -> Replied:
@@ -160,14 +139,7 @@ def test_a_hop_with_a_defect_loses_one_criterion(
 
 
 def test_a_slow_hop_loses_the_sla(level: Examined) -> None:
-    turns, never = count(), Event()
-
-    def slow(asked: Asked) -> Asked:
-        if next(turns) % 20 == 0:
-            never.wait(0.1)
-        return asked
-
-    with faulty(level.url, ask=slow) as url:
+    with faulty(level.url, ask=slow_now_and_then(0.1, every=20)) as url:
         examined = replace(level, url=url, metrics=(f"{url}/metrics",))
         found = lost(EXAM, examined, ["sla", "correctness", "metrics"])
     assert list(found) == ["sla"], found
@@ -187,39 +159,35 @@ def test_a_line_of_the_audit_log_that_was_changed_loses_the_audit(level: Examine
     assert "not intact" in found["audit"]
 
 
-def test_a_model_that_answers_everybody_the_same_loses_correctness() -> None:
+def test_a_constant_model_logs_that_go_nowhere_and_no_second_start_each_lose_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     graph, card = read_artefact(MODEL)
     constant = Path("constant/iris/1")
     shutil.copytree(MODEL, constant)
     same = constant_graph(graph)
     write_artefact(constant, same, msgspec.structs.replace(card, sha256=hashlib.sha256(same).hexdigest()))
-    with running(IRIS_MODEL_DIR=str(constant)) as examined:
-        found = lost(EXAM, examined, QUICK)
-    assert list(found) == ["correctness"], found
+    level = wrapped("sh", "-c", 'test -e once && exit 1; touch once; exec "$0" "$@" >/dev/null')
+
+    def asked_by_the_right_model(seed: int) -> Examined:
+        monkeypatch.delenv("IRIS_MODEL_DIR")
+        return here(seed)
+
+    monkeypatch.setenv("IRIS_MODEL_DIR", str(constant))
+    with running(level, asked_by_the_right_model, patience_s=4.0) as examined:
+        found = lost(EXAM, examined, (*QUICK, "kill"))
+    assert list(found) == ["correctness", "logs", "kill"], found
     assert "of 40 answers are wrong" in found["correctness"]
-
-
-def test_logs_that_go_nowhere_lose_the_logs() -> None:
-    with running(after=">/dev/null") as examined:
-        found = lost(EXAM, examined, QUICK)
-    assert list(found) == ["logs"], found
     assert "no JSON line with trace.id" in found["logs"]
+    assert "killed: nobody was answered again" in found["kill"]
 
 
 def test_a_wrapper_that_kills_instead_of_passing_the_signal_on_loses_the_drain() -> None:
     Path("wrapper.py").write_text(KILLS)
-    with running(sys.executable, "wrapper.py") as examined:
+    with running(wrapped(sys.executable, "wrapper.py"), here) as examined:
         found = lost(EXAM, examined, ("correctness", "drain", "kill", "metrics"))
     assert list(found) == ["drain"], found
     assert "connections lost a request when iris-api was stopped" in found["drain"]
-
-
-def test_a_server_that_does_not_start_a_second_time_loses_the_kill() -> None:
-    with running("sh", "-c", 'test -e once && exit 1; touch once; exec "$0" "$@"') as examined:
-        found = lost(EXAM, examined, ("correctness", "metrics", "kill"))
-        Path("once").unlink()
-    assert list(found) == ["kill"], found
-    assert "killed: nobody was answered again" in found["kill"]
 
 
 def constant_graph(graph: bytes) -> bytes:

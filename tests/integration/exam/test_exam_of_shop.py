@@ -6,33 +6,32 @@ import json
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from course.exam.command import main
+from course.exam.examined import PATIENCE_S
 from shop.addresses import Addresses
 from shop.commands.exam.__main__ import EXAM, here
 from shop.commands.stack import stack
+from shop.gateway.domain.errors import UnauthorizedError
 from tests.clones import LEVELS, make_models
-from tests.exam_taking import SEED, lost, overwrite
+from tests.exam_taking import ENVIRONMENT, full_marks, lost, overwrite, running, slow_now_and_then, started
 from tests.faulty_proxy import Asked, Replied, as_dead, faulty, forgets_the_trace, in_its_own_words
 from tests.once import once
 from tests.patience import until
 from tests.ports import free_block, free_ports
-from workbench.stack import Process, control, down, up
+from workbench.stack import control, down
 from workbench.terminal import make_console
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from course.exam import Examined
+    from workbench.stack import Process
 
 pytestmark = pytest.mark.slow
 
@@ -70,46 +69,38 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.setenv(f"SHOP_{name}", str(port))
         patch.setenv("SHOP_GATEWAY_PORT", str(free_block(2)))
         patch.setenv("SHOP_RUN_DIR", str(folder))
-        patch.setenv("COLUMNS", "80")
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
         yield
         down(stack(renew=False), make_console())
-
-
-@contextmanager
-def running(change: Callable[[Process], Process], **settings: str) -> Iterator[Examined]:
-    """The level with defects, for a block."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        whole = stack(renew=True)
-        level = replace(whole, processes=[change(each) for each in whole.processes])
-        up(level, make_console())
-        try:
-            yield replace(here(SEED), stack=level, load_s=1.0)
-        finally:
-            down(level, make_console())
 
 
 @pytest.fixture
 def level(place: None) -> Examined:
     """The level without a defect; it stays up from one test to the next, unless one in between had a defect."""
     del place
-    up(stack(renew=True), make_console())
-    return replace(here(SEED), load_s=1.0)
+    return started(stack(renew=True), here, PATIENCE_S)
 
 
 def test_the_reference_gets_every_point(
     level: Examined, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert level.url
-    monkeypatch.setenv("YES", "1")
-    code = main(EXAM, ["--seed", str(SEED), "--out", str(tmp_path)])
-    printed = capsys.readouterr().out
-    assert code == 0, printed
-    assert "level 3: 100 of 100 points, in " in printed
-    result = json.loads((tmp_path / "3.json").read_text())
-    assert (result["points"], result["of"], result["left_out"]) == (100, 100, [])
+    full_marks(EXAM, tmp_path, monkeypatch, capsys)
     assert not (Addresses().models_dir / "ranking" / "909").exists()
+
+
+def test_a_level_that_asks_for_a_key_is_examined_with_one(place: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    del place
+    monkeypatch.setenv("SHOP_API_KEYS", "exam:s3cret")
+    monkeypatch.setenv("SHOP_API_KEY", "s3cret")
+    with running(stack(renew=True), here) as examined:
+        EXAM.enter(examined)
+        assert lost(EXAM, examined, [*QUICK, "sla", "shift", "drain"]) == {}
+        with pytest.raises(UnauthorizedError, match=r"asks for an API key: give it one with SHOP_API_KEY=…$"):
+            EXAM.enter(replace(examined, headers={}))
+        with pytest.raises(UnauthorizedError, match=r"SHOP_API_KEY is not one that it knows$"):
+            EXAM.enter(replace(examined, headers={"x-api-key": "another"}))
 
 
 def in_other_units(asked: Asked, replied: Replied) -> Replied:
@@ -152,14 +143,7 @@ def test_a_metric_that_is_missing_loses_the_metrics(level: Examined) -> None:
 
 
 def test_a_slow_hop_loses_the_sla(level: Examined) -> None:
-    turns, never = count(), Event()
-
-    def slow(asked: Asked) -> Asked:
-        if next(turns) % 10 == 0:
-            never.wait(0.2)
-        return asked
-
-    with faulty(level.url, ask=slow) as url:
+    with faulty(level.url, ask=slow_now_and_then(0.2, every=10)) as url:
         found = lost(EXAM, replace(level, url=url), ["sla", "gate", "metrics"])
     assert list(found) == ["sla"], found
     assert "p99_ms" in found["sla"]
@@ -198,13 +182,6 @@ def test_traffic_that_goes_around_the_edge_loses_the_shift(level: Examined) -> N
     assert found["shift"].startswith("at 50 % of 80 searches: version 1 80")
 
 
-def test_a_canary_that_nobody_judges_loses_the_roll_back(level: Examined) -> None:
-    by_hand = ("shop.commands.canary", "ranking", "--weight", "50")
-    examined = replace(level, facts={**level.facts, "rollout": by_hand})
-    found = lost(EXAM, examined, ["correctness", "shift", "roll-back", "metrics"])
-    assert found == {"roll-back": "a version that ranks the worst first has 50 % of the traffic after the roll-out"}
-
-
 def test_a_cache_that_is_away_loses_the_cache(level: Examined) -> None:
     (cache,) = [each for each in level.processes.processes if each.name == "cache"]
     control.halt(level.processes, cache)
@@ -217,7 +194,16 @@ def test_a_cache_that_is_away_loses_the_cache(level: Examined) -> None:
     assert "rose by 0, expected 5" in found["cache"]
 
 
-def test_no_limits_no_logs_one_gateway_and_a_model_that_stays_away_each_lose_their_own() -> None:
+def test_a_canary_that_nobody_judges_loses_the_roll_back(level: Examined) -> None:
+    by_hand = ("shop.commands.canary", "ranking", "--weight", "50")
+    examined = replace(level, facts={**level.facts, "rollout": by_hand})
+    found = lost(EXAM, examined, ["correctness", "shift", "roll-back", "metrics"])
+    assert found == {"roll-back": "a version that ranks the worst first has 50 % of the traffic after the roll-out"}
+
+
+def test_no_limits_no_logs_one_gateway_and_a_model_that_stays_away_each_lose_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     once_alone = ["sh", "-c", 'test -e "$SHOP_RUN_DIR/once" && exit 1; touch "$SHOP_RUN_DIR/once"; exec "$0" "$@"']
 
     def spoil(process: Process) -> Process:
@@ -227,9 +213,13 @@ def test_no_limits_no_logs_one_gateway_and_a_model_that_stays_away_each_lose_the
             return replace(process, command=["sh", "-c", 'exec "$0" "$@" >/dev/null', *process.command])
         return process
 
-    with running(spoil, SHOP_GATEWAYS="1", **WITHOUT_LIMITS) as examined:
+    for name, value in {"SHOP_GATEWAYS": "1", **WITHOUT_LIMITS}.items():
+        monkeypatch.setenv(name, value)
+    whole = stack(renew=True)
+    spoiled = replace(whole, processes=[spoil(each) for each in whole.processes])
+    with running(spoiled, here, patience_s=4.0) as examined:
         asked = ("correctness", "cache", "gate", "overload", "metrics", "traces", "logs", "audit", "drain", "kill")
-        found = lost(EXAM, replace(examined, patience_s=10.0), asked)
+        found = lost(EXAM, examined, asked)
     assert list(found) == ["overload", "logs", "drain", "kill"], found
     assert "no JSON line with trace.id" in found["logs"]
     assert "while gateway-0 was stopped, callers got" in found["drain"]

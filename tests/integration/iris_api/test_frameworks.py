@@ -49,6 +49,7 @@ def checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("checkout")
 def test_who_cannot_run_has_a_row_with_the_reason_and_the_others_have_figures(model_dir: Path, golden: Golden) -> None:
     told: list[str] = []
@@ -66,6 +67,7 @@ def test_who_cannot_run_has_a_row_with_the_reason_and_the_others_have_figures(mo
     assert not [each for each in psutil.Process().children() if "rung_2_onnx:app" in each.cmdline()]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("checkout")
 def test_our_api_is_asked_about_the_protocol_it_claims(
     model_dir: Path, golden: Golden, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

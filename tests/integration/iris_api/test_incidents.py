@@ -40,6 +40,7 @@ SEEN = {
     "false-start": "drift is in alarm: ",
     "paper-trail": "Max file size of the process: unlimited",
     "one-caller": "IRIS_MAX_BODY_BYTES of the process: not set",
+    "heavy-parcels": "bulk_import.py has ended",
 }
 """What each drill shows beside what every drill does."""
 MODEL = Path(".run/1/models/iris/1")

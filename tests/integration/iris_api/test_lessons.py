@@ -39,6 +39,7 @@ def short_ladder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ladder, "LADDER", folder / "ladder")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_ladder")
 def test_the_ladder_measures_every_rung_and_the_api(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ladder.main() == 0

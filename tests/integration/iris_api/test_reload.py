@@ -68,7 +68,7 @@ async def ask(server: IrisServer, answers: list[tuple[int, Any]], enough: asynci
             answers.append((answer.status_code, answer.json()["predictions"][0]["probabilities"]))
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 async def test_no_request_is_lost_while_the_model_is_replaced(
     start: StartIris, served: Path, model_dir: Path, other: Path, workers: str
 ) -> None:

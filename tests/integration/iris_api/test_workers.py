@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tests.iris_process import IrisServer, StartIris
 
+pytestmark = pytest.mark.slow
+
 FLOWER = {"sepal_length_cm": 5.1, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
 REQUESTS = 40
 

@@ -10,6 +10,7 @@ from workbench.console.remote import PrometheusServer
 from workbench.observe.promql import Grid, QueryError
 
 
+@pytest.mark.slow
 def test_a_prometheus_that_runs_gives_the_consoles_figures(prometheus: str) -> None:
     wait_for_data(prometheus, "up", 'up{job="iris-api"}')
     with closing(PrometheusServer(prometheus)) as server:

@@ -29,6 +29,7 @@ def trained(tmp_path: Path, registry: RegistrySettings) -> ArtefactFolder:
     return artefact
 
 
+@pytest.mark.slow
 def test_the_champion_is_packed_and_not_what_was_trained_last(
     trained: ArtefactFolder, registry: RegistrySettings, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_level_1_registers_its_model_and_another_one_as_challenger(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_registry_that_is_away_leaves_the_trained_model_and_says_so(
     here: RegistrySettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

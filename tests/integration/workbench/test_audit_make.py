@@ -39,6 +39,7 @@ def make(folder: Path, *variables: str, **environment: str) -> subprocess.Comple
     )
 
 
+@pytest.mark.slow
 def test_what_make_says_to_note_is_what_it_takes(folder: Path) -> None:
     done = make(folder)
     assert done.returncode == 0, done.stderr

@@ -66,6 +66,7 @@ def npm(package: str) -> Path:
 # --- what they say ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_workflows_are_valid_for_github(tmp_path: Path) -> None:
     schema = ("--builtin-schema", "vendor.github-workflows")
     assert (done := check("check-jsonschema", *schema, *WORKFLOWS)).returncode == 0, done.stdout
@@ -74,6 +75,7 @@ def test_the_workflows_are_valid_for_github(tmp_path: Path) -> None:
     assert check("check-jsonschema", *schema, planted).returncode == 1
 
 
+@pytest.mark.slow
 def test_the_pipeline_is_valid_for_gitlab(tmp_path: Path) -> None:
     schema = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
     assert (done := check("check-jsonschema", *schema, GITLAB)).returncode == 0, done.stdout

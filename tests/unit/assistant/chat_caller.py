@@ -16,6 +16,7 @@ ASKED: dict[str, Any] = {
     "messages": [{"role": "user", "content": "Hello?"}],
     "max_tokens": 3,
 }
+"""A question with a short answer."""
 
 
 class Call:

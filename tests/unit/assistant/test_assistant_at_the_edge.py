@@ -33,9 +33,10 @@ def test_with_it_chat_goes_to_it_before_all_that_goes_to_the_gateways(tmp_path: 
     addresses = Addresses(run_dir=tmp_path, extras="assistant", assistant_port=9350)
     paths = [route["match"].get("path") or route["match"].get("prefix") for route in routes(addresses)]
     assert paths.index("/v1/chat/completions") < paths.index("/v1/")
-    (chat,) = [route for route in routes(addresses) if route["match"].get("path") == "/v1/chat/completions"]
-    assert chat["route"]["cluster"] == "assistant"
-    assert chat["route"]["timeout"] == "0s"
+    canary, chat = [route for route in routes(addresses) if route["match"].get("path") == "/v1/chat/completions"]
+    assert [each["route"]["cluster"] for each in (canary, chat)] == ["assistant-2", "assistant"]
+    assert canary["match"]["runtime_fraction"]["default_value"]["numerator"] == 0
+    assert chat["route"]["timeout"] == canary["route"]["timeout"] == "0s"
     assert '"port_value": 9350' in json.dumps(bootstrap(addresses, EdgeSettings(), STABLE)["static_resources"])
 
 

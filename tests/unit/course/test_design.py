@@ -11,7 +11,8 @@ import pytest
 
 from course.design import DesignError, read_design, read_designs
 from course.design.__main__ import main
-from course.design.results import keep_score, read_scores
+from course.design.day import unit_of
+from course.design.results import keep_score, open_design, read_scores
 from workbench.versions import ROOT
 
 TEXT = """\
@@ -108,6 +109,31 @@ def test_at_first_a_starter_is_laid_out_and_what_comes_next_is_said(
     file = tmp_path / ".learn" / "designs" / f"{TASK}.toml"
     assert file.read_text() == (ROOT / "interview/design/starter.toml").read_text()
     assert not (tmp_path / ".learn" / "designs.json").exists()
+
+
+def test_a_task_that_counts_tokens_has_a_starter_of_its_own(tmp_path: Path) -> None:
+    assert (unit_of("shop-assistant"), unit_of(TASK)) == ("tokens", "requests")
+    assert open_design("shop-assistant", unit_of("shop-assistant"))
+    file = tmp_path / ".learn/designs/shop-assistant.toml"
+    assert file.read_text() == (ROOT / "interview/design/starter-tokens.toml").read_text()
+    with pytest.raises(DesignError, match=r"bridge.toml: .*: expected the requirements of a task"):
+        unit_of("bridge")
+
+
+@pytest.mark.slow
+def test_a_design_of_the_assistant_is_scored_and_its_day_drawn(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / ".learn" / "designs" / "shop-assistant.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text((ROOT / "interview/design/references/shop-assistant.toml").read_text())
+    assert main(["shop-assistant"]) == 0
+    printed = capfd.readouterr().out
+    assert "the abused key" in printed
+    assert "make calibrate-assistant" in printed
+    (kept,) = read_scores()
+    assert kept.score > 90
+    assert (tmp_path / ".run/design/shop-assistant.svg").read_text().startswith("<svg ")
 
 
 def test_a_refused_design_says_why_and_what_to_do_and_is_not_scored(

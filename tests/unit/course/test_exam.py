@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 PACKAGES = {1: "iris_api", 2: "recommender", 3: "shop"}
 
 
-def criterion(name: str, points: int, **more: bool) -> Criterion:
+def criterion(name: str, points: int, **more: Any) -> Criterion:
     return Criterion(name, points, f"does {name} well", f"asks for {name} in a row", f"mend {name} where it is", **more)
 
 

@@ -95,6 +95,7 @@ def test_whatever_an_answer_does_is_told_in_a_sentence(folder: Path, code: str, 
     assert "Traceback" not in found.message
 
 
+@pytest.mark.slow
 def test_an_endless_loop_is_ended_with_all_it_started(folder: Path) -> None:
     started = folder / "pid"
     code = (

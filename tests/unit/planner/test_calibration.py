@@ -77,6 +77,7 @@ def test_more_cpu_than_time_means_work_behind_the_answer(calibration: Calibratio
     assert found.cpu_s == pytest.approx(sum(search.cpu_us(0.5).values()) * 1e-6)
 
 
+@pytest.mark.slow
 def test_a_fitted_delay_gives_the_measured_latency_back(calibration: Calibration) -> None:
     truth = msgspec.structs.replace(calibration.profile("search", "miss"), rate_rps=120.0)
     scenario = Scenario(120, 20, seed=9)
@@ -110,6 +111,7 @@ def test_the_capacity_of_a_machine_is_below_what_its_cores_could_do_if_nobody_wa
     assert 1000 < found < 2 / 1040e-6
 
 
+@pytest.mark.slow
 def test_an_edge_that_lets_few_in_at_once_turns_some_away_before_the_latency_rises(
     calibration: Calibration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +136,7 @@ def test_a_machine_that_others_use_is_called_noisy(change: dict[str, float], *, 
     assert msgspec.structs.replace(quiet, **change).noisy is noisy
 
 
+@pytest.mark.slow
 def test_a_searched_capacity_is_compared_with_the_simulation_and_its_own_generator(
     calibration: Calibration, monkeypatch: pytest.MonkeyPatch
 ) -> None:

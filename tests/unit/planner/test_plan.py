@@ -47,6 +47,7 @@ def test_more_requests_never_need_fewer_pods(calibration: Calibration, prices: P
         assert more.bill.total_per_hour >= fewer.bill.total_per_hour
 
 
+@pytest.mark.slow
 def test_each_zone_can_be_lost_without_exceeding_the_headroom(plan: Plan) -> None:
     for station in plan.warm.stations:
         assert station.busy_zone_lost <= plan.warm.utilisation + 1e-4

@@ -41,12 +41,14 @@ ANOTHER_THING = {
 """Files in which the name of a kind means something else; the planner may not know the shop's table."""
 
 
+@pytest.mark.slow
 def test_no_other_file_writes_a_path() -> None:
     paths = (*(each.path for each in ENDPOINTS), FEEDBACK_PATH)
     written = [place for place, text in every_text() if any(path in text for path in paths)]
     assert written == [], "expected the constants of shop.endpoints"
 
 
+@pytest.mark.slow
 def test_no_other_file_writes_a_kind() -> None:
     written = [
         place for place, text in every_text() if text in BY_KIND and place.partition(":")[0] not in ANOTHER_THING
@@ -54,6 +56,7 @@ def test_no_other_file_writes_a_kind() -> None:
     assert written == [], "expected the constants of shop.endpoints"
 
 
+@pytest.mark.slow
 def test_a_file_that_no_longer_means_another_thing_is_not_excused() -> None:
     found = {place.partition(":")[0] for place, text in every_text() if text in BY_KIND}
     assert found == set(ANOTHER_THING)

@@ -18,8 +18,9 @@ from workbench.versions import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+NAMES = ("URL", "REACHED_CONTEXT", "IRIS_PORT", "IRIS_GRPC_PORT")
 FORWARDS = ["IRIS_PORT=iris-api:8100", "IRIS_GRPC_PORT=iris-api:8101"]
-SHOW = "import os, sys; print(*(os.environ[name] for name in ('URL', 'IRIS_PORT', 'IRIS_GRPC_PORT'))); sys.exit(3)"
+SHOW = f"import os, sys; print(*(os.environ[name] for name in {NAMES})); sys.exit(3)"
 
 KUBECTL = """#!/bin/sh
 echo "$*" >> {folder}/log
@@ -27,6 +28,7 @@ case "$*" in
   *" get-contexts "*) exit 0 ;;
   *" port-forward "*" :8100") port=41000 ;;
   *" port-forward "*" :8101") port=41001 ;;
+  *" port-forward "*" 41000:8100") port=41000 ;;
   *) echo 'Error from server (NotFound): services "gone" not found' >&2; exit 1 ;;
 esac
 echo $$ >> {folder}/pids
@@ -63,7 +65,7 @@ def test_a_command_gets_the_ports_and_the_address_and_leaves_no_forwarding(
     said = capfd.readouterr().out.splitlines()
     assert said == [
         "context theirs, namespace iris: iris-api:8100, iris-api:8101",
-        "http://127.0.0.1:41000 41000 41001",
+        "http://127.0.0.1:41000 theirs 41000 41001",
     ]
     begin = "--context theirs --namespace iris port-forward service/iris-api"
     assert (kubectl / "log").read_text().splitlines()[1:] == [f"{begin} :8100", f"{begin} :8101"]
@@ -77,6 +79,20 @@ def test_a_service_that_is_not_there_is_named_with_what_kubectl_says(
     said = capfd.readouterr()
     expected = 'service gone in theirs, namespace iris: Error from server (NotFound): services "gone" not found\n'
     assert (said.out, said.err) == ("", expected)
+    assert forwarding(kubectl) == []
+
+
+def test_forwarding_that_ends_with_its_pod_begins_again_at_the_same_port(kubectl: Path) -> None:
+    """The command ends kubectl, as a pod that goes does, and waits for the next."""
+    begin = "--context theirs --namespace iris port-forward service/iris-api"
+    ends = (
+        "import os, pathlib, time\n"
+        f"folder = pathlib.Path({str(kubectl)!r})\n"
+        "os.kill(int((folder / 'pids').read_text()), 15)\n"
+        "while len((folder / 'pids').read_text().split()) < 2: time.sleep(0.01)"
+    )
+    assert main(["1", FORWARDS[0], "--", sys.executable, "-S", "-c", ends]) == 0
+    assert (kubectl / "log").read_text().splitlines()[1:] == [f"{begin} :8100", f"{begin} 41000:8100"]
     assert forwarding(kubectl) == []
 
 

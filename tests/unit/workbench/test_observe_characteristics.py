@@ -54,6 +54,7 @@ CANARIES: dict[str, tuple[NDArray[np.float64], float]] = {
 """Of its requests, those that fail, minute by minute; requests a second, beside a stable version's 0.5."""
 
 
+@pytest.mark.slow
 @needs_prometheus
 @pytest.mark.parametrize("name", CANARIES)
 def test_prometheus_says_the_same_of_a_canary_at_every_look(tmp_path: Path, name: str) -> None:
@@ -63,6 +64,7 @@ def test_prometheus_says_the_same_of_a_canary_at_every_look(tmp_path: Path, name
     agree(tmp_path, ["objectives", "recording", "models"], series, {alert: canary_fires(stable, canary)})
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_prometheus_says_the_same_of_the_budget_at_every_look(tmp_path: Path) -> None:
     shares = np.r_[np.full(60, 0.001), np.full(60, 0.05), np.full(60, 0.001), np.full(120, 0.02)]

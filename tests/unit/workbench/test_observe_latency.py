@@ -46,6 +46,7 @@ def test_a_quantile_is_interpolated_in_its_bucket() -> None:
     assert np.isnan(quantile(np.zeros(3), 0.5))
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_prometheus_says_the_same_at_every_look(tmp_path: Path) -> None:
     rng, usual, slower = np.random.default_rng(7), Latency(0.005), Latency(0.02)

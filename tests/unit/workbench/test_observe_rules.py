@@ -99,6 +99,7 @@ def test_promtool_accepts_the_configuration_and_every_rule() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_promtool_agrees_with_every_firing_and_quiet_case() -> None:
     done = promtool("test", "rules", *map(str, sorted((FOLDER / "tests").glob("*.yaml"))))

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import psutil
 
 from tests.patience import until
-from workbench.processes import MachineTime, cpu_s, family, is_alive, machine_time, on_core, resident_bytes, running
+from workbench.processes import (
+    MachineTime,
+    cpu_s,
+    family,
+    is_alive,
+    machine_time,
+    on_core,
+    proportional_bytes,
+    resident_bytes,
+    running,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +57,24 @@ def test_a_family_is_a_process_and_all_that_it_started() -> None:
         assert resident_bytes([parent, child]) > resident_bytes([parent]) > 0
         process.communicate(b"")
     until(lambda: not is_alive(child), "ended")
+
+
+def test_what_processes_share_is_counted_once() -> None:
+    commands = [[sys.executable, "-c", IDLE]] * 2
+    started = [subprocess.Popen(each, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for each in commands]
+    try:
+        for each in started:
+            assert each.stdout
+            assert each.stdout.readline() == b"up\n"
+        both = [psutil.Process(each.pid) for each in started]
+        one, together = proportional_bytes(both[:1]), proportional_bytes(both)
+        assert one
+        assert together
+        assert one < together < resident_bytes(both)
+    finally:
+        for each in started:
+            each.communicate(b"")
+    assert proportional_bytes(both) == 0
 
 
 def test_a_process_that_is_gone_has_no_family_and_uses_nothing() -> None:

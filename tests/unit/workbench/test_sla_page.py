@@ -125,7 +125,7 @@ def test_the_picture_of_a_budget_escapes_its_texts() -> None:
 
 def test_no_page_of_the_repository_names_another_host() -> None:
     """Pictures, styles and dashboards; what servers and reports make is held where they are tested."""
-    pages = [*ROOT.glob("0?-*/*.svg"), *(ROOT / "shared").rglob("*.css"), *(ROOT / "infra/grafana").rglob("*.json")]
+    pages = [*ROOT.glob("0?-*/**/*.svg"), *(ROOT / "shared").rglob("*.css"), *(ROOT / "infra/grafana").rglob("*.json")]
     names = re.compile(
         r"(?:src|href|url|uri|content)[\"']?\s*[=:(]\s*[\"']?(?:https?:)?//(?!127\.0\.0\.1)|@import", re.IGNORECASE
     )

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 class Even:
     def request(self, kind: str, random: Random) -> Request:
-        raise NotImplementedError
+        del random
+        return Request(kind)
 
     def check(self, request: Request, answer: bytes) -> str | None:
         return None if int(answer) % 2 == 0 else f"{request.path}{int(answer)} is odd"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from rich.progress import Progress
 from rich.text import Text
 
+from tests.patience import until
 from workbench.drift.terminal import main as drift
 from workbench.observe.__main__ import main as observe
 from workbench.stack import Process, Stack, TcpReady
@@ -142,6 +146,7 @@ def test_drift_is_plain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     assert r"\x1b[2J[/red] \u202e: [link=http://elsewhere.example]\x9b2J" in printed
 
 
+@pytest.mark.slow
 def test_every_command_has_its_console_from_here() -> None:
     for path in [*(ROOT / "shared").rglob("*.py"), *ROOT.glob("0?-*/*/**/*.py")]:
         called = [
@@ -150,6 +155,59 @@ def test_every_command_has_its_console_from_here() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         ]
         assert "Console" not in called, path
+
+
+def test_every_command_prints_what_nobody_may_read_by_say() -> None:
+    own = ROOT / "shared/workbench/terminal.py"
+    for path in [*(ROOT / "shared/workbench").rglob("*.py"), *(ROOT / "shared/course").rglob("*.py")]:
+        assert path == own or "sys.stdout.write" not in path.read_text(), path
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("course.progress", 0),
+        ("workbench.licences", 0),
+        ("course.drill --help", 0),
+        ("iris_api.commands.stack status", 1),  # it is not up
+        pytest.param("course.incidents --list", 0, marks=pytest.mark.slow),
+        pytest.param("iris_api.commands.exam --rubric", 0, marks=pytest.mark.slow),
+    ],
+)
+def test_a_command_that_nobody_reads_any_more_ends_quietly_with_its_own_exit_code(
+    command: str, code: int, tmp_path: Path
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=writer, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr.decode()) == (code, "")
+
+
+def test_following_the_logs_ends_when_nobody_reads_them_any_more(tmp_path: Path) -> None:
+    log = tmp_path / ".run/1/logs/iris-api.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("first\n")
+    command = [sys.executable, "-m", "iris_api.commands.stack", "logs", "-f"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as logs:
+        assert logs.stdout is not None
+        assert logs.stderr is not None
+        assert "first" in logs.stdout.readline()
+        logs.stdout.close()
+
+        def ended() -> bool:
+            with log.open("a") as file:
+                file.write("one more\n")
+            return logs.poll() is not None
+
+        try:
+            until(ended, "the command ended")
+        finally:
+            logs.kill()
+        assert (logs.returncode, logs.stderr.read()) == (0, "")
 
 
 @pytest.mark.parametrize(

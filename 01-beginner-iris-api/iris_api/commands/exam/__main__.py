@@ -1,11 +1,14 @@
-"""``make exam-1`` examines the level that runs here, starts it if it is not up, or asks the one at ``URL``."""
+"""``make exam-1`` examines the level that runs here, starts it if it is not up, or asks the one at ``URL``.
+
+With ``CONTEXT`` that is the one in a cluster, whose pods and their logs are in reach, too.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from course.exam import Examined, LevelExam
+from course.exam import ClusterService, Examined, LevelExam
 from course.exam.command import main
 from iris_api.commands.exam import answers, running
 from iris_api.commands.stack import stack
@@ -49,6 +52,12 @@ EXAM = LevelExam(
     },
     here=here,
     elsewhere=_elsewhere,
+    served=ClusterService("iris-api", "iris-api", 8100, {"iris.example.com/client": "true"}),
+    in_cluster={
+        "logs": running.pod_logs,
+        "drain": running.restart,
+        "kill": running.killed_pod,
+    },
 )
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from course.exam import demand
+from course.exam.in_cluster import judge_killed_pod, judge_pod_logs, judge_restart
 from course.exam.sla_part import keep_sla
 from course.exam.stops import CallLog, calling, judge_drain, kill, mended
-from course.exam.telemetry import Metrics, judge_audit, judge_logs, judge_trace
+from course.exam.telemetry import Metrics, judge_audit, judge_log_files, judge_trace
 from iris_api.commands.exam.answers import flowers
 from iris_api.domain.flower import as_dict
 from workbench.load import Request
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from course.exam import Examined
 
-__all__ = ["audit", "comes_back", "drain", "logs", "metrics", "sla", "traces"]
+__all__ = ["audit", "comes_back", "drain", "killed_pod", "logs", "metrics", "pod_logs", "restart", "sla", "traces"]
 
 _PREDICT: Final = "/v1/predict"
 _PROCESS: Final = "iris-api"
@@ -52,6 +53,16 @@ def comes_back(examined: Examined) -> str:
     return f"answers again {log.recovered_s:.1f} s after SIGKILL; callers got {log.said()}"
 
 
+def restart(examined: Examined) -> str:
+    """In a cluster: every pod is told to stop, and replaced, under load."""
+    return judge_restart(examined, Request(_PREDICT, _body(examined)))
+
+
+def killed_pod(examined: Examined) -> str:
+    """In a cluster: a pod is killed under load; another takes its place."""
+    return judge_killed_pod(examined, Request(_PREDICT, _body(examined)))
+
+
 def metrics(examined: Examined) -> str:
     """A known number of right and wrong requests, counted by ``/metrics`` with their codes."""
     before, body = Metrics(examined), _body(examined)
@@ -78,7 +89,12 @@ def traces(examined: Examined) -> str:
 
 def logs(examined: Examined) -> str:
     """A request's line in the log, without what was in its body."""
-    return judge_logs(examined, _sender(examined, _body(examined, _SECRET)), str(_SECRET))
+    return judge_log_files(examined, _sender(examined, _body(examined, _SECRET)), str(_SECRET))
+
+
+def pod_logs(examined: Examined) -> str:
+    """In a cluster: a request's line in what the pods logged."""
+    return judge_pod_logs(examined, _sender(examined, _body(examined, _SECRET)), str(_SECRET))
 
 
 def audit(examined: Examined) -> str:

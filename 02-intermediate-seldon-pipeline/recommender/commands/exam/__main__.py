@@ -9,6 +9,7 @@ from course.exam.command import main
 from recommender.commands.exam import answers, running
 from recommender.commands.processes import placed_last, stack_of
 from recommender.settings import RecommenderSettings
+from workbench.cluster.reach import reached_context
 
 __all__ = ["EXAM", "here"]
 
@@ -22,7 +23,9 @@ def here(seed: int) -> Examined:
 
 
 def _elsewhere(url: str, seed: int) -> Examined:
-    return Examined(2, url, None, seed, (f"{url}/metrics",), {"settings": RecommenderSettings()})
+    """The level at an address; in a cluster that is Seldon's executor, whose metrics have another path."""
+    path = "prometheus" if reached_context() else "metrics"
+    return Examined(2, url, None, seed, (f"{url}/{path}",), {"settings": RecommenderSettings()})
 
 
 EXAM = LevelExam(
@@ -48,6 +51,7 @@ EXAM = LevelExam(
     },
     here=here,
     elsewhere=_elsewhere,
+    in_cluster={"bad-input": answers.bad_input_in_cluster, "metrics": running.executor_metrics},
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
     from course.exam import Examined
 
-__all__ = ["PATH", "STEPS", "bad_input", "cold_start", "correctness", "graph", "rules", "wanted"]
+__all__ = [
+    "PATH",
+    "STEPS",
+    "bad_input",
+    "bad_input_in_cluster",
+    "cold_start",
+    "correctness",
+    "graph",
+    "rules",
+    "wanted",
+]
 
 PATH: Final = "/api/v1.0/predictions"
 STEPS: Final = ("preprocessor", "model", "postprocessor")
@@ -108,24 +118,32 @@ def graph(examined: Examined) -> str:
 
 def bad_input(examined: Examined) -> str:
     """Wrong requests of every kind to the graph."""
-    return refuse_all(examined, _refusals(), lambda answer: answer["status"]["info"])
+    return refuse_all(examined, [*_of_the_steps(), *_of_the_router()], _reason)
 
 
-def _refusals() -> list[Refusal]:
-    def wrong(what: str, status: int, body: Any, **more: Any) -> Refusal:
-        return Refusal(what, status, PATH, body if isinstance(body, bytes) else msgspec.json.encode(body), **more)
+def bad_input_in_cluster(examined: Examined) -> str:
+    """Wrong requests that Seldon's executor passes on to the steps; the others it answers in its own way."""
+    return refuse_all(examined, _of_the_steps(), _reason)
 
+
+def _reason(answer: Any) -> object:
+    return answer["status"]["info"]
+
+
+def _wrong(what: str, status: int, body: Any, **more: Any) -> Refusal:
+    return Refusal(what, status, PATH, body if isinstance(body, bytes) else msgspec.json.encode(body), **more)
+
+
+def _of_the_steps() -> list[Refusal]:
     def asks(what: str, **payload: Any) -> Refusal:
-        return wrong(what, 422, {"jsonData": payload})
+        return _wrong(what, 422, {"jsonData": payload})
 
     return [
-        wrong("no body", 400, b""),
-        wrong("half a JSON document", 400, b'{"jsonData": {"user"'),
-        wrong("a list for a message", 400, [1]),
-        wrong("a message without a payload", 400, {}),
-        wrong("a number beyond all floats", 400, b'{"jsonData": {"user": 1e999}}'),
-        wrong("a media type that is not JSON", 415, {}, headers={"content-type": "text/plain"}),
-        wrong("text where a document belongs", 422, {"strData": "x"}),
+        _wrong("no body", 400, b""),
+        _wrong("half a JSON document", 400, b'{"jsonData": {"user"'),
+        _wrong("a list for a message", 400, [1]),
+        _wrong("a message without a payload", 400, {}),
+        _wrong("text where a document belongs", 422, {"strData": "x"}),
         asks("neither a user nor ratings"),
         asks("no items at all", user=1, k=0),
         asks("too many items", user=1, k=101),
@@ -135,7 +153,14 @@ def _refusals() -> list[Refusal]:
         asks("an item that is not known", ratings=[{"item": 999_999, "rating": 5}]),
         asks("nine stars of five", ratings=[{"item": 50, "rating": 9}]),
         asks("an item that is rated twice", ratings=[{"item": 50, "rating": 5}] * 2),
-        wrong("a body beyond the limit", 413, b"", claims=1 << 30),
-        wrong("another method", 405, b"", method="PUT"),
+    ]
+
+
+def _of_the_router() -> list[Refusal]:
+    return [
+        _wrong("a number beyond all floats", 400, b'{"jsonData": {"user": 1e999}}'),
+        _wrong("a media type that is not JSON", 415, {}, headers={"content-type": "text/plain"}),
+        _wrong("a body beyond the limit", 413, b"", claims=1 << 30),
+        _wrong("another method", 405, b"", method="PUT"),
         Refusal("a path that is not there", 404, "/api/v1.0/prediction", b"{}"),
     ]

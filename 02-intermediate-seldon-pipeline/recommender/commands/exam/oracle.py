@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime as ort
 
+from course.exam import NotJudgedError
 from recommender.adapters.artefact import Artefact
 from recommender.adapters.inventory import Inventory
 from recommender.domain.request import RecommendationRequest
 from recommender.service.preparation import Preparation
+from servekit.errors import NotReadyError
+from workbench.stack import elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,9 +48,15 @@ class Oracle:
 
     @cached_property
     def out(self) -> frozenset[int]:
-        """What is out of stock now, by the items' ids."""
+        """What is out of stock now, by the items' ids; not to be judged where the inventory is not in reach."""
         url, login = self.settings.inventory_url, self.settings.inventory_login
-        return frozenset(Inventory(url, self.catalogue, timeout_s=5, login=login).out())
+        try:
+            return frozenset(Inventory(url, self.catalogue, timeout_s=5, login=login).out())
+        except NotReadyError as problem:
+            if elsewhere() is None:
+                raise
+            where = "RECOMMENDER_VALKEY_HOST and RECOMMENDER_VALKEY_PORT say where it is"
+            raise NotJudgedError(f"what is out of stock is not known: {problem}; {where}") from None
 
     def inventory(self) -> Inventory:
         """The inventory, with the rights to change it."""

@@ -10,20 +10,20 @@ import msgspec
 from course.exam import ShortfallError, demand
 from course.exam.sla_part import keep_sla
 from course.exam.stops import CallLog, calling, judge_drain, kill, mended
-from course.exam.telemetry import Metrics, judge_logs, judge_trace
+from course.exam.telemetry import Metrics, judge_log_files, judge_trace
 from recommender.commands.exam.answers import PATH, STEPS, wanted
 from recommender.commands.exam.oracle import Oracle
 from recommender.training.golden import Golden
 from workbench.load import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import httpx
 
     from course.exam import Examined
 
-__all__ = ["drain", "logs", "metrics", "sla", "step_failure", "stock", "traces"]
+__all__ = ["drain", "executor_metrics", "logs", "metrics", "sla", "step_failure", "stock", "traces"]
 
 _RIGHT, _WRONG = 12, 3
 _LONGEST_S: Final = 5.0
@@ -88,22 +88,39 @@ def drain(examined: Examined) -> str:
 
 def metrics(examined: Examined) -> str:
     """A known number of right and wrong requests, counted by the router, the executor's metrics and the steps."""
+    before, after = _asked(examined)
+    _demand_executors(before, after, ("model",))
+    for code, count in (("200", _RIGHT), ("422", _WRONG)):
+        after.demand_rise(before, count, "serving_request_duration_seconds_count", endpoint=PATH, code=code)
+    for step in STEPS:
+        after.demand_rise(before, _RIGHT, "serving_step_duration_seconds_count", step=step)
+    for name in ("serving_requests_in_flight", "serving_model_info"):
+        demand(after.has(name), f"no metric {name}")
+    return f"{_RIGHT + _WRONG} requests, counted by code and by each of {len(STEPS)} steps"
+
+
+def executor_metrics(examined: Examined) -> str:
+    """In a cluster: the same requests, counted by Seldon's executor, its calls of each step among them."""
+    _demand_executors(*_asked(examined), STEPS)
+    return f"{_RIGHT + _WRONG} requests, counted by code and by each of {len(STEPS)} steps, in the executor's metrics"
+
+
+def _asked(examined: Examined) -> tuple[Metrics, Metrics]:
+    """The metrics before and after a known number of right and wrong requests."""
     before = Metrics(examined)
     for _ in range(_RIGHT):
         wanted(examined, user=1, k=1)
     for _ in range(_WRONG):
         examined.http.post(PATH, json={"jsonData": {}})
-    after = Metrics(examined)
+    return before, Metrics(examined)
+
+
+def _demand_executors(before: Metrics, after: Metrics, steps: Iterable[str]) -> None:
     for code, count in (("200", _RIGHT), ("422", _WRONG)):
-        after.demand_rise(before, count, "serving_request_duration_seconds_count", endpoint=PATH, code=code)
         served = {"service": "predictions", "code": code}
         after.demand_rise(before, count, "seldon_api_executor_server_requests_seconds_count", **served)
-    for step in STEPS:
-        after.demand_rise(before, _RIGHT, "serving_step_duration_seconds_count", step=step)
-    after.demand_rise(before, _RIGHT, "seldon_api_executor_client_requests_seconds_count", model_name="model")
-    for name in ("serving_requests_in_flight", "serving_model_info"):
-        demand(after.has(name), f"no metric {name}")
-    return f"{_RIGHT + _WRONG} requests, counted by code and by each of {len(STEPS)} steps"
+    for step in steps:
+        after.demand_rise(before, _RIGHT, "seldon_api_executor_client_requests_seconds_count", model_name=step)
 
 
 def traces(examined: Examined) -> str:
@@ -113,7 +130,7 @@ def traces(examined: Examined) -> str:
 
 def logs(examined: Examined) -> str:
     """A request's line in the log, without what was in its body."""
-    return judge_logs(examined, _sender(examined, _body(_SECRET)), str(_SECRET))
+    return judge_log_files(examined, _sender(examined, _body(_SECRET)), str(_SECRET))
 
 
 def _body(user: int = 1) -> bytes:

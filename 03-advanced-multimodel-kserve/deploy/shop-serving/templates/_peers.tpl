@@ -45,3 +45,18 @@
     - port: 53
       protocol: TCP
 {{- end }}
+
+{{/* To whoever collects traces, where they are sent. */}}
+{{- define "shop.tracingEgress" -}}
+{{- if .Values.tracing.endpoint -}}
+- to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: monitoring
+      podSelector:
+        matchLabels:
+          app.kubernetes.io/name: jaeger
+  ports:
+    - port: otlp-http
+{{- end }}
+{{- end }}

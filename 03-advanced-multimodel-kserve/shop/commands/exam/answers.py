@@ -31,7 +31,7 @@ def conformance(examined: Examined) -> str:
     """Every MUST of the Open Inference Protocol, of each model, at the edge."""
     passed, failed = 0, list[str]()
     for model in MODELS:
-        results = run(examined.url, model, "1")
+        results = run(examined.url, model, "1", headers=examined.headers)
         passed += sum(each.outcome is Outcome.PASSED for each in results)
         broken = [each for each in results if each.outcome is Outcome.FAILED and each.level is Requirement.MUST]
         failed += [f"{model}: {each.check.name}: {each.detail}" for each in broken]

@@ -12,6 +12,7 @@ from course.exam import demand
 from shop.endpoints import PAYMENTS, RECOMMENDATIONS, SEARCH
 from shop.features import store
 from shop.gateway.domain.contracts import PaymentRequest, RecommendationRequest, SearchQuery, SearchRequest
+from shop.load.caller import key_headers
 from workbench.load import Request
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Questions:
 
     def requests(self, count: int) -> list[Request]:
         """The same, ready to be sent by the load engine."""
-        return [Request(path_of(each), msgspec.json.encode(each)) for each in self.mixed(count)]
+        headers = {**JSON, **key_headers()}
+        return [Request(path_of(each), msgspec.json.encode(each), headers=headers) for each in self.mixed(count)]
 
     def _count(self, prefix: str) -> int:
         return len(np.load(self._addresses.features_dir / store.FILES[prefix], mmap_mode="r"))

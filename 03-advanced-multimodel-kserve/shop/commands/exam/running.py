@@ -11,7 +11,7 @@ import msgspec
 from course.exam import NotJudgedError, demand
 from course.exam.sla_part import keep_sla
 from course.exam.stops import CallLog, calling, mended, process_of
-from course.exam.telemetry import Metrics, judge_audit, judge_logs, judge_trace
+from course.exam.telemetry import Metrics, judge_audit, judge_log_files, judge_trace
 from shop.commands.exam.questions import Questions, ask
 from shop.commands.failures import OfferedLoad, cause
 from shop.endpoints import PAYMENTS, RECOMMENDATIONS, SEARCH
@@ -91,7 +91,7 @@ def lost_model(examined: Examined) -> str:
     """Triton is killed under load: fallbacks answer, nobody gets an error, and the models are back in time."""
     load = OfferedLoad(examined.facts["addresses"].port, _messages(examined, "kill"), 50)
     with mended(examined):
-        outage = cause(examined.processes, "triton", load, quiet_s=2)
+        outage = cause(examined.processes, "triton", load, 2, examined.patience_s)
     demand(not outage.failed, f"without Triton {outage.failed} of {outage.requests} requests failed")
     demand(outage.recovery_s <= examined.patience_s, f"the models are not back {outage.recovery_s:.0f} s after a kill")
     degraded = f"{outage.degraded} of {outage.requests} answers a fallback's"
@@ -129,7 +129,9 @@ def metrics(examined: Examined) -> str:
         after.demand_rise(before, 1, "serving_step_duration_seconds_count", step=step)
     for name in ("serving_requests_in_flight", "serving_model_info", "serving_concurrency_limit", "serving_shed_total"):
         demand(after.has(name), f"no metric {name}")
-    return f"{len(statuses) + _RIGHT} requests over {len(examined.metrics)} gateways, counted by model and code"
+    asked = len(examined.metrics)
+    over = f"{asked} gateway{'' if asked == 1 else 's'}"
+    return f"{len(statuses) + _RIGHT} requests over {over}, counted by model and code"
 
 
 def traces(examined: Examined) -> str:
@@ -140,7 +142,7 @@ def traces(examined: Examined) -> str:
 
 def logs(examined: Examined) -> str:
     """A request's line in a gateway's log, without what was in its body."""
-    return judge_logs(examined, _sender(examined, _payment(examined, "logs", _SECRET)), str(_SECRET))
+    return judge_log_files(examined, _sender(examined, _payment(examined, "logs", _SECRET)), str(_SECRET))
 
 
 def audit(examined: Examined) -> str:

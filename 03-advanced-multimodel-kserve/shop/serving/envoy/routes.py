@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from servekit.json_file import write_json
-from shop.endpoints import ENDPOINTS, PAYMENTS
+from shop.endpoints import CHAT, ENDPOINTS, MODELS, PAYMENTS
 from shop.serving.envoy import assistant
-from shop.serving.envoy.splits import read_splits
+from shop.serving.envoy.splits import Split, read_splits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from shop.addresses import Addresses
     from shop.serving.envoy.settings import EdgeSettings
-    from shop.serving.envoy.splits import Split
 
 __all__ = ["CLUSTER", "NAME", "VERSION_HEADER", "route_configuration", "routes_file", "write_routes"]
 
@@ -44,15 +43,12 @@ def route_configuration(
 ) -> dict[str, Any]:
     """Envoy's RouteConfiguration for these versions and weights; by the addresses it knows what runs besides."""
     v1 = [route for each in ENDPOINTS for route in _of_model(each.model, {"path": each.path}, splits[each.model])]
-    v2 = [
-        route
-        for model, split in splits.items()
-        for route in _of_model(model, {"path": f"/v2/models/{model}/infer"}, split)
-    ]
+    v2 = [route for model in MODELS for route in _of_model(model, {"path": f"/v2/models/{model}/infer"}, splits[model])]
+    chat = _of_model(CHAT.model, {"path": CHAT.path}, splits.get(CHAT.model, Split()))
     routes = [
         *(_forward(route, settings.timeout_s, settings) for route in v1),
         *(_forward(route, settings.tensor_timeout_s, settings) for route in v2),
-        *(assistant.routes(addresses) if addresses is not None else []),
+        *(assistant.routes(addresses, chat) if addresses is not None else []),
         _forward({"match": {"prefix": "/v1/"}}, settings.timeout_s, settings),
         *(_forward({"match": match}, settings.tensor_timeout_s, settings) for match in _V2),
         *(_health(path, settings) for path in ("/healthz", "/readyz")),

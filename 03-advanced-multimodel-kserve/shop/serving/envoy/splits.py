@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from servekit.json_file import write_json
-from shop.endpoints import MODELS
+from shop.endpoints import CHAT, MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +29,8 @@ class Split(msgspec.Struct, frozen=True):
 def read_splits(path: Path) -> dict[str, Split]:
     """The split of each model; of those that the file does not name, and without the file, the default.
 
+    The assistant's is among them only where the file has it.
+
     Raises:
         ValueError: the file is not what it should be.
     """
@@ -40,7 +42,7 @@ def read_splits(path: Path) -> dict[str, Split]:
         found = msgspec.json.decode(content, type=dict[str, Split])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: {error}: expected {{model: {{stable, candidate, weight}}}}") from None
-    return {model: found.get(model, Split()) for model in MODELS}
+    return {model: found.get(model, Split()) for model in (*MODELS, *({CHAT.model} & found.keys()))}
 
 
 def write_splits(path: Path, splits: Mapping[str, Split]) -> None:

@@ -204,6 +204,7 @@ def test_each_components_metadata_says_what_it_is(components: Components) -> Non
     assert metadata["predict"]["inputs"] == [{"name": "features", "datatype": "FP32", "shape": [-1, 1682]}]
 
 
+@pytest.mark.slow
 def test_without_the_inventory_stale_answers_come_for_a_while_and_then_none(
     components: Components, inventory: Server
 ) -> None:

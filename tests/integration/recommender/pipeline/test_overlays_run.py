@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 from recommender.training.golden import Golden
 from tests.integration.recommender.pipeline.conftest import MODELS, PREDICTIONS
 from tests.patience import until
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from tests.integration.recommender.pipeline.conftest import Running
 
 
+@pytest.mark.slow
 def test_the_canary_answers_a_tenth_and_each_version_by_its_own_oracle(level: Running, public: httpx.Client) -> None:
     golden = Golden([MODELS / "1", MODELS / "2"])
     drawn: Counter[str] = Counter()

@@ -135,6 +135,7 @@ def test_a_killed_step_is_503_by_name_and_comes_back(level: Running, name: str) 
     until(lambda: level.ask(196).status_code == 200, "recovered")
 
 
+@pytest.mark.slow
 def test_a_step_whose_supervised_process_is_killed_leaves_nothing_behind(level: Running) -> None:
     before = level.step("model")
     parent = before.parent()

@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from shop.gateway.domain.entry import CachedEntry, Entry, dump
 from tests.patience import until
 
@@ -17,6 +19,7 @@ KEYS = 10_000
 WORKER = "tests.integration.shop.gateway.stampede_worker"
 
 
+@pytest.mark.slow
 def test_no_stampede_when_ten_thousand_answers_expire(stores: tuple[Store, Store]) -> None:
     cache = stores[1]
     with cache.client as client:

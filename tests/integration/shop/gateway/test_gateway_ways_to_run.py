@@ -9,11 +9,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
     from tests.integration.shop.gateway.conftest import GatewayProcess, Store
     from tests.integration.shop.gateway.fake_models import FakeModels
@@ -60,6 +60,7 @@ def test_shards_are_asked_side_by_side_and_their_answers_merged(
     assert {call.model for call in models.calls} == {"personalisation-0", "personalisation-1"}
 
 
+@pytest.mark.slow
 def test_each_decision_is_a_line_of_the_audit_log(
     start_gateway: Callable[..., GatewayProcess], models: FakeModels, tmp_path: Path
 ) -> None:
@@ -79,6 +80,7 @@ def test_each_decision_is_a_line_of_the_audit_log(
     assert decided[1][1] == "review"
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_audit_log_is_not_ready_and_exit_code_1(
     start_gateway: Callable[..., GatewayProcess], tmp_path: Path
 ) -> None:
@@ -101,6 +103,7 @@ def test_a_full_disk_under_the_audit_log_is_not_ready_and_exit_code_1(
     assert (verdict.returncode, "truncated: the head knows seq 3 is missing" in verdict.stdout) == (1, True)
 
 
+@pytest.mark.slow
 def test_what_it_cannot_start_with_is_said_in_one_line(free_ports: Callable[[int], list[int]]) -> None:
     command = [sys.executable, "-m", "shop.gateway", "--gateway-port", str(free_ports(1)[0])]
     pair = (

@@ -190,6 +190,7 @@ def test_a_valkey_that_hangs_costs_a_gateway_one_wait(store: Store, clock: Clock
     run(store, check, burst=5, patience_s=0.02)
 
 
+@pytest.mark.slow
 def test_two_gateways_let_a_key_send_what_one_may(start_gateway: Callable[..., GatewayProcess]) -> None:
     settings = {"SHOP_API_KEYS": "both:s3cret", "SHOP_KEY_RATE": "0.001", "SHOP_KEY_BURST": "6", "SHOP_CACHE": "false"}
     pair = [start_gateway(**settings) for _ in range(2)]

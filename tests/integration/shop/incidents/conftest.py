@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from assistant.weights import WeightsError, fetch_weights
 from interview.incidents.level_3 import search_of
 from shop.addresses import Addresses
 from shop.artefact import Artefact
@@ -29,15 +30,34 @@ if TYPE_CHECKING:
     from workbench.stack import Stack
 
 PORTS = ("PORT", "ENVOY_ADMIN_PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT", "FEATURES_PORT",
-         "CACHE_PORT")  # fmt: skip
+         "CACHE_PORT", "ASSISTANT_PORT")  # fmt: skip
+PYTHON = ROOT / ".venvs/assistant/bin/python"
 ROWS = 2000
 
 
 @pytest.fixture(scope="package")
+def missing_assistant() -> str:
+    """Why the assistant cannot run here; empty where it can."""
+    if not PYTHON.exists():
+        return f"{PYTHON}: missing: make assistant-parts makes it"
+    try:
+        fetch_weights()
+    except WeightsError as error:
+        return str(error)
+    return ""
+
+
+@pytest.fixture(scope="package")
 def level(
-    shop_models: Path, tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+    shop_models: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    free_ports: Callable[[int], list[int]],
+    missing_assistant: str,
 ) -> Iterator[Stack]:
-    """A level 3 of its own on the tiny shop, up for all the faults of this folder; each leaves it as it was."""
+    """A level 3 of its own on the tiny shop, up for all the faults of this folder; each leaves it as it was.
+
+    The assistant runs beside it, where it can.
+    """
     run_dir = tmp_path_factory.mktemp("incidents") / "run"
     run_dir.mkdir()
     for name in ("models", "features"):  # faults change them
@@ -46,6 +66,7 @@ def level(
     settings = {f"SHOP_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
     settings |= {"SHOP_RUN_DIR": str(run_dir), "SHOP_GATEWAY_PORT": str(free_block(2))}
     settings |= {"SHOP_TRITON_ENVIRONMENT": str(ROOT / ".venvs/triton")}
+    settings |= {"SHOP_EXTRAS": "" if missing_assistant else "assistant"}
     with same_environment(), pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)

@@ -12,28 +12,22 @@ import psutil
 import pytest
 
 from course.incidents.holder import load_fault
-from course.incidents.story import read_stories
-from course.incidents.watch import AlertWatch, level_targets
 from interview.incidents.candidate import other_way_round, with_a_forgotten_branch
 from shop.addresses import Addresses
 from shop.artefact import Artefact
 from shop.features.store import RANKING_WIDTH
-from tests.incident_trainee import FOLDER, incidents_of
+from tests.incident_trainee import incidents_of
+from tests.integration.shop.incidents.proof import prove_fault
 from tests.patience import until
 from workbench.stack.inspection import members
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from course.incidents import Fault
     from workbench.stack import Stack
 
 pytestmark = pytest.mark.slow
 
-STORIES = read_stories(FOLDER)
 SPEED = 100.0
 """5 minutes of a rule are 3 seconds here: a fault shows as soon, and all of them are to be proven in three minutes."""
-CALLS, HELD_S = 20, 1.0
 SEEN = {
     "fallbacks": "sales-report is connected",
     "steady-thirty": "max_queue_delay_microseconds: 30000",
@@ -57,25 +51,7 @@ def test_every_incident_of_the_level_is_proven_here() -> None:
 
 @pytest.mark.parametrize("incident", SEEN)
 def test_a_fault_fires_its_alert_until_its_fix_and_no_sooner(level: Stack, incident: str) -> None:
-    alert, fault = STORIES[incident].alert, load_fault(incident)
-    assert fault.obstacle() is None
-    fault.caller.start()
-    try:
-        with AlertWatch([alert], level_targets(3), SPEED) as watch:
-            until(lambda: fault.caller.summary().requests > CALLS, "asked by its users")
-            until(lambda: fault.breach() is None, lambda: f"not well before it is broken: {fault.breach()}")
-            assert watch.firing == []
-            fault.plant()
-            until(lambda: watch.firing, lambda: f"{alert} does not fire: {fault.symptoms()}, {watch.problems}")
-        assert all(fault.symptoms())
-        assert SEEN[incident] in " ".join(fault.evidence())
-        until(lambda: fault.breach() is not None, "broken as long as nobody mends it")
-        load_fault(incident).fix()  # it knows nothing of what was planted
-        until(well_for(HELD_S, fault), lambda: f"{incident}: not repaired: {fault.breach()}")
-    finally:
-        fault.caller.stop()
-        fault.restore()
-    assert load_fault(incident).obstacle() is None
+    prove_fault(incident, SEEN[incident], SPEED)
     until(lambda: not unpacked(level), "rid of code that a request brought")
 
 
@@ -86,19 +62,6 @@ def unpacked(level: Stack) -> list[str]:
         with suppress(psutil.NoSuchProcess):
             found += [word for word in process.cmdline() if re.search(r"/folder\w+/\d+/model\.py", word)]
     return found
-
-
-def well_for(seconds: float, fault: Fault) -> Callable[[], bool]:
-    """Says, as often as it is asked, whether the objective has held for so long by now."""
-    last_breach = time.monotonic()
-
-    def is_well() -> bool:
-        nonlocal last_breach
-        if fault.breach() is not None:
-            last_breach = time.monotonic()
-        return time.monotonic() - last_breach > seconds
-
-    return is_well
 
 
 def test_what_a_cut_off_drill_left_is_taken_back_by_the_next(level: Stack) -> None:

@@ -44,6 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shop.optimize.latency._BLOCK_NS", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_the_command_judges_every_form_and_measures_every_runtime(
     in_run_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -120,6 +121,7 @@ def test_a_graph_that_openvino_cannot_read_has_a_note_in_place_of_figures(run_di
     assert re.fullmatch(r"OpenVINO [\d.]+: No conversion rule found for operations: com.microsoft.SampleOp", row.note)
 
 
+@pytest.mark.slow
 def test_tensorrt_is_measured_by_the_file_that_the_cluster_runs(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{FAKES}{os.pathsep}{os.environ['PATH']}")
     exam = read_exam(run_dir, "ranking")

@@ -128,6 +128,7 @@ def test_without_features_or_store_it_goes_on_trying(tmp_path: Path, free_ports:
     assert not loader.step()
 
 
+@pytest.mark.slow
 def test_the_process_fills_a_store_that_was_emptied_and_stops_when_told(
     store: redis.Redis, addresses: Addresses, tmp_path: Path
 ) -> None:

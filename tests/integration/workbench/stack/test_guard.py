@@ -24,6 +24,7 @@ def made(server: str, port: int, **fields: Any) -> Stack:
     return Stack(7, [serving("api", server, port)], RUN_DIR, entrypoint="api", prefix="TOY_", **fields)
 
 
+@pytest.mark.slow
 def test_up_starts_a_level_anew_when_keys_are_turned_on_rotated_or_revoked(
     run: Run, server: str, ports: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_killed_process_is_restarted(
     assert dict(zip(columns, [cell.strip() for cell in row if cell.strip()], strict=True))["restarts"] == "1"
 
 
+@pytest.mark.slow
 def test_up_repairs_what_is_stopped_or_hangs_and_leaves_the_rest_alone(
     run: Run, server: str, ports: tuple[int, int, int], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from course.design.day import unit_of
 from planner.calibration import REFERENCE, load
 from planner.day.fleet_design import FleetDesign, load_design
 from planner.day.requirements import DayRequirements, load_instances, load_requirements
@@ -16,10 +17,13 @@ from planner.day.whole_day import DayRun, DaySetting, run_day
 from planner.prices import load_prices
 from workbench.versions import ROOT
 
+if TYPE_CHECKING:
+    from planner.day.points import DesignVerdict
+
 __all__ = ["FOLDER", "TASKS", "changed", "needs", "points", "reference", "run", "verdict"]
 
 FOLDER = ROOT / "interview" / "design"
-TASKS = sorted(path.stem for path in FOLDER.glob("*.md"))
+TASKS = sorted(path.stem for path in FOLDER.glob("*.md") if unit_of(path.stem) == "requests")
 _INSTANCES = load_instances()
 _PRICES = load_prices()
 _CALIBRATION, _ = load([REFERENCE])
@@ -62,6 +66,6 @@ def verdict(task: str, changes: dict[str, Any] | None = None, seed: int = 1) -> 
     return judge_day(design, needs(task), day, reference(task), _reference_day(task, seed))
 
 
-def points(found: DayVerdict) -> dict[str, float]:
+def points(found: DesignVerdict) -> dict[str, float]:
     """The share of its points that each criterion kept, by name."""
     return {each.name: each.points / each.of for each in found.criteria}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from planner.day.autoscaler import Autoscaler, Sighting
-from planner.day.fleet_design import FleetDesign, ScalingChoice, ServerChoice
+from planner.day.fleet_design import ScalingChoice
 
 
 def scaler(metric: str, target: float, stabilisation_s: float = 0.0) -> Autoscaler:
@@ -13,8 +13,7 @@ def scaler(metric: str, target: float, stabilisation_s: float = 0.0) -> Autoscal
         max_replicas=40,
         stabilisation_s=stabilisation_s,
     )
-    servers = ServerChoice(replicas=3, cores=1, instance="any")
-    return Autoscaler(FleetDesign(regions=1, zones=1, servers=servers, autoscaling=choice))
+    return Autoscaler(choice, 3)
 
 
 def sighting(cpu: float = 0.5, requests: float = 100, in_flight: float = 2) -> Sighting:

@@ -15,7 +15,7 @@ BEGIN = EVENTS.release.at_s
 
 def released(steps: list[float], minutes: float, rate: float, errors: float = 0.1, seed: int = 1) -> DayRollout:
     rates = np.full(DAY_S // STEP_S, rate)
-    return roll_out(CanaryChoice(steps=steps, minutes=minutes), BadRelease(errors=errors), EVENTS, rates, seed)
+    return roll_out(CanaryChoice(steps=steps, minutes=minutes), BadRelease(errors=errors), EVENTS.release, rates, seed)
 
 
 def test_a_bad_version_is_taken_back_at_its_first_step_where_many_requests_come() -> None:

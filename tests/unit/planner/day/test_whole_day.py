@@ -66,6 +66,7 @@ def test_who_spends_twice_as_much_gets_nothing_for_the_bill() -> None:
     assert found.criteria[-1].note == "over the budget of $25 a day"
 
 
+@pytest.mark.slow
 def test_a_fleet_that_does_not_serve_is_not_cheap() -> None:
     found = verdict("iris-everywhere", {"servers.replicas": 1, "zones": 1, "autoscaling.metric": "none"})
     assert found.dollars < found.reference_dollars

@@ -8,7 +8,10 @@ import pytest
 from assistant.commands import calibrate
 from planner.calibration import Comparison
 from planner.tokens.calibration import REFERENCE, HeldOutRate, TokenCalibration, load
+from planner.tokens.measure import MeasureAsk, due_after
+from planner.tokens.scheduler import EngineShape
 from planner.tokens.table import print_calibration
+from planner.tokens.traffic import Lengths
 from workbench.terminal import make_console
 
 
@@ -21,6 +24,15 @@ def judged(shipped: TokenCalibration, simulated: float, stolen: float = 0.0, fig
     comparison = Comparison(figure=figure, measured=100.0, simulated=simulated)
     run = HeldOutRate(rate_rps=1, requests=60, stolen=stolen, comparisons=[comparison])
     return calibrate.near(msgspec.structs.replace(shipped, held_out=[run]), make_console())
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3, 4])
+@pytest.mark.parametrize("rates", [[1.0], [1.0, 1.6], [1.0, 1.6, 2.0]])
+def test_each_rate_is_measured_once_however_many_rounds_there_are(rounds: int, rates: list[float]) -> None:
+    shape = EngineShape(blocks=8, block_tokens=32, step_tokens=256)
+    ask = MeasureAsk(model="", shape=shape, threads=1, rounds=rounds, seconds=1, rates=rates, lengths=Lengths())
+    turns = [seed for number in range(rounds) for seed in due_after(number + 1, ask)]
+    assert turns == list(range(1, len(rates) + 1))
 
 
 @pytest.mark.parametrize(("simulated", "near"), [(86.0, True), (114.0, True), (84.0, False), (116.0, False)])

@@ -37,6 +37,7 @@ def plan(calibration: TokenCalibration) -> AssistantPlan:
     return planned(calibration, AssistantAsk(users=10_000))
 
 
+@pytest.mark.slow
 def test_without_a_zone_the_replicas_left_keep_the_promise_with_headroom(plan: AssistantPlan) -> None:
     fleet, ask = plan.fleet, plan.ask
     assert plan.rate_rps == pytest.approx(10_000 * 2 / 3600, abs=1e-3)

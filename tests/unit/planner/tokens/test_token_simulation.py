@@ -137,3 +137,25 @@ def test_nothing_comes_and_nothing_happens() -> None:
 @pytest.mark.parametrize(("share", "value"), [(0.0, 1), (0.5, 2), (0.51, 3), (0.75, 3), (0.99, 4), (1.0, 4)])
 def test_a_quantile_is_one_of_the_values(share: float, value: int) -> None:
     assert quantile([4, 1, 3, 2], share) == value
+
+
+def test_a_door_bounds_the_sequences_and_turns_away_who_has_waited_too_long() -> None:
+    at_once = [TokenRequest(0.0, 40, 5) for _ in range(40)]
+    few = simulate(at_once, SHAPE, COST, door=Door(sequences=4))
+    assert few.peak == 4
+    assert all(each.ended_s < float("inf") for each in few.outcomes)
+    impatient = simulate(at_once, SHAPE, COST, door=Door(sequences=4, patience_s=0.5))
+    answered = [each for each in impatient.outcomes if each.ended_s < float("inf")]
+    waited = [each for each in few.outcomes if each.ttft_s <= 0.5]
+    assert len(waited) <= len(answered) < 40, "who had a first token in time is answered, and a batch more at most"
+    first = [each.ttft_s for each in impatient.outcomes[: len(answered)]]
+    assert first == [each.ttft_s for each in few.outcomes[: len(answered)]], "first come, first served"
+
+
+@pytest.mark.parametrize(("door", "let_in"), [(Door(queued=7), 7), (Door(queued_tokens=45 * 9 + 44), 9), (Door(), 40)])
+def test_a_door_counts_who_is_inside_and_who_waits(door: Door, let_in: int) -> None:
+    at_once = [TokenRequest(0.0, 40, 5) for _ in range(40)]
+    outcomes = simulate(at_once, SHAPE, COST, door=door._replace(sequences=4)).outcomes
+    assert sum(each.ended_s < float("inf") for each in outcomes) == let_in
+    one_long = simulate([TokenRequest(0.0, 1000, 5)], SHAPE, COST, door=door).outcomes
+    assert one_long[0].ended_s < float("inf"), "one alone is always let in"

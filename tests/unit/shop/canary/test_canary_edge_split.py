@@ -8,7 +8,7 @@ import pytest
 from shop.addresses import Addresses
 from shop.canary.edge_split import EdgeSplit
 from shop.canary.errors import CanaryError
-from shop.endpoints import BY_MODEL
+from shop.endpoints import SPLIT_PATHS
 from shop.serving.envoy.routes import VERSION_HEADER, routes_file, write_routes
 from shop.serving.envoy.settings import EdgeSettings
 from shop.serving.envoy.splits import Split, read_splits, write_splits
@@ -27,7 +27,7 @@ class FakeEdge:
 
     def versions(self, model: str) -> tuple[str, str]:
         routes = json.loads(self._file.read_text())["resources"][0]["virtual_hosts"][0]["routes"]
-        found = [route for route in routes if route["match"].get("path") == BY_MODEL[model].path]
+        found = [route for route in routes if route["match"].get("path") == SPLIT_PATHS[model]]
         canary, plain = (
             next(
                 each["header"]["value"]
@@ -82,3 +82,16 @@ def test_a_state_that_is_none_is_named(addresses: Addresses) -> None:
     addresses.canary_state.write_text("{")
     with pytest.raises(CanaryError, match=r"canary\.json: "):
         EdgeSplit(addresses, FakeEdge(addresses), "ranking")  # type: ignore[arg-type]
+
+
+def test_a_version_of_the_assistant_is_a_cluster_of_its_own(addresses: Addresses) -> None:
+    with_it = addresses.model_copy(update={"extras": "assistant"})
+    write_routes(with_it, EdgeSettings())
+    traffic = EdgeSplit(with_it, FakeEdge(with_it), "assistant")  # type: ignore[arg-type]
+    assert "assistant" not in read_splits(with_it.canary_state)
+    traffic.shift(100)
+    traffic.promote()
+    assert read_splits(with_it.canary_state)["assistant"] == Split("2", "1", 0)
+    routes = json.loads(routes_file(with_it).read_text())["resources"][0]["virtual_hosts"][0]["routes"]
+    chat = [route["route"]["cluster"] for route in routes if route["match"].get("path") == SPLIT_PATHS["assistant"]]
+    assert chat == ["assistant", "assistant-2"]

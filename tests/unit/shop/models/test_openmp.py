@@ -30,6 +30,7 @@ WITHOUT_SYSTEM = """
 """
 
 
+@pytest.mark.slow
 def test_lightgbm_runs_on_scikit_learns_copy_where_the_system_has_none() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", dedent(WITHOUT_SYSTEM)],
