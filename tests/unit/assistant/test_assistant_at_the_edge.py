@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from assistant.processes import assistant_processes
 from shop.addresses import Addresses
 from shop.commands.stack import _scraped
 from shop.endpoints import MODELS
@@ -45,7 +46,8 @@ def test_prometheus_and_the_console_scrape_it_where_it_was_started(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SHOP_RUN_DIR", raising=False)
-    scraped = _scraped(Addresses(run_dir=tmp_path, extras="assistant", assistant_port=9350))
+    addresses = Addresses(run_dir=tmp_path, extras="assistant", assistant_port=9350)
+    scraped = _scraped(addresses, assistant_processes(addresses, {}, check=False))
     Path(".run/3").mkdir(parents=True)
     Path(".run/3/started.json").write_text(json.dumps({"url": "", "metrics": "", "scrape": scraped}))
     jobs = {job["job_name"]: job["static_configs"] for job in yaml.safe_load(placed().read_text())["scrape_configs"]}
