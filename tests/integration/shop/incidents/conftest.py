@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from assistant.weights import WeightsError, fetch_weights
 from interview.incidents.level_3 import search_of
 from shop.addresses import Addresses
 from shop.artefact import Artefact
@@ -17,56 +17,41 @@ from shop.features.watched import PROFILE
 from shop.load.world_traffic import WorldTraffic
 from shop.models.drift_reference import reference
 from tests.incident_trainee import same_environment
-from tests.ports import free_block
+from tests.ports import free_block, free_ports
 from workbench.stack import down, up
 from workbench.stack.inspection import members
 from workbench.terminal import make_console
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from workbench.stack import Stack
 
 PORTS = ("PORT", "ENVOY_ADMIN_PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT", "FEATURES_PORT",
          "CACHE_PORT", "ASSISTANT_PORT")  # fmt: skip
-PYTHON = ROOT / ".venvs/assistant/bin/python"
 ROWS = 2000
 
 
 @pytest.fixture(scope="package")
-def missing_assistant() -> str:
-    """Why the assistant cannot run here; empty where it can."""
-    if not PYTHON.exists():
-        return f"{PYTHON}: missing: make assistant-parts makes it"
-    try:
-        fetch_weights()
-    except WeightsError as error:
-        return str(error)
-    return ""
+def level(shop_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A level 3 of its own on the tiny shop, up for all the faults of this folder; each leaves it as it was."""
+    with running_level(shop_models, tmp_path_factory) as found:
+        yield found
 
 
-@pytest.fixture(scope="package")
-def level(
-    shop_models: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    free_ports: Callable[[int], list[int]],
-    missing_assistant: str,
-) -> Iterator[Stack]:
-    """A level 3 of its own on the tiny shop, up for all the faults of this folder; each leaves it as it was.
-
-    The assistant runs beside it, where it can.
-    """
-    run_dir = tmp_path_factory.mktemp("incidents") / "run"
+@contextmanager
+def running_level(models: Path, factory: pytest.TempPathFactory, **extra: str) -> Iterator[Stack]:
+    """A level 3 on ports of its own, with these settings; it is down afterwards."""
+    run_dir = factory.mktemp("incidents") / "run"
     run_dir.mkdir()
     for name in ("models", "features"):  # faults change them
-        shutil.copytree(shop_models / name, run_dir / name)
-    (run_dir / "world").symlink_to(shop_models / "world")
+        shutil.copytree(models / name, run_dir / name)
+    (run_dir / "world").symlink_to(models / "world")
     settings = {f"SHOP_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
     settings |= {"SHOP_RUN_DIR": str(run_dir), "SHOP_GATEWAY_PORT": str(free_block(2))}
-    settings |= {"SHOP_TRITON_ENVIRONMENT": str(ROOT / ".venvs/triton")}
-    settings |= {"SHOP_EXTRAS": "" if missing_assistant else "assistant"}
+    settings |= {"SHOP_TRITON_ENVIRONMENT": str(ROOT / ".venvs/triton"), **extra}
     with same_environment(), pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)

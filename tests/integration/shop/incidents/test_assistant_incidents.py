@@ -1,4 +1,4 @@
-"""The faults of the assistant beside the running level, where it can run: as those of the level itself."""
+"""The faults of the assistant beside a running level, where it can run: proven as those of the level itself."""
 
 from __future__ import annotations
 
@@ -6,19 +6,38 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assistant.weights import WeightsError, fetch_weights
 from course.incidents.holder import load_fault
-from shop.addresses import Addresses
 from tests.incident_trainee import incidents_of
+from tests.integration.shop.incidents.conftest import running_level
 from tests.integration.shop.incidents.proof import prove_fault
+from workbench.versions import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from workbench.stack import Stack
 
 pytestmark = pytest.mark.slow
 
-SPEED = 40.0
-"""Less than for the level's own: in the seven seconds of a rule there must be some answers of a language model."""
+PYTHON = ROOT / ".venvs/assistant/bin/python"
+SPEED = {"slow-words": 25.0, "deaf-ears": 40.0}
+"""Less than for the faults of the level itself: rules want some answers to judge, and a language model gives few a second."""
 SEEN = {"slow-words": "model_check.py, has ", "deaf-ears": "answer_archive.py runs"}
+
+
+@pytest.fixture(scope="module")
+def level_with_assistant(shop_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A level 3 with the assistant; skips, with the reason, where that cannot run."""
+    if not PYTHON.exists():
+        pytest.skip(f"{PYTHON}: missing: make assistant-parts makes it")
+    try:
+        fetch_weights()
+    except WeightsError as error:
+        pytest.skip(str(error))
+    with running_level(shop_models, tmp_path_factory, SHOP_EXTRAS="assistant") as found:
+        yield found
 
 
 def test_every_incident_of_the_assistant_is_proven_here() -> None:
@@ -26,21 +45,17 @@ def test_every_incident_of_the_assistant_is_proven_here() -> None:
 
 
 @pytest.mark.parametrize("incident", SEEN)
-def test_a_fault_of_the_assistant_fires_its_alert_until_its_fix(
-    level: Stack, missing_assistant: str, incident: str
-) -> None:
-    assert level
-    if missing_assistant:
-        pytest.skip(missing_assistant)
-    prove_fault(incident, SEEN[incident], SPEED)
+def test_a_fault_of_the_assistant_fires_its_alert_until_its_fix(level_with_assistant: Stack, incident: str) -> None:
+    assert level_with_assistant
+    prove_fault(incident, SEEN[incident], SPEED[incident])
 
 
+@pytest.mark.parametrize("incident", SEEN)
 def test_no_fault_of_the_assistant_is_planted_where_it_does_not_run(
-    level: Stack, monkeypatch: pytest.MonkeyPatch
+    incident: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert level
+    monkeypatch.setenv("SHOP_RUN_DIR", str(tmp_path))
     monkeypatch.setenv("SHOP_EXTRAS", "")
-    assert Addresses().extras == ""
-    assert load_fault("deaf-ears").obstacle() == (
+    assert load_fault(incident).obstacle() == (
         "level 3 runs without the assistant: run make up-3 WITH=assistant, which fetches what it needs"
     )
