@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 PYTHON = ROOT / ".venvs/assistant/bin/python"
 SPEED = {"slow-words": 25.0, "deaf-ears": 40.0}
-"""Less than for the faults of the level itself: rules want answers to judge, and a language model gives few a second."""
+"""Less than for the faults of the level itself: rules want answers to judge, and a model gives few of them a second."""
 SEEN = {"slow-words": "model_check.py, has ", "deaf-ears": "answer_archive.py runs"}
 
 
