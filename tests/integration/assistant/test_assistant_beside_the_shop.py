@@ -131,7 +131,7 @@ def callers(level: Stack) -> Iterator[list[int]]:
 
     def ask() -> None:
         with httpx.Client(base_url=f"http://127.0.0.1:{Addresses().port}", timeout=120, trust_env=False) as edge:
-            while not over.wait(0.2):
+            while not over.wait(0.5):
                 statuses.append(edge.post("/v1/chat/completions", json=QUESTION | {"max_tokens": 2}).status_code)
 
     thread = Thread(target=ask)
@@ -168,8 +168,8 @@ def test_a_candidate_that_tells_no_facts_gets_no_traffic(callers: list[int], wei
 
 
 def test_a_slow_candidate_is_rolled_back(callers: list[int]) -> None:
-    words = ("--auto", "--questions", "4", "--traffic", "2", "--steps", "50", "--min-requests", "10")
-    done = canary(*words, PREFIX_CACHE="false", STEP_TOKENS="16")
+    words = ("--auto", "--questions", "4", "--traffic", "1", "--steps", "50", "--min-requests", "8")
+    done = canary(*words, PREFIX_CACHE="false", STEP_TOKENS="32")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "rolled back: first token p99 " in done.stdout
     assert read_splits(Addresses().canary_state)["assistant"] == Split("1", "2", 0)
