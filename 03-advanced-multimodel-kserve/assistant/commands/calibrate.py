@@ -44,6 +44,7 @@ __all__ = ["main", "near"]
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _PYTHON: Final = _ROOT / ".venvs/assistant/bin/python"
 _ROUNDS: Final = 4
+_ANSWER: Final = 96
 _SECONDS: Final = 60.0
 _RATES: Final = (1.0, 1.6)
 _LONGEST_S: Final = 3600
@@ -72,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m assistant.commands.calibrate", description=__doc__)
     parser.add_argument("--rounds", type=count, default=_ROUNDS, help="rounds of all scenarios")
+    parser.add_argument("--answer", type=count, default=_ANSWER, help="tokens of each answer in the scenarios")
     parser.add_argument("--seconds", type=positive, default=_SECONDS, help="seconds of traffic at each held-out rate")
     parser.add_argument("--write-reference", action="store_true", help="also replace the shipped calibration")
     return parser
@@ -83,6 +85,7 @@ def _ask(options: argparse.Namespace, settings: EngineSettings, weights: Path) -
         shape=EngineShape(settings.kv_tokens // BLOCK_TOKENS, BLOCK_TOKENS, settings.step_tokens),
         threads=settings.threads,
         rounds=options.rounds,
+        answer=options.answer,
         seconds=options.seconds,
         rates=list(_RATES),
         lengths=Lengths(),

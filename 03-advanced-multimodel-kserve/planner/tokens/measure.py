@@ -41,7 +41,6 @@ __all__ = [
 
 COUNTS: Final = (1, 2, 4, 8)
 PROMPTS: Final = (32, 512)
-_ANSWER: Final = 96
 _WARM_UP: Final = 2
 _TRIES: Final = 3
 _TIGHT_BLOCKS, _TIGHT_SEQUENCES, _ARRIVES = 12, 14, 0.25
@@ -84,12 +83,13 @@ class MeasuredRun(msgspec.Struct, frozen=True):
 
 
 class MeasureAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """What to measure: the model's file, the engine, rounds of all scenarios, and seconds of traffic at each rate."""
+    """What to measure: rounds of all scenarios, each answer of so many tokens, and seconds of traffic at each rate."""
 
     model: str
     shape: EngineShape
     threads: int
     rounds: int
+    answer: int
     seconds: float
     rates: list[float]
     lengths: Lengths
@@ -173,13 +173,13 @@ def decode(document: bytes) -> MeasuredEngine:
     return msgspec.json.decode(document, type=MeasuredEngine)
 
 
-def _together(engine: _Engine, shape: EngineShape, sequences: int, prompt: int) -> MeasuredScenario:
+def _together(engine: _Engine, ask: MeasureAsk, sequences: int, prompt: int) -> MeasuredScenario:
     """Sequences that all come at once, beside the simulation's scheduler."""
-    scheduler, numbers = Scheduler(shape), dict[Sequence, int]()
+    scheduler, numbers = Scheduler(ask.shape), dict[Sequence, int]()
     for _ in range(sequences):
-        sequence = Sequence(prompt, _ANSWER)
+        sequence = Sequence(prompt, ask.answer)
         scheduler.add(sequence)
-        numbers[sequence] = engine.add(prompt, _ANSWER)
+        numbers[sequence] = engine.add(prompt, ask.answer)
     found = MeasuredScenario(sequences, prompt, [], [], [], [])
     while engine.busy:
         wall, cpu, said = engine.step()
@@ -241,7 +241,7 @@ def _survey(engine: _Engine, ask: MeasureAsk) -> MeasuredEngine:
         _say(f"round {number + 1}: {len(order)} scenarios of {COUNTS[0]} to {COUNTS[-1]} sequences")
         # in every second round backwards: a slow spell takes a little from each
         for count, prompt in order if number % 2 == 0 else reversed(order):
-            scenarios.append(_together(engine, ask.shape, count, prompt))
+            scenarios.append(_together(engine, ask, count, prompt))
         runs += [_quietest(engine, ask, seed) for seed in due_after(number + 1, ask)]
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
     return MeasuredEngine(engine.version, engine.kv_bytes, resident, _tight(ask), scenarios, runs)
@@ -271,7 +271,7 @@ def main(ask: MeasureAsk) -> None:
     """Measures, and prints the document."""
     engine = _Engine(ask, ask.shape.blocks)
     for prompt in PROMPTS * _WARM_UP:
-        _together(engine, ask.shape, COUNTS[-1], prompt)  # the first steps compile code
+        _together(engine, ask, COUNTS[-1], prompt)  # the first steps compile code
     sys.stdout.buffer.write(msgspec.json.encode(_survey(engine, ask)))
 
 
