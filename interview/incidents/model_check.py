@@ -1,7 +1,7 @@
-"""A comparison of models on the machine that serves: a second engine (llama.cpp), with 32 threads for each core.
+"""A comparison of models on the machine that serves: three engines (llama.cpp) with 32 threads for each core.
 
 The fault of ``slow-words`` starts it. It goes on in the assistant's environment, and asks one long question after the
-other. It ends on SIGTERM, or when its standard input ends.
+other. It ends on SIGTERM, or when its standard input ends, and the other two engines with it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 __all__ = ["main"]
 
 _PYTHON = Path(__file__).parents[2] / ".venvs/assistant/bin/python"
+_ENGINES = 3
 _THREADS_A_CORE, _MOST_THREADS = 32, 512
 _SEQUENCES, _MOST_TOKENS = 4, 64
 _QUESTION = "Compare the items of the shop, one by one, and say of each what you think of it. " * 12
@@ -25,6 +26,9 @@ def main() -> None:
     """Answers its own questions until it is over; what it finds, nobody looks at."""
     if find_spec("xllamacpp") is None:
         os.execv(_PYTHON, [str(_PYTHON), *sys.argv])  # noqa: S606 - the same script, under the other Python
+    first = os.getpid()
+    if any(os.fork() == 0 for _ in range(_ENGINES - 1)):
+        os.setsid()  # Linux shares the cores between sessions first, as it does between containers
     from assistant.domain.wire import Generate, Turn  # noqa: PLC0415 - the other environment has neither
     from assistant.engine.llama_slots import Slots  # noqa: PLC0415
     from assistant.engine.settings import EngineSettings  # noqa: PLC0415
@@ -35,7 +39,7 @@ def main() -> None:
     threads = min(_THREADS_A_CORE * (os.cpu_count() or 1), _MOST_THREADS)  # of which llama.cpp has room for no more
     settings = settings.model_copy(update={"threads": threads})  # more than they would allow
     slots, asked = Slots(find_weights(os.environ.get("ASSISTANT_MODEL", "")), settings), 0
-    while not select.select([sys.stdin], [], [], 0)[0]:
+    while not select.select([sys.stdin], [], [], 0)[0] and first in {os.getpid(), os.getppid()}:
         if not slots.busy:
             for _ in range(_SEQUENCES):
                 asked += 1
