@@ -26,6 +26,9 @@ KEPT_OUT = {"commands", "training", "load", "calibration", "models", "optimize",
 _IMPORTS = re.compile(r'-c "(import [^"]+)"')
 _BASE = re.compile(r"^ARG \w+_IMAGE=(?:[\w-]+/)*([\w-]+):dev$", re.MULTILINE)
 """The image of ours on which another one is built."""
+_OURS = f"not each.startswith({str(ROOT)!r}) or '-packages' in each"
+_ALONE = f"import sys; sys.path[:] = [each for each in sys.path if {_OURS}]; "
+"""Our environment finds all packages of this repository; an image has those that were copied."""
 DOCKERFILES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in sorted([*ROOT.glob("0*-*/docker/*Dockerfile"), *ROOT.glob("0*-*/*/docker/*Dockerfile")])
@@ -44,16 +47,28 @@ def test_the_code_that_is_copied_imports_what_the_image_runs(dockerfile: str, tm
             copy(sources, tmp_path / target.removeprefix("/app/"), whole=not target.endswith("/"))
     statement = _IMPORTS.search(text)
     assert statement
-    command = [sys.executable, "-B", "-c", statement[1]]
+    assert imported(statement[1], tmp_path) == ""
+
+
+def test_the_script_that_writes_tritons_repositories_imports_what_its_build_copies(tmp_path: Path) -> None:
+    folder = ROOT / "03-advanced-multimodel-kserve"
+    copy(["shared/servekit"], tmp_path / "servekit", whole=True)
+    copy([f"{folder.name}/shop"], tmp_path / "shop", whole=True)
+    shutil.copy(folder / "docker/write_repositories.py", tmp_path)
+    assert imported("import write_repositories", tmp_path) == ""
+
+
+def imported(statement: str, folder: Path) -> str:
+    """What Python says of an import where there is nothing of ours but this folder; nothing if all is there."""
     done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        [sys.executable, "-B", "-c", _ALONE + statement],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    return done.stderr
 
 
 def test_of_the_shared_code_only_what_ships_enters_an_image_and_of_the_levels_no_command() -> None:

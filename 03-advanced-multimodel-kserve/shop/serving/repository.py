@@ -21,7 +21,6 @@ from shop.artefact import CHECK, Artefact, ArtefactError
 from shop.endpoints import MODELS
 from shop.serving.model_config import Backend, render
 from shop.serving.settings import TritonSettings
-from workbench.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {problem}\n")
         return 1
     for name in names:
-        say(f"{name}: {options.backend}, versions {', '.join(map(str, versions(options.out / name)))}")
+        sys.stdout.write(f"{name}: {options.backend}, versions {', '.join(map(str, versions(options.out / name)))}\n")
     return 0
 
 
