@@ -26,6 +26,7 @@ ACCEPTED: Final = frozenset(
     {
         "0BSD",
         "Apache-2.0",
+        "Artistic-1.0-Perl",
         "BSD",
         "BSD-2-Clause",
         "BSD-3-Clause",
@@ -35,6 +36,7 @@ ACCEPTED: Final = frozenset(
         "MIT-0",
         "MPL-2.0",
         "PSF-2.0",
+        "Unlicense",
         "ZPL-2.1",
         "Zlib",
     }
@@ -58,6 +60,7 @@ _SPELLINGS: Final = {
     "MIT License": "MIT",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
+    "The Unlicense (Unlicense)": "Unlicense",
 }
 """What packages write where they do not use SPDX's names."""
 
@@ -65,6 +68,7 @@ _READ: Final = {
     "axe-playwright-python": "MIT",
     "docutils": "0BSD AND BSD-2-Clause",  # the GPL is that of an Emacs mode, which the package does not carry
     "promql-parser": "MIT",
+    "text-unidecode": "Artistic-1.0-Perl",  # or the GPL, as one likes
 }
 """What the licence file in a package says, where its metadata say nothing or more than is true."""
 

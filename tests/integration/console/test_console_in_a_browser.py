@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,6 +20,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
 from tests.clones import LEVELS, make_models
+from tests.patience import GENEROUS_S, until
 from tests.ports import free_block, free_ports
 from workbench.versions import ROOT
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-PATIENCE_MS = 60_000
+PATIENCE_MS = GENEROUS_S * 1000
 PAGES = {
     "/": ("Control room", "alert"),
     "/level/1": ("Level 1: Iris API", "Load test"),
@@ -65,7 +67,9 @@ class Room:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda asked: self.complaints.append(asked.url) if is_elsewhere(asked.url) else None)
         base, token = self.address.split("/?")
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(f"{base}{path}{'&' if '?' in path else '?'}{token}")
+        page.wait_for_function("window.did_handshake")  # NiceGUI's: what is clicked before waits, and not in its order
         return page
 
 
@@ -153,6 +157,7 @@ def copy_tree(home: Path) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MS)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -165,9 +170,9 @@ def test_a_page_shows_itself_without_errors_or_other_hosts_and_to_everybody(
 ) -> None:
     page = room.open(browser, path, view)
     title, part = PAGES[path]
-    expect(page.get_by_role("heading", level=1)).to_have_text(title, timeout=PATIENCE_MS)
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
     shown = page.get_by_text(part).or_(page.get_by_role("button", name=part))
-    expect(shown.first).to_be_visible(timeout=PATIENCE_MS)
+    expect(shown.first).to_be_visible()
     page.screenshot(path=room.shots / f"{path.strip('/').replace('/', '-') or 'overview'} {view}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it needs no scrolling sideways"
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
@@ -180,7 +185,7 @@ def test_live_traffic_is_on_the_arrows_within_seconds(room: Room, browser: Brows
     page = room.open(browser, "/level/3")
     arrow = page.locator(".flow .arrow.busy")
     with traffic(room.level):
-        expect(arrow.first).to_be_visible(timeout=PATIENCE_MS)
+        expect(arrow.first).to_be_visible()
     page.context.close()
 
 
@@ -194,19 +199,19 @@ def test_a_trace_is_shown_as_a_waterfall_with_its_log_lines(room: Room, browser:
         page.get_by_role("button", name="Show").click()
         page.wait_for_timeout(500)
     found.click()
-    expect(page.get_by_role("list", name="spans").get_by_role("listitem").nth(1)).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("list", name="spans").get_by_role("listitem").nth(1)).to_be_visible()
     page.context.close()
 
 
 def test_a_killed_process_turns_red_and_is_up_again(room: Room, browser: Browser) -> None:
     page = room.open(browser, "/level/3")
     pid = page.get_by_role("row", name="features").get_by_role("cell").nth(6)
-    expect(pid).to_have_text(re.compile(r"\d+"), timeout=PATIENCE_MS)
+    expect(pid).to_have_text(re.compile(r"\d+"))
     before = pid.inner_text()
     page.get_by_role("button", name="kill features").click()
     page.get_by_role("button", name="Do it").click()
-    expect(pid).not_to_have_text(before, timeout=PATIENCE_MS)
-    expect(pid).to_have_text(re.compile(r"\d+"), timeout=PATIENCE_MS)
+    expect(pid).not_to_have_text(before)
+    expect(pid).to_have_text(re.compile(r"\d+"))
     audit = "".join(file.read_text() for file in (room.home / ".run" / "console" / "audit").rglob("*.jsonl"))
     assert f"kill -9 {before} (features of level 3)" in audit
     page.context.close()
@@ -216,10 +221,10 @@ def test_a_process_that_is_stopped_is_red_until_it_is_started_again(room: Room, 
     page = room.open(browser, "/level/3")
     button = page.get_by_role("button", name="stop or start cache")
     for word, box in (("stop", "down"), ("start", "up")):
-        expect(button).to_have_text(word, timeout=PATIENCE_MS, ignore_case=True)
+        expect(button).to_have_text(word, ignore_case=True)
         button.click()
         page.get_by_role("button", name="Do it").click()
-        expect(page.locator(f".flow .box.{box}", has_text="cache")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.locator(f".flow .box.{box}", has_text="cache")).to_be_visible()
     page.context.close()
 
 
@@ -228,8 +233,8 @@ def test_an_action_of_a_level_runs_its_command(room: Room, browser: Browser) -> 
     page.get_by_role("button", name="run Empty the cache").click()
     page.get_by_role("button", name="Do it").click()
     log = page.get_by_role("log", name="output")
-    expect(log.get_by_text("the cache is empty")).to_be_visible(timeout=PATIENCE_MS)
-    expect(log.get_by_text("ended with status 0")).to_be_visible(timeout=PATIENCE_MS)
+    expect(log.get_by_text("the cache is empty")).to_be_visible()
+    expect(log.get_by_text("ended with status 0")).to_be_visible()
     page.context.close()
 
 
@@ -247,18 +252,24 @@ def test_the_canary_slider_moves_real_traffic(room: Room, browser: Browser) -> N
     page = room.open(browser, "/level/3")
     card = page.get_by_role("group", name="Canary", exact=True)
     slider = card.get_by_role("slider")
-    expect(slider).to_be_visible(timeout=PATIENCE_MS)
+    expect(slider).to_be_visible()
     for _ in range(40):
         slider.press("ArrowRight")
     expect(card.get_by_text("percent of the requests: 50")).to_be_visible()
     card.get_by_role("button", name="run Canary").click()
     expect(page.get_by_text("make canary-3 MODEL=ranking WEIGHT=50")).to_be_visible()
     page.get_by_role("button", name="Do it").click()
-    expect(page.get_by_text("ended with status 0")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("ended with status 0")).to_be_visible()
     page.context.close()
+    users, versions = count(), set()
     with httpx.Client(base_url=room.level, trust_env=False) as http:
-        asked = [http.post("/v1/search", json=search(user)) for user in range(60)]
-    assert {answer.headers["x-model-version"] for answer in asked} == {"1", "2"}
+
+        def ask() -> bool:
+            answer = http.post("/v1/search", json=search(next(users) % 100))
+            versions.add(answer.headers.get("x-model-version"))  # a busy machine's late answers have none
+            return versions >= {"1", "2"}
+
+        until(ask, "answers of both versions")
 
 
 def test_nobody_acts_without_the_token_or_from_another_site(room: Room) -> None:

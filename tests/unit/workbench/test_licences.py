@@ -23,9 +23,13 @@ def stated(**fields: str | list[str]) -> Message:
     return message
 
 
-def test_every_package_of_the_environments_has_an_accepted_licence() -> None:
-    packages = installed([ROOT / ".venvs" / name for name in ("main", "seldon", "triton")])
-    assert {package.environment for package in packages} == {"main", "seldon", "triton"}
+@pytest.mark.parametrize(
+    "environments",
+    [("main", "seldon", "triton"), pytest.param(("airflow", "assistant", "kubeflow"), marks=pytest.mark.slow)],
+)
+def test_every_package_of_the_environments_has_an_accepted_licence(environments: tuple[str, ...]) -> None:
+    packages = installed([ROOT / ".venvs" / name for name in environments])
+    assert {package.environment for package in packages} == set(environments)
     assert [package for package in packages if refused(package.licence)] == []
 
 

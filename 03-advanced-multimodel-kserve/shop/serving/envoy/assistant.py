@@ -1,8 +1,9 @@
 """The edge's part for the assistant: its routes and its clusters, where it runs (``make up-3 WITH=assistant``).
 
-An answer of a language model is a stream of seconds. So its route has no time limit for the whole, only one for
-silence, which the assistant breaks with comments; nothing is sent again once the assistant has it; and its requests are
-kept out of the concurrency limit, which would take their length for a sign of overload.
+An answer of a language model takes seconds. So its route has no time limit for the whole, only one for silence: the
+assistant breaks it with comments in a stream, and an answer in one piece is silent until it is complete. Nothing is
+sent again once the assistant has it; and its requests are kept out of the concurrency limit, which would take their
+length for a sign of overload.
 
 Each of its versions is a process of its own, and so a cluster of its own.
 """
@@ -21,7 +22,8 @@ __all__ = ["cluster_of", "clusters", "routes", "statistics"]
 _NAME = "assistant"
 _FIRST = "1"
 _MODELS = "/v1/models"
-_SILENCE = "30s"
+# The assistant itself gives up what comes too late or stalls; this is for an assistant that no longer does anything.
+_SILENCE = "120s"
 _FILTER_OFF = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
 _UPSTREAM_HTTP = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _STREAMS = 256

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from assistant.settings import AssistantSettings
 from shop.addresses import Addresses
 from shop.endpoints import MODELS
 from shop.serving.envoy import EdgeSettings, Split, bootstrap, read_splits, route_configuration, write_splits
@@ -67,6 +68,16 @@ def test_only_what_changes_nothing_is_sent_again_after_a_gateway_began_with_it()
     assert again["/v1/recommendations"]
     assert not again["/v1/payments/score"]
     assert not again["/v1/"]
+
+
+def test_the_longest_answer_in_one_piece_is_not_cut_by_the_limit_of_silence(tmp_path: Path) -> None:
+    addresses, longest = Addresses(run_dir=tmp_path, extras="assistant"), AssistantSettings()
+    routes = route_configuration(STABLE, EdgeSettings(), addresses)["virtual_hosts"][0]["routes"]
+    limits = [each["route"] for each in routes if each.get("route", {}).get("cluster") == "assistant"]
+    assert [each["timeout"] for each in limits] == ["0s"] * 2
+    # eight answers at once come at about 8 tokens/s each on two idle cores; a busy machine makes it half of that
+    whole_s = longest.first_token_s + longest.max_tokens / 4
+    assert all(float(each["idle_timeout"].removesuffix("s")) > whole_s for each in limits)
 
 
 def test_a_state_is_read_as_it_was_written_and_what_it_lacks_is_the_default(tmp_path: Path) -> None:
