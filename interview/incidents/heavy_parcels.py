@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["fault"]
 
 _IMPORT = Path(__file__).with_name("bulk_import.py")
-_RATE_RPS = 5.0
 _COUNT = re.compile(r'^serving_request_duration_seconds_(count|sum)\{.*endpoint="([^"]+)".*\} (\S+)$', re.MULTILINE)
 _LOOK_S = 2.0
 
@@ -27,7 +26,7 @@ class _HeavyParcels:
         self._level = Level1()
         self._import = Background(_IMPORT, self._level.stack.home / "bulk_import.pid")
         self._planted = False
-        self.caller = Caller(lambda: self._level.ask().status_code, _RATE_RPS, Objective(within_s=0.05))
+        self.caller = Caller(lambda: self._level.ask().status_code, objective=Objective(within_s=0.05))
 
     def obstacle(self) -> str | None:
         return self._level.obstacle()

@@ -25,6 +25,7 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 _BREAKS = re.compile(rb"[\r\n\0]")
 _ENDS = re.compile(rb"[\0- \x7f]")
 _FINAL = 200
+_IDLE_S = 10.0
 
 
 class HttpReply(NamedTuple):
@@ -42,6 +43,9 @@ class HttpReply(NamedTuple):
 class HttpPool:
     """Connections to ``host:port``, opened as needed; an idle one is reused, the newest first.
 
+    So those that only a burst of requests needed stay idle, and after `idle_s` they are closed, whether or not the
+    server does that.
+
     A server may close an idle connection at any moment, also while a request is on its way (RFC 9112, 9.3.1). Such a
     request is sent once more, over a new connection, if nothing of an answer has come. So it must be one that may
     arrive twice; one that may not is sent with ``once``, over a connection of its own, which is closed after it: kept,
@@ -51,16 +55,19 @@ class HttpPool:
         host: where to connect to.
         port: likewise.
         authority: what requests say in ``Host``, where that is another name than the address.
+        idle_s: for how long a connection that nobody uses stays open.
 
     Raises `OSError` where the server cannot be reached or breaks the connection, and for what is not HTTP; of these,
     `TimeoutError` where a time limit was given and is over. Raises `ValueError` for a path or a header that would
     not stay one.
     """
 
-    def __init__(self, host: str, port: int, authority: str = "") -> None:
+    def __init__(self, host: str, port: int, authority: str = "", idle_s: float = _IDLE_S) -> None:
         self._address = (host, port)
         self.host = (authority or f"{host}:{port}").encode()
-        self._idle: list[_PooledConnection] = []
+        self._idle_s = idle_s
+        self._idle: list[_PooledConnection] = []  # the one that was used last at the end
+        self._tidying: asyncio.TimerHandle | None = None
 
     async def post(
         self,
@@ -87,6 +94,9 @@ class HttpPool:
 
     def close(self) -> None:
         """Closes the idle connections."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+            self._tidying = None
         while self._idle:
             self._idle.pop().close()
 
@@ -135,10 +145,25 @@ class HttpPool:
             connection.close()  # cut short by a deadline, its answer may still come and would be taken for the next one
             raise
         if keep and connection.keep_alive:
-            self._idle.append(connection)
+            self._keep(connection)
         else:
             connection.close()
         return reply
+
+    def _keep(self, connection: _PooledConnection) -> None:
+        loop = asyncio.get_running_loop()
+        connection.used_at = loop.time()
+        self._idle.append(connection)
+        if self._tidying is None:
+            self._tidying = loop.call_later(self._idle_s, self._tidy, loop)
+
+    def _tidy(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Closes what was not used for so long, and comes again when the next one may be due."""
+        self._tidying = None
+        while self._idle and (due := self._idle[0].used_at + self._idle_s) <= loop.time():
+            self._idle.pop(0).close()
+        if self._idle:
+            self._tidying = loop.call_at(due, self._tidy, loop)
 
 
 def _written(headers: Collection[tuple[bytes, bytes]]) -> bytes:
@@ -164,12 +189,14 @@ class _PooledConnection(asyncio.Protocol):
         closed: the connection cannot be used again.
         answered: bytes have come since the request was written.
         keep_alive: the answer is whole, and another request may follow.
+        used_at: when the pool got it back, by the loop's clock.
     """
 
     def __init__(self) -> None:
         self.closed = False
         self.answered = False
         self.keep_alive = False
+        self.used_at = 0.0
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._reply: asyncio.Future[HttpReply] | None = None

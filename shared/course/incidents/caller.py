@@ -1,10 +1,16 @@
-"""The users of a level during an incident: steady calls, and a summary of what their senders see."""
+"""The users of a level during an incident: steady calls, and a summary of what their senders see.
+
+Each call is due at a random moment of its turn. Calls on the beat might all fall between those of a fault that comes in
+beats itself, or all into them.
+"""
 
 from __future__ import annotations
 
+import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from random import Random
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -83,6 +89,7 @@ class Caller:
         self._send = send
         self.objective = objective or Promise()
         self._interval_s = 1 / rate_rps
+        self._random = Random()  # noqa: S311 - when a call is made is no secret
         self._calls: list[_Call] = []
         self._over = Event()
         self._thread = Thread(target=self._run, name="caller")
@@ -128,17 +135,19 @@ class Caller:
         return None
 
     def _recent(self, window_s: float, now: float) -> list[_Call]:
-        count = int(window_s / self._interval_s) + 1
+        count = int(window_s / self._interval_s) + 2
         return [call for call in self._calls[-count:] if call.due_s > now - window_s]
 
     def _run(self) -> None:
         with ThreadPoolExecutor(_PATIENT) as pool:
-            due = time.monotonic()
-            while not self._over.wait(max(0.0, due - time.monotonic())):
+            began = due = time.monotonic()
+            for turn in itertools.count(1):
+                if self._over.wait(max(0.0, due - time.monotonic())):
+                    return
                 call = _Call(due)
                 self._calls.append(call)
                 pool.submit(self._make, call)
-                due += self._interval_s
+                due = began + (turn + self._random.random()) * self._interval_s
 
     def _make(self, call: _Call) -> None:
         try:

@@ -79,3 +79,15 @@ def test_users_who_still_wait_are_late() -> None:
     answers.set()
     caller.stop()
     assert re.fullmatch(r"\d+ of \d+ calls took longer than 50 ms; 95% in time are promised", str(found))
+
+
+def test_each_turn_has_its_call_and_no_two_fall_on_one_beat() -> None:
+    interval_s = 0.01
+    caller = Caller(lambda: 200, rate_rps=1 / interval_s)
+    caller.start()
+    until(lambda: caller.summary().requests > 40)
+    caller.stop()
+    due = [(call.due_s - caller._calls[0].due_s) / interval_s for call in caller._calls]
+    assert [int(each) for each in due] == list(range(len(due)))
+    parts = [each % 1 for each in due[1:]]
+    assert max(parts) - min(parts) > 0.5

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from servekit.http_pool import HttpPool
+from tests.patience import async_until
 from tests.tcp_server import port_of, tcp_server
 
 if TYPE_CHECKING:
@@ -234,3 +235,31 @@ async def test_nobody_listening_is_an_error_of_the_connection() -> None:
         port = pool._address[1]
     with pytest.raises(ConnectionRefusedError):
         await HttpPool("127.0.0.1", port).get("/")
+
+
+async def test_connections_that_only_a_burst_needed_are_closed_and_the_last_one_too_in_the_end() -> None:
+    open_, most = 0, 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_, most
+        open_ += 1
+        most = max(most, open_)
+        while await reader.read(65536):
+            await asyncio.sleep(0.01)
+            writer.write(OK)
+        open_ -= 1
+
+    async with tcp_server(serve) as server:
+        pool = HttpPool("127.0.0.1", port_of(server), idle_s=0.3)
+        await asyncio.gather(*(pool.get("/") for _ in range(20)))
+        assert most == 20
+
+        async def asked_again() -> bool:
+            await pool.get("/")
+            return open_ == 1
+
+        await async_until(asked_again, "down to the one that is in use")
+        assert most == 20
+        await async_until(lambda: open_ == 0, "without connections")
+        assert (await pool.get("/")).status == 200
+        pool.close()
