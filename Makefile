@@ -422,7 +422,7 @@ verdicts: $(SYNCED) ## simulate how often each verdict is right (1 minute)
 	@$(WITH_ARGS) workbench.verdicts $(VERDICTS)
 
 # They measure time, so they run one at a time.
-TIMED := tests/course/test_readmes.py tests/integration/exam tests/integration/shop/incidents
+TIMED := tests/integration/exam tests/integration/shop/incidents
 
 test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) assistant-parts ## run the tests that take long
 	@$(WITH_ARGS) pytest -m "slow and not images" $(TIMED) || [ $$? -eq 5 ]

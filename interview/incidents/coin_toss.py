@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["fault"]
 
 _VICTIM = "gateway-1"
-_DEADLINE_MS = "4.5"
+_DEADLINE_MS = "0.45"
 
 
 class _CoinToss(ShopFault):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-INPUTS = 8_000
+INPUTS = 5_000
 """The first of the 20,000 that `make fuzz-N` sends: almost all the time of a test goes into them."""
 
 

@@ -43,9 +43,12 @@ __all__ = ["main", "near"]
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _PYTHON: Final = _ROOT / ".venvs/assistant/bin/python"
+_SHORT_PROMPT: Final = 32
+_LONG_PROMPT: Final = 512
 _ROUNDS: Final = 4
 _ANSWER: Final = 96
 _SECONDS: Final = 60.0
+_TRIES: Final = 3
 _RATES: Final = (1.0, 1.6)
 _LONGEST_S: Final = 3600
 _JUDGED: Final = ("tokens a second", "first token p99, ms")
@@ -73,8 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m assistant.commands.calibrate", description=__doc__)
     parser.add_argument("--rounds", type=count, default=_ROUNDS, help="rounds of all scenarios")
+    parser.add_argument("--long-prompt", type=count, default=_LONG_PROMPT, help="tokens of each long prompt in them")
     parser.add_argument("--answer", type=count, default=_ANSWER, help="tokens of each answer in the scenarios")
     parser.add_argument("--seconds", type=positive, default=_SECONDS, help="seconds of traffic at each held-out rate")
+    parser.add_argument("--tries", type=count, default=_TRIES, help="how often that is done while others disturb it")
     parser.add_argument("--write-reference", action="store_true", help="also replace the shipped calibration")
     return parser
 
@@ -84,9 +89,11 @@ def _ask(options: argparse.Namespace, settings: EngineSettings, weights: Path) -
         model=str(weights),
         shape=EngineShape(settings.kv_tokens // BLOCK_TOKENS, BLOCK_TOKENS, settings.step_tokens),
         threads=settings.threads,
+        prompts=[_SHORT_PROMPT, options.long_prompt],
         rounds=options.rounds,
         answer=options.answer,
         seconds=options.seconds,
+        tries=options.tries,
         rates=list(_RATES),
         lengths=Lengths(),
     )

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COUNTS",
-    "PROMPTS",
     "QUIET",
     "MeasureAsk",
     "MeasuredEngine",
@@ -40,9 +39,7 @@ __all__ = [
 ]
 
 COUNTS: Final = (1, 2, 4, 8)
-PROMPTS: Final = (32, 512)
 _WARM_UP: Final = 2
-_TRIES: Final = 3
 _TIGHT_BLOCKS, _TIGHT_SEQUENCES, _ARRIVES = 12, 14, 0.25
 QUIET: Final = 0.05
 """A run says little about the engine where others had its core for more than this share of its steps."""
@@ -83,14 +80,22 @@ class MeasuredRun(msgspec.Struct, frozen=True):
 
 
 class MeasureAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """What to measure: rounds of all scenarios, each answer of so many tokens, and seconds of traffic at each rate."""
+    """What to measure.
+
+    Attributes:
+        prompts: the lengths of the scenarios' prompts.
+        rounds: of all scenarios, each answer of ``answer`` tokens.
+        seconds: of traffic at each of the rates, and how often that is tried at most until nobody disturbs it.
+    """
 
     model: str
     shape: EngineShape
     threads: int
+    prompts: list[int]
     rounds: int
     answer: int
     seconds: float
+    tries: int
     rates: list[float]
     lengths: Lengths
 
@@ -236,7 +241,7 @@ def _serve(engine: _Engine, rate_rps: float, requests: Many[TokenRequest]) -> Me
 def _survey(engine: _Engine, ask: MeasureAsk) -> MeasuredEngine:
     """Rounds with the held-out traffic between them, so that both meet the same machine."""
     scenarios, runs = list[MeasuredScenario](), list[MeasuredRun]()
-    order = [(count, prompt) for prompt in PROMPTS for count in COUNTS]
+    order = [(count, prompt) for prompt in ask.prompts for count in COUNTS]
     for number in range(ask.rounds):
         _say(f"round {number + 1}: {len(order)} scenarios of {COUNTS[0]} to {COUNTS[-1]} sequences")
         # in every second round backwards: a slow spell takes a little from each
@@ -253,10 +258,10 @@ def due_after(number: int, ask: MeasureAsk) -> list[int]:
 
 
 def _quietest(engine: _Engine, ask: MeasureAsk, seed: int) -> MeasuredRun:
-    """The traffic of a rate up to three times, until other programs leave the engine its core; else the quietest."""
+    """The traffic of a rate, until other programs leave the engine its core; where they never do, the quietest."""
     runs, rate = list[MeasuredRun](), ask.rates[seed - 1]
     requests = open_loop(rate, ask.seconds, ask.lengths, seed)
-    while len(runs) < _TRIES and (not runs or runs[-1].stolen > QUIET):
+    while len(runs) < ask.tries and (not runs or runs[-1].stolen > QUIET):
         _say(f"held out: {rate:g} requests/s for {ask.seconds:g} s")
         runs.append(_serve(engine, rate, requests))
     return min(runs, key=lambda run: run.stolen)
@@ -270,7 +275,7 @@ def _say(line: str) -> None:
 def main(ask: MeasureAsk) -> None:
     """Measures, and prints the document."""
     engine = _Engine(ask, ask.shape.blocks)
-    for prompt in PROMPTS * _WARM_UP:
+    for prompt in ask.prompts * _WARM_UP:
         _together(engine, ask, COUNTS[-1], prompt)  # the first steps compile code
     sys.stdout.buffer.write(msgspec.json.encode(_survey(engine, ask)))
 

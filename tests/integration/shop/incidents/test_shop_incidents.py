@@ -31,7 +31,7 @@ SPEED = 100.0
 SEEN = {
     "fallbacks": "sales-report is connected",
     "steady-thirty": "max_queue_delay_microseconds: 30000",
-    "coin-toss": "SHOP_DEADLINE_MS is 4.5",
+    "coin-toss": "SHOP_DEADLINE_MS is 0.45",
     "waves": "cache-warmer is connected",
     "some-searches": "the edge sends 25 % of ranking to version 2, the rest to 1",
     "two-answers": "the edge sends 50 % of ranking to version 2, the rest to 1",

@@ -31,8 +31,9 @@ def judged(shipped: TokenCalibration, simulated: float, stolen: float = 0.0, fig
 def test_each_rate_is_measured_once_however_many_rounds_there_are(rounds: int, rates: list[float]) -> None:
     shape = EngineShape(blocks=8, block_tokens=32, step_tokens=256)
     ask = MeasureAsk(
-        model="", shape=shape, threads=1, rounds=rounds, answer=4, seconds=1, rates=rates, lengths=Lengths()
-    )
+        model="", shape=shape, threads=1, prompts=[4], rounds=rounds, answer=4, seconds=1, tries=1, rates=rates,
+        lengths=Lengths(),
+    )  # fmt: skip
     turns = [seed for number in range(rounds) for seed in due_after(number + 1, ask)]
     assert turns == list(range(1, len(rates) + 1))
 
