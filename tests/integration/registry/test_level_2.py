@@ -75,7 +75,7 @@ class Level:
 
         def call() -> None:
             with self.client() as http:
-                while not enough.is_set():
+                while not enough.wait(0.02):
                     answers.append(self.ask(http))
 
         with ThreadPoolExecutor(3) as pool:
