@@ -35,6 +35,7 @@ _LOOK_S: Final = 0.5
 _ASK_S: Final = 2.0
 _CONNECT_S: Final = 1.0
 _READ_BYTES: Final = 65536
+_MOST_BYTES: Final = 1 << 20  # of a line, and of an answer that is no stream
 
 
 class _Model(msgspec.Struct):
@@ -148,6 +149,8 @@ class UpstreamLink:
                 for line in reply.lines() if reply.status == HTTPStatus.OK else ():
                     for event in stream.read(line):
                         yield event
+                if len(reply.body) > _MOST_BYTES:
+                    raise ConnectionAbortedError(f"more than {_MOST_BYTES:,} bytes without an end of line")
             if reply.status != HTTPStatus.OK:
                 yield stream.refusal(reply.status, bytes(reply.body))
             elif not stream.ended:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from assistant.weights import model_name
 from shop.addresses import Addresses
+from shop.load.caller import key_headers
 from workbench.stack import elsewhere, join
 from workbench.terminal import make_console, make_table, printable, say
 
@@ -52,14 +53,17 @@ class StreamReading(NamedTuple):
 
 
 def main() -> int:
-    """0 when every question was answered, 2 when nothing answers. ``URL`` names a shop elsewhere."""
+    """0 when every question was answered, 2 when nothing answers.
+
+    ``URL`` names a shop elsewhere, and ``SHOP_API_KEY`` is what it is sent as a key.
+    """
     base_url = elsewhere() or f"http://127.0.0.1:{Addresses().port}"
     console = make_console()
     table = make_table(
         console, "item", "question", "answer", "first token", "per token", "tokens", numbers=[0, 3, 4, 5]
     )
     try:
-        with httpx.Client(base_url=base_url, timeout=_TIMEOUT_S, trust_env=False) as http:
+        with httpx.Client(base_url=base_url, timeout=_TIMEOUT_S, trust_env=False, headers=key_headers()) as http:
             for item, question in _QUESTIONS:
                 told = ask(http, question, item)
                 table.add_row(

@@ -1,4 +1,7 @@
-"""``make sla-assistant``: streams at the promised rate through the edge, and a verdict on what their readers saw."""
+"""``make sla-assistant``: streams at the promised rate through the edge, and a verdict on what their readers saw.
+
+``SHOP_API_KEY`` is the key that it sends to a level that asks for one.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from assistant.domain.contracts import ChatMessage
 from assistant.domain.prompt import make_turns
 from assistant.domain.wire import EngineReport, Finished, Generate, Poll, Refused, Said, decode_event, encode
 from shop.features.store import FILES
+from shop.load.caller import key_headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -60,17 +62,17 @@ async def own_answers(path: Path, features: Path, asked: Sequence[Asked]) -> dic
         OSError: there is no engine, or there are no features.
     """
     facts = item_facts(features, [each.item for each in asked])
-    engine, answers = await _Direct.to(path), {}
-    for number, each in enumerate(dict.fromkeys(asked)):
-        turns = make_turns([ChatMessage("user", each.question)], facts[each.item])
-        texts = []
-        async for event in engine.ask(Generate(number, turns, each.most)):
-            if isinstance(event, Said):
-                texts.append(event.text)
-            elif isinstance(event, Finished | Refused):
-                break
-        answers[each] = "".join(texts)
-    engine.close()
+    answers = {}
+    with closing(await _Direct.to(path)) as engine:
+        for number, each in enumerate(dict.fromkeys(asked)):
+            turns = make_turns([ChatMessage("user", each.question)], facts[each.item])
+            texts = []
+            async for event in engine.ask(Generate(number, turns, each.most)):
+                if isinstance(event, Said):
+                    texts.append(event.text)
+                elif isinstance(event, Finished | Refused):
+                    break
+            answers[each] = "".join(texts)
     return answers
 
 
@@ -84,22 +86,24 @@ async def cancellations(url: str, path: Path, asked: Asked, times: int) -> list[
     """Seconds from a reader's leaving until the engine has no sequence any more, so many times.
 
     Raises:
-        httpx.HTTPError: nothing answers.
+        httpx.HTTPError: nothing answers, or with an error.
         OSError: there is no engine.
     """
-    engine, took = await _Direct.to(path), []
     body = asked.body() | {"messages": [{"role": "user", "content": "Tell me all about it, at length."}]}
-    async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S, trust_env=False) as http:
-        for _ in range(times):
-            async with http.stream("POST", "/v1/chat/completions", json=body | {"max_tokens": 200}) as answer:
-                async for line in answer.aiter_lines():
-                    if '"content":"' in line and '"content":""' not in line:
-                        break
-            left = perf_counter()
-            while await _sequences(engine):  # noqa: ASYNC110 - the engine is another process
-                await asyncio.sleep(_PAUSE_S)
-            took.append(perf_counter() - left)
-    engine.close()
+    http = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S, trust_env=False, headers=key_headers())
+    took = []
+    with closing(await _Direct.to(path)) as engine:
+        async with http:
+            for _ in range(times):
+                async with http.stream("POST", "/v1/chat/completions", json=body | {"max_tokens": 200}) as answer:
+                    answer.raise_for_status()
+                    async for line in answer.aiter_lines():
+                        if '"content":"' in line and '"content":""' not in line:
+                            break
+                left = perf_counter()
+                while await _sequences(engine):  # noqa: ASYNC110 - the engine is another process
+                    await asyncio.sleep(_PAUSE_S)
+                took.append(perf_counter() - left)
     return took
 
 

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from assistant.weights import model_name
+from shop.load.caller import key_headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -82,7 +83,9 @@ async def offer(url: str, rate: float, duration_s: float, asked: Sequence[Asked]
     while (at := at + draw.expovariate(rate)) < duration_s:
         moments.append(at)
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S, trust_env=False, limits=limits) as http:
+    async with httpx.AsyncClient(
+        base_url=url, timeout=_TIMEOUT_S, trust_env=False, headers=key_headers(), limits=limits
+    ) as http:
         began = perf_counter()
         turns = [asked[number % len(asked)] for number in range(len(moments))]
         return await asyncio.gather(

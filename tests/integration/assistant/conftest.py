@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -57,37 +58,49 @@ def running(
     """Everything, with OpenVINO as the engine or the one that a test names."""
     assert weights.exists()
     run_dir = tmp_path_factory.mktemp("run")
-    features, port = free_ports(2)
-    environment = os.environ | {
-        "SHOP_RUN_DIR": str(run_dir),
-        "SHOP_FEATURES_PORT": str(features),
-        "SHOP_ASSISTANT_PORT": str(port),
+    settings = {
         "ASSISTANT_ENGINE": getattr(request, "param", "openvino"),
         "ASSISTANT_STUCK_S": "60",
         "ASSISTANT_STALL_S": "3",
-        "ASSISTANT_FIRST_TOKEN_S": "300",  # the machine may be busy
         "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
     }
+    with started(run_dir, [str(PYTHON), "-m", "assistant.engine", str(socket_path(run_dir))], settings) as found:
+        yield found
+
+
+@contextmanager
+def started(run_dir: Path, engine: list[str], settings: dict[str, str]) -> Iterator[Running]:
+    """A store with the items, an engine by its command, and the assistant, once it is ready."""
+    features, port = free_ports(2)
+    environment = (
+        os.environ
+        | settings
+        | {
+            "SHOP_RUN_DIR": str(run_dir),
+            "SHOP_FEATURES_PORT": str(features),
+            "SHOP_ASSISTANT_PORT": str(port),
+            "ASSISTANT_FIRST_TOKEN_S": "300",  # the machine may be busy
+        }
+    )
     commands = {
         "store": valkey_command(features, run_dir, durable=False),
-        "engine": [str(PYTHON), "-m", "assistant.engine", str(socket_path(run_dir))],
+        "engine": engine,
         "assistant": [sys.executable, "-m", "assistant"],
     }
-    logs = (run_dir / "log").open("wb")
-    started = {
-        name: subprocess.Popen(command, env=environment, cwd=ROOT, stdout=logs, stderr=logs)
-        for name, command in commands.items()
-    }
-    try:
-        plant(features)
-        url = f"http://127.0.0.1:{port}"
-        until(lambda: is_ready(url), lambda: (run_dir / "log").read_text()[-2000:])
-        yield Running(url, run_dir, {name: process.pid for name, process in started.items()})
-    finally:
-        for process in started.values():
-            process.kill()
-            process.wait()
-        logs.close()
+    with (run_dir / "log").open("wb") as logs:
+        processes = {
+            name: subprocess.Popen(command, env=environment, cwd=ROOT, stdout=logs, stderr=logs)
+            for name, command in commands.items()
+        }
+        try:
+            plant(features)
+            url = f"http://127.0.0.1:{port}"
+            until(lambda: is_ready(url), lambda: (run_dir / "log").read_text()[-2000:])
+            yield Running(url, run_dir, {name: process.pid for name, process in processes.items()})
+        finally:
+            for process in processes.values():
+                process.kill()
+                process.wait()
 
 
 def is_ready(url: str) -> bool:

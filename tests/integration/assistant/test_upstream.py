@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +12,10 @@ import pytest
 from assistant.domain.contracts import ChatMessage
 from assistant.domain.prompt import make_turns
 from servekit.http_ask import ask
-from servekit.valkey import valkey_command
-from tests.integration.assistant.conftest import PRICES, PYTHON, Running, is_ready, plant
+from tests.integration.assistant.conftest import PRICES, PYTHON, Running, is_ready, started
 from tests.integration.assistant.streams import CHAT, metric, post, read_until, stream, text
 from tests.patience import until
 from tests.ports import free_ports
-from workbench.versions import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,39 +38,18 @@ class Upstream(Running):
 @pytest.fixture(scope="module")
 def upstream(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstream]:
     run_dir = tmp_path_factory.mktemp("run")
-    features, port, server = free_ports(3)
+    (server,) = free_ports(1)
     (run_dir / "upstream").write_text(f"http://127.0.0.1:{server}")
-    environment = os.environ | {
-        "SHOP_RUN_DIR": str(run_dir),
-        "SHOP_FEATURES_PORT": str(features),
-        "SHOP_ASSISTANT_PORT": str(port),
+    settings = {
         "ASSISTANT_UPSTREAM": f"http://127.0.0.1:{server}",
         "ASSISTANT_UPSTREAM_MODEL": NAME,
         "ASSISTANT_UPSTREAM_REVISION": REVISION,
         "ASSISTANT_MAX_PROMPT_TOKENS": "4096",  # more than the server takes
         "ASSISTANT_MAX_TOKENS": "1000",
-        "ASSISTANT_FIRST_TOKEN_S": "300",  # the machine may be busy
     }
     program = Path(__file__).with_name("openai_server.py")
-    commands = {
-        "store": valkey_command(features, run_dir, durable=False),
-        "engine": [str(PYTHON), str(program), str(weights), str(server), NAME],
-        "assistant": [sys.executable, "-m", "assistant"],
-    }
-    with (run_dir / "log").open("wb") as logs:
-        started = {
-            name: subprocess.Popen(command, env=environment, cwd=ROOT, stdout=logs, stderr=logs)
-            for name, command in commands.items()
-        }
-        try:
-            plant(features)
-            url = f"http://127.0.0.1:{port}"
-            until(lambda: is_ready(url), lambda: (run_dir / "log").read_text()[-2000:])
-            yield Upstream(url, run_dir, {name: process.pid for name, process in started.items()})
-        finally:
-            for process in started.values():
-                process.kill()
-                process.wait()
+    with started(run_dir, [str(PYTHON), str(program), str(weights), str(server), NAME], settings) as found:
+        yield Upstream(*found)
 
 
 def behind(upstream: Upstream, name: str) -> float:
