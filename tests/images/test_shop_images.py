@@ -245,6 +245,7 @@ def test_the_cluster_runs_this_image_on_what_its_own_script_publishes(
         until(lambda: answers(server, "TRITON_HTTP_PORT", "/v2/health/ready"), server.logs)
         assert answers(server, "TRITON_HTTP_PORT", "/v2/models/fraud/versions/2/ready")
         assert not answers(server, "TRITON_HTTP_PORT", "/v2/models/ranking/ready")
+        until(lambda: answers(server, "TRITON_METRICS_PORT", "/metrics"), server.logs)  # Triton opens it last
         metrics = httpx.get(f"http://{server.addresses['TRITON_METRICS_PORT']}/metrics", trust_env=False).text
     for name in ("nv_inference_request_success", "nv_inference_queue_duration_us"):  # what KEDA asks for
         assert f'{name}{{model="fraud"' in metrics
