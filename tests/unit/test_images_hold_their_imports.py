@@ -68,7 +68,7 @@ def imported(statement: str, folder: Path) -> str:
         text=True,
         check=False,
     )
-    return done.stderr
+    return done.stderr if done.returncode == 0 else f"exit code {done.returncode}: {done.stderr}"
 
 
 def test_of_the_shared_code_only_what_ships_enters_an_image_and_of_the_levels_no_command() -> None:

@@ -85,7 +85,8 @@ class MeasureAsk(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         prompts: the lengths of the scenarios' prompts.
         rounds: of all scenarios, each answer of ``answer`` tokens.
-        seconds: of traffic at each of the rates, and how often that is tried at most until nobody disturbs it.
+        seconds: of traffic at each of the rates.
+        tries: how often that is done at most, until nobody disturbs it.
     """
 
     model: str
