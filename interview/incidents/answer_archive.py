@@ -14,6 +14,7 @@ from collections import deque
 from contextlib import suppress
 from itertools import cycle
 
+from assistant.load.streams import LONG_QUESTION
 from assistant.weights import model_name
 from shop.addresses import Addresses
 from workbench.stack import take_over
@@ -46,7 +47,7 @@ def _stream(address: tuple[str, int], item: int) -> socket.socket:
     body = json.dumps(
         {
             "model": model_name(),
-            "messages": [{"role": "user", "content": "Explain in 500 words how to use it, step by step."}],
+            "messages": [{"role": "user", "content": LONG_QUESTION}],
             "metadata": {"item": str(item)},
             "max_tokens": _MOST_TOKENS,
             "temperature": 1,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 
-from assistant.load.engine_alone import cancellations, item_facts, own_answers
+from assistant.load.engine_alone import ShortAnswerError, cancellations, item_facts, own_answers
 from assistant.load.promise import StreamPromise, judge, percentile, read_promise
 from assistant.load.quality import questions, right
 from assistant.load.streams import Seen, offer
@@ -43,7 +43,7 @@ _OK = 200
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when the promise was kept, 1 when it was not, 2 when nothing answers."""
+    """0 when the promise was kept, 1 when it was not, 2 when nothing answers or nothing can be measured."""
     parser = argparse.ArgumentParser(prog="make sla-assistant", description=__doc__.split("\n")[0])
     parser.add_argument("--rate", type=positive, metavar="RPS", help="another rate than the promise's")
     parser.add_argument("--duration", type=positive, metavar="S", help="another duration")
@@ -63,6 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             stderr=True,
         )
         return 2
+    except ShortAnswerError as error:
+        say(f"cancellation cannot be measured: {error}", stderr=True)
+        return 2
     _show(promise, rows, seen)
     return 0 if all(row.kept for row in rows) else 1
 
@@ -73,7 +76,7 @@ async def _measure(promise: StreamPromise) -> tuple[list[PromiseLine], list[Seen
     url, path = f"http://127.0.0.1:{addresses.port}", socket_path(addresses.run_dir, stable)
     asked = questions(load.answer_tokens, load.items)
     expected = await own_answers(path, addresses.features_dir, asked)
-    took = await cancellations(url, path, asked[0], _CANCELLATIONS)
+    took = await cancellations(url, path, asked[0].item, _CANCELLATIONS)
     seen = await offer(url, load.rate_rps, load.duration_s, asked, _SEED)
     facts = item_facts(addresses.features_dir, {each.item for each in asked})
     return judge(promise, seen, expected, right(expected, facts), took), seen

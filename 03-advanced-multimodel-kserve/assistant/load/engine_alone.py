@@ -14,6 +14,7 @@ from assistant.adapters.facts import facts_of
 from assistant.domain.contracts import ChatMessage
 from assistant.domain.prompt import make_turns
 from assistant.domain.wire import EngineReport, Finished, Generate, Poll, Refused, Said, decode_event, encode
+from assistant.load.streams import LONG_QUESTION, Asked, read_stream
 from shop.features.store import FILES
 from shop.load.caller import key_headers
 
@@ -22,12 +23,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assistant.domain.wire import Command, EngineEvent
-    from assistant.load.streams import Asked
 
-__all__ = ["cancellations", "item_facts", "own_answers"]
+__all__ = ["ShortAnswerError", "cancellations", "item_facts", "own_answers"]
 
 _PAUSE_S = 0.01
 _TIMEOUT_S = 60.0
+_LONG_TOKENS = 200
+
+
+class ShortAnswerError(ValueError):
+    """The model's answer to the long question is short: nobody could tell whether leaving ended it."""
+
+    def __init__(self, asked: Asked, tokens: int) -> None:
+        super().__init__(f"{asked.question!r}: answered in {tokens} tokens, expected {asked.most}")
 
 
 class _Direct:
@@ -82,20 +90,21 @@ def item_facts(features: Path, items: Iterable[int]) -> dict[int, dict[str, Any]
     return {item: facts_of(blocks[item]) for item in items}
 
 
-async def cancellations(url: str, path: Path, asked: Asked, times: int) -> list[float]:
+async def cancellations(url: str, path: Path, item: int, times: int) -> list[float]:
     """Seconds from a reader's leaving until the engine has no sequence any more, so many times.
 
     Raises:
+        ShortAnswerError: an answer that nobody cancels ends soon by itself, so its end would prove nothing.
         httpx.HTTPError: nothing answers, or with an error.
         OSError: there is no engine.
     """
-    body = asked.body() | {"messages": [{"role": "user", "content": "Tell me all about it, at length."}]}
+    asked = Asked(item, LONG_QUESTION, _LONG_TOKENS)
     http = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S, trust_env=False, headers=key_headers())
     took = []
     with closing(await _Direct.to(path)) as engine:
         async with http:
             for _ in range(times):
-                async with http.stream("POST", "/v1/chat/completions", json=body | {"max_tokens": 200}) as answer:
+                async with http.stream("POST", "/v1/chat/completions", json=asked.body()) as answer:
                     answer.raise_for_status()
                     async for line in answer.aiter_lines():
                         if '"content":"' in line and '"content":""' not in line:
@@ -104,6 +113,9 @@ async def cancellations(url: str, path: Path, asked: Asked, times: int) -> list[
                 while await _sequences(engine):  # noqa: ASYNC110 - the engine is another process
                     await asyncio.sleep(_PAUSE_S)
                 took.append(perf_counter() - left)
+            whole = await read_stream(http, asked, perf_counter())
+    if whole.tokens[1] < asked.most:
+        raise ShortAnswerError(asked, whole.tokens[1])
     return took
 
 

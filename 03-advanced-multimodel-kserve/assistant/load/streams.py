@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from typing import Any
 
-__all__ = ["QUESTIONS", "Asked", "Seen", "offer", "read_stream"]
+__all__ = ["LONG_QUESTION", "QUESTIONS", "Asked", "Seen", "offer", "read_stream"]
 
 QUESTIONS = ("What does it cost?", "How is it rated?", "How many reviews are there?", "What is it?")
+LONG_QUESTION = "Explain in 500 words how to use it, step by step."
+"""Its answer goes on for hundreds of tokens, with an item or without."""
 _TIMEOUT_S = 60.0
 
 

@@ -61,7 +61,7 @@ def running(
     settings = {
         "ASSISTANT_ENGINE": getattr(request, "param", "openvino"),
         "ASSISTANT_STUCK_S": "60",
-        "ASSISTANT_STALL_S": "3",
+        "ASSISTANT_MAX_TOKENS": "1000",
         "TELEMETRY_TRACE_FILE": str(run_dir / "traces.jsonl"),
     }
     with started(run_dir, [str(PYTHON), "-m", "assistant.engine", str(socket_path(run_dir))], settings) as found:

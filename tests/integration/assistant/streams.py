@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from typing import TYPE_CHECKING, Any
 
+from assistant.load.streams import LONG_QUESTION
 from servekit.http_ask import ask
 
 if TYPE_CHECKING:
     from tests.integration.assistant.conftest import Running
 
-__all__ = ["CHAT", "MODEL", "idle", "metric", "post", "read_until", "stream", "text"]
+__all__ = ["CHAT", "LONG", "MODEL", "idle", "metric", "post", "read_until", "read_words", "stream", "text"]
 
 MODEL = "smollm2-135m-instruct"
 CHAT = "/v1/chat/completions"
+LONG = [{"role": "user", "content": LONG_QUESTION}]
+_WORDS = re.compile(rb'"content":"[^"]')
 
 
 def post(running: Running, timeout_s: float = 120, **changes: Any) -> tuple[int, dict[str, Any]]:
@@ -29,7 +33,7 @@ def text(answer: dict[str, Any]) -> str:
 
 
 def metric(running: Running, name: str) -> float:
-    lines = ask(f"{running.url}/metrics", 5).body.decode().splitlines()
+    lines = ask(f"{running.url}/metrics", 30).body.decode().splitlines()
     return next(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
@@ -38,9 +42,9 @@ def idle(running: Running) -> bool:
 
 
 def stream(running: Running, **changes: Any) -> socket.socket:
-    """A stream whose reader is this test."""
-    body = {"model": MODEL, "messages": [{"role": "user", "content": "Tell me all about it, at length."}]}
-    sent = json.dumps(body | {"stream": True, "max_tokens": 256} | changes).encode()
+    """A stream of a thousand tokens, ten seconds and more, whose reader is this test."""
+    body = {"model": MODEL, "messages": LONG, "stream": True, "max_tokens": 1000} | changes
+    sent = json.dumps(body).encode()
     host, port = running.url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), timeout=120)
     head = (
@@ -57,3 +61,12 @@ def read_until(connection: socket.socket, what: bytes) -> bytes:
         assert data, received
         received += data
     return received
+
+
+def read_words(connection: socket.socket) -> None:
+    """Reads until the answer has begun: the stream itself may begin before, with a sign of life."""
+    received = b""
+    while not _WORDS.search(received):
+        data = connection.recv(65536)
+        assert data, received
+        received += data

@@ -31,7 +31,7 @@ async def cancelled(url: str, folder: Path) -> None:
 
     async with await asyncio.start_unix_server(engine, folder / "engine.sock"):
         with pytest.raises(httpx.HTTPStatusError, match="401 Unauthorized"):
-            await cancellations(url, folder / "engine.sock", ASKED, times=1)
+            await cancellations(url, folder / "engine.sock", ASKED.item, times=1)
 
 
 async def by_hand(_: str, __: Path) -> None:
