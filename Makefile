@@ -421,12 +421,9 @@ VERDICTS := workbench.sla.characteristics workbench.drift.characteristics workbe
 verdicts: $(SYNCED) ## simulate how often each verdict is right (1 minute)
 	@$(WITH_ARGS) workbench.verdicts $(VERDICTS)
 
-# They measure time, so they run one at a time.
-TIMED := tests/integration/exam tests/integration/shop/incidents
-
 test-slow: $(SYNCED) $(SELDON) $(TRITON) $(KUBEFLOW) $(AIRFLOW) assistant-parts ## run the tests that take long
-	@$(WITH_ARGS) pytest -m "slow and not images" $(TIMED) || [ $$? -eq 5 ]
-	@$(WITH_ARGS) pytest -n 4 -m "slow and not images" $(TIMED:%=--ignore=%) || [ $$? -eq 5 ]
+	@$(WITH_ARGS) pytest -m "slow and alone" || [ $$? -eq 5 ]
+	@$(WITH_ARGS) pytest -n 4 -m "slow and not alone and not images" || [ $$? -eq 5 ]
 
 test-images: $(SYNCED) $(ARTEFACT_1) $(ARTEFACT_2) ## build the images and prove that they run (needs Docker)
 	@$(WITH_ARGS) pytest -m images tests/images

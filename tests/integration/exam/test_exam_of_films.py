@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from course.exam import Examined
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 PATH = "/api/v1.0/predictions"
 QUICK = ("correctness", "rules", "cold-start", "graph", "bad-input", "stock", "metrics", "traces", "logs")

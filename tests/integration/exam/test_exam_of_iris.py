@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from course.exam import Examined
     from workbench.stack import Stack
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 MODEL = Path(".run/1/models/iris/1")
 QUICK = ("conformance", "correctness", "agreement", "bad-input", "metrics", "traces", "logs", "audit")

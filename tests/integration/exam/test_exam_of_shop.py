@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from course.exam import Examined
     from workbench.stack import Process
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 QUICK = ("conformance", "correctness", "bad-input", "cache", "gate", "metrics", "traces", "logs", "audit")
 """What takes a second or two, and stops nothing."""

@@ -122,7 +122,10 @@ def stack() -> Iterator[ExitStack]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("checkout")
-@pytest.mark.parametrize("framework", BY_NAME.values(), ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "framework",
+    [pytest.param(each, id=name, marks=[pytest.mark.alone] * name.startswith("ray")) for name, each in BY_NAME.items()],
+)  # Ray gives up a start that takes it a minute, as it may beside other tests
 def test_a_framework_starts_and_answers_as_scikit_learn_does(
     framework: Framework, model_dir: Path, golden: Golden, short_folder: Path, stack: ExitStack
 ) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from workbench.stack import Stack
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 PYTHON = ROOT / ".venvs/assistant/bin/python"
 SPEED = {"slow-words": 25.0, "deaf-ears": 40.0}

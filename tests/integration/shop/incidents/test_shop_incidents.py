@@ -24,7 +24,7 @@ from workbench.stack.inspection import members
 if TYPE_CHECKING:
     from workbench.stack import Stack
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 SPEED = 100.0
 """5 minutes of a rule are 3 seconds here: a fault shows as soon, and all of them are to be proven in three minutes."""
