@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 from supervisor.states import RUNNING_STATES, ProcessStates
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from servekit.loopback import direct
 from workbench.processes import is_alive
@@ -39,6 +39,7 @@ _KILLED_WITHIN_S = 5.0
 _POLL_S = 0.1
 # A socket's path fits in 108 bytes on Linux, 104 on macOS; supervisord first binds it with its pid appended.
 _SOCKET_BYTES = 90
+_PASSING = {ProcessStates.EXITED, ProcessStates.STOPPING}  # the first is started again within a second
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,17 @@ def ask(stack: Stack) -> dict[str, ProcessState]:
 
 
 def halt(stack: Stack, process: Process) -> None:
-    """Stops one process, if it runs; it stays stopped until `launch`.
+    """Stops one process, even one that ends and is started again and again; it stays stopped until `launch`.
 
     Raises:
         StackError: supervisord does not answer, or refuses.
     """
-    if _call(stack, "getProcessInfo", process.name)["state"] in RUNNING_STATES:
-        _call(stack, "stopProcess", process.name, timeout_s=process.stop_wait_s + _KILLED_WITHIN_S)
+    timeout_s = process.stop_wait_s + _KILLED_WITHIN_S
+    while (state := _call(stack, "getProcessInfo", process.name)["state"]) in {*RUNNING_STATES, *_PASSING}:
+        if state in _PASSING:
+            time.sleep(_POLL_S)
+        else:
+            _call(stack, "stopProcess", process.name, timeout_s=timeout_s, accepts=Faults.NOT_RUNNING)
 
 
 def launch(stack: Stack, process: Process) -> None:
@@ -235,13 +240,17 @@ class _UnixConnection(HTTPConnection):
         self.sock.connect(self._path)
 
 
-def _call(stack: Stack, method: str, *arguments: object, timeout_s: float | None = None) -> Any:
+def _call(
+    stack: Stack, method: str, *arguments: object, timeout_s: float | None = None, accepts: int | None = None
+) -> Any:
     path = str(_socket(stack))
     transport = SupervisorTransport(None, None, f"unix://{path}")
     transport._get_connection = lambda: _UnixConnection(path, timeout_s or _ANSWERS_WITHIN_S)  # noqa: SLF001 - the transport has no timeout
     try:
         return getattr(xmlrpc.client.ServerProxy("http://localhost", transport).supervisor, method)(*arguments)
     except xmlrpc.client.Fault as fault:
+        if fault.faultCode == accepts:
+            return None
         raise StackError(f"supervisord {method}: {fault.faultString}; see {stack.daemon_log}") from None
     except (OSError, HTTPException, xmlrpc.client.Error) as error:
         raise StackError(

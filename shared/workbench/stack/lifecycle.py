@@ -140,11 +140,11 @@ def _repair(stack: Stack, console: Console) -> None:
         console.print(f"{stack.title}: up already, {_names(stack.processes)} ready; nothing to do")
         return
     console.print(f"{stack.title}: up, but not ready: starting {_names(broken)} anew")
-    since = logs.size(stack.daemon_log)
     with _all_or_nothing(stack, console):
         for process in broken:
             control.halt(stack, process)
         inspection.check_ports(stack, broken)
+        since = logs.size(stack.daemon_log)  # from here on, an end is one of the new processes
         for process in broken:
             control.launch(stack, process)
         _await(stack, broken, console, since)

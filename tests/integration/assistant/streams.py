@@ -13,12 +13,13 @@ from servekit.http_ask import ask
 if TYPE_CHECKING:
     from tests.integration.assistant.conftest import Running
 
-__all__ = ["CHAT", "LONG", "MODEL", "idle", "metric", "post", "read_until", "read_words", "stream", "text"]
+__all__ = ["CHAT", "LONG", "MODEL", "WORDS", "idle", "metric", "post", "read_until", "stream", "text"]
 
 MODEL = "smollm2-135m-instruct"
 CHAT = "/v1/chat/completions"
 LONG = [{"role": "user", "content": LONG_QUESTION}]
-_WORDS = re.compile(rb'"content":"[^"]')
+WORDS = re.compile(rb'"content":"[^"]')
+"""The beginning of an answer; that of its stream may come before, with a sign of life."""
 
 
 def post(running: Running, timeout_s: float = 120, **changes: Any) -> tuple[int, dict[str, Any]]:
@@ -54,19 +55,10 @@ def stream(running: Running, **changes: Any) -> socket.socket:
     return connection
 
 
-def read_until(connection: socket.socket, what: bytes) -> bytes:
+def read_until(connection: socket.socket, what: bytes | re.Pattern[bytes]) -> bytes:
     received = b""
-    while what not in received:
+    while not re.search(re.escape(what) if isinstance(what, bytes) else what, received):
         data = connection.recv(65536)
         assert data, received
         received += data
     return received
-
-
-def read_words(connection: socket.socket) -> None:
-    """Reads until the answer has begun: the stream itself may begin before, with a sign of life."""
-    received = b""
-    while not _WORDS.search(received):
-        data = connection.recv(65536)
-        assert data, received
-        received += data

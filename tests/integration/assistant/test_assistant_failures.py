@@ -11,7 +11,7 @@ import pytest
 
 from servekit.http_ask import ask
 from tests.integration.assistant.conftest import PYTHON, is_ready
-from tests.integration.assistant.streams import post, read_until, read_words, stream
+from tests.integration.assistant.streams import WORDS, post, read_until, stream
 from tests.patience import until
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 def test_an_engine_that_hangs_ends_the_stream_with_an_error_and_goes_on_afterwards(running: Running) -> None:
     with stream(running) as connection:
-        read_words(connection)
+        read_until(connection, WORDS)
         os.kill(running.pids["engine"], signal.SIGSTOP)
         try:
             assert b"engine_failed" in read_until(connection, b'"error"')
@@ -35,7 +35,7 @@ def test_an_engine_that_hangs_ends_the_stream_with_an_error_and_goes_on_afterwar
 
 def test_an_engine_that_is_killed_ends_the_stream_with_an_error_and_the_next_is_refused(running: Running) -> None:
     with stream(running) as connection:
-        read_words(connection)
+        read_until(connection, WORDS)
         os.kill(running.pids["engine"], signal.SIGKILL)
         assert b"engine_unavailable" in read_until(connection, b'"error"')
     assert post(running)[0] == 503

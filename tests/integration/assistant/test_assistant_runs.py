@@ -12,7 +12,7 @@ import pytest
 
 from servekit.http_ask import ask
 from tests.integration.assistant.conftest import PRICES, PYTHON
-from tests.integration.assistant.streams import LONG, MODEL, idle, metric, post, read_words, stream, text
+from tests.integration.assistant.streams import LONG, MODEL, WORDS, idle, metric, post, read_until, stream, text
 from tests.patience import until
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_a_client_who_leaves_frees_its_slot_long_before_the_answer_would_have_en
     until(lambda: idle(running), "idle")
     before = steps()
     with stream(running) as connection:
-        read_words(connection)
+        read_until(connection, WORDS)
     until(lambda: steps() > before and idle(running), "free")
     assert steps() - before < 400, "it went on"
     assert metric(running, "assistant_reserved_tokens") == 0

@@ -13,7 +13,7 @@ from assistant.domain.contracts import ChatMessage
 from assistant.domain.prompt import make_turns
 from servekit.http_ask import ask
 from tests.integration.assistant.conftest import PRICES, PYTHON, Running, is_ready, started
-from tests.integration.assistant.streams import CHAT, metric, post, read_until, read_words, stream, text
+from tests.integration.assistant.streams import CHAT, WORDS, metric, post, read_until, stream, text
 from tests.patience import until
 from tests.ports import free_ports
 
@@ -92,7 +92,7 @@ def test_a_stop_string_ends_the_answer_before_it(upstream: Upstream) -> None:
 def test_a_client_that_leaves_ends_the_generation_behind(upstream: Upstream) -> None:
     before = behind(upstream, "tokens_predicted_total")
     with stream(upstream, model=NAME) as connection:
-        read_words(connection)
+        read_until(connection, WORDS)
         assert behind(upstream, "requests_processing") == 1
     until(lambda: behind(upstream, "requests_processing") == 0, "free again")
     assert behind(upstream, "tokens_predicted_total") - before < 600, "it would have been a thousand"
@@ -113,7 +113,7 @@ def test_what_runs_there_is_told_and_what_is_not_known_is_left_out(upstream: Ups
 
 def test_a_server_that_ends_ends_its_streams_with_an_error_and_the_next_is_refused(upstream: Upstream) -> None:
     with stream(upstream, model=NAME) as connection:
-        read_words(connection)
+        read_until(connection, WORDS)
         os.kill(upstream.pids["engine"], 9)
         assert b"engine_unavailable" in read_until(connection, b'"error"')
     until(lambda: not is_ready(upstream.url), "not ready")
