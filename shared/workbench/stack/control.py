@@ -105,10 +105,13 @@ def halt(stack: Stack, process: Process) -> None:
     """Stops one process, even one that ends and is started again and again; it stays stopped until `launch`.
 
     Raises:
-        StackError: supervisord does not answer, or refuses.
+        StackError: supervisord does not answer, or refuses, or cannot stop it.
     """
     timeout_s = process.stop_wait_s + _KILLED_WITHIN_S
+    deadline = time.monotonic() + timeout_s
     while (state := _call(stack, "getProcessInfo", process.name)["state"]) in {*RUNNING_STATES, *_PASSING}:
+        if time.monotonic() > deadline:
+            raise StackError(f"{process.name}: not stopped within {timeout_s:g} s; `make down-{stack.level}` cleans up")
         if state in _PASSING:
             time.sleep(_POLL_S)
         else:

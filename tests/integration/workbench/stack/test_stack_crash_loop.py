@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from socketserver import UnixStreamServer
 from threading import Thread
@@ -18,10 +20,10 @@ from supervisor.xmlrpc import Faults
 
 from tests.integration.workbench.stack.toy_level import RUN_DIR, get
 from tests.patience import until
-from workbench.stack import HttpReady, Process, Stack, control
+from workbench.stack import HttpReady, Process, Stack, StackError, control
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Run = Callable[..., int]
 
@@ -100,9 +102,27 @@ class Answers(SimpleXMLRPCRequestHandler):
         return "test"
 
 
-def test_halt_goes_on_until_the_process_is_not_started_again(web: Process) -> None:
+@pytest.fixture
+def supervisord_in() -> Iterator[Callable[[Stack, list[int]], Supervisord]]:
+    """Starts a `Supervisord` for a stack, with the states that it is to tell; stops it at the end."""
+    with ExitStack() as opened:
+
+        def start(stack: Stack, states: list[int]) -> Supervisord:
+            stack.home.mkdir(parents=True)
+            server = opened.enter_context(Supervisord(stack.home / "supervisord.sock", states))
+            thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            opened.callback(thread.join)
+            opened.callback(server.shutdown)
+            return server
+
+        yield start
+
+
+def test_halt_goes_on_until_the_process_is_not_started_again(
+    web: Process, supervisord_in: Callable[[Stack, list[int]], Supervisord]
+) -> None:
     stack = Stack(7, [web], RUN_DIR)
-    stack.home.mkdir(parents=True)
     seen = [
         ProcessStates.EXITED,  # and so started again soon
         ProcessStates.STARTING,  # but it has ended before it can be stopped
@@ -110,12 +130,17 @@ def test_halt_goes_on_until_the_process_is_not_started_again(web: Process) -> No
         ProcessStates.STOPPING,
         ProcessStates.STOPPED,
     ]
-    with Supervisord(stack.home / "supervisord.sock", seen) as supervisord:
-        thread = Thread(target=supervisord.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            control.halt(stack, web)
-        finally:
-            supervisord.shutdown()
-            thread.join()
+    supervisord = supervisord_in(stack, seen)
+    control.halt(stack, web)
     assert (seen, supervisord.tries) == ([], 2)
+
+
+def test_halt_gives_up_a_process_that_never_ends(
+    web: Process, supervisord_in: Callable[[Stack, list[int]], Supervisord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_KILLED_WITHIN_S", 1)
+    hasty = replace(web, stop_wait_s=0)
+    stack = Stack(7, [hasty], RUN_DIR)
+    supervisord_in(stack, [ProcessStates.STOPPING] * 100)
+    with pytest.raises(StackError, match="web: not stopped within 1 s; `make down-7` cleans up"):
+        control.halt(stack, hasty)
