@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["audit", "drain", "logs", "lost_model", "metrics", "overload", "sla", "traces"]
 
 _DEGRADED: Final = 0.005
-_CLIMB: Final = (800.0, 1600.0, 3200.0, 6400.0)
+_CLIMB: Final = (800.0, 1600.0, 3200.0, 6400.0, 12_800.0)
 _SECONDS: Final = 3.0
 _SHED: Final = 0.05
 _ACCEPTED_S: Final = 0.5
