@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
+from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,8 @@ async def cancellations(url: str, path: Path, item: int, times: int) -> list[flo
                     await asyncio.sleep(_PAUSE_S)
                 took.append(perf_counter() - left)
             whole = await read_stream(http, asked, perf_counter())
+    if whole.status != HTTPStatus.OK:
+        raise ConnectionError(f"{asked.question!r}: no whole answer (status {whole.status})")
     if whole.tokens[1] < asked.most:
         raise ShortAnswerError(asked, whole.tokens[1])
     return took
