@@ -35,15 +35,16 @@ def test_only_the_kind_that_is_cached_has_a_profile_of_hits(toy_calibration: Cal
     ]
 
 
-def test_the_cpu_of_each_kind_is_found_in_its_order(toy_calibration: Calibration) -> None:
-    def gateway(kind: str, result: str) -> float:
-        return toy_calibration.profile(kind, result).quiet.cpu_us["gateway"]
-
-    # the work is 150, 400, 1,000 and 1,500 µs; reading and writing come on top, the same for all
-    order = [("recommendations", "hit"), ("payments", "miss"), ("recommendations", "miss"), ("search", "miss")]
-    found = [gateway(*each) for each in order]
-    assert found == sorted(found)
-    assert found[3] - found[1] == pytest.approx(1100, rel=0.5)
+def test_each_kind_is_found_to_cost_no_less_than_its_work(toy_calibration: Calibration) -> None:
+    # Reading and writing come on top, however much that is on this machine. Were two kinds mixed up, the dearer of
+    # them would be found to cost less than its work.
+    for kind, result, work_us in (
+        ("recommendations", "hit", 150),
+        ("payments", "miss", 400),
+        ("recommendations", "miss", 1000),
+        ("search", "miss", 1500),
+    ):
+        assert toy_calibration.profile(kind, result).quiet.cpu_us["gateway"] > 0.95 * work_us
 
 
 def test_the_delay_is_part_of_the_latency(toy_calibration: Calibration) -> None:
