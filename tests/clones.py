@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,20 +19,32 @@ from workbench.versions import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LEVELS", "Clone", "Level", "make_models"]
+__all__ = ["LEVELS", "RECOMMENDER", "Clone", "Level", "make_models"]
 
 DEAD = "http://127.0.0.1:9"
 PROXIES = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "grpc_proxy"), DEAD)
 
 
 class Level(NamedTuple):
-    """A level: where it is, its package, its settings for ports with how many each takes, and what it serves from."""
+    """A level.
+
+    Attributes:
+        number: its number.
+        folder: where it is.
+        package: its package.
+        ports: its settings for ports, with how many each takes.
+        needs: what it serves from.
+        trained: what its training writes last.
+        patience: settings with which it answers on a busy machine, too, and late rather than degraded.
+    """
 
     number: int
     folder: str
     package: str
     ports: dict[str, int]
     needs: tuple[str, ...]
+    trained: str
+    patience: dict[str, str]
 
     @property
     def prefix(self) -> str:
@@ -38,28 +52,44 @@ class Level(NamedTuple):
 
 
 LEVELS = (
-    Level(1, "01-beginner-iris-api", "iris_api", {"IRIS_PORT": 1, "IRIS_GRPC_PORT": 1}, ("models",)),
+    Level(
+        1, "01-beginner-iris-api", "iris_api", {"IRIS_PORT": 1, "IRIS_GRPC_PORT": 1},
+        ("models",), "models/iris/1/model.json", {},
+    ),
     Level(
         2, "02-intermediate-seldon-pipeline", "recommender",
         {"RECOMMENDER_PORT": 1, "RECOMMENDER_VALKEY_PORT": 1, "RECOMMENDER_PREPROCESSOR_PORT": 3,
          "RECOMMENDER_MODEL_PORT": 3, "RECOMMENDER_SECOND_MODEL_PORT": 3, "RECOMMENDER_POSTPROCESSOR_PORT": 3,
          "RECOMMENDER_SPARE_PORT": 9},
-        ("models",),
+        ("models",), "models/recommender/2/model.json",
+        {"RECOMMENDER_INVENTORY_TIMEOUT_S": "2"},
     ),
     Level(
         3, "03-advanced-multimodel-kserve", "shop",
         {"SHOP_PORT": 1, "SHOP_ENVOY_ADMIN_PORT": 1, "SHOP_GATEWAY_PORT": 2, "SHOP_TRITON_HTTP_PORT": 1,
          "SHOP_TRITON_GRPC_PORT": 1, "SHOP_TRITON_METRICS_PORT": 1, "SHOP_FEATURES_PORT": 1, "SHOP_CACHE_PORT": 1},
-        ("models", "features", "world"),
+        ("models", "features", "world"), "features/features.json",
+        {"SHOP_DEADLINE_MS": "8000", "SHOP_TARGET_MS": "100000", "SHOP_EDGE_SLOW_MS": "100000",
+         "SHOP_EDGE_TIMEOUT_S": "20"},
     ),
 )  # fmt: skip
+RECOMMENDER = LEVELS[1]
+STEP_MS = 8_000
+"""How long a step of level 2's graph has on a busy machine; all three have less than the fuzzer waits for an answer."""
 SEARCH = "[capacity]\nwarmup_s = 0.2\nprobe_s = 1.0\nmax_rps = 20\nrepeats = 1\nprecision = 0.5\n"
 
 
 def make_models(level: Level) -> None:
-    """Trains what a level serves from, in this tree, unless it is there."""
-    if not (ROOT / ".run" / str(level.number) / "models").is_dir():
-        subprocess.run([sys.executable, "-m", f"{level.package}.commands.train"], cwd=ROOT, check=True)
+    """Trains what a level serves from, in this tree, unless it is there; one worker does, and the others wait."""
+    home = ROOT / ".run" / str(level.number)
+    home.mkdir(parents=True, exist_ok=True)
+    folder = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if not (home / level.trained).exists():
+            subprocess.run([sys.executable, "-m", f"{level.package}.commands.train"], cwd=ROOT, check=True)
+    finally:
+        os.close(folder)
 
 
 class Clone:
@@ -75,7 +105,11 @@ class Clone:
             shutil.copytree(ROOT / ".run" / str(level.number) / name, home / ".run" / str(level.number) / name)
         stated = (home / level.folder / "sla.toml").read_text(encoding="utf-8").partition("[capacity]")[0]
         (home / "capacity.toml").write_text(stated + SEARCH, encoding="utf-8")
+        for deployment in (home / level.folder).glob("deploy/base/seldondeployment.yaml"):
+            text = deployment.read_text(encoding="utf-8")
+            deployment.write_text(re.sub(r'(-timeout: )"\d+"', rf'\g<1>"{STEP_MS}"', text), encoding="utf-8")
         self.ports = {name: str(free_block(span)) for name, span in level.ports.items()}
+        self.settings = self.ports | level.patience
         self.url = f"http://127.0.0.1:{next(iter(self.ports.values()))}"
 
     def run(self, module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import HealthCheck, settings
 
 from servekit import signing
 from tests import ports
+from tests.clones import RECOMMENDER, make_models
 from tests.iris_process import IrisServer
 from tests.once import once
+from tests.patience import GENEROUS_S
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -38,6 +41,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("few", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("many", settings.get_profile("few"), max_examples=100)
 settings.load_profile("many" if os.environ.get("CI") else "few")
+
+# Five seconds, which httpx waits by default, may pass on a busy machine before anybody answers.
+for part in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, part, GENEROUS_S)
 
 # No test registers in the checkout's own registry, or serves what is registered there; those about it have one each.
 os.environ["MLFLOW_TRACKING_URI"] = "off"
@@ -88,16 +95,10 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def recommender_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recommender_models() -> Path:
     """The artefacts of ``make train-2`` in this checkout; where there are none, one worker trains them."""
-    models = ROOT / ".run/2/models/recommender"
-
-    def train(_: Path) -> None:
-        if not (models / "2" / "model.json").is_file():
-            subprocess.run([sys.executable, "-m", "recommender.commands.train"], cwd=ROOT, check=True)
-
-    once(tmp_path_factory, "recommender", train)
-    return models
+    make_models(RECOMMENDER)
+    return ROOT / ".run/2/models/recommender"
 
 
 @pytest.fixture(scope="session")

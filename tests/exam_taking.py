@@ -70,17 +70,21 @@ def full_marks(
     return printed, result
 
 
-def started(level: Stack, here: Callable[[int], Examined], patience_s: float = 8.0) -> Examined:
+def started(
+    level: Stack, here: Callable[[int], Examined], patience_s: float = 8.0, written_s: float = 10.0
+) -> Examined:
     """A level that is up, to be examined with little load; one that is up already is not started again."""
     up(level, make_console())
-    return replace(here(SEED), stack=level, load_s=1.0, load_runs=1, written_s=3.0, patience_s=patience_s)
+    return replace(here(SEED), stack=level, load_s=1.0, load_runs=1, written_s=written_s, patience_s=patience_s)
 
 
 @contextmanager
-def running(level: Stack, here: Callable[[int], Examined], patience_s: float = 8.0) -> Iterator[Examined]:
+def running(
+    level: Stack, here: Callable[[int], Examined], patience_s: float = 8.0, written_s: float = 10.0
+) -> Iterator[Examined]:
     """A level with a defect, up for as long as the block runs."""
     try:
-        yield started(level, here, patience_s)
+        yield started(level, here, patience_s, written_s)
     finally:
         down(level, make_console())
 

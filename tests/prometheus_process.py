@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 from tests.prometheus_program import REMEDY, find
 from workbench.versions import ROOT
 
@@ -48,7 +48,7 @@ def scraping(folder: Path, port: int, targets: Mapping[str, list[str]]) -> Itera
         yield url
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(GENEROUS_S)
 
 
 @contextmanager

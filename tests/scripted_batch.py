@@ -28,6 +28,7 @@ class ScriptedBatch:
 
     Attributes:
         held: while set, steps give nothing, as those of a long prompt.
+        hold_after: it holds itself once it has said so many tokens; 0: never.
         context: longer ones are refused.
         cancelled: the numbers that were.
         asked: every request that came.
@@ -36,6 +37,7 @@ class ScriptedBatch:
 
     def __init__(self) -> None:
         self.held = False
+        self.hold_after = 0
         self.context = 1000
         self.cancelled: list[int] = []
         self.said = 0
@@ -64,6 +66,7 @@ class ScriptedBatch:
         for number in () if self.held else list(self._left):
             self._left[number] -= 1
             self.said += 1
+            self.held = self.held or self.said == self.hold_after
             said.append((number, Said(number, "token ", 1)))
             if not self._left[number]:
                 del self._left[number]

@@ -63,8 +63,12 @@ SHORTENED = {
     "OVERHEAD_REQUESTS": "20",
     "CLIENT_USERS": "200",
     "TELEMETRY_TRACE_RATIO": "1",
-    "SHOP_EDGE_SLOW_MS": "100",
-    "SHOP_DEADLINE_MS": "2000",
+    # nor is anything refused or given up for being slow
+    "SHOP_EDGE_SLOW_MS": "10000",
+    "SHOP_EDGE_CONCURRENCY": "1000",
+    "SHOP_EDGE_TIMEOUT_S": "60",
+    "SHOP_TARGET_MS": "10000",
+    "SHOP_DEADLINE_MS": "30000",
     "ASSISTANT_FIRST_TOKEN_S": "60",
     **{f"SHOP_WORLD_{name.upper()}": str(value) for name, value in TINY.model_dump().items()},
 }
@@ -76,6 +80,7 @@ SHORT_SLA = {
     "duration_s = 15": "longest_s = 15\nduration_s = 8",
     "p99_ms = 50": "p99_ms = 5000",
     "p99_ms = 100": "p99_ms = 5000",
+    "achieved_ratio = 0.95": "achieved_ratio = 0",
     # the assistant's
     "first_token_p99_ms = 1000": "first_token_p99_ms = 60000",
     "per_token_p99_ms = 250": "per_token_p99_ms = 60000",
@@ -83,6 +88,10 @@ SHORT_SLA = {
     "duration_s = 30": "duration_s = 3",
     "items = 13": "items = 2",
 }
+LONG_TIMEOUT = "[generator]\ntimeout_s = 60\n"
+STEP_S = 1200
+"""How long a command may take: training and a release do much, beside other tests."""
+
 SHORT_OUTPUT = {
     "for 10 s": "for … s",
     "≤ 50 ms": "≤ 5000 ms",
@@ -143,6 +152,18 @@ def replaced(text: str, replacements: dict[str, str]) -> str:
     return re.sub("|".join(replacements), lambda shown: replacements[shown.group()], text)
 
 
+def made_patient(folder: Path) -> None:
+    """Neither the load generator nor a step of the graph gives up an answer that a busy machine delays."""
+    sla = folder / "sla.toml"
+    text = sla.read_text()
+    if "[generator]" in text:
+        sla.write_text(text.replace("[generator]\n", LONG_TIMEOUT))
+    elif "[mix]" in text:  # the assistant's load has no such limit
+        sla.write_text(text.replace("[mix]", f"{LONG_TIMEOUT}\n[mix]"))
+    for deployment in folder.glob("deploy/base/seldondeployment.yaml"):
+        deployment.write_text(re.sub(r'(-timeout: )"\d+"', r'\g<1>"60000"', deployment.read_text()))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_lesson_prints_what_it_says(
@@ -157,7 +178,7 @@ def test_the_lesson_prints_what_it_says(
         optimise = Step(
             "MLFLOW_TRACKING_URI=off .venvs/main/bin/python -m shop.commands.optimize --quick --force", "", 0
         )
-        run(optimise, checkout, environment[0])
+        run(optimise, checkout, environment[0], STEP_S)
     assert_said(level, checkout, environment)
     assert_trained_again(models, checkout / place)
 
@@ -191,14 +212,15 @@ def assert_said(level: str, checkout: Path, environment: tuple[dict[str, str], d
     variables, ports = environment
     sla = checkout / level / "sla.toml"
     sla.write_text(replaced(sla.read_text(), ports | SHORT_SLA))
+    made_patient(checkout / level)
     wrong = []
     for step in read_steps((ROOT / level / "README.md").read_text()):
         if step.skipped:
             continue
         try:
             output = replaced(step.output, ports | SHORT_OUTPUT)
-            run(Step(replaced(step.command, ports), output, step.line), checkout, variables)
-        except AssertionError as error:
+            run(Step(replaced(step.command, ports), output, step.line), checkout, variables, STEP_S)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
             wrong.append(str(error))
     assert not wrong, "\n\n".join(wrong)
 

@@ -24,7 +24,7 @@ def clones(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     ours, theirs = Clone(here / "ours", level), Clone(here / "theirs", level)
     try:
         for clone in (ours, theirs):
-            up = clone.run(f"{level.package}.commands.stack", "up", **clone.ports)
+            up = clone.run(f"{level.package}.commands.stack", "up", **clone.settings)
             assert up.returncode == 0, up.stdout + up.stderr
         yield ours, theirs
     finally:

@@ -28,7 +28,7 @@ def level(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     make_models(wanted)
     clone = Clone(tmp_path_factory.mktemp("fuzz") / "clone", wanted)
     try:
-        up = clone.run(f"{wanted.package}.commands.stack", "up", **clone.ports)
+        up = clone.run(f"{wanted.package}.commands.stack", "up", **clone.settings)
         assert up.returncode == 0, up.stdout + up.stderr
         yield clone
     finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import GENEROUS_S
 from tests.shop_chart import CHART, changed, of_kind, variant
 from workbench.manifests.pods import selects
 
@@ -90,7 +91,7 @@ def test_a_server_waits_for_its_models(image: Path, store: Path) -> None:
         assert waiting.stdout is not None
         assert waiting.stdout.readline().endswith("ranking is not complete yet\n")
         run("publish.sh", image, store)
-        assert waiting.wait(timeout=20) == 0
+        assert waiting.wait(timeout=GENEROUS_S) == 0
 
 
 def test_with_tensorrt_a_server_waits_for_its_models_and_engines(image: Path, store: Path) -> None:
@@ -102,7 +103,7 @@ def test_with_tensorrt_a_server_waits_for_its_models_and_engines(image: Path, st
         assert waiting.stdout is not None
         assert "not complete" in waiting.stdout.readline()
         (folder / "ranking/1/model.plan").write_text("an engine")
-        assert waiting.wait(timeout=20) == 0
+        assert waiting.wait(timeout=GENEROUS_S) == 0
 
 
 def test_the_scripts_in_the_cluster_are_these_files() -> None:

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 SERVER = Path(__file__).with_name("tiny_server.py")
 
 SCENARIO = """
-import time
+import sys, time
 from workbench.sla import Request
+
+if runners := sys.modules.get("locust.runners"):  # else nobody sends a load here
+    runners.HEARTBEAT_LIVENESS = 120  # after three seconds, a worker that is merely slow would be given up
 
 class Echo:
     def request(self, kind, random):
@@ -45,13 +48,15 @@ identity = {{ name = "{name}" }}
 {mix}
 [thresholds]
 p99_ms = {p99_ms}
-achieved_ratio = 0.5
+achieved_ratio = 0
 [capacity]
 warmup_s = 0.2
 probe_s = 0.8
 max_rps = {max_rps}
 repeats = 2
 precision = 0.5
+[generator]
+timeout_s = {timeout_s}
 """
 
 
@@ -94,8 +99,9 @@ def sla_file(tmp_path: Path) -> WriteSla:
             "url": url,
             "name": "tiny",
             "mix": "small = 3\nlarge = 1",
-            "p99_ms": 10_000,  # these tests are about what is said, on a machine that may be busy
+            "p99_ms": 60_000,  # these tests are about what is said, on a machine that may be busy
             "max_rps": 200,
+            "timeout_s": 60,
         }
         (tmp_path / "scenario.py").write_text(SCENARIO, encoding="utf-8")
         path = tmp_path / "sla.toml"

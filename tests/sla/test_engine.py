@@ -165,7 +165,7 @@ def test_a_request_that_crosses_the_closing_of_its_connection_is_sent_once_more(
         first, theirs = answered(engine, listener)
         second = sent(engine)  # it is on its way when the connection is closed
         theirs.close()
-        engine.turn(1)
+        turning(engine, lambda: engine.opened == 2, "connected again")
         again, _ = listener.accept()
         turning(engine, lambda: b"POST /echo" in again.recv(65_536), "asked again")
         again.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nho")
@@ -206,8 +206,9 @@ def test_what_arrives_unasked_is_never_taken_for_an_answer(listener: socket.sock
     with engine_for(listener) as engine:
         first, theirs = answered(engine, listener)
         theirs.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother")
+        until(lambda: not engine._idle[0].quiet(), "arrived")
         second = sent(engine)  # without a turn of the loop, which would have seen it
-        engine.turn(1)
+        turning(engine, lambda: engine.opened == 2, "connected again")
         others, _ = listener.accept()
         others.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nho")
         engine.drain()
@@ -245,8 +246,9 @@ def test_a_request_takes_the_turn_of_one_that_timed_out(listener: socket.socket)
 def test_whoever_leaves_counts_what_is_under_way_as_timed_out_with_its_time_so_far(listener: socket.socket) -> None:
     with engine_for(listener) as engine:
         answers = [sent(engine), sent(engine)]
-        while engine.now() < 0.2:
-            engine.turn(0.2)
+        end_s = engine.now() + 0.2
+        while engine.now() < end_s:
+            engine.turn(end_s)
     outcomes = [(answer.outcome, answer.latency_s > 0.1) for (answer,) in answers]
     assert outcomes == [(Failure.TIMEOUT, True)] * 2
 
@@ -254,21 +256,23 @@ def test_whoever_leaves_counts_what_is_under_way_as_timed_out_with_its_time_so_f
 def test_latency_counts_from_the_intended_start_and_how_late_the_generator_was_is_told(
     tiny_server: StartServer,
 ) -> None:
+    intended_s: list[float] = []
     answers: list[Answer] = []
     with engine_for(tiny_server()) as engine:
         wire = encode(Request("/echo"), engine.host)
 
         def slowly() -> Iterator[Send]:
-            for number in range(40):
+            while len(intended_s) < 40 or (len(answers) < 20 and engine.now() < GENEROUS_S):
                 time.sleep(0.005)  # a request that takes the generator longer to make than the rate allows
-                yield Send(number * 0.001, wire, answers.append)
+                intended_s.append(len(intended_s) * 0.001)
+                yield Send(intended_s[-1], wire, answers.append)
 
         open_loop(engine, slowly())
         assert len(answers) >= 20, "answers lay there unread"
         engine.drain()
-    assert [answer.at_s for answer in answers] == [number * 0.001 for number in range(40)]
+    assert [answer.at_s for answer in answers] == intended_s
     assert all(answer.latency_s >= answer.lag_s for answer in answers)
-    assert answers[-1].lag_s >= 40 * 0.005 - 39 * 0.001
+    assert answers[-1].lag_s >= len(answers) * 0.005 - intended_s[-1]
 
 
 @pytest.mark.parametrize("tick_s", [0.0, 0.05])
@@ -279,13 +283,14 @@ def test_requests_are_sent_at_their_time_or_together_and_until_someone_stops_it(
     with engine_for(tiny_server(), connections=64) as engine:
         wire = encode(Request("/echo"), engine.host)
         sends = (Send(at_s, wire, answers.append) for at_s in arrivals([Phase(500)], Random(2)))
-        open_loop(engine, sends, tick_s=tick_s, stop=lambda: engine.now() > 0.4)
+        open_loop(engine, sends, tick_s=tick_s, stop=lambda: len(answers) >= 150 or engine.now() > GENEROUS_S)
         engine.drain()
-    assert len(answers) > 20
+    assert len(answers) >= 150
     assert min(answer.lag_s for answer in answers) >= 0
+    assert max(answer.lag_s for answer in answers) > tick_s / 2, "each was sent at its own time"
     sent_s = sorted(answer.at_s + answer.lag_s for answer in answers)
     pauses = [gap for gap in (later - earlier for earlier, later in itertools.pairwise(sent_s)) if gap > tick_s / 2]
-    assert len(pauses) > 100 if tick_s == 0 else len(pauses) <= 8
+    assert len(pauses) > len(answers) / 2 if tick_s == 0 else len(pauses) < len(answers) / 5
 
 
 def test_arrivals_are_poisson() -> None:
@@ -311,11 +316,11 @@ def due(engine: Engine) -> None:
     until_s = engine.now() + 0.05
     while engine.now() < until_s:
         engine.turn(until_s)
-    assert engine.now() < until_s + 5
+    assert engine.now() < until_s + 60
     engine.turn(until_s)  # passed: it looks what is there, and returns
     far = engine.now()
     engine.turn(far + 60)
-    assert 0.09 < engine.now() - far < 5  # a long wait comes up for air
+    assert 0.09 < engine.now() - far < 60  # a long wait comes up for air
 
 
 @pytest.mark.parametrize("kernel_timer", [True, False])

@@ -67,7 +67,7 @@ def test_a_server_that_answers_a_constant_fails_correctness(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
 ) -> None:
     path = sla_file(tiny_server("--answer", "small"))
-    path.write_text(path.read_text() + "[generator]\ncheck_ratio = 0.5\n")
+    path.write_text(path.read_text() + "check_ratio = 0.5\n")
     result = run(path, tmp_path)
     assert (result.verdict, result.exit_code) == ("broken", 1)
     assert result.correctness.wrong > 0
@@ -79,8 +79,8 @@ def test_a_server_that_answers_a_constant_fails_correctness(
 def test_a_saturated_generator_makes_the_run_invalid_although_no_limit_is_broken(
     tiny_server: StartServer, sla_file: WriteSla, tmp_path: Path
 ) -> None:
-    path = sla_file(tiny_server(), rate=300, scenario="Slow", p99_ms=60_000)
-    path.write_text(path.read_text() + "[generator]\nlag_p99_ms = 100\n")
+    path = sla_file(tiny_server(), rate=300, scenario="Slow")
+    path.write_text(path.read_text() + "lag_p99_ms = 100\n")
     result = run(path, tmp_path)
     assert (result.verdict, result.exit_code) == ("invalid", 2)
     assert result.generator_saturated

@@ -10,6 +10,7 @@ import pytest
 
 from shop.load.offering import SLOT, encoded, engine_for, offer
 from shop.load.workers import LoadWorkers
+from tests.patience import GENEROUS_S
 from workbench.load import Failure, Phase, Request
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def test_answers_are_heard_with_what_was_asked_until_it_is_stopped(port: int) ->
     def hear(message: Message, answer: Answer) -> None:
         heard.append((message.request.body, answer.body))
 
-    with engine_for(port) as engine:
+    with engine_for(port, GENEROUS_S) as engine:
         offered = offer(engine, cycle(searches(port)), [Phase(300)], on_answer=hear, stop=lambda: len(heard) >= 50)
     assert len(offered.answers) == len(heard) >= 50
     assert all(body == answer for body, answer in heard)
@@ -55,7 +56,7 @@ def test_a_server_that_is_not_there_fails_each_request(free_ports: Callable[[int
 
 def test_workers_share_a_rate_that_changes(port: int) -> None:
     messages = [*searches(port), *encoded(port, [Request("/broken", b"no user")] * 20)]
-    with LoadWorkers(port, messages) as workers:
+    with LoadWorkers(port, messages, timeout_s=GENEROUS_S) as workers:
         offered = workers.offer(Phase(200, 0.5), Phase(600, 0.5))
     assert (offered.rate_rps, offered.seconds) == (400, 1.0)
     first, then = (len(offered.between(begin, begin + 0.5).answers) for begin in (0, 0.5))

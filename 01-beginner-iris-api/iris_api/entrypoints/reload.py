@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from typing import TYPE_CHECKING
 
 from iris_api.adapters.artefact import ArtefactError
@@ -48,6 +49,7 @@ class Reloader:
     def listen(self) -> None:
         """Reloads on the signal from now on; to be called on the event loop of the main thread."""
         asyncio.get_running_loop().add_signal_handler(RELOAD, self._begin)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {RELOAD})  # what came while a worker started comes now
 
     async def reload(self) -> None:
         """Puts the folder's model in service, or leaves the old one there and logs why."""

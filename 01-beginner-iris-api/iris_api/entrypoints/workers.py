@@ -74,13 +74,16 @@ class Workers:
             self._start()
 
     def _start(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {RELOAD})  # of the worker, too, until it has a handler: it would end
         try:
             worker = subprocess.Popen([sys.executable, "-m", "iris_api"], env=self._environment)
+            self._running[worker.pid] = worker, time.monotonic()
         except OSError as error:  # no process or no memory to be had
             print(f"iris-api: a worker cannot be started: {error}", file=sys.stderr)
             self._failed()
             return
-        self._running[worker.pid] = worker, time.monotonic()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {RELOAD})
         if self._stopping:  # the signal came while this one was being started
             os.kill(worker.pid, signal.SIGTERM)
 

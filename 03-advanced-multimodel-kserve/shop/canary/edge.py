@@ -65,7 +65,7 @@ class Edge:
 
     def _call(self, method: str, path: str) -> bytes:
         try:
-            answer = ask(self._url + path, 5, method=method)
+            answer = ask(self._url + path, 30, method=method)
         except OSError as error:
             raise CanaryError(f"edge {self._url}: {error}: run make up-3") from None
         if answer.status >= HTTPStatus.BAD_REQUEST:

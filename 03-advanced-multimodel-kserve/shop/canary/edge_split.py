@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EdgeSplit"]
 
-_PATIENCE_S: Final = 5.0
+_PATIENCE_S: Final = 30.0
 _POLL_S: Final = 0.02
 
 

@@ -94,6 +94,7 @@ class _Watch:
         self.outage = Outage(name)
         self._quiet_s, self._most_s = quiet_s, patience_s + quiet_s
         self._killed_at = self._last_bad = float("inf")
+        self._last_well = 0.0
 
     def killed(self) -> None:
         self._killed_at = self._last_bad = time.monotonic()
@@ -110,11 +111,17 @@ class _Watch:
         if seen.status != _OK or seen.degraded:
             self._last_bad = time.monotonic()
             outage.recovery_s = round(self._last_bad - self._killed_at, 2)
+        else:
+            self._last_well = max(self._last_well, time.monotonic() - answer.latency_s)
 
     def over(self) -> bool:
-        """Whether all has been well for a while, or has not for too long."""
-        now = time.monotonic()
-        return now - self._last_bad > self._quiet_s or now - self._killed_at > self._most_s
+        """Whether all has been well for a while, or has not for too long; silence is no sign that it is well.
+
+        It has been for as long as requests got whole answers, by when they were sent: a load that was held up has to
+        go on for as long as any other.
+        """
+        well_s = self._last_well - self._last_bad
+        return well_s > self._quiet_s or time.monotonic() - self._killed_at > self._most_s
 
 
 def cause(

@@ -62,7 +62,7 @@ class TritonSubject:
 def _check_loaded(addresses: Addresses, model: str, version: str) -> None:
     port = addresses.triton_http_port
     try:
-        ready = ask(f"http://127.0.0.1:{port}/v2/models/{model}/versions/{version}/ready", 5).status == HTTPStatus.OK
+        ready = ask(f"http://127.0.0.1:{port}/v2/models/{model}/versions/{version}/ready", 30).status == HTTPStatus.OK
     except OSError as error:
         raise CanaryError(f"Triton on port {port}: {error}: run make up-3") from None
     if not ready:

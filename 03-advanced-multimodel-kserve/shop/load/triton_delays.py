@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -33,14 +33,15 @@ from workbench.sla.settings import load_sla
 from workbench.stack import HttpReady
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from workbench.sla.samples import Samples
 
 __all__ = ["DelayError", "DelayExperiment", "DelayMeasurement", "Variant", "measure"]
 
-_READY_WITHIN_S = 60.0
+_READY_WITHIN_S = 120.0
+_RETRIES = 2
 _STALL_S = 0.1
 _WARM_UP_S = 1.0
 _CONNECTIONS = 16
@@ -145,34 +146,44 @@ def _configure(addresses: Addresses, variant: Variant) -> None:
 def _triton(addresses: Addresses) -> Iterator[None]:
     names = ("http", "grpc", "metrics")
     ports = {f"SHOP_TRITON_{name.upper()}_PORT": str(getattr(addresses, f"triton_{name}_port")) for name in names}
-    log = addresses.run_dir / "triton.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "shop.serving.triton"],
-            env={**os.environ, **ports, "SHOP_RUN_DIR": str(addresses.run_dir)},
-            stdout=output,
-            stderr=output,
-        )
+    environment = {**os.environ, **ports, "SHOP_RUN_DIR": str(addresses.run_dir)}
+    process, retries = _start(environment, _log(addresses)), _RETRIES
     try:
-        _await_ready(process, addresses)
+        while not _is_ready(process, addresses):
+            # its Python backend may abort as it starts: triton-inference-server/server#8882
+            aborted = process.poll() is not None and "lock_exception" in _log(addresses).read_text(errors="replace")
+            if not aborted or not retries:
+                raise DelayError(f"Triton is not ready; see {_log(addresses)}")
+            process, retries = _start(environment, _log(addresses)), retries - 1
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        finally:
-            process.kill()
-            release_memory(addresses)
+        process.kill()
+        process.wait()
+        release_memory(addresses)
 
 
-def _await_ready(process: subprocess.Popen[bytes], addresses: Addresses) -> None:
+def _start(environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "shop.serving.triton"]
+        return subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+
+
+def _is_ready(process: subprocess.Popen[bytes], addresses: Addresses) -> bool:
+    """Whether it is ready in time; false at once where it ended."""
     deadline = time.monotonic() + _READY_WITHIN_S
     ready = HttpReady(f"{_url(addresses)}/v2/health/ready")
     while time.monotonic() < deadline and process.poll() is None:
         if ready.missing() is None:
-            return
+            return True
         time.sleep(0.1)
-    raise DelayError(f"Triton is not ready; see {addresses.run_dir / 'triton.log'}")
+    return False
+
+
+def _log(addresses: Addresses) -> Path:
+    return addresses.run_dir / "triton.log"
 
 
 def _url(addresses: Addresses) -> str:
@@ -187,7 +198,7 @@ def _open_loop(addresses: Addresses, variant: Variant, rate: float, seconds: flo
     after = _statistics(addresses)
     judged = load.samples[load.samples["intended_s"] >= _WARM_UP_S]
     if bad := int(np.count_nonzero(judged["outcome"])):
-        raise DelayError(f"{bad} of {len(judged)} requests failed; see {addresses.run_dir / 'triton.log'}")
+        raise DelayError(f"{bad} of {len(judged)} requests failed; see {_log(addresses)}")
     measured = []
     for kind, model in enumerate(MODELS):
         latencies_s = judged["latency_s"][judged["kind"] == kind]

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final, Self
 
 from shop.load.answered import Offered
-from shop.load.offering import SLOT, Message, engine_for, offer
+from shop.load.offering import SLOT, TIMEOUT_S, Message, engine_for, offer
 from workbench.load import Phase
 
 if TYPE_CHECKING:
@@ -30,10 +30,11 @@ class LoadWorkers:
         port: on 127.0.0.1.
         messages: what is sent, over and over; each process begins elsewhere.
         size: how many processes.
+        timeout_s: how long a request may take.
     """
 
-    def __init__(self, port: int, messages: Sequence[Message], size: int = 2) -> None:
-        self._port, self._size = port, size
+    def __init__(self, port: int, messages: Sequence[Message], size: int = 2, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._port, self._size, self._timeout_s = port, size, timeout_s
         context = multiprocessing.get_context("spawn")
         self._pools = [
             ProcessPoolExecutor(1, mp_context=context, initializer=_take, initargs=(_turned(messages, each / size),))
@@ -44,7 +45,7 @@ class LoadWorkers:
         """Send Poisson arrivals, phase after phase, and wait for the last answer; the server's faults are no errors."""
         shares = [Phase(phase.rate_rps / self._size, phase.seconds) for phase in profile]
         parts = [
-            pool.submit(_offer, self._port, shares, f"{each}/{profile[-1].rate_rps}")
+            pool.submit(_offer, self._port, self._timeout_s, shares, f"{each}/{profile[-1].rate_rps}")
             for each, pool in enumerate(self._pools)
         ]
         offered = [part.result() for part in parts]
@@ -84,6 +85,6 @@ def _afresh(messages: Sequence[Message]) -> Iterator[Message]:
         yield Message(wire, request, slot)
 
 
-def _offer(port: int, profile: Sequence[Phase], seed: str) -> Offered:
-    with engine_for(port) as engine:
+def _offer(port: int, timeout_s: float, profile: Sequence[Phase], seed: str) -> Offered:
+    with engine_for(port, timeout_s) as engine:
         return offer(engine, _taken, profile, seed=seed, tick_s=_TICK_S)

@@ -73,7 +73,7 @@ class Control:
         port = self._addresses.triton_http_port
         url = f"http://127.0.0.1:{port}/v2/repository/index"
         try:
-            answer = ask(url, 5, method="POST", headers=[(HEADER, self._key())])
+            answer = ask(url, 30, method="POST", headers=[(HEADER, self._key())])
         except OSError as error:
             raise ControlError(f"Triton on port {port}: {error}: run make up-3") from None
         if answer.status != HTTPStatus.OK:

@@ -24,6 +24,7 @@ __all__ = ["canary"]
 
 _RESULTS: dict[int, Result] = {0: "passed", 1: "failed"}
 _INTERRUPTED = 130
+_ANSWERS_WITHIN_S = 30.0
 _COMMAND = "shop.commands.canary"
 
 
@@ -59,11 +60,13 @@ def _serves(addresses: Addresses, model: str, number: str, folder: Path) -> bool
 
 @contextmanager
 def _running(place: Place, addresses: Addresses) -> Iterator[None]:
-    """The level; one that does not run is started, and stopped again."""
-    ready = False
+    """The level; one that does not run is started, and stopped again; one that runs is waited for until it is ready."""
+    status = None
     with suppress(OSError):
-        ready = ask(f"http://127.0.0.1:{addresses.port}/readyz", 2).status == HTTPStatus.OK
-    if ready:
+        status = ask(f"http://127.0.0.1:{addresses.port}/readyz", _ANSWERS_WITHIN_S).status
+    if status is not None:
+        if status != HTTPStatus.OK:
+            called(place, "shop.commands.stack", "up")
         yield
         return
     place.say("starts level 3, and stops it again")

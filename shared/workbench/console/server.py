@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 _COLLECTS_EVERY_S, _SAVES_EVERY_S = 5.0, 300.0
+_RECONNECTS_WITHIN_S = 30.0
+"""A page that loses its connection, as on a busy machine, keeps its dialogs, its sliders and its output for so long."""
 
 
 def serve(port: int, run_dir: Path, prometheus: str = "") -> None:
@@ -53,6 +55,7 @@ def serve(port: int, run_dir: Path, prometheus: str = "") -> None:
         language="en-US",
         binding_refresh_interval=None,
         show_welcome_message=False,
+        reconnect_timeout=_RECONNECTS_WITHIN_S,
     )
     guarded = Gatekeeper(app, make_token(run_dir / "token"))
     uvicorn.run(guarded, host="127.0.0.1", port=port, log_level="warning", access_log=False)

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ProcessState", "add", "ask", "halt", "is_current", "launch", "remove", "send", "start", "stop"]
 
-_ANSWERS_WITHIN_S = 5.0
+_ANSWERS_WITHIN_S = 30.0
 _STARTS_WITHIN_S = 15.0
+_GRACE_S = 5.0
 _KILLED_WITHIN_S = 5.0
 _POLL_S = 0.1
 # A socket's path fits in 108 bytes on Linux, 104 on macOS; supervisord first binds it with its pid appended.
@@ -186,17 +187,21 @@ def stop(stack: Stack) -> bool:
 
 def _terminate(stack: Stack) -> None:
     waits = [process.stop_wait_s for process in stack.processes]
-    of_one, of_all = _KILLED_WITHIN_S + max(waits, default=0), _KILLED_WITHIN_S + sum(waits)
-    due: dict[int, float] = {}
+    of_one, of_all = _GRACE_S + max(waits, default=0), _GRACE_S + sum(waits)
+    due: dict[int, float] = {}  # when the next step is to be taken
+    killed: set[int] = set()
     while found := inspection.members(stack.home):
         now, pids = time.monotonic(), {process.pid for process in found}
         for process in found:
             with suppress(psutil.NoSuchProcess):
-                if process.pid in due:
-                    _kill_when_due(process, now - due[process.pid])
-                elif process.ppid() not in pids:
-                    due[process.pid] = now + (of_all if inspection.is_supervisord(process) else of_one)
-                    process.terminate()
+                if process.pid not in due:
+                    if process.ppid() not in pids:
+                        due[process.pid] = now + (of_all if inspection.is_supervisord(process) else of_one)
+                        process.terminate()
+                elif now >= due[process.pid]:
+                    _kill(process, again=process.pid in killed)
+                    killed.add(process.pid)
+                    due[process.pid] = now + _KILLED_WITHIN_S
         _wake(stack)
         # looking at every process of the machine takes its time: not while the same ones are still there
         until = min((due[pid] for pid in pids if pid in due), default=now)
@@ -204,11 +209,10 @@ def _terminate(stack: Stack) -> None:
             _wake(stack)
 
 
-def _kill_when_due(process: psutil.Process, overdue_s: float) -> None:
-    if overdue_s > _KILLED_WITHIN_S:
+def _kill(process: psutil.Process, *, again: bool) -> None:
+    if again:
         raise StackError(f"{inspection.describe(process)}: survived SIGKILL; look at it by hand")
-    if overdue_s >= 0:
-        process.kill()
+    process.kill()
 
 
 def _wake(stack: Stack) -> None:

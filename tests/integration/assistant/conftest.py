@@ -55,10 +55,10 @@ def weights() -> Path:
 def running(
     request: pytest.FixtureRequest, weights: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """Everything, with OpenVINO as the engine or the one that a test names."""
+    """Everything, with OpenVINO as the engine or the one that a test names, and a module's own settings."""
     assert weights.exists()
     run_dir = tmp_path_factory.mktemp("run")
-    settings = {
+    settings = getattr(request.module, "SETTINGS", {}) | {
         "ASSISTANT_ENGINE": getattr(request, "param", "openvino"),
         "ASSISTANT_STUCK_S": "60",
         "ASSISTANT_MAX_TOKENS": "1000",
@@ -74,12 +74,13 @@ def started(run_dir: Path, engine: list[str], settings: dict[str, str]) -> Itera
     features, port = free_ports(2)
     environment = (
         os.environ
+        | {"ASSISTANT_LOOKUP_S": "60", "ASSISTANT_STALL_S": "60"}  # the machine may be busy
         | settings
         | {
             "SHOP_RUN_DIR": str(run_dir),
             "SHOP_FEATURES_PORT": str(features),
             "SHOP_ASSISTANT_PORT": str(port),
-            "ASSISTANT_FIRST_TOKEN_S": "300",  # the machine may be busy
+            "ASSISTANT_FIRST_TOKEN_S": "300",
         }
     )
     commands = {

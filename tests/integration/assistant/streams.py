@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.load.streams import LONG_QUESTION
 from servekit.http_ask import ask
+from tests.patience import GENEROUS_S
 
 if TYPE_CHECKING:
     from tests.integration.assistant.conftest import Running
@@ -22,7 +23,7 @@ WORDS = re.compile(rb'"content":"[^"]')
 """The beginning of an answer; that of its stream may come before, with a sign of life."""
 
 
-def post(running: Running, timeout_s: float = 120, **changes: Any) -> tuple[int, dict[str, Any]]:
+def post(running: Running, timeout_s: float = 600, **changes: Any) -> tuple[int, dict[str, Any]]:
     body = {"model": MODEL, "messages": [{"role": "user", "content": "What does it cost?"}]} | changes
     headers = [("content-type", "application/json")]
     reply = ask(f"{running.url}{CHAT}", timeout_s, method="POST", body=json.dumps(body).encode(), headers=headers)
@@ -34,7 +35,7 @@ def text(answer: dict[str, Any]) -> str:
 
 
 def metric(running: Running, name: str) -> float:
-    lines = ask(f"{running.url}/metrics", 30).body.decode().splitlines()
+    lines = ask(f"{running.url}/metrics", GENEROUS_S).body.decode().splitlines()
     return next(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
@@ -47,7 +48,7 @@ def stream(running: Running, **changes: Any) -> socket.socket:
     body = {"model": MODEL, "messages": LONG, "stream": True, "max_tokens": 1000} | changes
     sent = json.dumps(body).encode()
     host, port = running.url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=120)
+    connection = socket.create_connection((host, int(port)), timeout=GENEROUS_S)
     head = (
         f"POST {CHAT} HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: {len(sent)}\r\n\r\n"
     )

@@ -12,7 +12,7 @@ import pytest
 from servekit.http_ask import ask
 from tests.integration.assistant.conftest import PYTHON, is_ready
 from tests.integration.assistant.streams import WORDS, post, read_until, stream
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tests.integration.assistant.conftest import Running
 
 pytestmark = pytest.mark.slow
+
+SETTINGS = {"ASSISTANT_STALL_S": "10"}
+"""An engine that hangs is given up after as long as by default."""
 
 
 def test_an_engine_that_hangs_ends_the_stream_with_an_error_and_goes_on_afterwards(running: Running) -> None:
@@ -40,7 +43,7 @@ def test_an_engine_that_is_killed_ends_the_stream_with_an_error_and_the_next_is_
         assert b"engine_unavailable" in read_until(connection, b'"error"')
     assert post(running)[0] == 503
     assert not is_ready(running.url)
-    assert ask(f"{running.url}/healthz", 5).status == 200
+    assert ask(f"{running.url}/healthz", GENEROUS_S).status == 200
     engine = subprocess.Popen(
         [str(PYTHON), "-m", "assistant.engine", str(running.run_dir / "assistant/engine.sock")],
         env=os.environ | {"ASSISTANT_THREADS": "1"},

@@ -158,7 +158,7 @@ def copy_tree(home: Path) -> None:
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         expect.set_options(timeout=PATIENCE_MS)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -190,14 +190,25 @@ def test_live_traffic_is_on_the_arrows_within_seconds(room: Room, browser: Brows
 
 
 def test_a_trace_is_shown_as_a_waterfall_with_its_log_lines(room: Room, browser: Browser) -> None:
-    traced = {"traceparent": "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"}
+    asked: list[tuple[float, str]] = []
     with httpx.Client(base_url=room.level, trust_env=False) as http:
-        http.post("/v1/recommendations", json={"user": 3, "k": 5}, headers=traced).raise_for_status()
-    page = room.open(browser, "/traces?level=3&at=" + str(time.time()))
-    found = page.get_by_role("button", name="open trace 0123456789abcdef0123456789abcdef")
-    while not found.count():  # spans are written in batches
+
+        def ask() -> bool:
+            asked.append((time.time(), f"{len(asked) + 1:032x}"))
+            traced = {"traceparent": f"00-{asked[-1][1]}-0123456789abcdef-01"}
+            return http.post("/v1/recommendations", json={"user": 3, "k": 5}, headers=traced).is_success
+
+        until(ask, "answered")  # within a second, else the edge gives up
+    begun, trace = asked[-1]
+    page = room.open(browser, f"/traces?level=3&at={begun}")
+    found = page.get_by_role("button", name=f"open trace {trace}")
+
+    def shown() -> int:
         page.get_by_role("button", name="Show").click()
         page.wait_for_timeout(500)
+        return found.count()
+
+    until(shown, "there, though spans are written in batches")
     found.click()
     expect(page.get_by_role("list", name="spans").get_by_role("listitem").nth(1)).to_be_visible()
     page.context.close()

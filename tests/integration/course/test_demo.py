@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def test_every_level_is_shown_and_judged(tmp_path: Path, capsys: pytest.CaptureF
     assert demo("1", "2") == 0
     assert calls(tmp_path) == [f"{verb}-{n}" for n in (1, 2) for verb in ("train", "up", "client", "sla", "down")]
     output = capsys.readouterr().out
-    assert "▶ make train-1  train the models\n│ training level 1\n✓ 0." in output
+    assert re.search(r"▶ make train-1  train the models\n│ training level 1\n✓ \d+\.\d s", output)
     assert "│ 150 rows\n" in output
     figures = "4,996     500 of 500/s  1.2 ms  4.3 ms  0.02%   p99 ≤ 50 ms, p999 ≤ 100 ms, errors ≤ 0.10%  ✓ met"
     assert rows(output) == {"1": f"1      {figures}", "2": f"2      {figures}"}

@@ -169,9 +169,9 @@ def test_logs_that_go_nowhere_a_killing_wrapper_and_a_step_that_stays_away_each_
     def change(process: Process) -> Process:
         return replace(process, command=[*commands.get(process.name, []), *process.command])
 
-    with running(prepared(change), here, patience_s=4.0) as examined:
+    with running(prepared(change), here, patience_s=4.0, written_s=3.0) as examined:
         found = lost(EXAM, examined, (*QUICK, "drain", "step-failure"))
     assert list(found) == ["logs", "drain", "step-failure"], found
     assert "no JSON line with trace.id" in found["logs"]
     assert "connections lost a request when router was stopped" in found["drain"]
-    assert "model killed: nobody was answered again" in found["step-failure"]
+    assert found["step-failure"].startswith("model killed: ")  # an answer may still have come right after the kill

@@ -174,17 +174,18 @@ def test_a_constant_model_logs_that_go_nowhere_and_no_second_start_each_lose_the
         return here(seed)
 
     monkeypatch.setenv("IRIS_MODEL_DIR", str(constant))
-    with running(level, asked_by_the_right_model, patience_s=4.0) as examined:
+    with running(level, asked_by_the_right_model, patience_s=4.0, written_s=3.0) as examined:
         found = lost(EXAM, examined, (*QUICK, "kill"))
     assert list(found) == ["correctness", "logs", "kill"], found
     assert "of 40 answers are wrong" in found["correctness"]
     assert "no JSON line with trace.id" in found["logs"]
-    assert "killed: nobody was answered again" in found["kill"]
+    assert found["kill"].startswith("killed: ")  # an answer may still have come right after it
 
 
 def test_a_wrapper_that_kills_instead_of_passing_the_signal_on_loses_the_drain() -> None:
     Path("wrapper.py").write_text(KILLS)
-    with running(wrapped(sys.executable, "wrapper.py"), here) as examined:
+    # "kill" is to be earned, however long a busy machine takes to start the server again
+    with running(wrapped(sys.executable, "wrapper.py"), here, patience_s=60.0) as examined:
         found = lost(EXAM, examined, ("correctness", "drain", "kill", "metrics"))
     assert list(found) == ["drain"], found
     assert "connections lost a request when iris-api was stopped" in found["drain"]

@@ -96,7 +96,8 @@ def test_a_level_that_asks_for_a_key_is_examined_with_one(place: None, monkeypat
     monkeypatch.setenv("SHOP_API_KEY", "s3cret")
     with running(stack(renew=True), here) as examined:
         EXAM.enter(examined)
-        assert lost(EXAM, examined, [*QUICK, "sla", "shift", "drain"]) == {}
+        loaded = replace(examined, load_s=4.0, load_runs=3)  # in one second, two late answers would lose the SLA
+        assert lost(EXAM, loaded, [*QUICK, "sla", "shift", "drain"]) == {}
         with pytest.raises(UnauthorizedError, match=r"asks for an API key: give it one with SHOP_API_KEY=…$"):
             EXAM.enter(replace(examined, headers={}))
         with pytest.raises(UnauthorizedError, match=r"SHOP_API_KEY is not one that it knows$"):
@@ -217,7 +218,7 @@ def test_no_limits_no_logs_one_gateway_and_a_model_that_stays_away_each_lose_the
         monkeypatch.setenv(name, value)
     whole = stack(renew=True)
     spoiled = replace(whole, processes=[spoil(each) for each in whole.processes])
-    with running(spoiled, here, patience_s=4.0) as examined:
+    with running(spoiled, here, patience_s=4.0, written_s=3.0) as examined:
         asked = ("correctness", "cache", "gate", "overload", "metrics", "traces", "logs", "audit", "drain", "kill")
         found = lost(EXAM, examined, asked)
     assert list(found) == ["overload", "logs", "drain", "kill"], found

@@ -62,7 +62,7 @@ async def ask_until_closed(server: IrisServer, answers: list[Answer]) -> None:
 
 
 async def test_under_load_every_request_is_answered_and_logged(start_iris: StartIris) -> None:
-    server = start_iris(IRIS_DRAIN_S="2").wait_ready()
+    server = start_iris(IRIS_DRAIN_S=str(10 * GENEROUS_S)).wait_ready()
     answers: list[Answer] = []
     load = asyncio.gather(*(ask_until_closed(server, answers) for _ in range(CONNECTIONS)))
     await asyncio.to_thread(until, lambda: len(answers) >= 200)
@@ -76,6 +76,7 @@ async def test_under_load_every_request_is_answered_and_logged(start_iris: Start
     late = await asyncio.to_thread(httpx.post, f"{server.url}/v1/predict", content=FLOWER, headers=JSON)
     assert late.status_code == 200
 
+    server.process.send_signal(signal.SIGTERM)  # a second one ends the drain
     assert await asyncio.to_thread(server.process.wait, GENEROUS_S) == 0
     assert {answer.status for answer in answers} == {200}
     assert len({answer.body for answer in answers}) == 1
@@ -88,7 +89,8 @@ async def test_under_load_every_request_is_answered_and_logged(start_iris: Start
 async def test_what_is_under_way_is_completed_even_when_the_drain_is_cut_short(
     start_iris: StartIris, golden: Any
 ) -> None:
-    server = start_iris(IRIS_DRAIN_S=str(10 * GENEROUS_S)).wait_ready()
+    limits = dict.fromkeys(("IRIS_DRAIN_S", "IRIS_RECEIVE_TIMEOUT_S", "IRIS_DRAIN_TIMEOUT_S"), "1200")
+    server = start_iris(**limits).wait_ready()  # whose limits no slowness of this test exceeds
     order = np.arange(50_000) % 150
     rows = golden.features[order].astype(np.float32)
     message = request("/v1/predict/arrow", write_rows(rows), "application/vnd.apache.arrow.stream")

@@ -55,10 +55,13 @@ def verify(folder: Path) -> tuple[int, str]:
 
 
 def test_a_server_that_refuses_is_not_ready_says_so_once_and_recovers(full: IrisServer, tmp_path: Path) -> None:
-    answer = httpx.get(f"{full.url}/readyz")
-    assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
-    assert "worker-0" in answer.text
-    assert "File too large" in answer.text
+
+    def refuses() -> bool:
+        answer = httpx.get(f"{full.url}/readyz")
+        told = answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        return told and "worker-0" in answer.text and "File too large" in answer.text
+
+    until(refuses)  # not while it tries again to write what waits
     assert httpx.get(f"{full.url}/healthz").status_code == httpx.codes.OK
     until(lambda: waiting(full) > 3000)
     assert full.stdout.count(f'"message":"audit log {tmp_path}/audit/worker-0: File too large') == 1

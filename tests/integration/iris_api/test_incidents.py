@@ -21,6 +21,7 @@ from iris_api.adapters.artefact import ArtefactError, read_artefact
 from iris_api.commands.client import main as client
 from iris_api.commands.stack import stack
 from tests.incident_trainee import incidents_of, prove, same_environment
+from tests.patience import GENEROUS_S
 from tests.ports import free_ports
 from workbench.drift.terminal import main as drift
 from workbench.stack import down, up
@@ -82,7 +83,9 @@ def test_the_api_has_no_secret_that_it_was_not_given(level: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("incident", incidents_of(1))
+@pytest.mark.parametrize(
+    "incident", [pytest.param(each, marks=[pytest.mark.alone] * (each == "heavy-parcels")) for each in incidents_of(1)]
+)  # whose users are promised 50 ms
 def test_an_incident_breaks_its_level_until_its_fix_and_no_sooner(
     incident: str, level: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,7 +130,7 @@ def started(incident: str, alert: str) -> Iterator[tuple[subprocess.Popen[str], 
 
 def ended(holder: psutil.Process) -> bool:
     """Whether the holder ends by itself, which it does after it has restored the level."""
-    return psutil.wait_procs([holder], timeout=60)[1] == []
+    return psutil.wait_procs([holder], timeout=GENEROUS_S)[1] == []
 
 
 def limit() -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 from tests.ports import free_ports
 from tests.prometheus_process import scraping
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 FLOWER = {"sepal_length_cm": 5.123454321, "sepal_width_cm": 3.5, "petal_length_cm": 1.4, "petal_width_cm": 0.2}
 TENSOR = {"name": "features", "datatype": "FP32", "shape": [1, 4], "data": [6.123454321, 3.3, 6.0, 2.5]}
-_READY_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def running(command: list[str], log: Path, environment: dict[str, str]) -> Itera
             yield
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(GENEROUS_S)
 
 
 @contextmanager
@@ -79,7 +78,7 @@ def load(url: str) -> Iterator[None]:
     stop = threading.Event()
 
     def send() -> None:
-        with httpx.Client(base_url=url, timeout=10, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=GENEROUS_S, trust_env=False) as client:
             while not stop.wait(0.08):
                 client.post("/v1/predict", json=FLOWER)
                 client.post("/v1/predict", json=[FLOWER] * 100)

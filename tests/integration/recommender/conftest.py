@@ -71,7 +71,8 @@ def router(letters: Letters, tmp_path: Path) -> Iterator[RouterProcess]:
     predictor = {"name": "default", "graph": a.unit("TRANSFORMER", b.unit("MODEL"))}
     graph.write_text(yaml.safe_dump(deployment(predictor)))
     (port,) = free_ports(1)
-    command = [sys.executable, "-m", "graph_router", "--port", str(port), "--graph", str(graph), "--drain-s", "2"]
+    command = [sys.executable, "-m", "graph_router", "--port", str(port), "--graph", str(graph)]
+    command += ["--drain-s", "1200", "--drain-timeout-s", "1200"]  # it drains until a test has seen it, however slowly
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
             found = RouterProcess(process, port, graph)

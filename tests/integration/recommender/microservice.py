@@ -87,9 +87,24 @@ class FeedbackFile:
         """What was written, by reward, then name."""
         return sorted(self.path.read_text().splitlines(), key=lambda line: line.split()[::-1])
 
+    @contextmanager
+    def held(self, number: int) -> Iterator[Callable[[], None]]:
+        """Letters told ``hold=NUMBER`` answer when what it gives is called, and at the latest after the block.
+
+        Each test that holds one has a number of its own.
+        """
+        mark = self.path.with_name(f"{self.path.name}.{number}")
+        try:
+            yield mark.touch
+        finally:
+            mark.touch()
+
 
 def deployment(*predictors: dict[str, Any], **spec: Any) -> dict[str, Any]:
-    """A SeldonDeployment's document."""
+    """A SeldonDeployment's document, whose steps have time on a busy machine."""
+    time_ms = f"{GENEROUS_S * 1e3:.0f}"
+    patient = {"seldon.io/rest-timeout": time_ms, "seldon.io/grpc-timeout": time_ms}
+    spec["annotations"] = patient | spec.get("annotations", {})
     return {"kind": "SeldonDeployment", "metadata": {"name": "test"}, "spec": {"predictors": list(predictors), **spec}}
 
 

@@ -11,6 +11,7 @@ from google.protobuf.struct_pb2 import Value
 from graph_router.adapters import prediction_pb2 as pb
 from tests.integration.recommender.broken_steps import PREDICTIONS, alone, answering, http, refusing
 from tests.integration.recommender.microservice import Letters, Routed, deployment
+from tests.patience import async_until
 
 if TYPE_CHECKING:
     import httpx
@@ -128,7 +129,11 @@ async def test_a_copy_that_a_shadow_cannot_take_has_failed_and_no_more(letters: 
     shadow = {"name": "dark", "graph": b.unit("MODEL", over="GRPC"), "shadow": True, "traffic": 100}
     client = routed(deployment(live, shadow))
     assert (await client.post(PREDICTIONS, json={"customData": {"@type": "x/nobodys"}})).status_code < 500
-    assert 'predictor_name="dark",result="failed"} 1.0' in (await client.get("/metrics")).text
+
+    async def failed() -> bool:
+        return 'predictor_name="dark",result="failed"} 1.0' in (await client.get("/metrics")).text
+
+    await async_until(failed)
 
 
 async def test_what_a_client_says_of_its_connection_and_its_body_is_not_said_to_a_step(routed: Routed) -> None:

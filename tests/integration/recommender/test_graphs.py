@@ -209,16 +209,17 @@ async def test_a_shadow_gets_copies_and_its_failures_reach_nobody(letters: Lette
 
 
 async def test_copies_beyond_the_limit_are_dropped_and_a_slow_shadow_slows_nobody(
-    letters: Letters, routed: Routed
+    letters: Letters, routed: Routed, feedback: FeedbackFile
 ) -> None:
     a, b = letters
     default = {"name": "default", "graph": a.unit("MODEL")}
     shadow = {"name": "shadow", "shadow": True, "graph": b.unit("MODEL")}
     client = routed(deployment(default, shadow), max_shadow_requests=1)
-    for _ in range(3):
-        answer = await ask(client, "x b:sleep=0.4")
-        assert answer.json()["strData"] == "x b:sleep=0.4 a.predict"
-    await eventually(client, 'result="dropped"} 2.0')
+    with feedback.held(2):
+        for _ in range(3):
+            answer = await ask(client, "x b:hold=2")
+            assert answer.json()["strData"] == "x b:hold=2 a.predict"
+        await eventually(client, 'result="dropped"} 2.0')
     await eventually(client, 'result="answered"} 1.0')
 
 

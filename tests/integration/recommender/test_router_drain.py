@@ -13,7 +13,7 @@ from tests.integration.recommender.microservice import answers
 from tests.patience import GENEROUS_S, until
 
 if TYPE_CHECKING:
-    from tests.integration.recommender.microservice import RouterProcess
+    from tests.integration.recommender.microservice import FeedbackFile, RouterProcess
 
 PREDICTIONS = "/api/v1.0/predictions"
 CONNECTIONS = 6
@@ -51,14 +51,17 @@ def test_under_load_every_request_is_answered(router: RouterProcess) -> None:
     assert router.process.stderr.read() == ""
 
 
-def test_a_request_under_way_is_completed_after_the_router_has_stopped_listening(router: RouterProcess) -> None:
+def test_a_request_under_way_is_completed_after_the_router_has_stopped_listening(
+    router: RouterProcess, feedback: FeedbackFile
+) -> None:
     connection = HTTPConnection("127.0.0.1", router.port, timeout=GENEROUS_S)
-    connection.request("POST", PREDICTIONS, b'{"strData": "x b:sleep=1.5"}', {"content-type": "application/json"})
-    until(lambda: 'serving_requests_in_flight{level="2"} 2.0' in httpx.get(f"{router.url}/metrics").text)
-    router.process.send_signal(signal.SIGTERM)
-    until(lambda: httpx.get(f"{router.url}/ready").status_code == 503, "draining")
-    router.process.send_signal(signal.SIGTERM)
-    until(lambda: not answers(f"{router.url}/live"))
+    with feedback.held(3):
+        connection.request("POST", PREDICTIONS, b'{"strData": "x b:hold=3"}', {"content-type": "application/json"})
+        until(lambda: 'serving_requests_in_flight{level="2"} 2.0' in httpx.get(f"{router.url}/metrics").text)
+        router.process.send_signal(signal.SIGTERM)
+        until(lambda: httpx.get(f"{router.url}/ready").status_code == 503, "draining")
+        router.process.send_signal(signal.SIGTERM)
+        until(lambda: not answers(f"{router.url}/live"))
     assert connection.getresponse().status == 200
     connection.close()
     assert router.process.wait(GENEROUS_S) == 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import yaml
 
-from tests.integration.recommender.microservice import Letters, RouterProcess, deployment
+from tests.integration.recommender.microservice import FeedbackFile, Letters, RouterProcess, deployment
 from tests.patience import GENEROUS_S, until
 
 if TYPE_CHECKING:
@@ -35,17 +35,18 @@ def version(graph: Path, number: str, root: dict[str, object], name: str = "test
 
 
 def test_requests_under_way_end_on_the_old_graph_and_others_take_the_new_one(
-    router: RouterProcess, letters: Letters
+    router: RouterProcess, letters: Letters, feedback: FeedbackFile
 ) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(asked, router, "x b:sleep=1.5")
+    with ThreadPoolExecutor(1) as pool, feedback.held(1) as let_go:
+        held = pool.submit(asked, router, "x b:hold=1")
         until(lambda: metrics(router, "serving_requests_in_flight") == ["2.0"])
         version(router.graph, "2", letters[1].unit("MODEL"))
         router.process.send_signal(signal.SIGUSR1)
         until(lambda: asked(router, "y") == "y b.predict")
         assert metrics(router, "serving_model_info", 'version=""') == ["1.0"], "the old graph still answers"
         assert metrics(router, "serving_model_info", 'version="2"') == ["1.0"]
-        assert slow.result(GENEROUS_S) == "x b:sleep=1.5 a.in b.predict"
+        let_go()
+        assert held.result(GENEROUS_S) == "x b:hold=1 a.in b.predict"
     until(lambda: metrics(router, "serving_model_info", 'version=""') == ["0.0"])
     assert metrics(router, "server_requests_seconds_count", 'predictor_version="2"', "predictions", '"503"') == ["0.0"]
     assert httpx.get(f"{router.url}/ready", timeout=GENEROUS_S).status_code == 200

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
@@ -16,6 +17,7 @@ import pytest
 
 from recommender.adapters.artefact import artefact_in
 from tests.artefacts import decisions
+from tests.integration.recommender.patient import patient_base
 from tests.patience import GENEROUS_S, until
 from tests.ports import free_block
 from workbench.registry import CHAMPION, RegistrySettings, read_models, register
@@ -38,7 +40,8 @@ class Level:
     def __init__(self, home: Path, registry: RegistrySettings) -> None:
         self.home = home
         first = free_block(3 * 6 + 9)
-        self._ports = {f"RECOMMENDER_{name}PORT": str(first + 3 * number) for number, name in enumerate(PORTS)}
+        self._settings = {f"RECOMMENDER_{name}PORT": str(first + 3 * number) for number, name in enumerate(PORTS)}
+        self._settings |= patient_base(home)
         self.url = f"http://127.0.0.1:{first}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RECOMMENDER_")}
         self._environment = {
@@ -47,10 +50,10 @@ class Level:
         }  # fmt: skip
 
     def run(self, module: str, *words: str, **environment: str) -> tuple[int, str]:
-        ports = self._ports if "up" in words else {}
+        settings = self._settings if "up" in words else {}
         done = subprocess.run(
             [sys.executable, "-m", f"recommender.commands.{module}", *words],
-            cwd=self.home, env={**self._environment, **ports, **environment}, check=False, text=True,
+            cwd=self.home, env={**self._environment, **settings, **environment}, check=False, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         return done.returncode, done.stdout
@@ -68,15 +71,18 @@ class Level:
         return httpx.Client(base_url=self.url, trust_env=False, timeout=GENEROUS_S)
 
     @contextmanager
-    def load(self) -> Iterator[list[str]]:
-        """Callers that go on until the end; an answer that fails to come is raised there."""
-        answers: list[str] = []
+    def load(self) -> Iterator[list[tuple[float, str]]]:
+        """When each request was sent, and which version answered it, by callers that go on until the end.
+
+        An answer that fails to come is raised there.
+        """
+        answers: list[tuple[float, str]] = []
         enough = Event()
 
         def call() -> None:
             with self.client() as http:
                 while not enough.wait(0.02):
-                    answers.append(self.ask(http))
+                    answers.append((time.monotonic(), self.ask(http)))
 
         with ThreadPoolExecutor(3) as pool:
             callers = [pool.submit(call) for _ in range(3)]
@@ -117,16 +123,16 @@ def test_a_promotion_and_a_rollback_lose_no_request_and_the_new_version_answers(
         code, said = level.run("registry", "promote", "recommender", "2", "--why=wider")
         assert code == 0, said
         assert said.endswith("recommender: champion 1 -> 2: level 2 serves it, without a lost request\n")
-        began = len(answers)
-        until(lambda: len(answers) > began + 10)
-        assert set(answers[began + 3 :]) == {"2"}  # the three callers' own requests were under way
+        promoted = time.monotonic()
+        until(lambda: len([sent for sent, _ in answers if sent > promoted]) > 10)
+        assert {version for sent, version in answers if sent > promoted} == {"2"}
         code, said = level.run("stack", "status")
         assert code == 0, said
         assert ["model-b" in said, "model " in said] == [True, False]
         code, said = level.run("registry", "rollback", "recommender")
         assert code == 0, said
         assert said.endswith("recommender: champion 2 -> 1: level 2 serves it, without a lost request\n")
-    assert set(answers) == {"1", "2"}
+    assert {version for _, version in answers} == {"1", "2"}
     assert level.version() == "1"
     code, said = level.run("client")  # the oracle is that of the model in service
     assert code == 0, said

@@ -111,7 +111,7 @@ def test_an_unknown_model_or_version_is_named(two: RegistrySettings, model: str,
 def test_two_promotions_at_once_follow_one_another(two: RegistrySettings) -> None:
     moves: list[Move] = []
     threads = [
-        threading.Thread(target=lambda number=number: moves.append(promote("iris", number, "both", settings=two)))
+        threading.Thread(target=promote, args=("iris", number, "both"), kwargs={"reach": moves.append, "settings": two})
         for number in (1, 2)
     ]
     for thread in threads:

@@ -41,4 +41,4 @@ def promise(folder: Path, p99_ms: int, level: str = "01-beginner-iris-api") -> P
 @pytest.fixture
 def patient(tmp_path: Path) -> Path:
     """A promise that a busy machine keeps, too: the flow is judged here, not the machine."""
-    return promise(tmp_path, 5000)
+    return promise(tmp_path, 30_000)

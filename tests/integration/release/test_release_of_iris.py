@@ -102,7 +102,7 @@ def test_a_slow_model_is_rolled_back_by_the_canary_and_the_champion_stays(
     registry: RegistrySettings, patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert released(patient) == 0
-    assert released(promise(tmp_path, 10), "--c", "10", trained=slow) == 1
+    assert released(promise(tmp_path, 5), "--c", "10", trained=slow) == 1
     assert "release   rolled back: SLA broken" in capsys.readouterr().out
     assert aliases(registry) == {CHAMPION: 1, CHALLENGER: 2}
     assert decisions(registry)[-1].startswith("rolled back by canary: SLA broken: ")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 from workbench.bench import Contender, Peer, closed_loop, compare, free_ports, in_turn, load
 from workbench.bench.load import BadAnswerError
 from workbench.load import Request
@@ -43,6 +43,8 @@ async def main():
 asyncio.run(main())
 """
 REQUESTS = [Request("/", b"a"), Request("/", b"bc")]
+UNTIL_IT_FAILS_S = GENEROUS_S
+"""A window for what ends with the first fault: in a short one, a busy machine may not come to it."""
 
 
 @pytest.fixture
@@ -59,9 +61,12 @@ def peer(script: Path, name: str, delay_s: float = 0, status: str = "200 OK") ->
 
 @pytest.fixture
 def all_cores() -> Iterator[None]:
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
     yield
-    if hasattr(os, "sched_getaffinity"):
-        assert len(os.sched_getaffinity(0)) == os.cpu_count(), "the generator did not give its cores back"
+    assert os.sched_getaffinity(0) == before, "the generator did not give its cores back"
 
 
 @pytest.mark.usefixtures("all_cores")
@@ -83,7 +88,14 @@ def test_peers_are_measured_in_turn_and_stopped(script: Path) -> None:
 
 def test_a_wrong_answer_ends_the_measurement(script: Path) -> None:
     with pytest.raises(BadAnswerError, match="answered 200 b'BC', expected b'XX'"):
-        compare([peer(script, "wrong")], REQUESTS, lambda _: [b"A", b"XX"], connections=1, rounds=1, seconds=0.5)
+        compare(
+            [peer(script, "wrong")],
+            REQUESTS,
+            lambda _: [b"A", b"XX"],
+            connections=1,
+            rounds=1,
+            seconds=UNTIL_IT_FAILS_S,
+        )
 
 
 def test_who_stops_answering_is_left_out_where_the_others_go_on(script: Path) -> None:
@@ -108,12 +120,12 @@ def listens(port: int) -> bool:
 def test_an_error_status_ends_the_measurement(script: Path) -> None:
     failing = peer(script, "failing", status="500 Internal Server Error")
     with pytest.raises(BadAnswerError, match="answered 500"):
-        compare([failing], REQUESTS, lambda _: None, connections=1, rounds=1, seconds=0.5)
+        compare([failing], REQUESTS, lambda _: None, connections=1, rounds=1, seconds=UNTIL_IT_FAILS_S)
 
 
 def test_a_server_that_never_answers_is_no_measurement(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "_PATIENCE_S", 0.2)
-    with pytest.raises(BadAnswerError, match=r"no answer within 0\.\d s"):
+    with pytest.raises(BadAnswerError, match=r"no answer within \d+\.\d s"):
         compare([peer(script, "mute", 60)], REQUESTS, lambda _: None, connections=1, rounds=1, seconds=0.2)
 
 
@@ -133,4 +145,4 @@ def test_a_server_that_closes_its_connections_is_an_error(script: Path) -> None:
     (port,) = free_ports(1)
     closing = Peer("closing", [sys.executable, str(script), str(port), "0", "200 OK", "close"], port)
     with pytest.raises(ConnectionError, match="the server closed a connection that was to be kept"):
-        compare([closing], REQUESTS, lambda _: [b"A", b"BC"], connections=2, rounds=1, seconds=0.5)
+        compare([closing], REQUESTS, lambda _: [b"A", b"BC"], connections=2, rounds=1, seconds=UNTIL_IT_FAILS_S)

@@ -53,9 +53,9 @@ async def test_a_stream_has_the_role_first_then_texts_the_reason_the_tokens_and_
 async def test_a_client_that_leaves_frees_its_sequence_and_its_place(
     app: Any, batch: ScriptedBatch, *, stream: bool
 ) -> None:
+    batch.hold_after = 3
     call = Call(app, ASKED | {"max_tokens": 256, "stream": stream})
-    await async_until(lambda: batch.said > 2, "begun")
-    batch.held = True
+    await async_until(lambda: batch.held, "begun")
     call.leave()
     await call.task
     await async_until(lambda: batch.cancelled and not batch.busy, "cancelled")
@@ -69,9 +69,10 @@ async def test_a_client_that_leaves_frees_its_sequence_and_its_place(
 async def test_a_client_that_reads_nothing_is_given_up_and_its_sequence_is_freed(
     app: Any, batch: ScriptedBatch
 ) -> None:
+    batch.hold_after = 3
     call = Call(app, ASKED | {"max_tokens": 256, "stream": True})
-    await async_until(lambda: batch.said > 2, "begun")
-    batch.held, call.reads = True, False
+    await async_until(lambda: batch.held, "begun")
+    call.reads = False
     await call.task
     await async_until(lambda: batch.cancelled and not batch.busy, "cancelled")
 
@@ -85,7 +86,7 @@ async def test_while_nothing_comes_a_stream_has_comments(app: Any, batch: Script
     assert call.events[-1] == "[DONE]"
 
 
-@pytest.mark.parametrize("limits", [{"first_token_s": 0.1}])
+@pytest.mark.parametrize("limits", [{"first_token_s": 1.0}])  # many heartbeats: the stream has begun by then
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_first_token_that_is_late_is_an_error_and_frees_the_engine(
     app: Any, batch: ScriptedBatch, *, stream: bool
@@ -99,11 +100,11 @@ async def test_a_first_token_that_is_late_is_an_error_and_frees_the_engine(
     await async_until(lambda: len(batch.cancelled) == 1, "cancelled")
 
 
-@pytest.mark.parametrize("limits", [{"stall_s": 0.1}])
+@pytest.mark.parametrize("limits", [{"stall_s": 1.0}])
 async def test_an_engine_that_hangs_in_mid_answer_is_an_error_of_the_stream(app: Any, batch: ScriptedBatch) -> None:
+    batch.hold_after = 3
     call = Call(app, ASKED | {"stream": True, "max_tokens": 200})
     await async_until(lambda: call.body.count(b"token") > 2, "begun")
-    batch.held = True
     await call.task
     assert call.events[-1]["error"]["code"] == "engine_failed"
     await async_until(lambda: len(batch.cancelled) == 1, "cancelled")

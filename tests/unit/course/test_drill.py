@@ -14,6 +14,7 @@ from course.drill.dialogue import Dialogue
 from course.drill.numeric import Results
 from course.drill.session import Session
 from tests.interrupted import INTERRUPTED
+from tests.patience import GENEROUS_S
 from tests.unit.course.drilled import NOW, Teletype, dialogue, memory_at, question, servers, start_drill
 from workbench.terminal import make_console
 
@@ -172,10 +173,9 @@ def test_ctrl_c_keeps_what_was_graded(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdin.write("\nall\n")
         process.stdin.flush()
-        while "2 of 5" not in process.stdout.readline():
-            pass
+        assert any("2 of 5" in line for line in process.stdout)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=30)[0]
+        said = process.communicate(timeout=GENEROUS_S)[0]
     assert "stopped; what you graded is remembered" in said
     assert process.returncode in INTERRUPTED
     assert len(Memory(tmp_path / ".learn/drill.json").recalls) == 1

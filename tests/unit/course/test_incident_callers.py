@@ -6,7 +6,7 @@ import re
 from threading import Event
 
 from course.incidents import Caller, Objective
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 
 
 def test_callers_keep_calling_while_nobody_answers() -> None:
@@ -14,7 +14,7 @@ def test_callers_keep_calling_while_nobody_answers() -> None:
 
     def send() -> int:
         asked.append(1)
-        answers.wait(10)
+        answers.wait(GENEROUS_S)
         return 200
 
     caller = Caller(send, rate_rps=50)
@@ -44,7 +44,7 @@ def test_callers_count_what_else_they_are_told() -> None:
     caller.start()
     until(lambda: "ConnectionRefusedError" in caller.summary().outcomes)
     caller.stop()
-    summary = caller.summary()
+    summary = caller.summary(60)
     assert (summary.ok, summary.outcomes["503"]) == (1, 2)
     assert "2 × 503" in str(summary)
 
@@ -70,7 +70,7 @@ def test_users_who_still_wait_are_late() -> None:
     answers = Event()
 
     def send() -> int:
-        answers.wait(10)
+        answers.wait(GENEROUS_S)
         return 200
 
     caller = Caller(send, rate_rps=50, objective=Objective(within_s=0.05))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 from tests.small_course import RIGHT, write_course
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def test_a_save_is_checked_and_the_solution_follows_a_pass(learner: Conversation
     learner.say("l")
     learner.hear("2 of 2 solved, 20 of 20 points")
     learner.say("q")
-    assert learner.process.wait(20) == 0
+    assert learner.process.wait(GENEROUS_S) == 0
 
 
 def test_hints_solution_and_reset_are_about_the_open_exercise_or_a_named_one(

@@ -17,6 +17,7 @@ from course.drill.numeric import Results
 from course.drill.order import topics
 from course.drill.session import Session
 from tests.interrupted import INTERRUPTED
+from tests.patience import GENEROUS_S
 from tests.unit.course.drilled import NOW, Teletype, question, start_drill
 from workbench.terminal import make_console
 from workbench.versions import ROOT
@@ -229,7 +230,7 @@ def test_a_whole_interview_fits_into_80_columns(classic_id: str, tmp_path: Path)
         return "".join("\n" + "\n" * len(stage.follow_ups) + "1\n" for stage in stages)
 
     with start_drill(tmp_path, "--mock", "10", "--classic", classic_id, "--seed", "1", "--form", "free") as process:
-        said, _ = process.communicate("\nall\n\nall\n" + answers(), timeout=60)
+        said, _ = process.communicate("\nall\n\nall\n" + answers(), timeout=GENEROUS_S)
     assert process.returncode == 0, said
     assert max(map(len, said.splitlines())) <= 80
     reports = list((tmp_path / ".learn/mock").iterdir())
@@ -245,10 +246,9 @@ def test_ctrl_c_writes_the_report_of_what_was_held(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdin.write("\nall\n\nall\n\n\n1\n")
         process.stdin.flush()
-        while "Stop the harm" not in process.stdout.readline():
-            pass
+        assert any("Stop the harm" in line for line in process.stdout)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=30)[0]
+        said = process.communicate(timeout=GENEROUS_S)[0]
     assert process.returncode in INTERRUPTED
     assert "stopped; what you graded is remembered" in said
     report = next((tmp_path / ".learn/mock").iterdir()).read_text()

@@ -57,6 +57,8 @@ def test_an_old_address_serves_at_once_while_dns_hangs_and_only_one_look_up_runs
     dns.hangs, dns.answer = True, "10.0.0.2"
     clock.now += 31
     assert [address.current(60) for _ in range(20)] == ["10.0.0.1"] * 20
+    until(lambda: dns.asked == 2, "a second look-up")
+    assert [address.current(60) for _ in range(20)] == ["10.0.0.1"] * 20
     assert dns.asked == 2
     dns.go.set()
     until(lambda: address.current(0) == "10.0.0.2", "the new address")

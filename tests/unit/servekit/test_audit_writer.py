@@ -21,7 +21,7 @@ from servekit.audit import (
     AuditSettings,
     verify,
 )
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -328,7 +328,7 @@ def test_the_thread_outlives_a_full_disk(tmp_path: Path, monkeypatch: pytest.Mon
     with AuditLog(settings(tmp_path, flush_interval_s=0.01)) as log:
         monkeypatch.setattr("servekit.audit.file.os.write", fail)
         record(log)
-        assert failed.wait(20)
+        assert failed.wait(GENEROUS_S)
         monkeypatch.undo()
         wait_for_lines(tmp_path, 2)
 

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-__all__ = ["HANGS_S", "carry_on", "planted", "surface"]
+__all__ = ["HANGS_S", "UNHURRIED_S", "carry_on", "planted", "surface"]
 
 HANGS_S = 3.0
 """Long enough for a fault that hangs to be seen; beside other work, an exchange of a good server may take as long."""
+
+UNHURRIED_S = 5.0
+"""Within this a whole request has come, also on a busy machine: a server that gives up no sooner is not to blame."""
 
 
 class Doubling:
@@ -68,10 +71,10 @@ class _Server(DrainingServer):
 
 
 @contextmanager
-def planted(fault: str = "") -> Iterator[str]:
-    """The address of a server with this fault."""
+def planted(fault: str = "", receive_timeout_s: float = 1) -> Iterator[str]:
+    """The address of a server with this fault, which gives up a request that is not whole in time."""
     app = Doubling(fault)
-    server = _Server(app, app, drain_s=0, drain_timeout_s=1, receive_timeout_s=1)
+    server = _Server(app, app, drain_s=0, drain_timeout_s=1, receive_timeout_s=receive_timeout_s)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # its signal handlers are for a main thread alone
         serving = threading.Thread(target=lambda: asyncio.run(_serve(server, listener)))

@@ -6,11 +6,12 @@ import json
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from tests.patience import GENEROUS_S
 from workbench.cluster import workload
 from workbench.cluster.shell import ClusterError
 from workbench.cluster.target import KubeContext, Right, missing_rights
@@ -118,12 +119,16 @@ class Answers(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     asked: ClassVar[list[tuple[str, bytes, str | None]]]
+    counting: ClassVar = Lock()
 
     def do_POST(self) -> None:
-        self.asked.append((self.path, self.rfile.read(int(self.headers["content-length"])), self.headers["x"]))
-        self.send_response(503 if len(self.asked) == 2 else 200)
+        asked = self.path, self.rfile.read(int(self.headers["content-length"])), self.headers["x"]
+        with self.counting:
+            self.asked.append(asked)
+            number = len(self.asked)
+        self.send_response(503 if number == 2 else 200)
         self.send_header("content-length", "0")
-        if len(self.asked) % 3 == 0:
+        if number % 3 == 0:
             self.send_header("connection", "close")
         self.end_headers()
 
@@ -133,10 +138,10 @@ class Answers(BaseHTTPRequestHandler):
 
 def called(url: str, **more: Any) -> list[list[str]]:
     """The lines that the caller prints, as words."""
-    told = {"url": url, "body": "{}", "headers": {"x": "y"}, "rate_rps": 100, "seconds": 0.2, "timeout_s": 5, **more}
+    told = {"url": url, "body": "{}", "headers": {"x": "y"}, "rate_rps": 100, "seconds": 0.2, "timeout_s": GENEROUS_S}
     source = workload._CALLER.read_text()
     done = subprocess.run(
-        [sys.executable, "-I", "-c", source, json.dumps(told)], capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-c", source, json.dumps(told | more)], capture_output=True, text=True, check=True
     )
     return [line.split(" ") for line in done.stdout.splitlines()]
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.patience import GENEROUS_S
 from tests.tcp_server import port_of, tcp_server
-from tests.unit.workbench.planted import HANGS_S, carry_on, planted, surface
+from tests.unit.workbench.planted import HANGS_S, UNHURRIED_S, carry_on, planted, surface
 from workbench.fuzz import main
 from workbench.fuzz.campaign import Campaign, Tally, play
 from workbench.fuzz.cases import make_case
@@ -40,7 +40,7 @@ def test_the_same_seed_makes_the_same_inputs_of_every_kind() -> None:
 
 
 def test_a_server_that_behaves_has_no_fault() -> None:
-    with planted() as url:
+    with planted(receive_timeout_s=UNHURRIED_S) as url:
         tally = run(url)
     assert tally.found == []
     assert (tally.inputs.total(), tally.lost) == (INPUTS, 0)
@@ -97,7 +97,7 @@ def test_the_bytes_kept_are_the_smallest_that_still_fail() -> None:
 
 @pytest.mark.slow
 def test_the_command_says_what_was_found_and_keeps_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with planted() as url:
+    with planted(receive_timeout_s=UNHURRIED_S) as url:
         assert main(surface(url), ["--inputs", "60", "--out", str(tmp_path)]) == 0
     assert "60 inputs in" in capsys.readouterr().out
     with planted("fails") as url:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from rich.console import Console
 
+from tests.patience import GENEROUS_S
 from workbench.stack import HttpReady, Process, Readiness, Stack, TcpReady, main
 from workbench.stack.config import render
 from workbench.stack.inspection import describe, port_holder
@@ -44,9 +45,11 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def free_port() -> Iterator[int]:
+    """One on which nobody listens, and nobody else can meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield int(bound.getsockname()[1])
 
 
 def process(name: str, **settings: int) -> Process:
@@ -78,11 +81,11 @@ def test_two_processes_do_not_share_a_name_or_a_port() -> None:
 
 
 def test_http_is_ready_on_success_only(server: str, free_port: int) -> None:
-    assert HttpReady(f"{server}/204?a=b").missing() is None
-    assert HttpReady(f"{server}/302").missing() == f"{server}/302: HTTP 302"
-    assert HttpReady(f"{server}/503").missing() == f"{server}/503: HTTP 503"
+    assert HttpReady(f"{server}/204?a=b", GENEROUS_S).missing() is None
+    assert HttpReady(f"{server}/302", GENEROUS_S).missing() == f"{server}/302: HTTP 302"
+    assert HttpReady(f"{server}/503", GENEROUS_S).missing() == f"{server}/503: HTTP 503"
     refused = f"http://127.0.0.1:{free_port}"
-    assert HttpReady(refused).missing() == f"{refused}: connection refused"
+    assert HttpReady(refused, GENEROUS_S).missing() == f"{refused}: connection refused"
 
 
 def test_http_that_never_answers_or_does_not_speak_it_is_not_ready() -> None:
@@ -91,7 +94,7 @@ def test_http_that_never_answers_or_does_not_speak_it_is_not_ready() -> None:
         assert HttpReady(url, timeout_s=0.1).missing() == f"{url}: no answer yet"
         babble = threading.Thread(target=_say_hello, args=(silent,))
         babble.start()
-        assert HttpReady(url).missing() in {f"{url}: not http", f"{url}: connection reset by peer"}
+        assert HttpReady(url, GENEROUS_S).missing() in {f"{url}: not http", f"{url}: connection reset by peer"}
         babble.join(10)
 
 
@@ -104,8 +107,8 @@ def _say_hello(server: socket.socket) -> None:
 
 def test_tcp_is_ready_when_it_accepts(free_port: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert TcpReady(server.getsockname()[1]).missing() is None
-    assert TcpReady(free_port).missing() == f"port {free_port}: connection refused"
+        assert TcpReady(server.getsockname()[1], timeout_s=GENEROUS_S).missing() is None
+    assert TcpReady(free_port, timeout_s=GENEROUS_S).missing() == f"port {free_port}: connection refused"
 
 
 def test_any_object_with_the_method_is_a_probe() -> None:

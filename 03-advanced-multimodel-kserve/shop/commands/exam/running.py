@@ -37,6 +37,7 @@ _SECONDS: Final = 3.0
 _SHED: Final = 0.05
 _ACCEPTED_S: Final = 0.5
 _RIGHT, _WRONG = 12, 3
+_TRIES: Final = 5
 _SECRET: Final = 731.0968
 
 
@@ -136,8 +137,17 @@ def metrics(examined: Examined) -> str:
 
 def traces(examined: Examined) -> str:
     """A request with a traceparent: the caller's trace has the look-up, the features and the model."""
-    sender = _sender(examined, _payment(examined, "traces"))
-    return judge_trace(examined, sender, {f"POST {PAYMENTS.path}", "lookup", "features", "infer"})
+    send = _sender(examined, _payment(examined, "traces"))
+
+    def computed(headers: Mapping[str, str]) -> httpx.Response:
+        """A fallback's answer may have no span of the model; the next request belongs to the same trace."""
+        for _ in range(_TRIES):
+            answer = send(headers)
+            if "x-degraded" not in answer.headers:
+                break
+        return answer
+
+    return judge_trace(examined, computed, {f"POST {PAYMENTS.path}", "lookup", "features", "infer"})
 
 
 def logs(examined: Examined) -> str:

@@ -131,7 +131,7 @@ def components(
         "RECOMMENDER_MODEL_DIR": str(models / "1"),
         "RECOMMENDER_INVENTORY_URL": inventory.url,
         "RECOMMENDER_INVENTORY_TIMEOUT_S": "10",  # the machine may be busy, and the inventory slow to answer
-        "RECOMMENDER_SNAPSHOT_S": "3",
+        "RECOMMENDER_SNAPSHOT_S": "10",
     }
     with ExitStack() as stack:
         running = {}

@@ -208,7 +208,7 @@ def test_each_components_metadata_says_what_it_is(components: Components) -> Non
 def test_without_the_inventory_stale_answers_come_for_a_while_and_then_none(
     components: Components, inventory: Server
 ) -> None:
-    """The snapshot lasts three seconds here."""
+    """The snapshot lasts ten seconds here."""
     wish = {"jsonData": {"user": 196, "k": 1}}
     assert over_rest(components, wish)["meta"]["tags"]["stock"] == "fresh"
     inventory.stop()

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psutil
 import pytest
-import yaml
 
 from recommender.commands.operator import find_deployment
+from tests.integration.recommender.patient import OVERLAYS, write_patient
 from tests.ports import free_block
 from workbench.manifests import build
 from workbench.versions import ROOT
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PREDICTIONS = "/api/v1.0/predictions"
 MODELS = ROOT / ".run/2/models/recommender"
 LEVEL = ROOT / "02-intermediate-seldon-pipeline"
+STEP_MS = 6_000
+"""How long a step has for its answer in the level with all overlays."""
 STEP = "recommender.commands.step_process"
 
 
@@ -104,7 +106,7 @@ def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running
         "RECOMMENDER_SECOND_MODEL_PORT": str(ports["model-2"]),
         "RECOMMENDER_POSTPROCESSOR_PORT": str(ports["postprocessor"]),
         "PLANTED_TOKEN": "rubber-duck",  # nobody needs it
-        "RECOMMENDER_INVENTORY_TIMEOUT_S": "0.4",  # twice that is less than the two seconds a step has
+        "RECOMMENDER_INVENTORY_TIMEOUT_S": "0.9",  # twice that is less than the two seconds a step has at least
         **settings,
     }
     with httpx.Client(base_url=f"http://127.0.0.1:{ports['router']}", timeout=30) as client:
@@ -118,11 +120,10 @@ def running(folder: Path, deployment: Path, **settings: str) -> Iterator[Running
 
 def everything(folder: Path) -> Path:
     """One deployment of what the overlays add to the base: a canary for a tenth, a shadow for all."""
-    documents = {name: build(LEVEL / "deploy" / "overlays" / name) for name in ("canary", "shadow")}
+    documents = {name: build(OVERLAYS / name) for name in ("canary", "shadow")}
     canary, shadow = (find_deployment([each.body for each in found]) for found in documents.values())
     canary["spec"]["predictors"].append(shadow["spec"]["predictors"][1])
-    (folder / "everything.yaml").write_text(yaml.safe_dump(canary))
-    return folder / "everything.yaml"
+    return write_patient(canary, folder / "everything.yaml", STEP_MS)
 
 
 @pytest.fixture(scope="package")

@@ -37,6 +37,7 @@ def broken(recommender_models: object, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.mark.slow
+@pytest.mark.alone  # its users are promised 150 ms, and no answer later than the graph gives a step
 @pytest.mark.parametrize("incident", incidents_of(2))
 def test_an_incident_breaks_its_level_until_its_fix_and_no_sooner(
     incident: str, broken: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -1,7 +1,8 @@
 """A Seldon component that writes down what it was asked: its own name and the call, behind what it was given.
 
 It answers every call, so one process can stand anywhere in a graph. Words in the text make it act: ``b:sleep=0.5``
-makes the one named b slow, ``a:fail=422`` makes a fail, ``route=1`` makes any router choose its second child.
+makes the one named b slow, ``b:hold=1`` keeps it from answering until the test lets 1 go, ``a:fail=422`` makes a fail,
+``route=1`` makes any router choose its second child.
 """
 
 import os
@@ -53,9 +54,12 @@ class Letter:
     def _answer(self, text, call):
         if isinstance(text, (bytes, dict)):
             return text
-        for name, what, value in re.findall(r"(\w+):(sleep|fail)=([\d.]+)", text):
+        for name, what, value in re.findall(r"(\w+):(sleep|hold|fail)=([\d.]+)", text):
             if name == self._name and what == "sleep":
                 time.sleep(float(value))
+            elif name == self._name and what == "hold":
+                while not os.path.exists(f"{os.environ['FEEDBACK_FILE']}.{value}"):
+                    time.sleep(0.02)
             elif name == self._name:
                 raise SeldonMicroserviceException("told to fail", status_code=int(value), reason="TOLD")
         metrics = [create_counter("letters", 1)]

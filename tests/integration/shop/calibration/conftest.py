@@ -49,7 +49,7 @@ class ToyShop:
         return True
 
     def empty_cache(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=GENEROUS_S)
         connection.request("POST", "/flush")
         connection.getresponse().read()
         connection.close()

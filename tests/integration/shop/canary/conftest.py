@@ -19,9 +19,10 @@ def toy_shop(tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int
     run_dir = tmp_path_factory.mktemp("toy-shop")
     make_run_dir(run_dir)
     # a deadline that a slow version still keeps: it is to be found by its p99, not by its fallbacks
-    limits = {"SHOP_TARGET_MS": "1000", "SHOP_EDGE_SLOW_MS": "800", "SHOP_EDGE_TIMEOUT_S": "5"}
+    limits = {"SHOP_TARGET_MS": "1000", "SHOP_EDGE_SLOW_MS": "800", "SHOP_EDGE_TIMEOUT_S": "60"}
     limits |= {"SHOP_EDGE_CONCURRENCY": "64"}  # a planted slow version holds many at once
-    settings = {"SHOP_DEADLINE_MS": "1500", **limits}
+    # and that the store keeps, too, on a machine that stalls
+    settings = {"SHOP_DEADLINE_MS": "4000", "SHOP_LOOKUP_SHARE": "0.9", **limits}
     with ToyShop.on(run_dir, free_ports, **settings).running() as shop:
         yield shop
 

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from tests.integration.shop.canary.toy_shop import ToyShop
     from workbench.load import Answer
 
-__all__ = ["ROLLOUT", "RPS", "Searching"]
+__all__ = ["CROWDED", "ROLLOUT", "RPS", "Searching"]
 
 RPS = 80
 _SEEDS = itertools.count(3)
 ROLLOUT = ["ranking", "--auto", "--steps", "20,100", "--min-requests", "60", "--step-seconds", "30"]
 ROLLOUT += ["--margin", "0.5", "--error-margin", "0.1"]  # so large that seconds prove it: half of the clicks
+CROWDED = r"100% +rolled back: (degraded|p99)|% +inconclusive: no requests"
+"""How a rollout of a good version may end on a machine that is crowded, or stands still: in its log."""
 
 
 class Searching:

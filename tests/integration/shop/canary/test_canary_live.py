@@ -14,8 +14,9 @@ from shop.addresses import Addresses
 from shop.canary.edge import Edge
 from shop.commands import canary
 from shop.serving.envoy.splits import Split, read_splits
-from tests.integration.shop.canary.searching import ROLLOUT
+from tests.integration.shop.canary.searching import CROWDED, ROLLOUT
 from tests.integration.shop.canary.toy_shop import FAULTS
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,12 +36,12 @@ def is_promoted(shop: ToyShop, version: str) -> bool:
     """Whether a rollout ends with it as stable.
 
     At 100 % stable has no traffic any more: a machine that is crowded from then on makes the candidate look slow. Then,
-    and only then, the rollout is made again.
+    and only then, the rollout is made again; or where it stood still for so long that nobody was answered.
     """
     for _ in range(3):
         if run(shop, *ROLLOUT, "--candidate", version) == 0:
             return True
-        assert "100% rolled back: p99" in decisions(shop)[-1]
+        assert re.search(CROWDED, decisions(shop)[-1])
     return False
 
 
@@ -67,12 +68,19 @@ def test_a_version_as_good_as_stable_is_promoted_and_its_traffic_can_be_taken_ba
     assert run(toy_shop, "ranking", "--weight", "100") == 0
     assert "ranking: 0% -> 100%: version 2 has 0%, version 1 has 100%" in capsys.readouterr().out
     assert decisions(toy_shop) == ["0% -> 100% by hand"]
-    answer = httpx.post(
-        f"http://127.0.0.1:{addresses.port}/v1/search",
-        json={"user": 1, "query": {"category": 3}, "candidates": [5, 6], "k": 1},
-        headers={"x-model-version": "2"},  # a client does not choose its version
-    )
-    assert answer.headers["x-model-version"] == "1"
+    answers: list[httpx.Response] = []
+
+    def is_let_in() -> bool:
+        answer = httpx.post(
+            f"http://127.0.0.1:{addresses.port}/v1/search",
+            json={"user": 1, "query": {"category": 3}, "candidates": [5, 6], "k": 1},
+            headers={"x-model-version": "2"},  # a client does not choose its version
+        )
+        answers.append(answer)
+        return answer.status_code != 429  # as one of many at once may be, on a busy machine
+
+    until(is_let_in, "let in")
+    assert answers[-1].headers["x-model-version"] == "1"
     assert set(searching.versions) == {b"1", b"2"}
 
 

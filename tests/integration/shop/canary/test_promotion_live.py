@@ -16,6 +16,7 @@ from shop.serving.control import Control
 from shop.serving.envoy.splits import Split, read_splits
 from tests.artefacts import decisions, new_registry
 from tests.integration.shop.canary.searching import ROLLOUT, Searching
+from tests.patience import until
 from workbench.registry import CHAMPION, PREVIOUS, RegistryError, RegistrySettings, read_models, register
 from workbench.registry.artefact import put
 from workbench.registry.opening import open_store
@@ -60,6 +61,7 @@ def test_a_promotion_and_a_rollback_under_load_lose_no_request(
     with searching.replay:
         assert command.main(["promote", "ranking", "2", "--why=it is a test"]) == 0
         assert read_splits(toy_shop.addresses.canary_state)["ranking"] == Split("4", "1", 0)
+        until(lambda: searching.versions[b"4"], "an answer of version 4")
         assert command.main(["rollback", "ranking"]) == 0
     assert read_splits(toy_shop.addresses.canary_state)["ranking"] == Split("1", "4", 0)
     assert searching.failed == []

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.patience import GENEROUS_S
 from tests.tcp_server import port_of, tcp_server
 
 _PATH = re.compile(r"/v2/models/([\w-]+)(?:/versions/(\d+))?(/infer|/ready)?")
@@ -75,7 +76,7 @@ class FakeModels:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
         self._thread.start()
-        assert started.wait(10)
+        assert started.wait(GENEROUS_S)
 
     def stop(self) -> None:
         """Closes every connection, as a killed server does."""

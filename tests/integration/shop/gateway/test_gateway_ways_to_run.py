@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.patience import GENEROUS_S
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -71,7 +73,7 @@ def test_each_decision_is_a_line_of_the_audit_log(
     metrics = gateway.client.get("/metrics").text
     (head,) = re.findall(r'^serving_audit_head{level="3",writer="worker-0"} (.+)$', metrics, re.MULTILINE)
     gateway.process.terminate()
-    assert gateway.process.wait(30) == 0
+    assert gateway.process.wait(GENEROUS_S) == 0
     command = [sys.executable, "-m", "workbench.audit", "verify", str(tmp_path), "--anchor"]
     assert [subprocess.run([*command, anchor], check=False).returncode for anchor in (head, "1")] == [0, 1]
     lines = [json.loads(line) for line in next(tmp_path.glob("*.jsonl")).read_text().splitlines()]
@@ -96,7 +98,7 @@ def test_a_full_disk_under_the_audit_log_is_not_ready_and_exit_code_1(
     metrics = gateway.client.get("/metrics").text
     assert not re.search(r'^serving_audit_waiting_bytes{level="3"} 0.0$', metrics, re.MULTILINE)
     gateway.process.terminate()
-    assert gateway.process.wait(30) == 1
+    assert gateway.process.wait(GENEROUS_S) == 1
     verdict = subprocess.run(
         [sys.executable, "-m", "workbench.audit", "verify", tmp_path], check=False, capture_output=True, text=True
     )

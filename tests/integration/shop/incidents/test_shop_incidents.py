@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import suppress
+from functools import partial
+from timeit import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,7 +68,7 @@ def unpacked(level: Stack) -> list[str]:
 def test_what_a_cut_off_drill_left_is_taken_back_by_the_next(level: Stack) -> None:
     cut_off, items = load_fault("cheap-last"), Addresses().features_dir / "items.npy"
     right = items.read_bytes()
-    assert cut_off.obstacle() is None
+    until(lambda: cut_off.obstacle() is None, lambda: f"cannot be planted: {cut_off.obstacle()}")
     cut_off.plant()
     assert items.read_bytes() != right
     until(lambda: load_fault("cheap-last").obstacle() is None, "ready with the right features")
@@ -77,7 +78,7 @@ def test_what_a_cut_off_drill_left_is_taken_back_by_the_next(level: Stack) -> No
 
 def test_no_candidate_is_released_over_another_one(level: Stack) -> None:
     first, second = load_fault("two-answers"), load_fault("some-searches")
-    assert first.obstacle() is None
+    until(lambda: first.obstacle() is None, lambda: f"cannot be planted: {first.obstacle()}")
     try:
         first.plant()
         obstacle = second.obstacle()
@@ -99,10 +100,8 @@ def test_one_planted_version_is_right_and_slow_the_other_quick_and_wrong(level: 
     found, took = [], []
     for each in (graph, with_a_forgotten_branch(graph), other_way_round(graph)):
         session = InferenceSession(each, options, providers=["CPUExecutionProvider"])
-        session.run(None, {"features": rows})
-        begun = time.perf_counter()
         found.append(session.run(None, {"features": rows})[0])
-        took.append(time.perf_counter() - begun)
+        took.append(min(repeat(partial(session.run, None, {"features": rows}), number=1)))
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(np.argsort(found[2]), np.argsort(-found[0]))
     assert took[1] > 5 * took[0]

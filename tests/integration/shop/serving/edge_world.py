@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 from tests.ports import free_block
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Edge:
         self.log = log
         self.gateways = gateways
         self.port, self.admin_port = (int(environment[f"SHOP_{name}"]) for name in ("PORT", "ENVOY_ADMIN_PORT"))
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=GENEROUS_S)
         self.start()
 
     def start(self) -> None:

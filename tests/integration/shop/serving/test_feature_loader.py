@@ -27,7 +27,7 @@ from shop.features.store import (
 )
 from shop.serving.feature_loader import Loader
 from shop.serving.stores import FeaturesReady, ValkeyReady, connect, features_command
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,7 +140,7 @@ def test_the_process_fills_a_store_that_was_emptied_and_stops_when_told(
         store.flushall()
         until(lambda: store.get(GENERATION) == b"first")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(GENEROUS_S) == 0
 
 
 def held(store: redis.Redis, key: str) -> bytes:

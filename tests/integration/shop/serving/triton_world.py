@@ -21,7 +21,7 @@ from shop.addresses import Addresses
 from shop.artefact import Artefact, ModelCard, write_artefact
 from shop.serving.repository import write_repository
 from shop.serving.triton import release_memory
-from tests.patience import until
+from tests.patience import GENEROUS_S, until
 from workbench.versions import ROOT
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def running_server(command: list[str], environment: dict[str, str], log: Path, h
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(GENEROUS_S)
         finally:
             process.kill()
             release_memory(Addresses(triton_http_port=http_port))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import GENEROUS_S
 from workbench.stack import HttpReady, Process, Stack
 from workbench.stack.inspection import MARKER, members
 
@@ -41,7 +42,7 @@ def test_a_checkout_may_have_any_name(
     process = Process(
         "web",
         [str(interpreter), "-S", str(script), str(ports[0])],
-        HttpReady(f"http://127.0.0.1:{ports[0]}/"),
+        HttpReady(f"http://127.0.0.1:{ports[0]}/", GENEROUS_S),
         environment={"CHECKOUT": str(checkout)},
     )
     stack = Stack(7, [process], checkout / ".run/7")
@@ -76,7 +77,7 @@ def test_a_process_inherits_what_it_may_and_is_still_found(
 ) -> None:
     for name in ("MINE_A", "MINE_B", "API_KEYS", "DATABASE_URL"):
         monkeypatch.setenv(name, "rubber-duck")
-    ready = HttpReady(f"http://127.0.0.1:{ports[0]}/")
+    ready = HttpReady(f"http://127.0.0.1:{ports[0]}/", GENEROUS_S)
     command = [sys.executable, server, str(ports[0])]
     stack = Stack(
         7, [Process("web", command, ready, environment=settings, inherits=("MINE_*", "API_KEYS"))], Path(".run/7")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -15,7 +16,7 @@ import pytest
 
 from tests.patience import until
 from workbench.processes import is_alive
-from workbench.stack import Process, Stack, TcpReady
+from workbench.stack import Process, Stack, TcpReady, control
 from workbench.stack.inspection import is_taken, members, supervisord
 
 if TYPE_CHECKING:
@@ -188,26 +189,47 @@ def test_down_cleans_after_the_run_folder_was_deleted(
 def test_what_ignores_sigterm_and_has_no_supervisord_is_killed_after_its_time(
     run: Run, server: str, ports: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.stack.control._KILLED_WITHIN_S", 0.5)
+    monkeypatch.setattr(control, "_GRACE_S", 0.5)
     command = [sys.executable, server, str(ports[0]), "stubborn"]
-    stack = Stack(7, [Process("web", command, TcpReady(ports[0]), stop_wait_s=1)], RUN_DIR)
+    stack = Stack(7, [Process("web", command, TcpReady(ports[0]), stop_wait_s=3)], RUN_DIR)
     assert run(stack, "up") == 0
     kill_supervisord(stack)
     begun = time.monotonic()
     assert run(stack, "down") == 0
-    assert time.monotonic() - begun >= 1
+    assert time.monotonic() - begun >= 3
     assert Path("asked-to-stop").exists()
+
+
+def test_down_that_was_held_up_for_long_kills_before_it_gives_up(
+    run: Run, server: str, ports: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, server, str(ports[0]), "stubborn"]
+    stack = Stack(7, [Process("web", command, TcpReady(ports[0]), stop_wait_s=1)], RUN_DIR)
+    assert run(stack, "up") == 0
+    kill_supervisord(stack)
+    late_s, wake = 0.0, control._wake
+
+    def an_hour_passes(stack: Stack) -> None:
+        nonlocal late_s
+        late_s = 3600.0
+        wake(stack)
+
+    monkeypatch.setattr(control, "_wake", an_hour_passes)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late_s, sleep=time.sleep)
+    monkeypatch.setattr(control, "time", clock)
+    assert run(stack, "down") == 0
+    assert members(stack.home) == []
 
 
 def test_a_supervisord_that_hangs_gets_an_error_and_is_stopped_by_down(
     run: Run, stack: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.stack.control._KILLED_WITHIN_S", 0.5)
-    monkeypatch.setattr("workbench.stack.control._ANSWERS_WITHIN_S", 0.3)
     assert run(stack, "up") == 0
     daemon = supervisord(stack)
     assert daemon
     daemon.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(control, "_GRACE_S", 0.5)
+    monkeypatch.setattr(control, "_ANSWERS_WITHIN_S", 0.3)
     message = error(run, stack, capsys)
     assert message == "error: supervisord of level 7: does not answer (timed out); `make down-7` cleans up\n"
     assert run(stack, "down") == 0

@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.patience import GENEROUS_S
 from workbench.stack import HttpReady, Process
 
 __all__ = ["RUN_DIR", "get", "serving"]
@@ -17,7 +18,7 @@ RUN_DIR = Path(".run/7")
 
 def serving(name: str, server: str, port: int, *modes: str, **settings: Any) -> Process:
     command = [sys.executable, server, str(port), *modes]
-    return Process(name, command, HttpReady(f"http://127.0.0.1:{port}/"), ports={"http": port}, **settings)
+    return Process(name, command, HttpReady(f"http://127.0.0.1:{port}/", GENEROUS_S), ports={"http": port}, **settings)
 
 
 def get(port: int) -> Any:

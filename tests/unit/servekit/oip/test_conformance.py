@@ -141,9 +141,9 @@ def test_nothing_at_the_address_is_no_verdict() -> None:
         run(at.url, "small")
     with (
         small_server() as other,
-        pytest.raises(UnreachableError, match=f"^{at.grpc}: nothing answers gRPC within 0.2 s$"),
+        pytest.raises(UnreachableError, match=f"^{at.grpc}: nothing answers gRPC within 2 s$"),
     ):
-        run(other.url, "small", grpc_address=at.grpc, timeout_s=0.2)
+        run(other.url, "small", grpc_address=at.grpc, timeout_s=2)
 
 
 def test_the_command_prints_a_row_for_each_check_and_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
