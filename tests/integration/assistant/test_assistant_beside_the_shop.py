@@ -171,6 +171,7 @@ def test_a_candidate_that_tells_no_facts_gets_no_traffic(callers: list[int], wei
     assert callers
 
 
+@pytest.mark.alone  # its speed is measured
 def test_a_slow_candidate_is_rolled_back(callers: list[int]) -> None:
     words = ("--auto", "--questions", "4", "--traffic", "1", "--steps", "50", "--min-requests", "8")
     # a stall makes stable look slow, too, for a span: the next one comes soon, long before all errors are excluded
@@ -183,6 +184,7 @@ def test_a_slow_candidate_is_rolled_back(callers: list[int]) -> None:
     assert callers
 
 
+@pytest.mark.alone  # its speed is measured
 def test_a_good_candidate_is_promoted_and_the_version_before_stands_by(
     callers: list[int], weights: Path, tmp_path: Path
 ) -> None:

@@ -11,12 +11,14 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import TimeoutError as TooLateError
 from playwright.sync_api import expect, sync_playwright
 
 from tests.clones import LEVELS, make_models
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 PATIENCE_MS = GENEROUS_S * 1000
@@ -214,12 +216,39 @@ def test_a_trace_is_shown_as_a_waterfall_with_its_log_lines(room: Room, browser:
     page.context.close()
 
 
+def click(page: Page, button: Locator) -> None:
+    """Clicks until it is asked whether that is meant: a click is lost while the page finds its server anew."""
+
+    def is_asked() -> bool:
+        button.click()
+        return appears(page.get_by_role("button", name="Do it"))
+
+    until(is_asked, "asked")
+
+
+def is_noticed(slider: Locator, said: Locator) -> bool:
+    """Whether the server knows where a slider is that is moved by one to the right, and back if not."""
+    slider.press("ArrowRight")
+    if appears(said):
+        return True
+    slider.press("ArrowLeft")
+    return False
+
+
+def appears(what: Locator) -> bool:
+    try:
+        what.wait_for(timeout=PATIENCE_MS / 3)
+    except TooLateError:
+        return False
+    return True
+
+
 def test_a_killed_process_turns_red_and_is_up_again(room: Room, browser: Browser) -> None:
     page = room.open(browser, "/level/3")
     pid = page.get_by_role("row", name="features").get_by_role("cell").nth(6)
     expect(pid).to_have_text(re.compile(r"\d+"))
     before = pid.inner_text()
-    page.get_by_role("button", name="kill features").click()
+    click(page, page.get_by_role("button", name="kill features"))
     page.get_by_role("button", name="Do it").click()
     expect(pid).not_to_have_text(before)
     expect(pid).to_have_text(re.compile(r"\d+"))
@@ -233,7 +262,7 @@ def test_a_process_that_is_stopped_is_red_until_it_is_started_again(room: Room, 
     button = page.get_by_role("button", name="stop or start cache")
     for word, box in (("stop", "down"), ("start", "up")):
         expect(button).to_have_text(word, ignore_case=True)
-        button.click()
+        click(page, button)
         page.get_by_role("button", name="Do it").click()
         expect(page.locator(f".flow .box.{box}", has_text="cache")).to_be_visible()
     page.context.close()
@@ -241,7 +270,7 @@ def test_a_process_that_is_stopped_is_red_until_it_is_started_again(room: Room, 
 
 def test_an_action_of_a_level_runs_its_command(room: Room, browser: Browser) -> None:
     page = room.open(browser, "/level/3")
-    page.get_by_role("button", name="run Empty the cache").click()
+    click(page, page.get_by_role("button", name="run Empty the cache"))
     page.get_by_role("button", name="Do it").click()
     log = page.get_by_role("log", name="output")
     expect(log.get_by_text("the cache is empty")).to_be_visible()
@@ -251,7 +280,7 @@ def test_an_action_of_a_level_runs_its_command(room: Room, browser: Browser) -> 
 
 def test_an_action_that_is_left_runs_nothing(room: Room, browser: Browser) -> None:
     page = room.open(browser, "/level/3")
-    page.get_by_role("button", name="Stop it").click()
+    click(page, page.get_by_role("button", name="Stop it"))
     expect(page.get_by_text("make down-3")).to_be_visible()
     page.get_by_role("button", name="Leave it").click()
     expect(page.get_by_text("make down-3")).not_to_be_visible()
@@ -264,10 +293,10 @@ def test_the_canary_slider_moves_real_traffic(room: Room, browser: Browser) -> N
     card = page.get_by_role("group", name="Canary", exact=True)
     slider = card.get_by_role("slider")
     expect(slider).to_be_visible()
-    for _ in range(40):
+    for _ in range(39):
         slider.press("ArrowRight")
-    expect(card.get_by_text("percent of the requests: 50")).to_be_visible()
-    card.get_by_role("button", name="run Canary").click()
+    until(partial(is_noticed, slider, card.get_by_text("percent of the requests: 50")), "noticed")
+    click(page, card.get_by_role("button", name="run Canary"))
     expect(page.get_by_text("make canary-3 MODEL=ranking WEIGHT=50")).to_be_visible()
     page.get_by_role("button", name="Do it").click()
     expect(page.get_by_text("ended with status 0")).to_be_visible()
