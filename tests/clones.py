@@ -19,7 +19,7 @@ from workbench.versions import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LEVELS", "RECOMMENDER", "Clone", "Level", "make_models"]
+__all__ = ["LEVELS", "RECOMMENDER", "Clone", "Level", "give_steps_time", "make_models"]
 
 DEAD = "http://127.0.0.1:9"
 PROXIES = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "grpc_proxy"), DEAD)
@@ -92,6 +92,13 @@ def make_models(level: Level) -> None:
         os.close(folder)
 
 
+def give_steps_time(folder: Path, step_ms: int) -> None:
+    """Lets each step of a graph take so long for an answer, in a copy of a level's folder; not all have a graph."""
+    for deployment in folder.glob("deploy/base/seldondeployment.yaml"):
+        text = deployment.read_text(encoding="utf-8")
+        deployment.write_text(re.sub(r'(-timeout: )"\d+"', rf'\g<1>"{step_ms}"', text), encoding="utf-8")
+
+
 class Clone:
     """A second tree with the code and the models of this one, and a run folder of its own."""
 
@@ -105,9 +112,7 @@ class Clone:
             shutil.copytree(ROOT / ".run" / str(level.number) / name, home / ".run" / str(level.number) / name)
         stated = (home / level.folder / "sla.toml").read_text(encoding="utf-8").partition("[capacity]")[0]
         (home / "capacity.toml").write_text(stated + SEARCH, encoding="utf-8")
-        for deployment in (home / level.folder).glob("deploy/base/seldondeployment.yaml"):
-            text = deployment.read_text(encoding="utf-8")
-            deployment.write_text(re.sub(r'(-timeout: )"\d+"', rf'\g<1>"{STEP_MS}"', text), encoding="utf-8")
+        give_steps_time(home / level.folder, STEP_MS)
         self.ports = {name: str(free_block(span)) for name, span in level.ports.items()}
         self.settings = self.ports | level.patience
         self.url = f"http://127.0.0.1:{next(iter(self.ports.values()))}"

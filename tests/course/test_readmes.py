@@ -17,6 +17,7 @@ from assistant.weights import WeightsError, find_weights
 from course.drill.bank import read_bank
 from course.incidents import read_stories
 from course.readmes import Step, read_steps, run
+from tests.clones import give_steps_time
 from tests.ports import free_block
 from tests.tiny_shop import TINY, trained_once
 
@@ -160,8 +161,7 @@ def made_patient(folder: Path) -> None:
         sla.write_text(text.replace("[generator]\n", LONG_TIMEOUT))
     elif "[mix]" in text:  # the assistant's load has no such limit
         sla.write_text(text.replace("[mix]", f"{LONG_TIMEOUT}\n[mix]"))
-    for deployment in folder.glob("deploy/base/seldondeployment.yaml"):
-        deployment.write_text(re.sub(r'(-timeout: )"\d+"', r'\g<1>"60000"', deployment.read_text()))
+    give_steps_time(folder, 60_000)
 
 
 @pytest.mark.slow

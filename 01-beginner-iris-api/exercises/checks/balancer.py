@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from course.exercises import CheckFailedError, expect
+from course.exercises import expect
+from workbench.bench import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,8 +19,6 @@ __all__ = ["LOST", "PATIENCE_S", "Balancer", "get", "served"]
 PATIENCE_S = 10.0
 LOST = 0
 """In place of a status: the connection was refused or broken."""
-
-_TRIES = 3
 
 
 class Balancer:
@@ -46,36 +44,16 @@ class Balancer:
 @asynccontextmanager
 async def served(answer: Path, drain_s: float) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     """The learner's server on a free port, once it is ready; killed at the end if it is still there."""
-    for tries_left in reversed(range(_TRIES)):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        words = (sys.executable, str(answer), str(port), str(drain_s))
-        process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.DEVNULL)
-        try:
-            try:
-                await until_ready(process, port)
-            except CheckFailedError:
-                if tries_left and process.returncode is not None and is_taken(port):
-                    continue  # somebody else was given the port before the server had started
-                raise
-            yield process, port
-            return
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-
-def is_taken(port: int) -> bool:
-    """Whether a server would be refused this port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
+    (port,) = free_ports(1)
+    words = (sys.executable, str(answer), str(port), str(drain_s))
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        await until_ready(process, port)
+        yield process, port
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 async def until_ready(process: asyncio.subprocess.Process, port: int) -> None:
